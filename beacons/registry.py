@@ -1,0 +1,72 @@
+"""The registry's model: sites, places on their floor, and registered transmitters.
+
+Secrets (a gateway's key, a beacon's identity key) are not part of these values: they travel once,
+beside them, at registration, and are sealed by the server.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from beacons.topics import Id
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Metres = Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)]
+Point = tuple[Metres, Metres]
+Format = Literal["ibeacon", "altbeacon", "uid", "eid"]
+Role = Literal["tag", "fixture"]
+
+
+class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A site with a time zone. Static tags on people need its explicit override."""
+
+    id: Id
+    name: Name
+    time_zone: str = "Europe/Berlin"
+    allow_static_tags: bool = False
+
+
+class Zone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A named area of a store's floor plan: a polygon in metres."""
+
+    store: Id
+    id: Id
+    name: Name
+    polygon_m: tuple[Point, ...] = ()
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A scanner at a position; `radio_offset_db` is added to every RSSI that it reports."""
+
+    id: Id
+    store: Id
+    zone: Id | None = None
+    x_m: Metres = 0.0
+    y_m: Metres = 0.0
+    z_m: Metres = 0.0
+    radio_offset_db: Annotated[float, msgspec.Meta(ge=-40, le=40)] = 0.0
+
+
+class Beacon(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A registered transmitter.
+
+    `static_id` is the hex of what it always says (20 bytes iBeacon and AltBeacon, 16 bytes UID); a
+    rotating one (`eid`) has none: its 16-byte identity key is sealed on the server, `exponent` is K
+    of the Eddystone-EID specification, and its clock read `counter_s` at `counter_at_ms`. A fixture
+    has a store and a zone, a tag has a shopper (or belongs to staff, and is dropped).
+    """
+
+    id: Id
+    role: Role
+    format: Format
+    static_id: str | None = None
+    exponent: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
+    counter_s: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] = 0
+    counter_at_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+    store: Id | None = None
+    zone: Id | None = None
+    x_m: Metres = 0.0
+    y_m: Metres = 0.0
+    shopper: Id | None = None
+    staff: bool = False
+    power_1m_dbm: Annotated[int, msgspec.Meta(ge=-128, le=20)] = -59

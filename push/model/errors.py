@@ -1,0 +1,39 @@
+"""Why a delivery attempt failed, as the two types that retry code matches, and their special cases.
+
+DeliveryError
+├── TransientError      try again, not before `retry_after_ms`
+└── PermanentError      never again with this device and channel
+    ├── DeviceGoneError     the service says that the address is dead: remove it
+    └── UnreachableError    the channel cannot reach the device now: try the next channel
+"""
+
+
+class DeliveryError(Exception):
+    """An attempt that failed; `reason` is short, countable and safe to show and store."""
+
+    def __init__(self, reason: str, *, status: int | None = None) -> None:
+        """Keep the reason and the service's HTTP status, where there was one."""
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+class TransientError(DeliveryError):
+    """May work later. `retry_after_ms` is what the service asked for, None where it did not say."""
+
+    def __init__(self, reason: str, *, status: int | None = None, retry_after_ms: int | None = None) -> None:
+        """Keep what the service asked for."""
+        super().__init__(reason, status=status)
+        self.retry_after_ms = retry_after_ms
+
+
+class PermanentError(DeliveryError):
+    """Will not work with this message, device and channel."""
+
+
+class DeviceGoneError(PermanentError):
+    """The service says that the device's address is dead."""
+
+
+class UnreachableError(PermanentError):
+    """The channel has no way to the device at the moment."""

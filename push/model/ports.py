@@ -1,0 +1,68 @@
+"""What inner rooms need of the outside, as Protocols; `app` hands the adapters in."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from push.model.delivery import Accepted, Outgoing
+
+Row = Mapping[str, Any]
+"""One row of a result, by column name."""
+
+
+class Clock(Protocol):
+    """UTC in integer milliseconds since the Unix epoch."""
+
+    def now_ms(self) -> int:
+        """The time now."""
+        ...
+
+
+class Queries(Protocol):
+    """Named statements of `push/database/sql` that read. Parameters are the statement's ``:names``."""
+
+    async def fetch(self, name: str, /, **params: object) -> list[Row]:
+        """All rows."""
+        ...
+
+    async def fetch_one(self, name: str, /, **params: object) -> Row | None:
+        """The first row, None where there is none."""
+        ...
+
+
+class Transaction(Queries, Protocol):
+    """A write transaction: all of it commits, or none."""
+
+    async def execute(self, name: str, /, **params: object) -> int:
+        """Run one statement; the number of rows that it changed."""
+        ...
+
+    async def execute_many(self, name: str, rows: Sequence[Mapping[str, object]], /) -> None:
+        """Run one statement for each row of parameters."""
+        ...
+
+
+class Database(Queries, Protocol):
+    """A database; reads outside a transaction see the last commit."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A write transaction (`BEGIN IMMEDIATE` on SQLite); an exception inside rolls it back."""
+        ...
+
+
+class Publisher(Protocol):
+    """The way down to gateways."""
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish, QoS 1 where retained, else QoS 0; without a connection a QoS 0 payload is dropped and counted."""
+        ...
+
+
+class Channel(Protocol):
+    """One way to a device."""
+
+    name: str
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        """Hand a message over. Raises `push.model.errors.DeliveryError`."""
+        ...
