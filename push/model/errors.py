@@ -1,10 +1,14 @@
-"""Why a delivery attempt failed, as the two types that retry code matches, and their special cases.
+"""What code matches on when something failed: the tree of a delivery attempt, and the tree of the database.
 
 DeliveryError
 ├── TransientError      try again, not before `retry_after_ms`
 └── PermanentError      never again with this device and channel
     ├── DeviceGoneError     the service says that the address is dead: remove it
     └── UnreachableError    the channel cannot reach the device now: try the next channel
+
+DatabaseError
+├── ConflictError       two transactions met: run the whole transaction again
+└── UniqueError         a row with this key exists already
 """
 
 
@@ -37,3 +41,15 @@ class DeviceGoneError(PermanentError):
 
 class UnreachableError(PermanentError):
     """The channel has no way to the device at the moment."""
+
+
+class DatabaseError(Exception):
+    """A statement or transaction that failed; nothing of its transaction was kept. Holds no parameter's value."""
+
+
+class ConflictError(DatabaseError):
+    """Another transaction was in the way (serialization, deadlock, lock time-out): run the transaction again."""
+
+
+class UniqueError(DatabaseError):
+    """A row with the same unique key exists."""

@@ -1,0 +1,116 @@
+-- name: deliver.message
+INSERT INTO messages (id, decision, shopper, campaign, content, collapse_key, created_ms, expires_ms)
+VALUES (:id, :decision, :shopper, :campaign, :content, :collapse_key, :created_ms, :expires_ms)
+
+-- name: deliver.enqueue
+INSERT INTO deliveries (
+    id, message, device, visit, cap, channels, seq, state, attempt, next_ms, lease_until_ms, expires_ms, heard_ms,
+    received_ms, resolved_ms, decided_ms
+)
+VALUES (
+    :id, :message, :device, :visit, :cap, :channels, :seq, 'pending', 0, :decided_ms, 0, :expires_ms, :heard_ms,
+    :received_ms, :resolved_ms, :decided_ms
+)
+
+-- name: deliver.expire
+UPDATE deliveries SET state = 'expired', reason = 'too late', ended_ms = :now_ms
+WHERE expires_ms <= :now_ms AND (state = 'pending' OR (state = 'sending' AND lease_until_ms <= :now_ms))
+RETURNING id, cap, attempt
+
+-- name: deliver.claim
+UPDATE deliveries SET state = 'sending', attempt = attempt + 1, lease_until_ms = :lease_until_ms
+WHERE id IN (
+    SELECT id FROM deliveries
+    WHERE (state = 'pending' AND next_ms <= :now_ms) OR (state = 'sending' AND lease_until_ms <= :now_ms)
+    ORDER BY next_ms LIMIT :most {skip_locked}
+)
+RETURNING id, message, device, channels, seq, attempt, expires_ms
+
+-- name: deliver.outgoing
+SELECT m.id, m.shopper, m.campaign, m.content, m.collapse_key, m.created_ms, m.expires_ms, d.subscription_sealed
+FROM messages AS m INNER JOIN devices AS d ON d.id = :device
+WHERE m.id = :message
+
+-- name: deliver.next_due
+SELECT MIN(CASE WHEN state = 'pending' THEN next_ms ELSE lease_until_ms END) AS due_ms
+FROM deliveries WHERE state IN ('pending', 'sending')
+
+-- name: deliver.accepted
+UPDATE deliveries SET
+    state = 'accepted', channel = :channel, reason = NULL, handed_over_ms = :handed_over_ms, accepted_ms = :accepted_ms
+WHERE id = :id AND state = 'sending' AND attempt = :attempt
+
+-- name: deliver.note_hand_over
+UPDATE deliveries SET channel = :channel, handed_over_ms = :handed_over_ms, accepted_ms = :accepted_ms
+WHERE id = :id AND accepted_ms IS NULL AND state IN ('shown', 'opened')
+
+-- name: deliver.again
+UPDATE deliveries SET state = 'pending', reason = :reason, next_ms = :next_ms
+WHERE id = :id AND state = 'sending' AND attempt = :attempt
+
+-- name: deliver.failed
+UPDATE deliveries SET state = 'failed', reason = :reason, ended_ms = :ended_ms
+WHERE id = :id AND state = 'sending' AND attempt = :attempt
+
+-- name: deliver.attempt
+INSERT INTO attempts (delivery, attempt, channel, started_ms, ended_ms, outcome, status, reference)
+VALUES (:delivery, :attempt, :channel, :started_ms, :ended_ms, :outcome, :status, :reference)
+ON CONFLICT (delivery, attempt, channel) DO NOTHING
+
+-- name: deliver.cancel_visit
+UPDATE deliveries SET state = 'cancelled', reason = 'left the store', ended_ms = :now_ms
+WHERE visit = :visit AND state = 'pending'
+RETURNING id, cap
+
+-- name: deliver.cancel_shopper
+UPDATE deliveries SET state = 'cancelled', reason = 'consent withdrawn', ended_ms = :now_ms
+WHERE state = 'pending' AND message IN (SELECT id FROM messages WHERE shopper = :shopper)
+RETURNING id, cap
+
+-- name: deliver.wake_device
+UPDATE deliveries SET next_ms = :now_ms WHERE device = :device AND state = 'pending' AND next_ms > :now_ms
+
+-- name: deliver.stream_since
+SELECT d.id, d.seq, m.id AS message, m.content, m.expires_ms
+FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+WHERE d.device = :device AND d.seq > :seq AND d.channel = 'inapp' AND d.state IN ('accepted', 'shown')
+    AND d.expires_ms > :now_ms
+ORDER BY d.seq LIMIT :most
+
+-- name: deliver.receipt
+INSERT INTO receipts (delivery, kind, at_ms, received_ms) VALUES (:delivery, :kind, :at_ms, :received_ms)
+ON CONFLICT (delivery, kind) DO NOTHING
+
+-- name: deliver.shown
+UPDATE deliveries SET
+    state = CASE WHEN state IN ('sending', 'accepted') THEN 'shown' ELSE state END,
+    shown_ms = COALESCE(shown_ms, :at_ms)
+WHERE id = :delivery AND device = :device AND state IN ('sending', 'accepted', 'shown', 'opened')
+
+-- name: deliver.opened
+UPDATE deliveries SET
+    state = 'opened', shown_ms = COALESCE(shown_ms, :at_ms), opened_ms = COALESCE(opened_ms, :at_ms)
+WHERE id = :delivery AND device = :device AND state IN ('sending', 'accepted', 'shown', 'opened')
+
+-- name: deliver.belongs
+SELECT 1 AS yes FROM deliveries WHERE id = :delivery AND device = :device
+
+-- name: deliver.trace
+SELECT
+    d.id, d.message, d.device, d.state, d.channel, d.reason, d.attempt, d.expires_ms, d.heard_ms, d.received_ms,
+    d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms, d.ended_ms,
+    d.visit, m.shopper, m.campaign, m.content, m.decision
+FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+WHERE d.id = :id
+
+-- name: deliver.list
+SELECT
+    d.id, d.message, d.device, d.state, d.channel, d.reason, d.attempt, d.expires_ms, d.heard_ms, d.received_ms,
+    d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms, d.ended_ms,
+    d.visit, m.shopper, m.campaign
+FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+WHERE d.decided_ms >= :since_ms ORDER BY d.decided_ms, d.id LIMIT :most
+
+-- name: deliver.attempts_of
+SELECT attempt, channel, started_ms, ended_ms, outcome, status, reference FROM attempts
+WHERE delivery = :delivery ORDER BY attempt, started_ms

@@ -1,0 +1,42 @@
+"""Shoppers, their devices, and what they agreed to."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+Purpose = Literal["location", "marketing", "profiling", "inapp", "webpush"]
+"""What a shopper may grant: to be located, to get offers, to be profiled, and each channel."""
+
+PURPOSES: Final[tuple[Purpose, ...]] = ("location", "marketing", "profiling", "inapp", "webpush")
+CHANNEL_PURPOSES: Final[frozenset[Purpose]] = frozenset({"inapp", "webpush"})
+
+Platform = Literal["web", "android", "ios", "sim"]
+Locale = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$")]
+
+
+class Shopper(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's profile."""
+
+    id: str
+    traits: dict[str, str | int | float | bool | None] = {}
+    created_ms: int = 0
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that can receive. `subscription` is the Web Push address, None without one."""
+
+    id: str
+    shopper: str
+    platform: Platform
+    locale: Locale
+    subscription: dict[str, object] | None = None
+    seen_ms: int = 0
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """One purpose as it stands, with time and source."""
+
+    purpose: Purpose
+    granted: bool
+    at_ms: int
+    source: str

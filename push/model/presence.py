@@ -1,0 +1,93 @@
+"""What presence takes in and gives out."""
+
+from typing import Literal
+
+import msgspec
+
+MomentKind = Literal["store_entered", "zone_entered", "dwelled", "zone_left", "left"]
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """A known end of a radio link: a gateway that hears tags, or a fixture that phones hear."""
+
+    id: str
+    store: str
+    zone: str | None
+    offset_db: float = 0.0
+
+
+class Observation(msgspec.Struct, frozen=True, array_like=True):
+    """One shopper at one anchor over one short window; times in UTC ms, RSSI in dBm with the anchor's offset added.
+
+    `received_ms` is when the server received it. It may trigger only where it is fresh.
+    """
+
+    shopper: str
+    anchor: str
+    first_ms: int
+    last_ms: int
+    rssi_dbm: float
+    packets: int
+    received_ms: int
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that just happened that a campaign may answer.
+
+    Its id derives from visit, kind, zone and mark. `heard_ms` is the radio time of the first packet of
+    its evidence, `received_ms` when that reached the server, `at_ms` when the evidence was complete.
+    """
+
+    id: str
+    kind: MomentKind
+    store: str
+    zone: str | None
+    shopper: str
+    visit: str
+    mark_s: int
+    at_ms: int
+    heard_ms: int
+    received_ms: int
+
+
+class VisitOpened(msgspec.Struct, frozen=True):
+    """A shopper came into a store."""
+
+    visit: str
+    store: str
+    shopper: str
+    entered_ms: int
+
+
+class VisitClosed(msgspec.Struct, frozen=True):
+    """A visit ended when its shopper was last heard."""
+
+    visit: str
+    left_ms: int
+
+
+class StayOpened(msgspec.Struct, frozen=True):
+    """A shopper came into a zone."""
+
+    stay: str
+    visit: str
+    store: str
+    zone: str
+    entered_ms: int
+
+
+class StayClosed(msgspec.Struct, frozen=True):
+    """A stay ended."""
+
+    stay: str
+    left_ms: int
+
+
+Record = VisitOpened | VisitClosed | StayOpened | StayClosed
+
+
+class Changes(msgspec.Struct):
+    """What one step of presence found: records to keep, and moments to answer, both in order."""
+
+    records: list[Record] = []
+    moments: list[Moment] = []
