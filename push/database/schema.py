@@ -1,0 +1,24 @@
+"""What the database needs of the disk, read once before the event loop starts."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from push.database.migrations import Migration, read_migrations
+from push.database.statements import Source, read_statements
+
+SQL: Final = Path(__file__).parent / "sql"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """The statements by name, and the migrations in order."""
+
+    statements: dict[str, Source]
+    migrations: tuple[Migration, ...]
+
+
+def load_schema(sql: Path = SQL, migrations: Path = MIGRATIONS) -> Schema:
+    """Read both directories. Raises `StatementError` and `MigrationError`."""
+    return Schema(read_statements(sql), read_migrations(migrations))

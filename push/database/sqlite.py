@@ -1,0 +1,199 @@
+"""The database port on SQLite: one writer, a few readers, write-ahead log.
+
+Each connection runs on its own thread (aiosqlite), so a statement is one hop off the loop. The writer's connection is
+never shared: an `asyncio.Lock` hands it to one transaction at a time.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Final, cast
+
+import aiosqlite
+
+from push.database.migrations import CREATE_RECORD, READ_RECORD, WRITE_RECORD, Migration, pending
+from push.database.statements import Engine, Statements
+from push.model.errors import ConflictError, DatabaseError, UniqueError
+from push.model.ports import Clock, Row, Transaction
+
+READERS: Final = 3
+BUSY_TIMEOUT_MS: Final = 5_000
+"""How long to wait for another process (a backup, the command line) that holds the write lock."""
+
+CACHED_STATEMENTS: Final = 512
+
+_WRITER_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+)
+_READER_PRAGMAS: Final = (f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}", "PRAGMA query_only = ON")
+
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_UNIQUE: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
+_PRIMARY_CODE: Final = 0xFF
+"""Extended result codes keep the primary one in the lowest byte (sqlite.org/rescode.html)."""
+
+
+@asynccontextmanager
+async def open_sqlite(path: Path, statements: Statements) -> AsyncIterator["SqliteDatabase"]:
+    """Open or create the database file, for the length of the block. Raises `DatabaseError`."""
+    async with AsyncExitStack() as stack:
+        writer = await _connect(stack, path, _WRITER_PRAGMAS)
+        readers = [await _connect(stack, path, _READER_PRAGMAS) for _ in range(READERS)]
+        yield SqliteDatabase(writer, readers, statements)
+
+
+async def _connect(stack: AsyncExitStack, path: Path, pragmas: Sequence[str]) -> aiosqlite.Connection:
+    with _translated(f"open {path}"):
+        connection = await stack.enter_async_context(
+            aiosqlite.connect(path, isolation_level=None, cached_statements=CACHED_STATEMENTS)
+        )
+        for pragma in pragmas:
+            await connection.execute_fetchall(pragma)
+    connection.row_factory = cast("type", _as_dict)  # typed as a class, documented as any factory
+    return connection
+
+
+def _as_dict(cursor: sqlite3.Cursor, row: tuple[object, ...]) -> dict[str, object]:
+    return dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+
+def _rows(found: object) -> list[Row]:
+    """What `_as_dict` made; the library's annotation names its default row class."""
+    return cast("list[Row]", found)
+
+
+class SqliteQueries:
+    """Named reads on one connection."""
+
+    def __init__(self, connection: aiosqlite.Connection, statements: Statements) -> None:
+        self._connection = connection
+        self._statements = statements
+
+    async def fetch(self, name: str, /, **params: object) -> list[Row]:
+        """All rows. Raises `DatabaseError`."""
+        statement = self._statements[name]
+        values = statement.bind(params)
+        with _translated(name):
+            return _rows(await self._connection.execute_fetchall(statement.sql, values))
+
+    async def fetch_one(self, name: str, /, **params: object) -> Row | None:
+        """The first row, None where there is none. Raises `DatabaseError`."""
+        rows = await self.fetch(name, **params)
+        return rows[0] if rows else None
+
+
+class SqliteTransaction(SqliteQueries):
+    """The writer's connection while it is one transaction's."""
+
+    async def execute(self, name: str, /, **params: object) -> int:
+        """Run one statement; the number of rows that it changed. Raises `DatabaseError`."""
+        statement = self._statements[name]
+        values = statement.bind(params)
+        with _translated(name):
+            cursor = await self._connection.execute(statement.sql, values)
+        return cursor.rowcount
+
+    async def execute_many(self, name: str, rows: Sequence[Mapping[str, object]], /) -> None:
+        """Run one statement for each row of parameters, in one hop. Raises `DatabaseError`."""
+        statement = self._statements[name]
+        values = [statement.bind(row) for row in rows]
+        with _translated(name):
+            await self._connection.executemany(statement.sql, values)
+
+
+class SqliteDatabase:
+    """`push.model.ports.Database` on one file."""
+
+    def __init__(
+        self, writer: aiosqlite.Connection, readers: Sequence[aiosqlite.Connection], statements: Statements
+    ) -> None:
+        self._writer = writer
+        self._writing = asyncio.Lock()
+        self._statements = statements
+        self._readers: asyncio.LifoQueue[SqliteQueries] = asyncio.LifoQueue()
+        for reader in readers:
+            self._readers.put_nowait(SqliteQueries(reader, statements))
+
+    async def fetch(self, name: str, /, **params: object) -> list[Row]:
+        """All rows, as of the last commit. Raises `DatabaseError`."""
+        reader = await self._readers.get()
+        try:
+            return await reader.fetch(name, **params)
+        finally:
+            self._readers.put_nowait(reader)
+
+    async def fetch_one(self, name: str, /, **params: object) -> Row | None:
+        """The first row, None where there is none. Raises `DatabaseError`."""
+        rows = await self.fetch(name, **params)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """`BEGIN IMMEDIATE` to `COMMIT`; an exception or a cancellation rolls back."""
+        async with self._exclusive():
+            yield SqliteTransaction(self._writer, self._statements)
+
+    async def migrate(self, migrations: Sequence[Migration], clock: Clock) -> None:
+        """Apply what is missing and record it, in one transaction. Raises `MigrationError`, `DatabaseError`."""
+        async with self._exclusive():
+            await self._run("record of migrations", CREATE_RECORD)
+            rows = await self._run("record of migrations", READ_RECORD)
+            for migration in pending(migrations, [(row["number"], row["name"]) for row in rows]):
+                await self._apply(migration, clock.now_ms())
+
+    async def _apply(self, migration: Migration, now_ms: int) -> None:
+        what = f"migration {migration.number:04}_{migration.name}"
+        for sql in migration.statements(Engine.SQLITE):
+            await self._run(what, sql)
+        await self._run(what, WRITE_RECORD.format("?"), migration.number, migration.name, now_ms)
+
+    async def _run(self, what: str, sql: str, *values: object) -> list[Row]:
+        with _translated(what):
+            return _rows(await self._writer.execute_fetchall(sql, values))
+
+    @asynccontextmanager
+    async def _exclusive(self) -> AsyncIterator[None]:
+        async with self._writing:
+            try:
+                with _translated("begin"):
+                    await self._writer.execute_fetchall("BEGIN IMMEDIATE")
+                yield
+                with _translated("commit"):
+                    await self._writer.commit()
+            except BaseException:
+                # A cancelled statement still runs on the writer's thread. The rollback queues behind it, and the lock
+                # must not pass on before it has run, however often we are cancelled.
+                await _finish(self._writer.rollback())
+                raise
+
+
+async def _finish(work: Coroutine[None, None, None]) -> None:
+    """Await to the end, cancelled or not."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _kind(error)(f"{what}: {error}") from None
+    except ValueError as error:  # aiosqlite: the connection is closed
+        raise DatabaseError(f"{what}: {error}") from None
+
+
+def _kind(error: sqlite3.Error) -> type[DatabaseError]:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code in _UNIQUE:
+        return UniqueError
+    return ConflictError if code & _PRIMARY_CODE in _BUSY else DatabaseError
