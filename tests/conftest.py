@@ -1,0 +1,27 @@
+"""What holds for every test: our code never blocks the event loop, and slow machines are no failure."""
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
+
+OURS = ("beacons", "gateway", "push", "firmware_sim")
+
+MAY_BLOCK = {
+    # A traceback that is logged reads the source lines that it shows.
+    "linecache.py": ("checkcache", "updatecache"),
+}
+
+settings.register_profile("footfall", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("footfall")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def blockbuster() -> Iterator[BlockBuster]:
+    """Raise where a blocking call is made under our code while an event loop runs in this thread."""
+    with blockbuster_ctx(list(OURS)) as guard:
+        for function in guard.functions.values():
+            for filename, names in MAY_BLOCK.items():
+                function.can_block_in(filename, names)
+        yield guard
