@@ -1,0 +1,49 @@
+"""Where requests to addresses that clients chose may go: nowhere inside our own network.
+
+The check is made on the address that the socket is about to connect to, so that neither a name that resolves inwards,
+nor one that changes between check and use, nor a literal address slips by.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any, Final
+
+import aiohttp
+
+AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
+
+_NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1: the IPv4 address is the low 32 bits
+
+
+class ForbiddenAddressError(OSError):
+    """A connection that would have gone to a private, loopback, link-local or otherwise special address."""
+
+    def __init__(self) -> None:
+        super().__init__("address is not public")
+
+
+def connector(*, per_host: int, public_only: bool) -> aiohttp.TCPConnector:
+    """A pool of connections, at most `per_host` to one host; with `public_only`, to public addresses only."""
+    factory = _public_socket if public_only else None
+    return aiohttp.TCPConnector(limit=0, limit_per_host=per_host, ttl_dns_cache=60, socket_factory=factory)
+
+
+def is_public(address: str) -> bool:
+    """Whether an address (text, a zone index allowed) is one of the public internet, seen through its mappings."""
+    ip = _unmap(ip_address(address.partition("%")[0]))
+    return ip.is_global and not ip.is_multicast
+
+
+def _unmap(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    if isinstance(ip, IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
+
+
+def _public_socket(info: AddressInfo) -> socket.socket:
+    family, kind, protocol, _, address = info
+    if not is_public(str(address[0])):
+        raise ForbiddenAddressError
+    return socket.socket(family, kind, protocol)
