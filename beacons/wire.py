@@ -141,6 +141,11 @@ class Key(msgspec.Struct, frozen=True):
         return f"Key({self.id!r})"
 
 
+def key_of(secret: bytes) -> Key:
+    """The key with the id that both ends derive from its secret, so that nobody has to name keys."""
+    return Key(hashlib.blake2b(key=secret, digest_size=4, person=b"footfall/key-id").hexdigest(), secret)
+
+
 def tag(secret: bytes, direction: Direction, topic: str, body: bytes) -> bytes:
     """BLAKE2b-128 over topic and body under the secret's key for one direction (RFC 7693, keyed)."""
     key = hashlib.blake2b(key=secret, digest_size=32, person=b"footfall/" + direction.encode()).digest()

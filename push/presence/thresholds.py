@@ -1,0 +1,214 @@
+"""Presence by thresholds: entering needs evidence, leaving needs its absence, zones change with hysteresis.
+
+One `Presence` holds every store's people. `step` takes the observations of a tick, `step` without any
+lets time pass. What it returns follows from its state and arguments alone, so that a journal of
+observations replays to the same state.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final
+
+import msgspec
+
+from push.model.ids import derived
+from push.model.presence import (
+    Anchor,
+    Changes,
+    Moment,
+    MomentKind,
+    Observation,
+    StayClosed,
+    StayOpened,
+    VisitClosed,
+    VisitOpened,
+)
+
+SMOOTHING: Final = 0.5
+"""Weight of a new RSSI summary against what was held: a step response within two or three reports."""
+
+
+_OF_A_STAY: Final = frozenset({"zone_entered", "dwelled", "zone_left"})
+"""Kinds that may happen once in each stay; the others once in each visit."""
+
+
+class PresenceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Thresholds. dBm after the anchor's offset; times in seconds."""
+
+    enter_dbm: Annotated[float, msgspec.Meta(ge=-120, le=0)] = -85.0
+    """A shopper enters on one sighting at least this strong: about ten metres indoors; fainter ones pass by outside."""
+    leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 60
+    """Not heard for this long means gone: pockets and racks silence a beacon for tens of seconds."""
+    zone_hysteresis_db: Annotated[float, msgspec.Meta(ge=0, le=40)] = 6.0
+    """Another anchor must be this much stronger to change the zone: the spread of a standing person's RSSI."""
+    anchor_forget_s: Annotated[int, msgspec.Meta(ge=1, le=600)] = 12
+    """An anchor not heard from for this long no longer counts: two steady reports of a gateway (5 s) and a margin."""
+    dwell_marks_s: tuple[Annotated[int, msgspec.Meta(ge=1, le=86_400)], ...] = (30, 120, 300)
+    stale_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 30
+    """Sightings older than this complete the record and trigger nothing."""
+
+
+class Link(msgspec.Struct, array_like=True):
+    """What one anchor last said about one shopper."""
+
+    rssi_dbm: float
+    last_ms: int
+
+
+class Person(msgspec.Struct, array_like=True):
+    """One shopper in one store. `alive_ms` is what leaving counts from; `last_ms` is when she was last heard."""
+
+    store: str
+    shopper: str
+    visit: str
+    entered_ms: int
+    last_ms: int
+    alive_ms: int
+    zone: str | None = None
+    stay: str | None = None
+    stay_since_ms: int = 0
+    marks_done: int = 0
+    links: dict[str, Link] = {}
+
+
+class Presence:
+    """Everybody who is in a store, and what became of them in each step."""
+
+    def __init__(self, settings: PresenceSettings, anchors: Mapping[str, Anchor]) -> None:
+        self._settings = settings
+        self._anchors = anchors
+        self._people: dict[tuple[str, str], Person] = {}
+
+    def use_anchors(self, anchors: Mapping[str, Anchor]) -> None:
+        """Take over a changed registry."""
+        self._anchors = anchors
+
+    def is_stale(self, last_ms: int, now_ms: int) -> bool:
+        """Whether something heard then is too old to trigger."""
+        return last_ms < now_ms - self._settings.stale_s * 1000
+
+    def present(self, store: str) -> list[Person]:
+        """Who is in a store."""
+        return [p for p in self._people.values() if p.store == store]
+
+    def step(self, observations: Iterable[Observation], now_ms: int) -> Changes:
+        """Take observations that are not stale, let time pass until `now_ms`, and say what changed."""
+        changes = Changes()
+        for o in sorted(observations, key=lambda o: o.first_ms):
+            anchor = self._anchors.get(o.anchor)
+            if anchor is not None:
+                self._observe(o, anchor, now_ms, changes)
+        for person in list(self._people.values()):
+            self._pass_time(person, now_ms, changes)
+        return changes
+
+    def forget(self, shopper: str, now_ms: int) -> Changes:
+        """End every visit of a shopper at once: she withdrew her consent to be located."""
+        changes = Changes()
+        for person in [p for p in self._people.values() if p.shopper == shopper]:
+            self._leave(person, now_ms, changes)
+        changes.moments.clear()
+        return changes
+
+    def dump(self) -> bytes:
+        """The state, for a checkpoint."""
+        return msgspec.msgpack.encode(list(self._people.values()))
+
+    def restore(self, state: bytes) -> None:
+        """Take over a checkpoint."""
+        people = msgspec.msgpack.decode(state, type=list[Person])
+        self._people = {(p.store, p.shopper): p for p in people}
+
+    def resume(self, now_ms: int) -> None:
+        """Give everybody a fresh deadline after a restart: the silence was the server's, not theirs."""
+        for person in self._people.values():
+            person.alive_ms = max(person.alive_ms, now_ms)
+
+    def _observe(self, o: Observation, anchor: Anchor, now_ms: int, changes: Changes) -> None:
+        person = self._people.get((anchor.store, o.shopper))
+        if person is None:
+            if o.rssi_dbm < self._settings.enter_dbm:
+                return
+            person = self._enter(o, anchor, now_ms, changes)
+        link = person.links.get(o.anchor)
+        if link is None:
+            person.links[o.anchor] = Link(o.rssi_dbm, o.last_ms)
+        elif o.last_ms > link.last_ms:
+            link.rssi_dbm += SMOOTHING * (o.rssi_dbm - link.rssi_dbm)
+            link.last_ms = o.last_ms
+        person.last_ms = max(person.last_ms, o.last_ms)
+        person.alive_ms = max(person.alive_ms, o.last_ms)
+        self._place(person, o, now_ms, changes)
+
+    def _enter(self, o: Observation, anchor: Anchor, now_ms: int, changes: Changes) -> Person:
+        visit = derived("vis", anchor.store, o.shopper, o.first_ms)
+        person = Person(anchor.store, o.shopper, visit, o.first_ms, o.last_ms, now_ms)
+        self._people[anchor.store, o.shopper] = person
+        changes.records.append(VisitOpened(visit, anchor.store, o.shopper, o.first_ms))
+        changes.moments.append(_moment("store_entered", person, now_ms, o))
+        return person
+
+    def _place(self, person: Person, o: Observation, now_ms: int, changes: Changes) -> None:
+        """Move a person to the zone of the strongest anchor, if it is clearly stronger than where she is."""
+        horizon_ms = now_ms - self._settings.anchor_forget_s * 1000
+        levels: dict[str | None, float] = {}
+        for name, link in person.links.items():
+            anchor = self._anchors.get(name)
+            if anchor is not None and link.last_ms >= horizon_ms:
+                levels[anchor.zone] = max(levels.get(anchor.zone, -200.0), link.rssi_dbm)
+        levels.pop(None, None)
+        if not levels:
+            return
+        best = max(levels, key=lambda zone: (levels[zone], zone or ""))
+        here = levels.get(person.zone, -200.0)
+        if best != person.zone and levels[best] >= here + self._settings.zone_hysteresis_db:
+            self._leave_zone(person, now_ms, changes, o)
+            person.zone = best
+            person.stay = derived("sty", person.visit, best, o.last_ms)
+            person.stay_since_ms = o.last_ms
+            person.marks_done = 0
+            changes.records.append(StayOpened(person.stay, person.visit, person.store, best or "", o.last_ms))
+            changes.moments.append(_moment("zone_entered", person, now_ms, o))
+
+    def _leave_zone(self, person: Person, now_ms: int, changes: Changes, o: Observation | None = None) -> None:
+        if person.stay is not None:
+            changes.records.append(StayClosed(person.stay, person.last_ms))
+            changes.moments.append(_moment("zone_left", person, now_ms, o))
+        person.zone = person.stay = None
+
+    def _pass_time(self, person: Person, now_ms: int, changes: Changes) -> None:
+        if now_ms - person.alive_ms >= self._settings.leave_after_s * 1000:
+            self._leave(person, now_ms, changes)
+            return
+        marks = self._settings.dwell_marks_s
+        dwelled_s = (person.last_ms - person.stay_since_ms) // 1000
+        while person.stay is not None and person.marks_done < len(marks) and dwelled_s >= marks[person.marks_done]:
+            mark_s = marks[person.marks_done]
+            changes.moments.append(_moment("dwelled", person, now_ms, mark_s=mark_s))
+            person.marks_done += 1
+
+    def _leave(self, person: Person, now_ms: int, changes: Changes) -> None:
+        self._leave_zone(person, now_ms, changes)
+        changes.records.append(VisitClosed(person.visit, person.last_ms))
+        changes.moments.append(_moment("left", person, now_ms))
+        del self._people[person.store, person.shopper]
+
+
+def _moment(
+    kind: MomentKind,
+    person: Person,
+    now_ms: int,
+    evidence: Observation | None = None,
+    mark_s: int = 0,
+) -> Moment:
+    return Moment(
+        id=derived("mom", person.visit, kind, person.stay if kind in _OF_A_STAY else "", mark_s),
+        kind=kind,
+        store=person.store,
+        zone=person.zone,
+        shopper=person.shopper,
+        visit=person.visit,
+        mark_s=mark_s,
+        at_ms=now_ms,
+        heard_ms=person.last_ms if evidence is None else evidence.first_ms,
+        received_ms=now_ms if evidence is None else evidence.received_ms,
+    )

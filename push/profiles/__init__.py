@@ -1,0 +1,1 @@
+"""Who people are, what they carry, and what they agreed to."""

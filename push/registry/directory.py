@@ -1,0 +1,116 @@
+"""The registry: written through transactions, read as one immutable snapshot."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from beacons.ids import KINDS, padded
+from beacons.registry import Beacon, Gateway, Store, Zone
+from beacons.wire import GatewayConfig, Key, key_of
+from push.model.ids import fresh
+from push.model.ports import Queries, Transaction
+from push.model.presence import Anchor
+from push.model.vault import Vault
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Directory(msgspec.Struct, frozen=True, kw_only=True):
+    """What is registered, as it stood at one commit. `keys` are each gateway's, the current one first."""
+
+    stores: dict[str, Store] = {}
+    zones: dict[tuple[str, str], Zone] = {}
+    gateways: dict[str, Gateway] = {}
+    keys: dict[str, tuple[Key, ...]] = {}
+    config_versions: dict[str, int] = {}
+    beacons: tuple[Beacon, ...] = ()
+    beacon_keys: dict[str, bytes] = {}
+
+    def anchors(self) -> dict[str, Anchor]:
+        """Gateways and fixtures by id: the known ends of radio links."""
+        places = {g.id: Anchor(g.id, g.store, g.zone, g.radio_offset_db) for g in self.gateways.values()}
+        fixtures = (b for b in self.beacons if b.role == "fixture" and b.store is not None)
+        return places | {b.id: Anchor(b.id, b.store or "", b.zone) for b in fixtures}
+
+    def gateway_config(self, gateway: str) -> GatewayConfig:
+        """What a gateway lets through: every registered static id but staff's, which it drops."""
+        static = [b for b in self.beacons if b.static_id is not None]
+        passed = [b for b in static if not b.staff]
+        dropped = [b for b in static if b.staff]
+        return GatewayConfig(
+            version=self.config_versions.get(gateway, 1),
+            pass_kind=bytes(KINDS[b.format] for b in passed),
+            pass_id=b"".join(padded(bytes.fromhex(b.static_id or "")) for b in passed),
+            drop_kind=bytes(KINDS[b.format] for b in dropped),
+            drop_id=b"".join(padded(bytes.fromhex(b.static_id or "")) for b in dropped),
+            radio_offset_db=self.gateways[gateway].radio_offset_db,
+        )
+
+    def static_tag_stores(self) -> frozenset[str]:
+        """Stores that explicitly allow tags which never rotate."""
+        return frozenset(s.id for s in self.stores.values() if s.allow_static_tags)
+
+
+async def load(db: Queries, vault: Vault) -> Directory:
+    """The snapshot of the last commit. Raises `push.model.vault.SealError` under a wrong master key."""
+    gateways = await db.fetch("registry.gateways")
+    beacons = await db.fetch("registry.beacons")
+    return Directory(
+        stores={r["id"]: _struct(Store, r) for r in await db.fetch("registry.stores")},
+        zones={(r["store"], r["id"]): _zone(r) for r in await db.fetch("registry.zones")},
+        gateways={r["id"]: _struct(Gateway, r) for r in gateways},
+        keys={r["id"]: _gateway_keys(r, vault) for r in gateways},
+        config_versions={r["id"]: r["config_version"] for r in gateways},
+        beacons=tuple(_struct(Beacon, r) for r in beacons),
+        beacon_keys={
+            r["id"]: vault.open(r["key_sealed"], f"beacon:{r['id']}") for r in beacons if r["key_sealed"] is not None
+        },
+    )
+
+
+def _struct(kind: type[T], row: Mapping[str, Any]) -> T:
+    return msgspec.convert({f: row[f] for f in kind.__struct_fields__}, kind, strict=False)
+
+
+def _zone(row: Mapping[str, Any]) -> Zone:
+    return msgspec.convert({**row, "polygon_m": json.loads(row["polygon_m"])}, Zone)
+
+
+def _gateway_keys(row: Mapping[str, Any], vault: Vault) -> tuple[Key, ...]:
+    context = f"gateway:{row['id']}"
+    sealed = (row["secret_sealed"], row["previous_sealed"])
+    return tuple(key_of(vault.open(value, context)) for value in sealed if value is not None)
+
+
+async def put_store(tx: Transaction, store: Store) -> None:
+    """Register a store, or change it."""
+    await tx.execute("registry.put_store", **msgspec.structs.asdict(store))
+
+
+async def put_zone(tx: Transaction, zone: Zone) -> None:
+    """Register a zone, or change it."""
+    values = msgspec.structs.asdict(zone)
+    await tx.execute("registry.put_zone", **{**values, "polygon_m": json.dumps(zone.polygon_m)})
+
+
+async def put_gateway(tx: Transaction, gateway: Gateway, secret: bytes, vault: Vault) -> None:
+    """Register a gateway with its secret, or change it; a known gateway keeps the secret it has."""
+    sealed = vault.seal(secret, f"gateway:{gateway.id}")
+    await tx.execute("registry.put_gateway", **msgspec.structs.asdict(gateway), secret_sealed=sealed)
+
+
+async def put_beacon(tx: Transaction, beacon: Beacon, identity_key: bytes | None, vault: Vault) -> None:
+    """Register a beacon, or change it; without a key a known one keeps the key it has."""
+    sealed = None if identity_key is None else vault.seal(identity_key, f"beacon:{beacon.id}")
+    await tx.execute("registry.put_beacon", **msgspec.structs.asdict(beacon), key_sealed=sealed)
+    if beacon.static_id is not None:
+        await tx.execute("registry.bump_config")
+
+
+async def audit(tx: Transaction, actor: str, action: str, subject: str, at_ms: int) -> None:
+    """Keep who did what to whom, in the transaction that did it."""
+    await tx.execute(
+        "registry.audit", id=fresh("aud"), at_ms=at_ms, actor=actor, action=action, subject=subject, detail=""
+    )
