@@ -6,9 +6,13 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ("tests.support.postgres",)
+
 OURS = ("beacons", "gateway", "push", "firmware_sim")
 
 MAY_BLOCK = {
+    # asyncpg looks for ~/.pgpass and the client certificates of ~/.postgresql when it opens a connection.
+    "asyncpg/connect_utils.py": ("_parse_connect_dsn_and_args",),
     # A traceback that is logged reads the source lines that it shows.
     "linecache.py": ("checkcache", "updatecache"),
 }

@@ -25,13 +25,12 @@ BUSY_TIMEOUT_MS: Final = 5_000
 CACHED_STATEMENTS: Final = 512
 
 _WRITER_PRAGMAS: Final = (
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
 )
-_READER_PRAGMAS: Final = (f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}", "PRAGMA query_only = ON")
+_READER_PRAGMAS: Final = ("PRAGMA query_only = ON",)
 
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _UNIQUE: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
@@ -40,11 +39,14 @@ _PRIMARY_CODE: Final = 0xFF
 
 
 @asynccontextmanager
-async def open_sqlite(path: Path, statements: Statements) -> AsyncIterator["SqliteDatabase"]:
+async def open_sqlite(
+    path: Path, statements: Statements, busy_timeout_ms: int = BUSY_TIMEOUT_MS
+) -> AsyncIterator["SqliteDatabase"]:
     """Open or create the database file, for the length of the block. Raises `DatabaseError`."""
+    busy = f"PRAGMA busy_timeout = {busy_timeout_ms}"
     async with AsyncExitStack() as stack:
-        writer = await _connect(stack, path, _WRITER_PRAGMAS)
-        readers = [await _connect(stack, path, _READER_PRAGMAS) for _ in range(READERS)]
+        writer = await _connect(stack, path, (busy, *_WRITER_PRAGMAS))
+        readers = [await _connect(stack, path, (busy, *_READER_PRAGMAS)) for _ in range(READERS)]
         yield SqliteDatabase(writer, readers, statements)
 
 
@@ -97,6 +99,8 @@ class SqliteTransaction(SqliteQueries):
         values = statement.bind(params)
         with _translated(name):
             cursor = await self._connection.execute(statement.sql, values)
+            if cursor.description is not None:  # a RETURNING clause: only the last row ends the statement
+                await cursor.fetchall()
         return cursor.rowcount
 
     async def execute_many(self, name: str, rows: Sequence[Mapping[str, object]], /) -> None:
