@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -25,6 +24,8 @@ COUNTER_BITS: Final = 32
 BLOCK: Final = 16
 
 _TEMPORARY_KEY_BITS: Final = 16  # it takes the counter's top 16 bits, so it stands for 65,536 s
+_TOP_MASK: Final = (1 << (COUNTER_BITS - _TEMPORARY_KEY_BITS)) - 1
+_COUNTER_MASK: Final = (1 << COUNTER_BITS) - 1
 _SALT: Final = 0xFF  # byte 11 of the block behind the temporary key ("Computing the temporary key")
 _ECB: Final = ECB()  # noqa: S305 - single blocks under a key of their own, as the specification says
 
@@ -53,15 +54,15 @@ def compute_many(identity_key: bytes, exponent: int, first_window: int, count: i
         raise ValueError(f"{count} windows from {first_window}: expected both within the counter's {windows} windows")
     if not count:
         return b""
-    counters = np.arange(first_window, first_window + count, dtype=np.uint64) << np.uint64(exponent)
-    wrapped = counters.astype(np.uint32)
-    tops = wrapped >> np.uint32(_TEMPORARY_KEY_BITS)
-    starts = [0, *(np.flatnonzero(tops[1:] != tops[:-1]) + 1).tolist(), count]
-    keys = _encrypt(identity_key, _blocks(_SALT, tops[starts[:-1]]))
-    blocks = _blocks(exponent, wrapped)
+    per_key = 1 << (_TEMPORARY_KEY_BITS - exponent)
+    end = first_window + count
+    turns = range(first_window // per_key, -(-end // per_key))
+    keys = _encrypt(identity_key, b"".join(_block(_SALT, turn & _TOP_MASK) for turn in turns))
+    edges = [0, *(turn * per_key - first_window for turn in turns[1:]), count]
+    blocks = _blocks(exponent, first_window, count)
     encrypted = b"".join(
-        _encrypt(keys[n * BLOCK : (n + 1) * BLOCK], blocks[start * BLOCK : end * BLOCK])
-        for n, (start, end) in enumerate(pairwise(starts))
+        _encrypt(keys[n * BLOCK : (n + 1) * BLOCK], blocks[start * BLOCK : stop * BLOCK])
+        for n, (start, stop) in enumerate(pairwise(edges))
     )
     # "Computing the EID value": the leading 8 of each 16 bytes.
     return np.frombuffer(encrypted, dtype=np.uint64)[::2].tobytes()
@@ -108,10 +109,10 @@ def _block(marker: int, value: int) -> bytes:
     return (marker << COUNTER_BITS | value).to_bytes(BLOCK, "big")
 
 
-def _blocks(marker: int, values: npt.NDArray[np.uint32]) -> bytes:
-    words = np.zeros((len(values), 4), dtype=">u4")
-    words[:, 2] = marker
-    words[:, 3] = values
+def _blocks(exponent: int, first_window: int, count: int) -> bytes:
+    words = np.zeros(2 * count, dtype=">u8")
+    counters = np.arange(first_window, first_window + count, dtype=np.uint64) << np.uint64(exponent)
+    words[1::2] = counters & np.uint64(_COUNTER_MASK) | np.uint64(exponent << COUNTER_BITS)
     return words.tobytes()
 
 
