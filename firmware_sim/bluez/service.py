@@ -1,0 +1,213 @@
+"""BlueZ on a bus: answers scanners, signals what the radio hears, and fails on demand."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from dbus_fast import Message, MessageFlag, MessageType
+from dbus_fast.aio import MessageBus
+
+from beacons import ad
+from firmware_sim.bluez import calls, messages
+from firmware_sim.bluez.adapter import Adapter, Cure, Monitor
+from firmware_sim.bluez.device import Packet
+
+_BUS: Final = "org.freedesktop.DBus"
+_BUS_PATH: Final = "/org/freedesktop/DBus"
+_PACE: Final = 32
+"""Signals between two round trips to the daemon.
+
+dbus-fast takes a full socket (EAGAIN) for a dead one. A socket buffer of 208 KiB, Linux's default, holds some
+hundred signals; an answer to a ping says that the daemon has read all before it.
+"""
+_ANSWER_S: Final = 5.0
+_EXPIRE_S: Final = 1.0
+
+Advert = bytes | tuple[Mapping[int, bytes], Mapping[str, bytes]]
+"""A payload of AD structures, or (manufacturer data, service data) as bleak gives them."""
+
+
+class BusGoneError(ConnectionError):
+    """The service has no connection to a bus: it was never started, has crashed, or the daemon has died."""
+
+    def __init__(self) -> None:
+        super().__init__("the service is not on a bus")
+
+
+def monotonic_ms() -> int:
+    """The service's clock, where none is given."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class BluezService:
+    """`org.bluez` with `adapters` by name; `now_ms` is the clock by which devices expire."""
+
+    def __init__(self, adapters: Iterable[str] = ("hci0",), now_ms: Callable[[], int] = monotonic_ms) -> None:
+        self.adapters = {
+            name: Adapter(name, f"00:00:5E:00:53:{number:02X}") for number, name in enumerate(adapters, start=1)
+        }
+        self._now_ms = now_ms
+        self._bus_address = ""
+        self._bus: MessageBus | None = None
+        self._sent = 0
+        self._expiry: asyncio.Task[None] | None = None
+
+    async def start(self, bus_address: str) -> None:
+        """Connect and take the name. Raises `OSError` where no daemon listens."""
+        self._bus_address = bus_address
+        await self.revive()
+
+    async def stop(self) -> None:
+        """Leave the bus, if still on it."""
+        await self.crash()
+
+    # the radio
+
+    async def advert(self, address: str, rssi_dbm: int, advert: Advert, adapter: str | None = None) -> None:
+        """One packet, heard by one adapter or by all of them. Raises `BusGoneError`."""
+        manufacturer_data, service_data = ad.split(advert, {}) if isinstance(advert, bytes) else advert
+        packet = Packet(address, rssi_dbm, manufacturer_data, service_data)
+        for heard_by in self._named(adapter):
+            signal = heard_by.hear(packet, self._now_ms())
+            if signal is not None:
+                await self._tell([signal])
+
+    async def touch(self, address: str) -> None:
+        """Change a device's property that has nothing to do with packets: somebody connects, or disconnects."""
+        for adapter in self.adapters.values():
+            device = adapter.devices.get(address)
+            if device is not None:
+                device.connected = not device.connected
+                await self._tell([device.told(("Connected",))])
+
+    async def expire(self) -> None:
+        """Forget what was not heard for 30 s by the clock; done every second by itself."""
+        for adapter in self.adapters.values():
+            await self._tell(adapter.expire(self._now_ms()))
+
+    # faults
+
+    async def crash(self) -> None:
+        """The daemon dies: its name is lost, its objects are gone, and nobody is told so by itself."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            await asyncio.gather(self._expiry, return_exceptions=True)
+        bus, self._bus, self._expiry = self._bus, None, None
+        for adapter in self.adapters.values():
+            adapter.forget_all()
+        if bus is not None:
+            bus.disconnect()
+            await asyncio.gather(_closed(bus), return_exceptions=True)
+
+    async def revive(self) -> None:
+        """The daemon starts: takes its name, and announces its adapters. Raises `OSError`."""
+        bus = await MessageBus(self._bus_address).connect()
+        self._bus = bus
+        bus.add_message_handler(self._handle)
+        self._send_all([_match(f"sender='{_BUS}',member='NameOwnerChanged'")])
+        await bus.request_name(messages.SERVICE)
+        present = [adapter for adapter in self.adapters.values() if adapter.present]
+        await self._tell([messages.added(adapter.path, adapter.interfaces()) for adapter in present])
+        self._expiry = asyncio.create_task(self._expire_by_itself(), name="bluez expiry")
+
+    async def restart(self, gap_s: float = 0.0) -> None:
+        """Crash, be away for `gap_s`, and come back."""
+        await self.crash()
+        await asyncio.sleep(gap_s)
+        await self.revive()
+
+    async def vanish_adapter(self, name: str = "hci0") -> None:
+        """The dongle is pulled out."""
+        adapter = self.adapters[name]
+        gone = [messages.removed(path, interfaces) for path, interfaces in reversed(adapter.objects().items())]
+        adapter.forget_all()
+        adapter.present = False
+        await self._tell(gone)
+
+    async def return_adapter(self, name: str = "hci0") -> None:
+        """The dongle is plugged in again."""
+        adapter = self.adapters[name]
+        adapter.present = True
+        await self._tell([messages.added(adapter.path, adapter.interfaces())])
+
+    async def power(self, *, on: bool, name: str = "hci0") -> None:
+        """Somebody switches the adapter on or off."""
+        await self._tell(self.adapters[name].set_power(on=on))
+
+    def stall(self, cure: Cure = "restart", name: str = "hci0") -> None:
+        """Packets are lost in silence until the next session, a power cycle, or for ever."""
+        self.adapters[name].stalled = cure
+
+    # the bus
+
+    def _named(self, name: str | None) -> Iterable[Adapter]:
+        return self.adapters.values() if name is None else (self.adapters[name],)
+
+    async def _expire_by_itself(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRE_S)
+            await self.expire()
+
+    def _connected(self) -> MessageBus:
+        if self._bus is None or not self._bus.connected:
+            raise BusGoneError
+        return self._bus
+
+    async def _tell(self, signals: Iterable[Message]) -> None:
+        for signal in signals:
+            self._connected().send(signal)
+            self._sent += 1
+            if self._sent % _PACE == 0:
+                await self._ping()
+
+    async def _ping(self) -> None:
+        ping = Message(_BUS, _BUS_PATH, "org.freedesktop.DBus.Peer", "Ping")
+        async with asyncio.timeout(_ANSWER_S):
+            await self._connected().call(ping)
+
+    def _send_all(self, signals: Iterable[Message]) -> None:
+        for signal in signals:
+            self._connected().send(signal)
+
+    def _handle(self, message: Message) -> Message | bool | None:
+        if message.message_type is MessageType.SIGNAL:
+            self._handle_signal(message)
+            return None
+        if message.message_type is not MessageType.METHOD_CALL:
+            return None
+        answer = calls.answer(self.adapters, message)
+        if answer is None:
+            return None
+        if message.member == "RegisterMonitor":
+            # The monitor's object is announced by its owner, after the reply.
+            self._send_all([_match(f"sender='{message.sender}',member='InterfacesAdded'")])
+        self._send_all(answer.signals)
+        return True if answer.reply is None else answer.reply
+
+    def _handle_signal(self, message: Message) -> None:
+        if message.member == "NameOwnerChanged" and not message.body[2]:
+            for adapter in self.adapters.values():
+                self._send_all(adapter.forget_client(message.body[0]))
+        elif message.member == "InterfacesAdded" and messages.MONITOR in message.body[1]:
+            path, interfaces = message.body
+            monitor = Monitor(message.sender or "", path)
+            patterns = interfaces[messages.MONITOR]["Patterns"].value
+            if any(adapter.activate(monitor, patterns) for adapter in self.adapters.values()):
+                self._send_all([_activate(monitor)])
+
+
+async def _closed(bus: MessageBus) -> None:
+    await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+
+
+def _match(rule: str) -> Message:
+    call = Message(_BUS, _BUS_PATH, _BUS, "AddMatch", signature="s", body=[f"type='signal',{rule}"])
+    call.flags = MessageFlag.NO_REPLY_EXPECTED
+    return call
+
+
+def _activate(monitor: Monitor) -> Message:
+    call = Message(monitor.sender, monitor.path, messages.MONITOR, "Activate")
+    call.flags = MessageFlag.NO_REPLY_EXPECTED
+    return call
