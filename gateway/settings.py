@@ -15,7 +15,6 @@ BrokerUrl = Annotated[
     str, msgspec.Meta(pattern=r"^mqtts?://[A-Za-z0-9._\-]+(:[0-9]{1,5})?$|^mqtts?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?$")
 ]
 Backend = Annotated[str, msgspec.Meta(pattern=r"^(bleak|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")]
-KeyId = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
@@ -94,12 +93,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """The store that it was enrolled for: part of its topics."""
     secret_file: str
     """Holds the secret that enrolment printed: 64 hexadecimal digits."""
-    key_id: KeyId = "k1"
-    """Names the secret in envelopes."""
     previous_secret_file: str | None = None
-    """The secret before a rotation, still accepted from the server."""
-    previous_key_id: KeyId = "k0"
-    """Names the previous secret."""
+    """The secret before a rotation: what the server still signs with it is still accepted."""
     data_dir: str = "/var/lib/footfall-gateway"
     """Spool, last remote configuration, health file. What systemd's StateDirectory makes."""
     drain_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 5.0

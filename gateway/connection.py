@@ -1,0 +1,87 @@
+"""A connection to one broker address, as the settings and credentials say."""
+
+import logging
+import random
+import ssl
+from collections.abc import Callable
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+import aiomqtt
+
+from gateway.credentials import Credentials
+from gateway.settings import UplinkSettings
+
+PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+QUEUED_IN: Final = 1000
+"""Messages waiting to be looked at; acknowledgements beyond are repeated by the server."""
+TIMEOUT_S: Final = 10.0
+"""For everything that a broker must answer; then it is taken for dead."""
+FIRST_WAIT_S: Final = 0.5
+LONGEST_WAIT_S: Final = 30.0
+"""A store is back half a minute after its network at the latest."""
+
+
+class Address(NamedTuple):
+    """Where a broker listens."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+
+    def __str__(self) -> str:
+        """As people write it."""
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+
+def address(url: str, tls: ssl.SSLContext | None) -> Address:
+    """The address in a validated broker URL; `tls` is used where its scheme asks for it."""
+    parts = urlsplit(url)
+    return Address(parts.hostname or "", parts.port or PORTS[parts.scheme], tls if parts.scheme == "mqtts" else None)
+
+
+def client(
+    where: Address,
+    settings: UplinkSettings,
+    credentials: Credentials,
+    identifier: str,
+    will: aiomqtt.Will | None = None,
+) -> aiomqtt.Client:
+    """An unconnected client with every queue bounded; it connects as a context manager."""
+    made = aiomqtt.Client(
+        where.host,
+        where.port,
+        identifier=identifier,
+        username=credentials.username,
+        password=credentials.password,
+        protocol=aiomqtt.ProtocolVersion.V5 if settings.protocol == "5" else aiomqtt.ProtocolVersion.V311,
+        clean_session=None if settings.protocol == "5" else True,
+        tls_context=where.tls,
+        will=will,
+        keepalive=settings.keepalive_s,
+        timeout=TIMEOUT_S,
+        max_queued_incoming_messages=QUEUED_IN,
+        max_queued_outgoing_messages=2 * settings.window,
+        max_inflight_messages=settings.window,
+        logger=logging.getLogger("gateway.mqtt"),
+    )
+    made.pending_calls_threshold = 2 * settings.window
+    return made
+
+
+class Backoff:
+    """Full jitter: a random wait up to a bound that doubles with each failure."""
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        self._chance = chance
+        self._bound_s = FIRST_WAIT_S
+
+    def succeeded(self) -> None:
+        """Begin anew."""
+        self._bound_s = FIRST_WAIT_S
+
+    def next_s(self) -> float:
+        """How long to wait after one more failure."""
+        wait_s = self._chance() * self._bound_s
+        self._bound_s = min(2 * self._bound_s, LONGEST_WAIT_S)
+        return wait_s
