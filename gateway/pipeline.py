@@ -1,0 +1,103 @@
+"""From an advert to a Batch in the spool: decode, filter, window, write."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+import structlog
+
+from beacons.columns import Sighting
+from beacons.frames import decode, identity
+from beacons.ids import NAMES, IdKind
+from beacons.wire import GatewayConfig
+from gateway.alarm import Alarm
+from gateway.clock import Clock
+from gateway.filter import Filter
+from gateway.scan import Advert
+from gateway.spool import Spool, Stored
+from gateway.window import RSSI_UNKNOWN_DBM, Window, WindowTimes
+
+BATCH_SIGHTINGS: Final = 1000
+"""Sightings in one batch: 34 kB, 61 kB as JSON, well below what a payload may have."""
+SHOWN_HEARD: Final = 50
+"""Ids shown in installation mode: a screen full."""
+LOUDEST_DBM: Final = 126
+FAINTEST_DBM: Final = -128
+
+log = structlog.get_logger()
+
+
+class Pipeline:
+    """Everything between the radio and the uplink. `heard` holds what installation mode shows."""
+
+    def __init__(self, clock: Clock, counters: Counter[str]) -> None:
+        self.window = Window()
+        self.filter = Filter(None)
+        self.heard: dict[str, tuple[int, int]] = {}
+        self._clock = clock
+        self._counters = counters
+        self._malformed: Counter[str] = Counter()
+        self._alarm = Alarm(clock)
+        self._offset_db = 0
+
+    def configure(self, config: GatewayConfig) -> None:
+        """Filter, window and radio as the server says, from now on. Raises `gateway.filter.FilterError`."""
+        self.filter = Filter(config)
+        self.window.times = WindowTimes(config.company_ms, config.changing_ms, config.steady_ms, config.forget_ms)
+        self._offset_db = round(config.radio_offset_db)
+        self.heard.clear()
+        self._alarm.ring()
+
+    def hear(self, advert: Advert) -> None:
+        """Take in one advert: the hot path, once per packet."""
+        counters = self._counters
+        counters["adverts"] += 1
+        frame = decode(advert.manufacturer_data, advert.service_data, self._malformed)
+        named = None if frame is None else identity(frame)
+        if named is None:
+            return
+        counters["beacons_heard"] += 1
+        kind, beacon_id, power_1m_dbm = named
+        if not self.filter.passes(kind, beacon_id):
+            self._withhold(kind, beacon_id, advert)
+            return
+        rssi_dbm = advert.rssi_dbm
+        if rssi_dbm < RSSI_UNKNOWN_DBM and self._offset_db:
+            rssi_dbm = max(FAINTEST_DBM, min(LOUDEST_DBM, rssi_dbm + self._offset_db))
+        if self.window.add(kind, beacon_id, rssi_dbm, power_1m_dbm, advert.heard_ms):
+            self._alarm.ring()
+
+    async def report(self, spool: Spool, offer: Callable[[Stored], None]) -> NoReturn:
+        """Spool what the window has to say whenever it is due, and offer it to the uplink."""
+        while True:
+            await self._alarm.wait(self.window.due_ms())
+            now_ms = self._clock.boot_ms()
+            await self._spool(self.window.take(now_ms), spool, offer, now_ms)
+
+    async def flush(self, spool: Spool, offer: Callable[[Stored], None]) -> None:
+        """Spool everything that the window still holds."""
+        now_ms = self._clock.boot_ms()
+        await self._spool(self.window.flush(now_ms), spool, offer, now_ms)
+
+    def malformed(self) -> dict[str, int]:
+        """How many adverts claimed to be a frame and were none, by what was wrong."""
+        return {f"malformed_{kind}": count for kind, count in self._malformed.items()}
+
+    async def _spool(
+        self, sightings: list[Sighting], spool: Spool, offer: Callable[[Stored], None], now_ms: int
+    ) -> None:
+        self._counters["sightings"] += len(sightings)
+        self._counters["packets_beyond_window"] = self.window.dropped
+        for start in range(0, len(sightings), BATCH_SIGHTINGS):
+            stored = await spool.append(sightings[start : start + BATCH_SIGHTINGS], now_ms)
+            if stored is not None:
+                offer(stored)
+
+    def _withhold(self, kind: IdKind, beacon_id: bytes, advert: Advert) -> None:
+        self._counters["beacons_filtered"] += 1
+        if self.filter.installing:
+            name = f"{NAMES[kind]} {beacon_id.hex()}"
+            self.heard.pop(name, None)
+            self.heard[name] = (advert.rssi_dbm, advert.heard_ms)
+            if len(self.heard) > SHOWN_HEARD:
+                del self.heard[next(iter(self.heard))]
