@@ -14,7 +14,7 @@ import time
 import uuid
 from base64 import urlsafe_b64decode
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 import jwt
@@ -60,10 +60,10 @@ Listener = Callable[[Pushed], None]
 class Inbox:
     """One subscription: what waits for it, and who listens."""
 
-    def __init__(self, application_server_key: str | None, audience: str) -> None:
-        """Only the holder of the key may send here; its tokens are made out to `audience`."""
+    def __init__(self, application_server_key: str | None, audiences: Sequence[str]) -> None:
+        """Only the holder of the key may send here; its tokens are made out to one of `audiences`."""
         self.application_server_key = application_server_key
-        self.audience = audience
+        self.audiences = audiences
         self._waiting: dict[str, Pushed] = {}
         self._listener: Listener | None = None
 
@@ -109,10 +109,10 @@ class PushService:
         self.gone: set[str] = set()
         self.clock_s = clock_s
 
-    def subscribe(self, application_server_key: str | None = None, audience: str | None = None) -> str:
-        """A new subscription's id; `audience` where its endpoint is known under another origin than ours."""
+    def subscribe(self, application_server_key: str | None = None, audiences: Sequence[str] = ()) -> str:
+        """A new subscription's id; `audiences` where its endpoint is known under other origins than ours."""
         subscription = uuid.uuid4().hex
-        self.inboxes[subscription] = Inbox(application_server_key, audience or self.origin)
+        self.inboxes[subscription] = Inbox(application_server_key, audiences or [self.origin])
         return subscription
 
     def unsubscribe(self, subscription: str) -> None:
@@ -172,7 +172,7 @@ class PushService:
         if inbox.application_server_key is None and not authorization:
             return None
         match = _VAPID.match(authorization)
-        if match is None or not verifies(match["t"], match["k"], inbox.audience, self.clock_s()):
+        if match is None or not verifies(match["t"], match["k"], inbox.audiences, self.clock_s()):
             return 401
         return None if inbox.application_server_key in (None, match["k"]) else 403
 
@@ -225,13 +225,13 @@ def _malformed(header: Callable[[str, str], str], body: bytes) -> int | None:
     return 413 if len(body) > MAX_BODY else None
 
 
-def verifies(token: str, key: str, audience: str, now_s: float) -> bool:
-    """Whether a VAPID token is signed by `key` (base64url point), made out to `audience`, and lives at most a day."""
+def verifies(token: str, key: str, audiences: Sequence[str], now_s: float) -> bool:
+    """Whether a VAPID token is signed by `key` (base64url point), made out to one of us, and lives at most a day."""
     try:
         point = urlsafe_b64decode(key + "=" * (-len(key) % 4))
         public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
         options: jwt.types.Options = {"require": ["exp", "aud"], "verify_exp": False}
-        claims = jwt.decode(token, public, algorithms=["ES256"], audience=audience, options=options)
+        claims = jwt.decode(token, public, algorithms=["ES256"], audience=audiences, options=options)
     except (ValueError, jwt.InvalidTokenError):
         return False
     return now_s < float(claims["exp"]) <= now_s + _MAX_TOKEN_LIFE_S

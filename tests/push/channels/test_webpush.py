@@ -250,7 +250,7 @@ async def test_a_message_that_does_not_fit_is_refused_before_it_is_sent(
 async def test_an_overridden_origin_is_sent_elsewhere_with_a_token_for_the_original(
     service: PushService, channel: WebPush
 ) -> None:
-    subscription = service.subscribe(channel.application_server_key, audience=FCM)
+    subscription = service.subscribe(channel.application_server_key, audiences=[FCM])
 
     await channel.send(outgoing(f"{FCM}/fcm/send/{subscription}"))
 
