@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from beacons.frames import AltBeacon, EddystoneUid, IBeacon
 from beacons.frames.values import LOSS_FIRST_METRE_DB
 from beacons.registry import Beacon
@@ -25,7 +27,8 @@ def tag(beacon: Beacon, identity_key: bytes = b"", *, drift_ppm: float = 0.0) ->
 
 def phone(beacon: Beacon, identity_key: bytes, *, drift_ppm: float = 0.0) -> Build:
     """What an app says that carries a tag's identity: its id alone, a phone's battery is nobody's business."""
-    return _build(beacon, (_identity(beacon, identity_key),), TAG_INTERVAL_MS, identity_key, drift_ppm)
+    build = _build(beacon, (_identity(beacon, identity_key),), TAG_INTERVAL_MS, identity_key, drift_ppm)
+    return msgspec.structs.replace(build, battery=None)
 
 
 def fixture(fixture: Fixture, *, drift_ppm: float = 0.0) -> Build:

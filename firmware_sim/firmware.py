@@ -46,7 +46,8 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     """A beacon as configured. Its clock read `counter_s` at `counter_at_ms` and runs fast by `drift_ppm`.
 
     interval_ms 200 is a common trade of latency for battery; the specification allows 20 ms to 10.24 s
-    (Vol 6, Part B, 4.4.2.2). `power_1m_dbm` is what is really radiated, whatever the frames claim.
+    (Vol 6, Part B, 4.4.2.2). `power_1m_dbm` is what is really radiated, whatever the frames claim. Without a
+    battery (None) it runs on mains or is charged, and telemetry says 0 mV.
     """
 
     pattern: tuple[Fixed | Rotating | Telemetry, ...]
@@ -57,7 +58,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     counter_s: int = 0
     counter_at_ms: int = 0
     drift_ppm: float = 0.0
-    battery: Battery = Battery()
+    battery: Battery | None = Battery()
 
 
 class Advertisement(NamedTuple):
@@ -91,7 +92,9 @@ class Firmware:
         return (self.build.counter_s + ticked_s - self._lost_s) % COUNTER_WRAP_S
 
     def battery_mv(self, at_us: int) -> float:
-        """The cell's voltage at a time."""
+        """The cell's voltage at a time; 0 where there is none."""
+        if self.build.battery is None:
+            return 0
         return left_mv(self.build.battery, self._events, (at_us - self._boot_us) / 1e6)
 
     def power_cycle(self, at_ms: int, lost_s: int) -> None:
@@ -110,11 +113,15 @@ class Firmware:
         while self._next_us < at_us:
             self._tick()
         now_us = self._next_us
-        if self.battery_mv(now_us) <= self.build.battery.cutoff_mv:
+        if self._is_empty(now_us):
             return None
         address, payload = self._address(now_us), self._say(now_us)
         self._tick()
         return Advertisement(now_us, address, payload)
+
+    def _is_empty(self, now_us: int) -> bool:
+        battery = self.build.battery
+        return battery is not None and self.battery_mv(now_us) <= battery.cutoff_mv
 
     def _tick(self) -> None:
         self._events += 1

@@ -64,6 +64,7 @@ class World:
         self._walkers = {c.walker.id: c.walker for c in carriers}
         self._gateways = {gateway.id for gateway in floor.gateways}
         self._phones = [c for c in carriers if c.phone is not None]
+        self._own = {c.phone: c.walker.id for c in self._phones}
         self.radio = Radio([*_fixed(floor), *(_listener(c) for c in self._phones)], seed, settings)
         self._transmitters = [*_shelves(floor, start_ms, seed), *_tags(carriers, start_ms, seed)]
         self._queue: list[tuple[int, int]] = []
@@ -133,8 +134,9 @@ class World:
 
     def _reported(self, until_us: int) -> Iterator[Heard]:
         for reception in self.radio.settle(until_us):
-            self._note(reception)
-            yield reception.heard
+            if self._own.get(reception.heard.receiver) != reception.source:  # a phone is deaf while it transmits
+                self._note(reception)
+                yield reception.heard
 
     def _note(self, reception: Reception) -> None:
         visit = self.visits.get(reception.source)
