@@ -42,6 +42,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     message: Message
     address: dict[str, object]
     now_ms: int
+    seq: int = 0
+    """Number of the message in its device's event stream."""
 
     @property
     def ttl_s(self) -> int:

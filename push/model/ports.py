@@ -1,8 +1,9 @@
 """What inner rooms need of the outside, as Protocols; `app` hands the adapters in."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from push.model.delivery import Accepted, Outgoing
 
@@ -65,4 +66,19 @@ class Channel(Protocol):
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Hand a message over. Raises `push.model.errors.DeliveryError`."""
+        ...
+
+
+class Pushed(NamedTuple):
+    """A message for an open event stream; `written` turns true once it is in the socket."""
+
+    outgoing: Outgoing
+    written: asyncio.Future[bool]
+
+
+class Streams(Protocol):
+    """Where apps' event streams are registered while they are open."""
+
+    def connect(self, device: str) -> AbstractAsyncContextManager[asyncio.Queue[Pushed]]:
+        """A device's stream while it lasts."""
         ...

@@ -13,11 +13,10 @@ class Anchor(msgspec.Struct, frozen=True):
     id: str
     store: str
     zone: str | None
-    offset_db: float = 0.0
 
 
 class Observation(msgspec.Struct, frozen=True, array_like=True):
-    """One shopper at one anchor over one short window; times in UTC ms, RSSI in dBm with the anchor's offset added.
+    """One shopper at one anchor over one short window; times in UTC ms, RSSI in dBm as the gateway corrected it.
 
     `received_ms` is when the server received it. It may trigger only where it is fresh.
     """

@@ -230,6 +230,7 @@ CREATE TABLE deliveries (
     channel TEXT,
     reason TEXT,
     attempt INTEGER NOT NULL,
+    maybe_sent INTEGER NOT NULL,
     next_ms BIGINT NOT NULL,
     lease_until_ms BIGINT NOT NULL,
     expires_ms BIGINT NOT NULL,

@@ -1,24 +1,24 @@
--- name: deliver.message
+-- name: outbox.message
 INSERT INTO messages (id, decision, shopper, campaign, content, collapse_key, created_ms, expires_ms)
 VALUES (:id, :decision, :shopper, :campaign, :content, :collapse_key, :created_ms, :expires_ms)
 
--- name: deliver.enqueue
+-- name: outbox.enqueue
 INSERT INTO deliveries (
-    id, message, device, visit, cap, channels, seq, state, attempt, next_ms, lease_until_ms, expires_ms, heard_ms,
-    received_ms, resolved_ms, decided_ms
+    id, message, device, visit, cap, channels, seq, state, attempt, maybe_sent, next_ms, lease_until_ms,
+    expires_ms, heard_ms, received_ms, resolved_ms, decided_ms
 )
 VALUES (
-    :id, :message, :device, :visit, :cap, :channels, :seq, 'pending', 0, :decided_ms, 0, :expires_ms, :heard_ms,
+    :id, :message, :device, :visit, :cap, :channels, :seq, 'pending', 0, 0, :next_ms, 0, :expires_ms, :heard_ms,
     :received_ms, :resolved_ms, :decided_ms
 )
 
 -- name: deliver.expire
 UPDATE deliveries SET state = 'expired', reason = 'too late', ended_ms = :now_ms
 WHERE expires_ms <= :now_ms AND (state = 'pending' OR (state = 'sending' AND lease_until_ms <= :now_ms))
-RETURNING id, cap, attempt
+RETURNING id, cap, maybe_sent
 
 -- name: deliver.claim
-UPDATE deliveries SET state = 'sending', attempt = attempt + 1, lease_until_ms = :lease_until_ms
+UPDATE deliveries SET state = 'sending', attempt = attempt + 1, maybe_sent = 1, lease_until_ms = :lease_until_ms
 WHERE id IN (
     SELECT id FROM deliveries
     WHERE (state = 'pending' AND next_ms <= :now_ms) OR (state = 'sending' AND lease_until_ms <= :now_ms)
@@ -45,27 +45,35 @@ UPDATE deliveries SET channel = :channel, handed_over_ms = :handed_over_ms, acce
 WHERE id = :id AND accepted_ms IS NULL AND state IN ('shown', 'opened')
 
 -- name: deliver.again
-UPDATE deliveries SET state = 'pending', reason = :reason, next_ms = :next_ms
+UPDATE deliveries SET state = 'pending', reason = :reason, next_ms = :next_ms, maybe_sent = :maybe_sent
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
 
 -- name: deliver.failed
 UPDATE deliveries SET state = 'failed', reason = :reason, ended_ms = :ended_ms
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
+RETURNING cap
+
+-- name: deliver.answer
+UPDATE deliveries SET
+    state = 'accepted', channel = 'inapp', attempt = attempt + 1, maybe_sent = 1, handed_over_ms = :now_ms,
+    accepted_ms = :now_ms
+WHERE id = :id AND device = :device AND state = 'pending' AND expires_ms > :now_ms
+RETURNING id, message, seq
 
 -- name: deliver.attempt
 INSERT INTO attempts (delivery, attempt, channel, started_ms, ended_ms, outcome, status, reference)
 VALUES (:delivery, :attempt, :channel, :started_ms, :ended_ms, :outcome, :status, :reference)
 ON CONFLICT (delivery, attempt, channel) DO NOTHING
 
--- name: deliver.cancel_visit
+-- name: outbox.cancel_visit
 UPDATE deliveries SET state = 'cancelled', reason = 'left the store', ended_ms = :now_ms
 WHERE visit = :visit AND state = 'pending'
-RETURNING id, cap
+RETURNING id, cap, maybe_sent
 
--- name: deliver.cancel_shopper
+-- name: outbox.cancel_shopper
 UPDATE deliveries SET state = 'cancelled', reason = 'consent withdrawn', ended_ms = :now_ms
 WHERE state = 'pending' AND message IN (SELECT id FROM messages WHERE shopper = :shopper)
-RETURNING id, cap
+RETURNING id, cap, maybe_sent
 
 -- name: deliver.wake_device
 UPDATE deliveries SET next_ms = :now_ms WHERE device = :device AND state = 'pending' AND next_ms > :now_ms

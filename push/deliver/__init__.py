@@ -1,0 +1,1 @@
+"""From the outbox to a channel, with retries, until one of the terminal states. Receipts come back here."""

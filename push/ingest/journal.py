@@ -1,0 +1,42 @@
+"""What presence is rebuilt from: a row per tick, and a checkpoint that lets go of the rows before it."""
+
+import zlib
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from push.model.ports import Queries, Transaction
+from push.model.presence import Observation
+from push.presence.thresholds import Presence
+
+_LEVEL: Final = 1
+"""The fastest level of zlib: most of the saving at a tenth of the time."""
+
+
+async def append(tx: Transaction, seq: int, observations: Sequence[Observation], now_ms: int) -> None:
+    """Write one tick's resolved and consent-filtered observations."""
+    payload = zlib.compress(msgspec.msgpack.encode(observations), _LEVEL)
+    await tx.execute("ingest.journal", seq=seq, at_ms=now_ms, payload=payload)
+
+
+async def checkpoint(tx: Transaction, presence: Presence, seq: int, now_ms: int) -> None:
+    """Write the state that includes journal row `seq`, and drop the rows up to it."""
+    payload = zlib.compress(presence.dump(), _LEVEL)
+    await tx.execute("ingest.put_checkpoint", journal_seq=seq, at_ms=now_ms, payload=payload)
+    await tx.execute("ingest.truncate_journal", seq=seq)
+
+
+async def resume(db: Queries, presence: Presence, now_ms: int) -> int:
+    """Bring presence to where the last commit left it; the sequence of the last journal row."""
+    seq = 0
+    row = await db.fetch_one("ingest.checkpoint")
+    if row is not None:
+        presence.restore(zlib.decompress(row["payload"]))
+        seq = int(row["journal_seq"])
+    for entry in await db.fetch("ingest.journal_after", seq=seq):
+        observations = msgspec.msgpack.decode(zlib.decompress(entry["payload"]), type=list[Observation])
+        presence.step(observations, int(entry["at_ms"]))
+        seq = int(entry["seq"])
+    presence.resume(now_ms)
+    return seq

@@ -1,0 +1,121 @@
+"""From sightings in columns to observations: people who did not agree dropped, one row per person and gateway."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from push.ingest.intake import Arrived
+from push.model.presence import Observation
+from push.registry.directory import Directory
+from push.registry.resolver import UNKNOWN, Resolver
+
+Ints = npt.NDArray[np.int64]
+
+
+class Sightings(NamedTuple):
+    """Everything of a tick that has a time, as columns of one length; times in UTC ms."""
+
+    kind: npt.NDArray[np.uint8]
+    id: npt.NDArray[np.void]
+    source: Ints
+    first_ms: Ints
+    last_ms: Ints
+    rssi_dbm: Ints
+    packets: Ints
+
+
+def gather(arrived: Sequence[Arrived]) -> Sightings:
+    """The sightings of batches whose clock is known; `source` is the position in `arrived`."""
+    parts = [_part(i, a) for i, a in enumerate(arrived) if a.columns is not None and a.offset_ms is not None]
+    empty = np.zeros(0, dtype=np.int64)
+    if not parts:
+        return Sightings(np.zeros(0, dtype=np.uint8), np.zeros(0, dtype="V20"), empty, empty, empty, empty, empty)
+    return Sightings(
+        np.concatenate([p.kind for p in parts]),
+        np.concatenate([p.id for p in parts]),
+        np.concatenate([p.source for p in parts]),
+        np.concatenate([p.first_ms for p in parts]),
+        np.concatenate([p.last_ms for p in parts]),
+        np.concatenate([p.rssi_dbm for p in parts]),
+        np.concatenate([p.packets for p in parts]),
+    )
+
+
+def _part(i: int, a: Arrived) -> Sightings:
+    columns, base = a.columns, a.batch.base_ms + (a.offset_ms or 0)
+    if columns is None:
+        raise ValueError("a batch with columns was expected")
+    return Sightings(
+        columns.kind,
+        columns.id,
+        np.full(len(columns.kind), i, dtype=np.int64),
+        np.minimum(columns.first_ms + np.int64(base), a.received_ms),
+        np.minimum(columns.last_ms + np.int64(base), a.received_ms),
+        columns.rssi_max_dbm.astype(np.int64),
+        columns.packets.astype(np.int64),
+    )
+
+
+def select(sightings: Sightings, mask: npt.NDArray[np.bool_]) -> Sightings:
+    """The rows where `mask` is true."""
+    s = sightings
+    return Sightings(
+        s.kind[mask], s.id[mask], s.source[mask], s.first_ms[mask], s.last_ms[mask], s.rssi_dbm[mask], s.packets[mask]
+    )
+
+
+class Observer:
+    """Knows which beacons are people's tags, and who carries them."""
+
+    def __init__(self, directory: Directory, resolver: Resolver, allows: Callable[[str], bool]) -> None:
+        self.resolver = resolver
+        self._allows = allows
+        self._static_stores = directory.static_tag_stores()
+        self._stores = {g.id: g.store for g in directory.gateways.values()}
+        self._is_tag = np.array([b.role == "tag" and not b.staff and b.shopper is not None for b in resolver.beacons])
+
+    def observe(self, sightings: Sightings, beacons: Ints, arrived: Sequence[Arrived]) -> tuple[list[Observation], int]:
+        """Observations of people who agreed to be located, and how many sightings resolved to any beacon."""
+        known = beacons != UNKNOWN
+        resolved = int(known.sum())
+        tags = known.copy()
+        tags[known] = self._is_tag[beacons[known]] if resolved else False
+        rows = np.flatnonzero(tags)
+        if not len(rows):
+            return [], resolved
+        group = beacons[rows] * np.int64(len(arrived)) + sightings.source[rows]
+        order = np.argsort(group, kind="stable")
+        rows, group = rows[order], group[order]
+        starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+        first = np.minimum.reduceat(sightings.first_ms[rows], starts)
+        last = np.maximum.reduceat(sightings.last_ms[rows], starts)
+        rssi = np.maximum.reduceat(sightings.rssi_dbm[rows], starts)
+        packets = np.add.reduceat(sightings.packets[rows], starts)
+        found = []
+        for i, row in enumerate(rows[starts]):
+            a = arrived[int(sightings.source[row])]
+            shopper = self._carrier(int(beacons[row]), a.topic.gateway)
+            if shopper is not None:
+                found.append(
+                    Observation(
+                        shopper,
+                        a.topic.gateway,
+                        int(first[i]),
+                        int(last[i]),
+                        float(rssi[i]),
+                        int(packets[i]),
+                        a.received_ms,
+                    )
+                )
+        return found, resolved
+
+    def _carrier(self, beacon: int, gateway: str) -> str | None:
+        """Who carries a tag, if she agreed to be located, and the store allows tags of its kind."""
+        tag = self.resolver.beacons[beacon]
+        if tag.shopper is None or not self._allows(tag.shopper):
+            return None
+        if tag.format != "eid" and self._stores.get(gateway) not in self._static_stores:
+            return None
+        return tag.shopper

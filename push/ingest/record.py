@@ -1,0 +1,175 @@
+"""The effects of one tick, written in its transaction: visits, stays, moments, decisions, outbox."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from push.campaigns import outbox
+from push.campaigns.book import Book, Versioned
+from push.campaigns.decide import Chosen, Facts, decide
+from push.campaigns.outbox import Destination
+from push.campaigns.render import render
+from push.model.campaigns import Campaign, Decision
+from push.model.delivery import Content
+from push.model.ids import derived
+from push.model.people import Device, Purpose
+from push.model.ports import Transaction
+from push.model.presence import (
+    Changes,
+    Moment,
+    Observation,
+    Record,
+    StayClosed,
+    StayOpened,
+    VisitClosed,
+    VisitOpened,
+)
+from push.model.vault import Vault
+from push.profiles import consent, people
+from push.registry.directory import Directory
+
+ANSWER_MS: Final = 250
+"""Senders wait this long for the answer to a phone's own report to carry its message."""
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """A delivery that a tick put into the outbox."""
+
+    delivery: str
+    device: str
+
+
+class Recorder:
+    """Writes what presence found, and decides at every moment that is new."""
+
+    def __init__(self, directory: Directory, book: Book, vault: Vault, *, stale_ms: int, pushes_per_visit: int) -> None:
+        self.directory = directory
+        self.book = book
+        self._vault = vault
+        self._stale_ms = stale_ms
+        self._pushes_per_visit = pushes_per_visit
+
+    async def write(self, tx: Transaction, changes: Changes, reporting: Mapping[str, str], now_ms: int) -> list[Queued]:
+        """Write a tick's changes; `reporting` maps shoppers to the device whose own report this tick took in."""
+        for record in changes.records:
+            await _keep(tx, record)
+        queued = []
+        for moment in changes.moments:
+            if await tx.execute("ingest.moment", **msgspec.structs.asdict(moment)) == 1:
+                delivery = await self._answer(tx, moment, reporting.get(moment.shopper), now_ms)
+                queued += [] if delivery is None else [delivery]
+                if moment.kind == "left":
+                    await outbox.cancel_visit(tx, moment.visit, now_ms)
+        return queued
+
+    async def _answer(self, tx: Transaction, moment: Moment, reporting: str | None, now_ms: int) -> Queued | None:
+        """Decide about a moment that some campaign answers; the delivery, if one is due."""
+        candidates = self.book.candidates(moment)
+        if not candidates:
+            return None
+        granted = await consent.granted(tx, moment.shopper)
+        to = destination(await people.devices_of(tx, moment.shopper, self._vault), granted, reporting)
+        row = await tx.fetch_one("campaigns.cap_used", id=outbox.visit_cap(moment.visit))
+        facts = Facts(
+            granted=granted,
+            channels=() if to is None else to.channels,
+            pushes_this_visit=0 if row is None else row["used"],
+            max_pushes_per_visit=self._pushes_per_visit,
+            is_fresh=moment.heard_ms >= now_ms - self._stale_ms,
+        )
+        decision, chosen = await self._decide(tx, moment, candidates, facts, now_ms)
+        await outbox.keep_decision(tx, decision)
+        if chosen is None or to is None:
+            return None
+        return Queued(await outbox.enqueue(tx, decision, chosen, moment, to), to.device)
+
+    async def _decide(
+        self, tx: Transaction, moment: Moment, candidates: Sequence[Versioned], facts: Facts, now_ms: int
+    ) -> tuple[Decision, Chosen | None]:
+        """Decide, and reserve the push of what was chosen; another decision may have been faster."""
+        cap = outbox.visit_cap(moment.visit)
+        words = await self._words(tx, moment, facts.granted)
+
+        def content(campaign: Campaign) -> Content:
+            return render(campaign.template, words)
+
+        decision, chosen = decide(moment, candidates, facts, content, now_ms)
+        if chosen is not None and not await outbox.take_cap(tx, cap, self._pushes_per_visit, now_ms):
+            used_up = msgspec.structs.replace(facts, pushes_this_visit=self._pushes_per_visit)
+            decision, chosen = decide(moment, candidates, used_up, content, now_ms)
+        return decision, chosen
+
+    async def _words(self, tx: Transaction, moment: Moment, granted: frozenset[Purpose]) -> dict[str, object]:
+        """What a template may see: her traits only where she agreed to be profiled."""
+        shopper = await people.shopper(tx, moment.shopper) if "profiling" in granted else None
+        store = self.directory.stores.get(moment.store)
+        zone = self.directory.zones.get((moment.store, moment.zone or ""))
+        return {
+            "shopper": {} if shopper is None else shopper.traits,
+            "store": {"id": moment.store, "name": moment.store if store is None else store.name},
+            "zone": {"id": moment.zone or "", "name": "" if zone is None else zone.name},
+            "moment": {"kind": moment.kind, "mark_s": moment.mark_s},
+        }
+
+
+def destination(devices: Sequence[Device], granted: frozenset[Purpose], reporting: str | None) -> Destination | None:
+    """The device to use, and its channels: the one that just reported, else the one seen last; None without any."""
+    for device in sorted(devices, key=lambda d: d.id != reporting):
+        channels = tuple(
+            name
+            for name, usable in (("inapp", True), ("webpush", device.subscription is not None))
+            if usable and name in granted
+        )
+        if channels:
+            held = device.id == reporting and "inapp" in channels
+            return Destination(device.id, channels, ANSWER_MS if held else 0)
+    return None
+
+
+async def _keep(tx: Transaction, record: Record) -> None:
+    match record:
+        case VisitOpened(visit, store, shopper, entered_ms):
+            await tx.execute(
+                "ingest.open_visit", id=visit, store=store, shopper=shopper, entered_ms=entered_ms, heard_ms=entered_ms
+            )
+        case VisitClosed(visit, left_ms):
+            await tx.execute("ingest.close_visit", id=visit, left_ms=left_ms)
+        case StayOpened(stay, visit, store, zone, entered_ms):
+            await tx.execute("ingest.open_stay", id=stay, visit=visit, store=store, zone=zone, entered_ms=entered_ms)
+        case StayClosed(stay, left_ms):
+            await tx.execute("ingest.close_stay", id=stay, left_ms=left_ms)
+
+
+async def keep_late(tx: Transaction, stores: Mapping[str, str], observations: Sequence[Observation]) -> None:
+    """Complete the record with what arrived too late to trigger; `stores` maps anchors to stores."""
+    spans: dict[tuple[str, str], tuple[int, int]] = {}
+    for o in observations:
+        key = (stores[o.anchor], o.shopper)
+        lo, hi = spans.get(key, (o.first_ms, o.last_ms))
+        spans[key] = (min(lo, o.first_ms), max(hi, o.last_ms))
+    for (store, shopper), (from_ms, to_ms) in spans.items():
+        row = await tx.fetch_one(
+            "ingest.visit_around",
+            store=store,
+            shopper=shopper,
+            from_ms=from_ms - LATE_GAP_MS,
+            to_ms=to_ms + LATE_GAP_MS,
+        )
+        if row is not None:
+            await tx.execute("ingest.widen_visit", id=row["id"], from_ms=from_ms, to_ms=to_ms)
+        else:
+            visit = derived("vis", store, shopper, from_ms, "late")
+            await tx.execute(
+                "ingest.late_visit",
+                id=visit,
+                store=store,
+                shopper=shopper,
+                entered_ms=from_ms,
+                left_ms=to_ms,
+                heard_ms=from_ms,
+            )
+
+
+LATE_GAP_MS: Final = 60_000
+"""A late sighting this close to a visit belongs to it: the time after which presence lets a person go."""
