@@ -1,0 +1,386 @@
+/**
+ * The app's flow: ask consent ▶ register ▶ listen ▶ show ▶ report. The protocol is footfall.js, the document view.js,
+ * Web Push push.js. The server is the truth about consent; what is kept here only serves while it cannot be asked.
+ */
+
+import { Footfall, OfflineError, ProblemError } from "./footfall.js";
+import { askPermission, PushUnavailable, serviceWorker, subscribe } from "./push.js";
+import * as view from "./view.js";
+
+const { $ } = view;
+
+/** A short break in the network is no news. */
+const UNREACHABLE_AFTER_MS = 4000;
+
+const WORDS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
+
+const app = {
+  footfall: undefined,
+  store: "the store",
+  config: { purposes: [] },
+  consent: {},
+  messages: new Map(),
+  listening: undefined,
+  heard_ms: undefined,
+};
+
+const visible = new Set();
+const seen = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) visible.add(target.dataset.id);
+      else visible.delete(target.dataset.id);
+    }
+    reportVisible();
+  },
+  { threshold: 0.5 },
+);
+
+async function start() {
+  view.dismiss("start");
+  try {
+    const settings = await (await fetch("settings.json")).json();
+    app.store = settings.store ?? app.store;
+    app.footfall = await Footfall.open({ appKey: settings.app_key });
+    if (app.footfall.registered) await joined();
+    else await welcome();
+  } catch (error) {
+    view.setHeadline("Not now, it seems", "Nothing is lost: what you chose and received stays on this device.");
+    failed("start", error, start);
+  }
+}
+
+/** Before joining: every purpose explained, none ticked. */
+async function welcome() {
+  app.config = await app.footfall.config();
+  show("welcome");
+  view.setHeadline(
+    "Offers where you are, only as far as you allow",
+    `${app.store} would like to greet you with an offer when you come by. It may use what you allow here, and nothing else.`,
+  );
+  const form = $("welcome");
+  const explain = () => ($("summary").textContent = view.meaning(view.chosen(form), app.store));
+  view.fillPurposes(form, app.config.purposes, {}, explain);
+  explain();
+}
+
+async function join(event) {
+  event.preventDefault();
+  view.dismiss("join");
+  const form = $("welcome");
+  const wanted = view.chosen(form);
+  if (!Object.values(wanted).some(Boolean)) {
+    $("summary").textContent = "Choose at least one thing first, or simply close this page.";
+    form.querySelector("input").focus();
+    return;
+  }
+  busy(form, true);
+  try {
+    const push = wanted.webpush ? await tried(askPermission) : undefined;
+    await app.footfall.register({ locale: navigator.language });
+    await app.footfall.setConsent({ ...wanted, webpush: wanted.webpush && !push });
+    if (wanted.webpush && !push) await turnOnPush({ ...wanted });
+    await joined();
+    if (push) view.notice("push", { title: "Notifications are not possible yet", text: push.message });
+    $("main").focus();
+  } catch (error) {
+    failed("join", error);
+  } finally {
+    busy(form, false);
+  }
+}
+
+/** After joining: the offers, and the choices beside them. */
+async function joined() {
+  show("offers", "choices");
+  $("device").textContent = app.footfall.device;
+  for (const message of await app.footfall.messages()) app.messages.set(message.id, message);
+  await loadChoices();
+  render();
+  followChoices();
+  openLinked();
+  await app.footfall.flush();
+}
+
+async function loadChoices() {
+  const kept = JSON.parse(localStorage.getItem("footfall") ?? "{}");
+  try {
+    const [config, consent] = await Promise.all([app.footfall.config(), app.footfall.consent()]);
+    app.config = config;
+    app.consent = consent;
+    localStorage.setItem("footfall", JSON.stringify({ config, consent }));
+    view.dismiss("choices");
+  } catch (error) {
+    if (error.status === 401 || error.status === 404) return refused();
+    app.config = kept.config ?? app.config;
+    app.consent = kept.consent ?? {};
+    failed("choices", error, () => loadChoices().then(followChoices));
+  }
+  view.fillPurposes($("choices"), app.config.purposes, app.consent, change);
+}
+
+/** One switch: withdrawing is told to the server first, granting only counts once the browser agrees. */
+async function change(id, wanted, input) {
+  view.enablePurposes($("choices"), false);
+  $("saved").textContent = id === "webpush" && wanted ? "Waiting for your browser’s answer …" : "Saving …";
+  try {
+    if (id === "webpush" && wanted) {
+      await askPermission();
+      await turnOnPush(app.consent);
+    }
+    await grant({ ...app.consent, [id]: wanted });
+    if (id === "webpush" && !wanted) await app.footfall.unsubscribe(await serviceWorker());
+    if (id === "webpush") view.dismiss("push");
+    $("saved").textContent = wanted ? "Saved. You allowed it." : "Saved. Withdrawn, at once.";
+  } catch (error) {
+    input.checked = app.consent[id] === true;
+    $("saved").textContent = "Not saved: what you had chosen before still counts.";
+    if (error instanceof PushUnavailable) {
+      view.notice("push", { title: "Notifications are not possible yet", text: error.message });
+    } else failed("choices", error);
+  } finally {
+    view.enablePurposes($("choices"), true);
+    input.focus();
+  }
+  followChoices();
+}
+
+async function grant(consent) {
+  await app.footfall.setConsent(consent);
+  app.consent = consent;
+  localStorage.setItem("footfall", JSON.stringify({ config: app.config, consent }));
+}
+
+async function turnOnPush(consent) {
+  await grant({ ...consent, webpush: true });
+  try {
+    await subscribe(app.footfall, app.config.application_server_key);
+  } catch (error) {
+    await grant({ ...consent, webpush: false });
+    throw error;
+  }
+}
+
+/** Listen exactly while the person allows it, and notice where the browser no longer agrees. */
+function followChoices() {
+  if (app.consent.inapp && !app.listening) listen();
+  if (!app.consent.inapp) {
+    app.listening?.abort();
+    app.listening = undefined;
+    view.setState("quiet");
+  }
+  if (app.consent.webpush) tried(keepSubscribed).then(pushLost);
+  render();
+}
+
+async function keepSubscribed() {
+  if (globalThis.Notification?.permission !== "granted") {
+    throw new PushUnavailable("You allowed notifications, but this browser blocks them. Allow them in its settings.");
+  }
+  await subscribe(app.footfall, app.config.application_server_key);
+}
+
+function pushLost(error) {
+  if (error instanceof PushUnavailable) {
+    view.notice("push", { title: "No notification can arrive", text: error.message });
+  }
+}
+
+function listen() {
+  const listening = new AbortController();
+  app.listening = listening;
+  app.footfall.listen({ onMessage: receive, onState: connection, signal: listening.signal });
+}
+
+let unreachable;
+
+function connection(name, about) {
+  if (name === "listening") {
+    clearTimeout(unreachable);
+    unreachable = undefined;
+    app.heard_ms = Date.now();
+    view.dismiss("connection");
+    view.setState("listening");
+    app.footfall.flush();
+  } else if (name === "refused") {
+    app.listening = undefined;
+    refused(about);
+  } else {
+    if (unreachable === undefined) view.setState("connecting");
+    unreachable ??= setTimeout(cutOff, UNREACHABLE_AFTER_MS);
+  }
+}
+
+function cutOff() {
+  const offline = navigator.onLine === false;
+  view.setState(offline ? "offline" : "unreachable");
+  const since = app.heard_ms ? ` It last answered at ${view.timeOf(app.heard_ms)}.` : "";
+  view.notice("connection", {
+    title: offline ? "You are offline" : "The store does not answer",
+    text: `What arrived before stays here, and what you missed comes as soon as the connection is back.${since}`,
+  });
+}
+
+function refused() {
+  view.setState("refused");
+  view.notice("refused", {
+    tone: "red",
+    title: "The store does not know this device any more",
+    text: "It was removed there, so no offer can come. You can join again, as somebody new.",
+    label: "Start over",
+    action: startOver,
+  });
+}
+
+function receive(message) {
+  const isNew = !app.messages.has(message.id);
+  app.messages.set(message.id, message);
+  render();
+  if (isNew) view.announce(`New offer: ${message.title}. ${message.body}`);
+}
+
+/** Cards for what still makes sense, a list for what has ended; only what changed is touched. */
+function render() {
+  if ($("offers").hidden) return;
+  const now_ms = Date.now();
+  const all = [...app.messages.values()].sort((a, b) => b.received_ms - a.received_ms);
+  const live = all.filter((message) => message.expires_ms > now_ms);
+  const past = all.filter((message) => message.expires_ms <= now_ms);
+  renderLive(live, now_ms);
+  if ($("past").childElementCount !== past.length) $("past").replaceChildren(...past.map(view.bygone));
+  $("earlier").hidden = past.length === 0;
+  $("earlier-count").textContent = past.length;
+  $("empty").hidden = live.length > 0;
+  const able = app.consent.location && app.consent.marketing && (app.consent.inapp || app.consent.webpush);
+  $("empty-title").textContent = able ? "Silence is normal" : "No offer can come";
+  $("empty-text").textContent = view.meaning(app.consent, app.store);
+  headline(live.length, able);
+}
+
+function renderLive(live, now_ms) {
+  const cards = new Map([...$("live").children].map((card) => [card.dataset.id, card]));
+  live.forEach((message, place) => {
+    const card = cards.get(message.id) ?? addCard(message, place);
+    view.updateCard(card, message, now_ms);
+    cards.delete(message.id);
+  });
+  for (const card of cards.values()) {
+    seen.unobserve(card);
+    visible.delete(card.dataset.id);
+    card.remove();
+  }
+}
+
+function addCard(message, place) {
+  const card = view.offerCard(message, open);
+  $("live").insertBefore(card, $("live").children[place] ?? null);
+  seen.observe(card);
+  return card;
+}
+
+function headline(count, able) {
+  const some = `${WORDS[count] ?? count} ${count === 1 ? "offer" : "offers"} for you, here and now`;
+  const none = able ? "Nothing to say right now" : "Your choices keep it quiet";
+  view.setHeadline(count > 0 ? some : none, app.store);
+  document.title = count > 0 ? `(${count}) Footfall` : "Footfall";
+}
+
+function reportVisible() {
+  if (document.visibilityState !== "visible") return;
+  for (const id of visible) {
+    const delivery = app.messages.get(id)?.deliveries.stream;
+    if (delivery) app.footfall.report(delivery, "shown");
+  }
+}
+
+async function open(message) {
+  view.showOffer(message);
+  const { stream, push } = message.deliveries;
+  app.messages.set(message.id, { ...message, opened: true });
+  await app.footfall.markOpened(message.id);
+  await app.footfall.report(stream ?? push, "opened");
+}
+
+/** A tapped notification leads here; its service worker has reported it already. */
+function openLinked(id = new URLSearchParams(location.hash.slice(1)).get("offer")) {
+  const message = app.messages.get(id);
+  if (!message) return;
+  history.replaceState(null, "", location.pathname);
+  view.showOffer(message);
+}
+
+async function leave() {
+  $("sure").showModal();
+  const answer = await new Promise((resolve) =>
+    $("sure").addEventListener("close", () => resolve($("sure").returnValue), { once: true }),
+  );
+  if (answer !== "yes") return;
+  try {
+    await grant(Object.fromEntries(Object.keys(app.consent).map((id) => [id, false])));
+    await app.footfall.unsubscribe(await serviceWorker());
+    await startOver();
+  } catch (error) {
+    failed("leave", error, leave);
+  }
+}
+
+async function startOver() {
+  app.listening?.abort();
+  app.listening = undefined;
+  app.messages.clear();
+  localStorage.removeItem("footfall");
+  await app.footfall.forget();
+  $("notices").replaceChildren();
+  $("live").replaceChildren();
+  $("state").hidden = true;
+  await start();
+}
+
+/** Say what went wrong, what still works, and offer the way on. */
+function failed(name, error, action) {
+  const title = error instanceof ProblemError ? error.title : "The store does not answer";
+  const offline = navigator.onLine === false ? "You are offline." : "Its server may be starting, or the network is down.";
+  const text = error instanceof ProblemError ? `The server said: ${error.message}` : `${offline} Nothing was changed.`;
+  if (!(error instanceof ProblemError) && !(error instanceof OfflineError)) console.error(error);
+  view.notice(name, { tone: error instanceof ProblemError ? "red" : "amber", title, text, label: "Try again", action });
+}
+
+/** The error that a step ended with, or undefined. */
+async function tried(step) {
+  try {
+    await step();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function show(...ids) {
+  for (const id of ["welcome", "offers", "choices"]) $(id).hidden = !ids.includes(id);
+}
+
+function busy(form, on) {
+  form.setAttribute("aria-busy", on);
+  for (const control of form.querySelectorAll("input, button")) control.disabled = on;
+}
+
+$("welcome").addEventListener("submit", join);
+$("leave").addEventListener("click", leave);
+$("offer-close").addEventListener("click", () => $("offer").close());
+$("clear").addEventListener("click", async () => {
+  const ended = [...app.messages.values()].filter((message) => message.expires_ms <= Date.now());
+  for (const { id } of ended) app.messages.delete(id);
+  await app.footfall.clear(ended.map(({ id }) => id));
+  render();
+});
+document.addEventListener("visibilitychange", reportVisible);
+new BroadcastChannel("footfall").addEventListener("message", ({ data }) => data.received && receive(data.received));
+navigator.serviceWorker?.addEventListener("message", ({ data }) => openLinked(data.open));
+addEventListener("beforeinstallprompt", (event) => {
+  event.preventDefault();
+  $("install").hidden = false;
+  $("install").onclick = () => event.prompt().then(() => ($("install").hidden = true));
+});
+setInterval(render, 1000);
+serviceWorker();
+start();

@@ -1,0 +1,402 @@
+/**
+ * Footfall's protocol client for web and hybrid apps: one ES module without dependencies, for pages and workers alike.
+ *
+ *     import { Footfall } from "./footfall.js";
+ *     const footfall = await Footfall.open({ base: "https://shop.example", appKey: "…" });
+ *     await footfall.register({ locale: "en" });
+ *     await footfall.setConsent({ location: true, marketing: true, inapp: true });
+ *     footfall.listen({ onMessage: (message) => show(message), onState: (state) => {}, signal });
+ *     await footfall.report(message.deliveries.stream, "shown");
+ *
+ * What it keeps stands in IndexedDB, database "footfall", so that a page and its service worker share it:
+ *   state     by name: "device" {device, token, shopper, base, app_key}, "last_event_id", "application_server_key"
+ *   messages  by id: what was received, by which deliveries, until when it makes sense
+ *   receipts  by [delivery, kind]: each is reported once, and kept until the server has taken it
+ * The device token can read this device's messages and change its consent, nothing else.
+ */
+
+const DAY_MS = 86_400_000;
+const MESSAGES_KEPT = 50;
+const REQUEST_TIMEOUT_MS = 15_000;
+/** The server sends a comment at least every 15 s; a stream silent for longer than this is taken for dead. */
+const SILENCE_MS = 45_000;
+const BACKOFF_FIRST_MS = 500;
+const BACKOFF_MOST_MS = 30_000;
+
+/** The server refused, and said why (RFC 9457 problem details). */
+export class ProblemError extends Error {
+  constructor(status, title, detail) {
+    super(detail || title);
+    this.name = "ProblemError";
+    this.status = status;
+    this.title = title;
+  }
+}
+
+/** No answer came: no network, no server, or not in time. */
+export class OfflineError extends Error {
+  constructor(cause) {
+    super("no answer from the server", { cause });
+    this.name = "OfflineError";
+  }
+}
+
+export class Footfall {
+  #store;
+  #device;
+  #flushed = Promise.resolve();
+
+  constructor(store, device, { base, appKey }) {
+    this.#store = store;
+    this.#device = device;
+    this.base = base ?? device?.base ?? globalThis.location.origin;
+    this.appKey = appKey ?? device?.app_key;
+  }
+
+  /** A client with what this origin already keeps. Base and app key default to those of the registration. */
+  static async open({ base, appKey } = {}) {
+    const store = await Store.open();
+    return new Footfall(store, await store.get("state", "device"), { base, appKey });
+  }
+
+  /** Whether this device is registered. */
+  get registered() {
+    return this.#device !== undefined;
+  }
+
+  /** The device's id, or undefined. */
+  get device() {
+    return this.#device?.device;
+  }
+
+  /** `{application_server_key, purposes: [{id, title, text}], regions}`. */
+  async config() {
+    return this.#json("GET", "v1/app/config", { token: this.appKey });
+  }
+
+  /** Register this device as a new, anonymous shopper, without any consent. */
+  async register({ platform = "web", locale = "en" } = {}) {
+    const made = await this.#json("POST", "v1/devices", { token: this.appKey, body: { platform, locale } });
+    this.#device = { ...made, base: this.base, app_key: this.appKey };
+    await this.#store.put("state", this.#device, "device");
+  }
+
+  /** What is granted now: `{location: true, …}`. */
+  async consent() {
+    return (await this.#json("GET", this.#path("consent"))).purposes;
+  }
+
+  /** Grant (true) or withdraw (false) purposes; those that are not named stay as they are. */
+  async setConsent(purposes) {
+    await this.#request("PUT", this.#path("consent"), { body: { purposes } });
+  }
+
+  /** Subscribe a service worker's registration to Web Push and tell the server. The browser may ask for permission. */
+  async subscribe(registration, applicationServerKey) {
+    const key = applicationServerKey ?? (await this.#store.get("state", "application_server_key"));
+    await this.#store.put("state", key, "application_server_key");
+    const subscription = await subscriptionFor(registration, key);
+    await this.#request("PUT", this.#path("subscription"), { body: subscription.toJSON() });
+  }
+
+  /** End Web Push here, in the browser first: even without a server nothing arrives any more. */
+  async unsubscribe(registration) {
+    const subscription = await registration?.pushManager?.getSubscription();
+    await subscription?.unsubscribe();
+    await this.#request("DELETE", this.#path("subscription"));
+  }
+
+  /**
+   * Receive messages over the event stream until `signal` aborts, resuming where the last stream ended.
+   *
+   * `onState` hears "connecting", "listening", "unreachable" (with the pause in ms until the next attempt) and, at last,
+   * "refused" (with the ProblemError): then this device is not known any more, and listening ends.
+   */
+  async listen({ onMessage, onState = () => {}, signal }) {
+    let attempt = 0;
+    while (!signal.aborted) {
+      onState("connecting");
+      try {
+        await this.#stream(onMessage, signal, () => {
+          attempt = 0;
+          onState("listening");
+        });
+      } catch (error) {
+        if (error instanceof ProblemError && [401, 403, 404, 410].includes(error.status)) {
+          onState("refused", error);
+          return;
+        }
+        if (!(error instanceof OfflineError) && !signal.aborted) console.warn("footfall: the stream broke off", error);
+      }
+      if (signal.aborted) return;
+      const pause_ms = Math.random() * Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** attempt++);
+      onState("unreachable", pause_ms);
+      await pause(pause_ms, signal);
+    }
+  }
+
+  /** Keep a message that arrived by "stream" or "push"; the same one by both is one message with two deliveries. */
+  async keep(message, via) {
+    const known = await this.#store.get("messages", message.id);
+    const { delivery, ...content } = message;
+    const kept = {
+      received_ms: Date.now(),
+      opened: false,
+      ...known,
+      ...content,
+      deliveries: { ...known?.deliveries, [via]: delivery },
+    };
+    await this.#store.put("messages", kept);
+    return kept;
+  }
+
+  /** Everything received and not cleared, newest first. */
+  async messages() {
+    const all = (await this.#store.all("messages")).sort((a, b) => b.received_ms - a.received_ms);
+    await Promise.all(all.slice(MESSAGES_KEPT).map((message) => this.#store.delete("messages", message.id)));
+    return all.slice(0, MESSAGES_KEPT);
+  }
+
+  /** Remember that a message was opened. */
+  async markOpened(id) {
+    const message = await this.#store.get("messages", id);
+    if (message) await this.#store.put("messages", { ...message, opened: true });
+  }
+
+  /** Delete kept messages. */
+  async clear(ids) {
+    await Promise.all(ids.map((id) => this.#store.delete("messages", id)));
+  }
+
+  /** Report "shown" or "opened" for a delivery, once; without a network it is kept, and sent with the next report. */
+  async report(delivery, kind, at_ms = Date.now()) {
+    if (await this.#store.add("receipts", { delivery, kind, at_ms, sent: 0 })) await this.flush();
+  }
+
+  /** Send the receipts that the server has not taken yet, one request at a time. Being offline is no error here. */
+  flush() {
+    this.#flushed = this.#flushed.then(() => this.#flush());
+    return this.#flushed;
+  }
+
+  async #flush() {
+    const all = await this.#store.all("receipts");
+    const waiting = all.filter((receipt) => !receipt.sent);
+    const old = all.filter((receipt) => receipt.sent && receipt.at_ms < Date.now() - 7 * DAY_MS);
+    await Promise.all(old.map((receipt) => this.#store.delete("receipts", [receipt.delivery, receipt.kind])));
+    if (waiting.length === 0 || !this.registered) return;
+    const receipts = waiting.map(({ delivery, kind, at_ms }) => ({ delivery, kind, at_ms }));
+    try {
+      await this.#request("POST", "v1/receipts", { body: { receipts }, keepalive: true });
+    } catch (error) {
+      if (error instanceof OfflineError || error.status >= 500 || error.status === 429) return;
+      console.warn("footfall: receipts refused", error);
+    }
+    await Promise.all(waiting.map((receipt) => this.#store.put("receipts", { ...receipt, sent: 1 })));
+  }
+
+  /** Forget everything on this side. Withdraw consent first: afterwards nothing here can. */
+  async forget() {
+    this.#device = undefined;
+    await this.#store.wipe();
+  }
+
+  #path(leaf) {
+    return `v1/devices/${encodeURIComponent(this.#device?.device)}/${leaf}`;
+  }
+
+  async #json(method, path, options) {
+    return (await this.#request(method, path, options)).json();
+  }
+
+  async #request(method, path, { token = this.#device?.token, body, headers, signal, keepalive } = {}) {
+    let response;
+    try {
+      response = await fetch(new URL(path, new URL("/", this.base)), {
+        method,
+        keepalive,
+        cache: "no-store",
+        signal: signal ?? AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        headers: {
+          Authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+          ...headers,
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+    } catch (error) {
+      throw new OfflineError(error);
+    }
+    if (!response.ok) throw await problem(response);
+    return response;
+  }
+
+  async #stream(onMessage, signal, onOpen) {
+    const dead = new AbortController();
+    const stop = () => dead.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    let timer = setTimeout(stop, SILENCE_MS);
+    try {
+      const last = await this.#store.get("state", "last_event_id");
+      const headers = { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) };
+      const response = await this.#request("GET", this.#path("messages"), { headers, signal: dead.signal });
+      onOpen();
+      for await (const event of events(response.body)) {
+        clearTimeout(timer);
+        timer = setTimeout(stop, SILENCE_MS);
+        if (event.type === "message") await this.#receive(event, onMessage);
+      }
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  async #receive(event, onMessage) {
+    const message = parsed(event.data);
+    if (message?.id) await onMessage(await this.keep(message, "stream"));
+    if (event.id) await this.#store.put("state", event.id, "last_event_id");
+  }
+}
+
+/** The message of a Web Push or stream payload, or undefined where it is none. */
+export function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An absolute http(s) address that is safe to open, or undefined. */
+export function safeUrl(text, base) {
+  if (!text || !URL.canParse(text, base)) return undefined;
+  const url = new URL(text, base);
+  return ["http:", "https:"].includes(url.protocol) ? url.href : undefined;
+}
+
+async function problem(response) {
+  const details = parsed(await response.text()) ?? {};
+  return new ProblemError(response.status, details.title ?? response.statusText, details.detail ?? "");
+}
+
+/** The subscription for this key; one made for another key can serve no more. */
+async function subscriptionFor(registration, key) {
+  const bytes = Uint8Array.from(atob(key.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+  const existing = await registration.pushManager.getSubscription();
+  if (existing) {
+    const its = new Uint8Array(existing.options.applicationServerKey ?? []);
+    if (its.length === bytes.length && its.every((byte, i) => byte === bytes[i])) return existing;
+    await existing.unsubscribe();
+  }
+  return registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes });
+}
+
+/** Wait; the network's return ends the wait early. */
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      globalThis.removeEventListener("online", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    globalThis.addEventListener("online", done);
+    signal.addEventListener("abort", done);
+  });
+}
+
+/** Server-sent events of a byte stream (WHATWG HTML, 9.2.6), comments as events of type "comment". */
+export async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let event = { type: "message", data: [] };
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    rest += value;
+    const lines = rest.split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop();
+    for (const line of lines) {
+      if (line === "") {
+        if (event.data.length > 0) yield { ...event, data: event.data.join("\n") };
+        event = { type: "message", data: [] };
+      } else if (line.startsWith(":")) {
+        yield { type: "comment" };
+      } else {
+        take(event, line);
+      }
+    }
+  }
+}
+
+function take(event, line) {
+  const [, field, value] = /^([^:]*)(?:: ?(.*))?$/s.exec(line);
+  if (field === "data") event.data.push(value ?? "");
+  else if (field === "event") event.type = value;
+  else if (field === "id") event.id = value;
+}
+
+/** A few promises around IndexedDB. */
+class Store {
+  #database;
+
+  constructor(database) {
+    this.#database = database;
+  }
+
+  static open() {
+    const request = indexedDB.open("footfall", 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("state");
+      request.result.createObjectStore("messages", { keyPath: "id" });
+      request.result.createObjectStore("receipts", { keyPath: ["delivery", "kind"] });
+    };
+    return settled(request).then((database) => new Store(database));
+  }
+
+  get(name, key) {
+    return settled(this.#objects(name, "readonly").get(key));
+  }
+
+  all(name) {
+    return settled(this.#objects(name, "readonly").getAll());
+  }
+
+  put(name, value, key) {
+    return settled(this.#objects(name, "readwrite").put(value, key));
+  }
+
+  delete(name, key) {
+    return settled(this.#objects(name, "readwrite").delete(key));
+  }
+
+  /** Add unless the key is taken; whether it was added. */
+  add(name, value) {
+    const request = this.#objects(name, "readwrite").add(value);
+    return new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(true);
+      request.onerror = (event) => {
+        event.preventDefault();
+        if (request.error.name === "ConstraintError") resolve(false);
+        else reject(request.error);
+      };
+    });
+  }
+
+  async wipe() {
+    for (const name of ["state", "messages", "receipts"]) await settled(this.#objects(name, "readwrite").clear());
+  }
+
+  #objects(name, mode) {
+    return this.#database.transaction(name, mode).objectStore(name);
+  }
+}
+
+function settled(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

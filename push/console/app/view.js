@@ -1,0 +1,175 @@
+/** The page's elements: everything that makes or changes the document, and nothing that talks to the server. */
+
+import { safeUrl } from "./footfall.js";
+
+/** Purposes that are ways to reach a person; all others are uses of what is known. */
+const WAYS = new Set(["inapp", "webpush"]);
+
+const STATES = {
+  connecting: ["grey", "Connecting"],
+  listening: ["teal", "Listening"],
+  quiet: ["grey", "Not listening"],
+  offline: ["amber", "Offline"],
+  unreachable: ["amber", "No answer"],
+  refused: ["red", "Not known here"],
+};
+
+export const $ = (id) => document.getElementById(id);
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+export const timeOf = (ms) => clock.format(ms);
+
+export function setState(name) {
+  const [tone, text] = STATES[name];
+  const pill = $("state");
+  pill.hidden = false;
+  pill.dataset.tone = tone;
+  if (pill.textContent !== text) pill.textContent = text;
+}
+
+export function setHeadline(title, lead) {
+  if ($("title").textContent !== title) $("title").textContent = title;
+  $("lead").textContent = lead;
+}
+
+/** Show or replace the notice of this name: what was seen, what still works, and the one action that mends it. */
+export function notice(name, { tone = "amber", title, text, label, action }) {
+  const made = clone("notice");
+  made.dataset.name = name;
+  made.dataset.tone = tone;
+  made.querySelector("h2").textContent = title;
+  made.querySelector("p").textContent = text;
+  if (action) {
+    made.querySelector(".actions").hidden = false;
+    const button = made.querySelector("button");
+    button.textContent = label;
+    button.addEventListener("click", action);
+  }
+  const shown = noticeOf(name);
+  if (shown) shown.replaceWith(made);
+  else $("notices").append(made);
+}
+
+export function dismiss(name) {
+  noticeOf(name)?.remove();
+}
+
+function noticeOf(name) {
+  return $("notices").querySelector(`[data-name="${name}"]`);
+}
+
+/** Fill a room's two groups with one switch per purpose; `onChange(id, wanted, input)` hears of each change. */
+export function fillPurposes(room, purposes, granted, onChange) {
+  for (const group of room.querySelectorAll(".purposes")) {
+    const reach = group.dataset.group === "reach";
+    const rows = purposes.filter(({ id }) => WAYS.has(id) === reach);
+    group.replaceChildren(...rows.map((purpose) => purposeRow(purpose, granted[purpose.id] === true, onChange)));
+  }
+}
+
+function purposeRow({ id, title, text }, on, onChange) {
+  const row = clone("purpose");
+  row.querySelector("strong").textContent = title;
+  row.querySelector(".small").textContent = text;
+  const input = row.querySelector("input");
+  input.name = id;
+  input.checked = on;
+  input.addEventListener("change", () => onChange(id, input.checked, input));
+  return row;
+}
+
+export function chosen(room) {
+  return Object.fromEntries([...room.querySelectorAll("input[name]")].map((input) => [input.name, input.checked]));
+}
+
+export function enablePurposes(room, enabled) {
+  for (const input of room.querySelectorAll("input[name]")) input.disabled = !enabled;
+}
+
+/** What choices mean, in one sentence. */
+export function meaning(granted, store) {
+  if (!Object.values(granted).some(Boolean)) {
+    return "Nothing is chosen: the store learns nothing about you, and no offer comes.";
+  }
+  if (!granted.marketing) return "No offer will come: offers need your consent to marketing.";
+  const ways = [];
+  if (granted.inapp) ways.push("on this page while it is open");
+  if (granted.webpush) ways.push("as a notification, even when it is closed");
+  if (ways.length === 0) return "No offer can reach you: choose at least one way.";
+  if (!granted.location) return "Nobody learns where you are, so no offer for where you stand can come.";
+  const which = granted.profiling ? "They are chosen for you." : "They are the same for everybody.";
+  return `When you are at ${store}, offers may come ${ways.join(", and ")}. ${which}`;
+}
+
+export function offerCard(message, onOpen) {
+  const card = clone("card");
+  card.dataset.id = message.id;
+  card.querySelector("h2").textContent = message.title;
+  card.querySelector(".body").textContent = message.body;
+  card.querySelector("time").textContent = `came ${timeOf(message.received_ms)}`;
+  card.querySelector("time").dateTime = new Date(message.received_ms).toISOString();
+  picture(card.querySelector("img"), message.image);
+  const button = card.querySelector("button");
+  button.setAttribute("aria-label", `Open the offer: ${message.title}`);
+  button.addEventListener("click", () => onOpen(message));
+  updateCard(card, message, Date.now());
+  return card;
+}
+
+/** Time left in words, and as a line that shortens. */
+export function updateCard(card, message, now_ms) {
+  const left = card.querySelector(".pill");
+  const text = timeLeft(message.expires_ms - now_ms);
+  if (left.textContent !== text) left.textContent = text;
+  const whole_ms = Math.max(1, message.expires_ms - message.received_ms);
+  const line = card.querySelector("progress");
+  line.value = Math.max(0, Math.min(1, (message.expires_ms - now_ms) / whole_ms));
+  line.setAttribute("aria-label", text);
+}
+
+export function timeLeft(left_ms) {
+  const seconds = Math.ceil(left_ms / 1000);
+  if (seconds <= 0) return "ended";
+  if (seconds <= 90) return `${seconds} s left`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) return `${minutes} min left`;
+  return minutes < 2880 ? `${Math.floor(minutes / 60)} h left` : `${Math.floor(minutes / 1440)} days left`;
+}
+
+export function bygone(message) {
+  const row = clone("bygone");
+  row.querySelector("time").textContent = timeOf(message.received_ms);
+  row.querySelector("time").dateTime = new Date(message.received_ms).toISOString();
+  row.querySelector("strong").textContent = message.title;
+  row.querySelector("span .small").textContent = message.opened ? "You opened it · ended" : "Ended";
+  return row;
+}
+
+export function showOffer(message) {
+  const ended = message.expires_ms <= Date.now();
+  $("offer-title").textContent = message.title;
+  $("offer-body").textContent = message.body;
+  $("offer-left").textContent = timeLeft(message.expires_ms - Date.now());
+  $("offer-left").dataset.tone = ended ? "grey" : "orange";
+  $("offer-till").textContent = ended ? "This offer has ended." : "Show this page to the staff.";
+  picture($("offer-image"), message.image);
+  const url = safeUrl(message.url, location.href);
+  $("offer-link").hidden = !url || ended;
+  if (url) $("offer-link").href = url;
+  if (!$("offer").open) $("offer").showModal();
+}
+
+export function announce(text) {
+  $("announce").textContent = text;
+}
+
+function picture(element, address) {
+  const url = safeUrl(address, location.href);
+  element.hidden = !url;
+  if (url) element.src = url;
+  element.addEventListener("error", () => (element.hidden = true), { once: true });
+}
+
+function clone(id) {
+  return $(id).content.firstElementChild.cloneNode(true);
+}
