@@ -1,6 +1,6 @@
 """From a Frame to the bytes that stand behind company id or service UUID."""
 
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 import msgspec
 
@@ -54,20 +54,16 @@ def tlm_body(frame: Tlm) -> bytes:
 
 
 def _eddystone(frame: EddystoneUid | EddystoneUrl | Tlm | EncryptedTlm | Eid) -> bytes:
-    match frame:
-        case Eid():
-            return layout.EID_TYPE + layout.EID.pack(frame.tx_power_dbm, frame.eid)[1:]
-        case EddystoneUid():
-            # 18-19: reserved, zero (UID, Frame Specification).
-            return layout.UID.pack(frame.tx_power_dbm, frame.namespace, frame.instance) + b"\0\0"
-        case EddystoneUrl():
-            return layout.URL_TYPE + frame.tx_power_dbm.to_bytes(1, "big", signed=True) + compress(frame.url)
-        case Tlm():
-            return layout.TLM_TYPE + layout.TLM_PLAIN + tlm_body(frame)
-        case EncryptedTlm():
-            return layout.TLM_TYPE + layout.TLM_ENCRYPTED + frame.ciphertext + frame.salt + frame.mic
-        case _:
-            assert_never(frame)
+    if isinstance(frame, Eid):
+        return layout.EID_TYPE + layout.EID.pack(frame.tx_power_dbm, frame.eid)[1:]
+    if isinstance(frame, EddystoneUid):
+        # 18-19: reserved, zero (UID, Frame Specification).
+        return layout.UID.pack(frame.tx_power_dbm, frame.namespace, frame.instance) + b"\0\0"
+    if isinstance(frame, EddystoneUrl):
+        return layout.URL_TYPE + frame.tx_power_dbm.to_bytes(1, "big", signed=True) + compress(frame.url)
+    if isinstance(frame, Tlm):
+        return layout.TLM_TYPE + layout.TLM_PLAIN + tlm_body(frame)
+    return layout.TLM_TYPE + layout.TLM_ENCRYPTED + frame.ciphertext + frame.salt + frame.mic
 
 
 def _complaint(frame: Frame) -> str:
