@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import Final
 
 import structlog
 
@@ -10,10 +10,10 @@ from beacons.columns import Sighting
 from beacons.frames import decode, identity
 from beacons.ids import NAMES, IdKind
 from beacons.wire import GatewayConfig
+from gateway.advert import Advert
 from gateway.alarm import Alarm
 from gateway.clock import Clock
 from gateway.filter import Filter
-from gateway.scan import Advert
 from gateway.spool import Spool, Stored
 from gateway.window import RSSI_UNKNOWN_DBM, Window, WindowTimes
 
@@ -39,6 +39,7 @@ class Pipeline:
         self._malformed: Counter[str] = Counter()
         self._alarm = Alarm(clock)
         self._offset_db = 0
+        self._closed = False
 
     def configure(self, config: GatewayConfig) -> None:
         """Filter, window and radio as the server says, from now on. Raises `gateway.filter.FilterError`."""
@@ -67,17 +68,19 @@ class Pipeline:
         if self.window.add(kind, beacon_id, rssi_dbm, power_1m_dbm, advert.heard_ms):
             self._alarm.ring()
 
-    async def report(self, spool: Spool, offer: Callable[[Stored], None]) -> NoReturn:
-        """Spool what the window has to say whenever it is due, and offer it to the uplink."""
-        while True:
+    async def report(self, spool: Spool, offer: Callable[[Stored], None]) -> None:
+        """Spool what the window has to say whenever it is due, and offer it to the uplink, until closed."""
+        while not self._closed:
             await self._alarm.wait(self.window.due_ms())
             now_ms = self._clock.boot_ms()
             await self._spool(self.window.take(now_ms), spool, offer, now_ms)
-
-    async def flush(self, spool: Spool, offer: Callable[[Stored], None]) -> None:
-        """Spool everything that the window still holds."""
         now_ms = self._clock.boot_ms()
         await self._spool(self.window.flush(now_ms), spool, offer, now_ms)
+
+    def close(self) -> None:
+        """Let `report` end, once everything heard is spooled."""
+        self._closed = True
+        self._alarm.ring()
 
     def malformed(self) -> dict[str, int]:
         """How many adverts claimed to be a frame and were none, by what was wrong."""

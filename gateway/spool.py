@@ -10,8 +10,8 @@ system's cache; ``FULL`` waits for the disk each time.
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import aiosqlite
 import msgspec
@@ -27,6 +27,8 @@ DROP_ROWS: Final = 32
 DEAD_LETTERS: Final = 1000
 """Refused batches kept for inspection; older ones are forgotten, the counter is not."""
 EXPIRE_EVERY_MS: Final = 60_000
+T = TypeVar("T")
+
 log = structlog.get_logger()
 
 
@@ -86,21 +88,7 @@ class Spool:
 
     async def append(self, sightings: Sequence[Sighting], now_ms: int) -> Stored | None:
         """Write a batch; None (and counted) where the disk refuses it even after older ones were dropped."""
-        base_ms = min(s.first_ms for s in sightings)
-        columns = pack(sightings, base_ms)
-        blob = msgspec.msgpack.encode(columns)
-        size = len(blob) + ROW_OVERHEAD_BYTES
-        async with self._lock:
-            await self._keep_bounds(size, now_ms)
-            row_id = await self._insert_with_room(base_ms, size, blob, now_ms)
-            if row_id is None:
-                return None
-            self.sequence += 1
-            self.count += 1
-            self.bytes += size
-            self.oldest.setdefault(self._boot.id, self.sequence)
-            self._counters["batches_spooled"] += 1
-        return Stored(row_id, self._boot.id, self.sequence, base_ms, size, columns)
+        return await _whole(self._append(sightings, now_ms))
 
     async def after(self, row_id: int, limit: int) -> list[Stored]:
         """Up to `limit` batches written after `row_id`, oldest first."""
@@ -112,30 +100,15 @@ class Spool:
 
     async def remove(self, done: Sequence[Stored]) -> None:
         """Let go of what the server has made durable."""
-        async with self._lock:
-            gone = await self._delete("id IN (SELECT value FROM json_each(?))", _ids(done))
-            self._counters["batches_acknowledged"] += gone
+        await _whole(self._remove(done))
 
     async def refuse(self, refused: Sequence[tuple[Stored, str]]) -> None:
         """Put away what the server will never take, with its reason."""
-        async with self._lock:
-            await self._db.execute("BEGIN IMMEDIATE")
-            try:
-                await self._bury(refused)
-                await self._db.execute("COMMIT")
-            except sqlite3.Error:
-                await self._db.execute("ROLLBACK")
-                raise
-            await self._recount()
-        self._counters["batches_refused"] += len(refused)
+        await _whole(self._refuse(refused))
 
     async def learn_offset(self, clock: str, offset_ms: int) -> None:
         """Keep what was learned of a clock's distance from UTC, for every boot that read that clock."""
-        async with self._lock:
-            await self._db.execute("UPDATE boot SET offset_ms = ? WHERE clock = ?", (offset_ms, clock))
-            for boot, known in self.boots.items():
-                if known.clock == clock:
-                    self.boots[boot] = OldBoot(clock, offset_ms)
+        await _whole(self._learn_offset(clock, offset_ms))
 
     async def put_state(self, name: str, value: bytes) -> None:
         """Keep a small value across restarts."""
@@ -168,6 +141,47 @@ class Spool:
         ran = list(await self._db.execute_fetchall("SELECT coalesce(max(ran_ms), 0) FROM batch"))
         self._ran_ms = ran[0][0]
         await self._recount()
+
+    async def _append(self, sightings: Sequence[Sighting], now_ms: int) -> Stored | None:
+        base_ms = min(s.first_ms for s in sightings)
+        columns = pack(sightings, base_ms)
+        blob = msgspec.msgpack.encode(columns)
+        size = len(blob) + ROW_OVERHEAD_BYTES
+        async with self._lock:
+            await self._keep_bounds(size, now_ms)
+            row_id = await self._insert_with_room(base_ms, size, blob, now_ms)
+            if row_id is None:
+                return None
+            self.sequence += 1
+            self.count += 1
+            self.bytes += size
+            self.oldest.setdefault(self._boot.id, self.sequence)
+            self._counters["batches_spooled"] += 1
+        return Stored(row_id, self._boot.id, self.sequence, base_ms, size, columns)
+
+    async def _remove(self, done: Sequence[Stored]) -> None:
+        async with self._lock:
+            gone = await self._delete("id IN (SELECT value FROM json_each(?))", _ids(done))
+            self._counters["batches_acknowledged"] += gone
+
+    async def _refuse(self, refused: Sequence[tuple[Stored, str]]) -> None:
+        async with self._lock:
+            await self._db.execute("BEGIN IMMEDIATE")
+            try:
+                await self._bury(refused)
+                await self._db.execute("COMMIT")
+            except sqlite3.Error:
+                await self._db.execute("ROLLBACK")
+                raise
+            await self._recount()
+        self._counters["batches_refused"] += len(refused)
+
+    async def _learn_offset(self, clock: str, offset_ms: int) -> None:
+        async with self._lock:
+            await self._db.execute("UPDATE boot SET offset_ms = ? WHERE clock = ?", (offset_ms, clock))
+            for boot, known in self.boots.items():
+                if known.clock == clock:
+                    self.boots[boot] = OldBoot(clock, offset_ms)
 
     async def _insert_with_room(self, base_ms: int, size: int, blob: bytes, now_ms: int) -> int | None:
         while True:
@@ -258,6 +272,16 @@ class Spool:
         await self._db.execute(
             "DELETE FROM dead_letter WHERE id <= (SELECT max(id) FROM dead_letter) - ?", (DEAD_LETTERS,)
         )
+
+
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """Do all of `work`, even if whoever waits for it is cancelled: what the file and this object say must agree."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def _columns(blob: bytes) -> SightingColumns:

@@ -1,0 +1,122 @@
+"""`footfall-gateway`: run the daemon, check what it needs, replay a recording through it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import structlog
+
+from beacons.config import EXIT_CONFIG, ConfigError
+from gateway import daemon
+from gateway.check import findings
+from gateway.credentials import Credentials, read_credentials
+from gateway.logs import log_to_stderr
+from gateway.replay import ReplayError, ReplayScanner, read_recording
+from gateway.report import package_version
+from gateway.scan import Scanner, open_scanner
+from gateway.settings import GatewaySettings, read_settings
+from gateway.spool_file import SpoolError
+
+EXIT_FAILED = 1
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default="/etc/footfall/config.toml",
+    show_default=True,
+    help="The settings; their [gateway] table counts here.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_version(), prog_name="footfall-gateway")
+def main() -> None:
+    """The edge daemon: forwards what a store's radios hear, once and for certain."""
+
+
+@main.command()
+@_config
+def run(config: Path) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP reads the settings anew."""
+    _run(config, None)
+
+
+@main.command()
+@_config
+@click.option("--speed", type=click.FloatRange(0.01, 1000), default=1.0, show_default=True, help="Times as fast.")
+@click.argument("file", type=click.Path(path_type=Path))
+def replay(config: Path, speed: float, file: Path) -> None:
+    """Play FILE (JSON lines: t_ms, address, rssi_dbm, payload in hex) instead of the radio, drain, and end."""
+    try:
+        recording = read_recording(file)
+    except ReplayError as error:
+        _stop(str(error), EXIT_CONFIG)
+    _run(config, ReplayScanner(recording, speed))
+
+
+@main.command()
+@_config
+def check(config: Path) -> None:
+    """Look at settings, secret, radio, spool and brokers, and say what to do where something is wrong."""
+    settings, credentials = _or_stop(_load(config))
+    click.echo(f"ok    settings {config}: gateway {settings.id} of store {settings.store}")
+    if not asyncio.run(_check(settings, credentials)):
+        sys.exit(EXIT_FAILED)
+
+
+async def _check(settings: GatewaySettings, credentials: Credentials) -> bool:
+    good = True
+    async for finding in findings(settings, credentials):
+        click.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}")
+        if finding.next_step:
+            click.echo(f"      next: {finding.next_step}")
+        good = good and finding.ok
+    return good
+
+
+def _run(config: Path, scanner: Scanner | None) -> None:
+    log_to_stderr()
+    load = _load(config)
+    settings, _ = _or_stop(load)
+    try:
+        if scanner is None:  # loads what the radio needs before the loop turns, and stops the start if it cannot be
+            open_scanner(settings.scan, lambda _what, _details: None)
+        asyncio.run(daemon.run(load, scanner))
+    except ConfigError as error:
+        _stop(str(error), EXIT_CONFIG)
+    except SpoolError as error:
+        _stop(str(error), EXIT_FAILED)
+    except BaseExceptionGroup as errors:
+        structlog.get_logger().error("gave_up", errors=[repr(e) for e in _leaves(errors)], exc_info=errors)
+        sys.exit(EXIT_FAILED)
+
+
+def _load(config: Path) -> Callable[[], tuple[GatewaySettings, Credentials]]:
+    def load() -> tuple[GatewaySettings, Credentials]:
+        settings = read_settings(config, os.environ)
+        return settings, read_credentials(settings, str(config))
+
+    return load
+
+
+def _or_stop(load: Callable[[], tuple[GatewaySettings, Credentials]]) -> tuple[GatewaySettings, Credentials]:
+    try:
+        return load()
+    except ConfigError as error:
+        _stop(str(error), EXIT_CONFIG)
+
+
+def _stop(text: str, status: int) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(status)
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in errors.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

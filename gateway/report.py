@@ -1,0 +1,142 @@
+"""What the gateway says of itself: the retained Status to the server, and the health snapshot to its own machine."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import structlog
+
+from beacons.wire import Status
+from gateway.clock import Clock, ServerTime
+from gateway.health import Health, metrics_server, write_health
+from gateway.pipeline import Pipeline
+from gateway.remote import RemoteConfig
+from gateway.settings import GatewaySettings
+from gateway.spool import Boot, Spool
+
+if TYPE_CHECKING:
+    from gateway.flights import Flights
+    from gateway.uplink import Uplink
+
+log = structlog.get_logger()
+
+
+class Parts(NamedTuple):
+    """What there is to report on."""
+
+    clock: Clock
+    counters: Counter[str]
+    boot: Boot
+    time: ServerTime
+    pipeline: Pipeline
+    spool: Spool
+    remote: RemoteConfig
+
+
+class Reporter:
+    """Answers how the gateway is; the daemon sets what changes with a reload."""
+
+    def __init__(self, parts: Parts, settings: GatewaySettings) -> None:
+        self.settings = settings
+        self.flights: Flights | None = None
+        self.uplink: Uplink | None = None
+        self._parts = parts
+        self._started_ms = parts.clock.boot_ms()
+        self._version = package_version()
+
+    def status(self, state: Literal["online", "offline"]) -> Status:
+        """The Status as of now."""
+        return Status(
+            state=state,
+            version=self._version,
+            boot=self._parts.boot.id,
+            uptime_s=self._uptime_s(),
+            skew_ms=self._skew_ms(),
+            config_version=self._parts.remote.version,
+            counters=self._counters(),
+        )
+
+    def health(self, state: str = "running") -> Health:
+        """A snapshot as of now."""
+        now_ms = self._parts.clock.boot_ms()
+        heard = self._parts.pipeline.heard.items()
+        return Health(
+            state=state,
+            version=self._version,
+            gateway=self.settings.id,
+            boot=self._parts.boot.id,
+            uptime_s=self._uptime_s(),
+            connected=self._connected(),
+            config_version=self._parts.remote.version,
+            skew_ms=self._skew_ms(),
+            gauges=self._gauges(),
+            counters=self._counters(),
+            heard={name: (rssi_dbm, now_ms - at_ms) for name, (rssi_dbm, at_ms) in heard},
+        )
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Health file and metrics while the context lasts; the last file says that the gateway stopped."""
+        health = self.settings.health
+        path = Path(health.file) if health.file else Path(self.settings.data_dir) / "health.json"
+        async with contextlib.AsyncExitStack() as stack:
+            if health.metrics_port:
+                server = metrics_server(self.health, health.metrics_host, health.metrics_port)
+                await stack.enter_async_context(server)
+            writer = asyncio.create_task(self._keep_file(path), name="health")
+            try:
+                yield
+            finally:
+                writer.cancel()
+                await self._write_file(path, "stopped")
+
+    async def _keep_file(self, path: Path) -> None:
+        while True:
+            await self._write_file(path, "running")
+            await asyncio.sleep(self.settings.health.every_s)
+
+    async def _write_file(self, path: Path, state: str) -> None:
+        try:
+            await asyncio.to_thread(write_health, path, self.health(state))
+        except OSError as error:
+            self._parts.counters["health_errors"] += 1
+            log.warning("health_file_failed", path=str(path), error=error.strerror)
+
+    def _gauges(self) -> dict[str, float]:
+        spool, flights, skew_ms = self._parts.spool, self.flights, self._skew_ms()
+        gauges: dict[str, float] = {
+            "connected": self._connected(),
+            "spool_batches": spool.count,
+            "spool_bytes": spool.bytes,
+            "batches_in_flight": 0 if flights is None else len(flights),
+            "batches_waiting": 0 if flights is None else flights.waiting,
+            "ids_tracked": len(self._parts.pipeline.window),
+            "uptime_seconds": self._uptime_s(),
+            "config_version": self._parts.remote.version,
+        }
+        return gauges if skew_ms is None else gauges | {"clock_skew_seconds": skew_ms / 1000}
+
+    def _counters(self) -> dict[str, int]:
+        return dict(self._parts.counters) | self._parts.pipeline.malformed()
+
+    def _connected(self) -> bool:
+        return self.uplink is not None and self.uplink.connected
+
+    def _uptime_s(self) -> int:
+        return (self._parts.clock.boot_ms() - self._started_ms) // 1000
+
+    def _skew_ms(self) -> int | None:
+        clock = self._parts.clock
+        return self._parts.time.skew_ms(clock.boot_ms(), clock.wall_ms())
+
+
+def package_version() -> str:
+    """The installed version."""
+    try:
+        return version("footfall")
+    except PackageNotFoundError:  # pragma: no cover - run from a checkout that is not installed
+        return "unknown"
