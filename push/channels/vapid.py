@@ -103,6 +103,11 @@ class Signer:
         self._contact = contact
         self._signed: OrderedDict[str, _Signed] = OrderedDict()
 
+    @property
+    def cached(self) -> int:
+        """Origins that a token is kept for."""
+        return len(self._signed)
+
     def authorization(self, origin: str, now_ms: int) -> str:
         """The header's value for a push service (its ``scheme://host[:port]``)."""
         now_s = now_ms // 1000

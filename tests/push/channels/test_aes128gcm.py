@@ -69,6 +69,7 @@ def test_each_message_has_its_own_key_and_salt() -> None:
         (aes128gcm.encode(SubscriptionKeys.generate().point), "AAAA"),
         ("ÄÖÜ", "AAAAAAAAAAAAAAAAAAAAAA"),
     ],
+    ids=["empty", "no base64", "no point", "off the curve", "short secret", "not ASCII"],
 )
 def test_keys_that_are_none_are_refused(p256dh: str, auth: str) -> None:
     with pytest.raises(ValueError, match=r".+"):

@@ -53,6 +53,20 @@ def test_a_token_is_reused_until_half_of_its_life_is_over() -> None:
     assert signer.authorization("https://other.example", NOW_MS) != first
 
 
+def test_origins_that_clients_invent_do_not_pile_up() -> None:
+    signer = vapid.Signer(vapid.generate(), "mailto:ops@shop.example")
+    first = signer.authorization("https://0.example", NOW_MS)
+    for number in range(1, 1024):
+        signer.authorization(f"https://{number}.example", NOW_MS)
+    assert signer.authorization("https://0.example", NOW_MS) == first  # kept, and now the last one used
+
+    signer.authorization("https://1024.example", NOW_MS)
+    signer.authorization("https://1025.example", NOW_MS)
+
+    assert signer.authorization("https://0.example", NOW_MS) == first
+    assert signer.cached == 1024
+
+
 def test_a_clock_set_back_makes_a_new_token() -> None:
     signer = vapid.Signer(vapid.generate(), "mailto:ops@shop.example")
     signer.authorization(ORIGIN, NOW_MS + 48 * HOUR_MS)

@@ -1,7 +1,9 @@
 """The channel against the local push service, over real HTTP."""
 
 import asyncio
+import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -227,6 +229,21 @@ async def test_a_service_that_is_down_was_never_reached(service: PushService, en
     async with webpush.connect(settings(service, origin_overrides={service.origin: origin}), KEY) as unlucky:
         with pytest.raises(TransientError, match="service_unreachable"):
             await unlucky.send(outgoing(endpoint))
+
+
+async def test_a_service_that_does_not_answer_the_connection_was_never_reached(
+    service: PushService, endpoint: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, contextlib.ExitStack() as queue:
+        for _ in range(3):  # fill its queue: Linux then leaves further ones without an answer
+            waiting_one = queue.enter_context(socket.socket())
+            waiting_one.setblocking(False)  # noqa: FBT003 - positional only
+            waiting_one.connect_ex(deaf.getsockname())
+        overrides = {service.origin: f"http://127.0.0.1:{deaf.getsockname()[1]}"}
+        slow = settings(service, origin_overrides=overrides, connect_timeout_s=0.2)
+        async with webpush.connect(slow, KEY) as channel:
+            with pytest.raises(TransientError, match="service_unreachable"):
+                await channel.send(outgoing(endpoint))
 
 
 async def test_redirects_are_not_followed(service: PushService, channel: WebPush, endpoint: str) -> None:
