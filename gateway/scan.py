@@ -1,77 +1,79 @@
-"""The radio as a port: something that calls back with each Advert until it is cancelled."""
+"""Scanning: the port that the daemon listens through, and the choice of what stands behind it.
 
-import asyncio
+bleak ─callback─▶ merge (what was in this packet?) ─Advert─▶ the daemon
+  ▲ start, stop
+radio ◀─steps─ watchdog        bluez: adapter watched, power-cycled
+"""
+
 import importlib
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, cast
+import sys
 
 from bleak import BleakScanner
-from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+from bleak.backends.scanner import AdvertisementDataCallback, BaseBleakScanner
 
+from beacons.config import ConfigError
+from gateway.advert import Advert, OnAdvert, Report, Scanner, ScannerDeadError
 from gateway.clock import Clock, SystemClock
+from gateway.merge import ACTIVE_PATIENCE_MS, PASSIVE_PATIENCE_MS, Merge
+from gateway.radio import Pace, Radio, Stack
 from gateway.settings import ScanSettings
 
-Report = Callable[[str, dict[str, Any]], None]
-"""Takes what happened to the scanner, as a countable word and its details."""
+__all__ = ["Advert", "OnAdvert", "Report", "Scanner", "ScannerDeadError", "open_scanner"]
 
 
-class Advert(NamedTuple):
-    """What was in one packet, heard at `heard_ms` on the boot clock; service UUIDs in 128-bit form, lower case."""
+def open_scanner(settings: ScanSettings, report: Report, clock: Clock | None = None) -> Scanner:
+    """The scanner that `settings` name; every step that it takes goes to `report`.
 
-    address: str
-    rssi_dbm: int
-    manufacturer_data: Mapping[int, bytes]
-    service_data: Mapping[str, bytes]
-    heard_ms: int
-
-
-OnAdvert = Callable[[Advert], None]
-
-
-class Scanner(Protocol):
-    """A radio."""
-
-    async def run(self, on_advert: OnAdvert) -> None:
-        """Hand over adverts until cancelled; recover from what can be recovered from."""
-        ...
+    Loads the backend's module, so call it before the event loop runs. Raises `beacons.config.ConfigError` for a
+    backend that cannot be loaded.
+    """
+    if settings.backend != "bleak":
+        stack = _custom(settings)
+    elif sys.platform == "linux":
+        stack = _bluez(settings)
+    else:
+        stack = Stack(settings.adapter, lambda heard: BleakScanner(heard, scanning_mode=settings.mode))
+    pace = Pace(silence_ms=settings.silence_s * 1000)
+    return Radio(stack, pace, report, clock or SystemClock())
 
 
-def open_scanner(settings: ScanSettings, report: Report) -> Scanner:
-    """The scanner that the settings ask for."""
-    return BleakRadio(settings, report, SystemClock())
+def _bluez(settings: ScanSettings) -> Stack:
+    # Linux alone has dbus-fast.
+    from gateway import bluez  # noqa: PLC0415
+
+    adapter = settings.adapter
+    args = bluez.scanner_args(adapter)
+
+    def scanner(heard: AdvertisementDataCallback) -> BleakScanner:
+        return BleakScanner(heard, scanning_mode=settings.mode, bluez=args)
+
+    return Stack(
+        adapter,
+        scanner,
+        watch=lambda: bluez.watch(adapter),
+        power_cycle=lambda: bluez.power_cycle(adapter),
+        merge=Merge(ACTIVE_PATIENCE_MS if settings.mode == "active" else PASSIVE_PATIENCE_MS),
+    )
 
 
-class BleakRadio:
-    """bleak, on the platform's own backend or on the one that the settings name."""
+def _custom(settings: ScanSettings) -> Stack:
+    backend = _load(settings.backend)
 
-    def __init__(self, settings: ScanSettings, report: Report, clock: Clock) -> None:
-        self._settings = settings
-        self._report = report
-        self._clock = clock
+    def scanner(heard: AdvertisementDataCallback) -> BleakScanner:
+        return BleakScanner(heard, scanning_mode=settings.mode, bluez={"adapter": settings.adapter}, backend=backend)
 
-    async def run(self, on_advert: OnAdvert) -> None:
-        """Scan until cancelled."""
-
-        def heard(device: BLEDevice, data: AdvertisementData) -> None:
-            on_advert(
-                Advert(device.address, data.rssi, data.manufacturer_data, data.service_data, self._clock.boot_ms())
-            )
-
-        scanner = BleakScanner(
-            heard,
-            scanning_mode=self._settings.mode,
-            bluez={"adapter": self._settings.adapter, "filters": {"RSSI": -127, "DuplicateData": True}},
-            backend=load_backend(self._settings.backend),
-        )
-        async with scanner:
-            self._report("started", {"adapter": self._settings.adapter})
-            await asyncio.Event().wait()
+    return Stack(settings.backend, scanner)
 
 
-def load_backend(name: str) -> type[BaseBleakScanner] | None:
-    """The class that `module:Class` names; None for bleak's own choice."""
-    if name == "bleak":
-        return None
+def _load(name: str) -> type[BaseBleakScanner]:
     module, _, attribute = name.partition(":")
-    return cast("type[BaseBleakScanner]", getattr(importlib.import_module(module), attribute))
+    try:
+        backend = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            "settings", "gateway.scan.backend", name, f"expected a module and its class: {error}"
+        ) from error
+    if not (isinstance(backend, type) and issubclass(backend, BaseBleakScanner)):
+        expected = "expected a subclass of bleak.backends.scanner.BaseBleakScanner"
+        raise ConfigError("settings", "gateway.scan.backend", name, expected)
+    return backend

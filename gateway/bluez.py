@@ -1,0 +1,168 @@
+"""What lies under a scanner on Linux: BlueZ's adapter, watched and power-cycled over a D-Bus connection of our own.
+
+bleak tells nobody when bluetoothd leaves the bus, when the adapter is unplugged, or when it is switched off: its
+callbacks just stop. `watch` does, and `power_cycle` is the remedy that bleak has no call for.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final
+
+from bleak.args.bluez import BlueZScannerArgs, OrPattern
+from bleak.assigned_numbers import AdvertisementDataType
+from dbus_fast import BusType, Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
+
+from gateway.advert import RadioAbsentError, RadioRefusedError
+
+_DBUS: Final = "org.freedesktop.DBus"
+_DBUS_PATH: Final = "/org/freedesktop/DBus"
+_PROPERTIES: Final = "org.freedesktop.DBus.Properties"
+_OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
+_BLUEZ: Final = "org.bluez"
+_ADAPTER: Final = "org.bluez.Adapter1"
+
+_CALL_S: Final = 10.0
+"""bluetoothd answers a power change once the controller has, which takes up to some seconds."""
+_OFF_S: Final = 0.5
+"""How long the adapter stays off: controllers on USB need a moment to forget their state."""
+
+_FAR_DBM: Final = -127
+"""An RSSI filter, of whatever value, makes BlueZ report every packet's RSSI, not only changes of 8 dB."""
+
+PATTERNS: Final = [
+    # "iBeacon" in Apple's data (company 0x004C): type 0x02, length 0x15 (Proximity Beacon Specification, 2).
+    OrPattern(0, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, b"\x4c\x00\x02\x15"),
+    # AltBeacon's code, whoever the company is (AltBeacon Protocol Specification v1.0, "BEACON CODE").
+    OrPattern(2, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, b"\xbe\xac"),
+    # Eddystone's service, 0xFEAA ("Eddystone Protocol Specification", Common Elements).
+    OrPattern(0, AdvertisementDataType.SERVICE_DATA_UUID16, b"\xaa\xfe"),
+]
+"""What passive scans match: bytes at an offset of a structure's data. Never services alone; iBeacons list none."""
+
+
+def scanner_args(adapter: str) -> BlueZScannerArgs:
+    """What bleak needs for every packet to be reported, actively and passively."""
+    return BlueZScannerArgs(
+        adapter=adapter,
+        filters={"RSSI": _FAR_DBM, "DuplicateData": True, "Transport": "le"},
+        or_patterns=list(PATTERNS),
+    )
+
+
+@asynccontextmanager
+async def watch(adapter: str) -> AsyncIterator[asyncio.Future[str]]:
+    """A future that tells why scanning on `adapter` has become impossible, once it has.
+
+    Raises `RadioAbsentError` where it is impossible from the outset, `RadioRefusedError` where the adapter is off.
+    """
+    async with _system_bus() as bus:
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        bus.add_message_handler(partial(_notice, lost, adapter))
+        try:
+            for rule in _rules(adapter):
+                await _call(bus, Message(_DBUS, _DBUS_PATH, _DBUS, "AddMatch", signature="s", body=[rule]))
+            ask = Message(_BLUEZ, _path(adapter), _PROPERTIES, "Get", signature="ss", body=[_ADAPTER, "Powered"])
+            (powered,) = await _call(bus, ask)
+        except RadioRefusedError as error:
+            raise RadioAbsentError(f"no adapter {adapter}: {error}") from error
+        if not powered.value:
+            # A passive scan would start all the same, and hear nothing.
+            raise RadioRefusedError(f"adapter {adapter} is off")
+        ending = asyncio.create_task(_tell_end(bus, lost), name="end of the system bus")
+        try:
+            yield lost
+        finally:
+            ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
+
+
+async def power_cycle(adapter: str) -> None:
+    """Switch the adapter off and on, which ends every session on it.
+
+    Raises `RadioAbsentError` without a bus, `RadioRefusedError` where BlueZ will not (blocked by rfkill, gone).
+    """
+    async with _system_bus() as bus:
+        # It may be off already, or refuse to go off; what counts is that it comes on.
+        with suppress(RadioRefusedError):
+            await _call(bus, _power(adapter, on=False))
+        await asyncio.sleep(_OFF_S)
+        await _call(bus, _power(adapter, on=True))
+
+
+@asynccontextmanager
+async def _system_bus() -> AsyncIterator[MessageBus]:
+    try:
+        async with asyncio.timeout(_CALL_S):
+            bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+    except Exception as error:
+        raise RadioAbsentError(f"no system bus: {error or type(error).__name__}") from error
+    try:
+        yield bus
+    finally:
+        bus.disconnect()
+        with suppress(Exception):
+            await _closed(bus)
+
+
+async def _closed(bus: MessageBus) -> None:
+    """Returns, or raises, when the connection has ended.
+
+    In a task of its own: dbus-fast hands out one future to all that wait, and cancelling one would cancel it.
+    """
+    await asyncio.shield(asyncio.ensure_future(bus.wait_for_disconnect()))  # type: ignore[no-untyped-call]
+
+
+async def _tell_end(bus: MessageBus, lost: asyncio.Future[str]) -> None:
+    with suppress(Exception):
+        await _closed(bus)
+    _tell(lost, "the system bus has closed the connection")
+
+
+async def _call(bus: MessageBus, message: Message) -> list[Any]:
+    try:
+        async with asyncio.timeout(_CALL_S):
+            reply = await bus.call(message)
+    except Exception as error:
+        raise RadioRefusedError(f"{message.member}: {error or type(error).__name__}") from error
+    if reply is None or reply.message_type is MessageType.ERROR:
+        raise RadioRefusedError(f"{message.member}: {'no reply' if reply is None else reply.error_name}")
+    return reply.body
+
+
+def _power(adapter: str, *, on: bool) -> Message:
+    body = [_ADAPTER, "Powered", Variant("b", on)]
+    return Message(_BLUEZ, _path(adapter), _PROPERTIES, "Set", signature="ssv", body=body)
+
+
+def _path(adapter: str) -> str:
+    return f"/org/bluez/{adapter}"
+
+
+def _rules(adapter: str) -> tuple[str, ...]:
+    """Matches on the owner of org.bluez alone: others may send signals that look like its own."""
+    return (
+        f"type='signal',sender='{_DBUS}',member='NameOwnerChanged',arg0='{_BLUEZ}'",
+        f"type='signal',sender='{_BLUEZ}',interface='{_OBJECTS}',member='InterfacesRemoved',arg0path='{_path(adapter)}'",
+        f"type='signal',sender='{_BLUEZ}',interface='{_PROPERTIES}',path='{_path(adapter)}',arg0='{_ADAPTER}'",
+    )
+
+
+def _notice(lost: asyncio.Future[str], adapter: str, message: Message) -> None:
+    if message.message_type is not MessageType.SIGNAL:
+        return
+    if message.member == "NameOwnerChanged" and message.body[0] == _BLUEZ and message.body[1]:
+        _tell(lost, "bluetoothd has left the bus")
+    elif message.member == "InterfacesRemoved" and message.body[0] == _path(adapter) and _ADAPTER in message.body[1]:
+        _tell(lost, f"adapter {adapter} is gone")
+    elif message.member == "PropertiesChanged" and message.path == _path(adapter):
+        powered = message.body[1].get("Powered")
+        if powered is not None and not powered.value:
+            _tell(lost, f"adapter {adapter} was switched off")
+
+
+def _tell(lost: asyncio.Future[str], why: str) -> None:
+    if not lost.done():
+        lost.set_result(why)
