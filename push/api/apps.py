@@ -1,0 +1,322 @@
+"""What apps call: register a device, agree, subscribe, get a tag, report what was heard and what was shown."""
+
+import secrets
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from beacons.ids import KINDS, WIDTH
+from beacons.registry import Beacon
+from beacons.topics import Id
+from push.api.contract import APP, DEVICE, Call, Context, Endpoint, ProblemError, own_device
+from push.campaigns import outbox
+from push.deliver import receipts
+from push.deliver.receipts import ReceiptIn
+from push.model.delivery import Content
+from push.model.ids import fresh
+from push.model.people import PURPOSES, Device, Locale, Platform, Purpose
+from push.model.ports import Transaction
+from push.model.presence import Observation
+from push.model.tokens import new_token
+from push.profiles import consent, people
+from push.registry.directory import audit, put_beacon
+
+MAX_REGIONS: Final = 20
+"""iOS watches at most 20 regions for an app (Core Location, `startMonitoring(for:)`)."""
+MAX_AGO_MS: Final = 30_000
+"""What a phone heard longer ago says nothing about where it is."""
+TAG_EXPONENT: Final = 10
+"""A phone's id turns every 1,024 s, about as often as its radio address does."""
+
+PURPOSE_TEXTS: Final[dict[Purpose, tuple[str, str]]] = {
+    "location": ("Notice when I visit", "Your phone is recognised in our stores, so that offers fit the moment."),
+    "marketing": ("Send me offers", "At most one offer during a visit. You can stop at any time."),
+    "profiling": ("Make offers personal", "Your name, visits and purchases choose what you are offered."),
+    "inapp": ("Show offers in this app", "Offers appear here while the app is open."),
+    "webpush": ("Send notifications", "Offers appear as notifications even when the app is closed."),
+}
+
+
+class DeviceIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A device that wants to receive."""
+
+    platform: Platform
+    locale: Locale = "en"
+    shopper: Id | None = None
+
+
+class DeviceOut(msgspec.Struct, frozen=True):
+    """A registered device; the token is shown this once."""
+
+    device: str
+    token: str
+    shopper: str
+
+
+class Consents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Purposes, granted or not; those left out stay as they are."""
+
+    purposes: dict[Purpose, bool]
+
+
+class SubscriptionKeys(msgspec.Struct, frozen=True):
+    """Of a Web Push subscription, base64url."""
+
+    p256dh: Annotated[str, msgspec.Meta(max_length=200)]
+    auth: Annotated[str, msgspec.Meta(max_length=100)]
+
+
+class SubscriptionIn(msgspec.Struct, frozen=True):
+    """What `PushSubscription.toJSON()` gives."""
+
+    endpoint: Annotated[str, msgspec.Meta(max_length=2048)]
+    keys: SubscriptionKeys
+
+
+class TagOut(msgspec.Struct, frozen=True):
+    """A rotating identity to advertise: Eddystone-EID with this key, exponent and clock. Shown this once."""
+
+    beacon: str
+    format: str
+    identity_key: str
+    exponent: int
+    counter_s: int
+    counter_at_ms: int
+
+
+class Ranged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One fixture as a phone heard it."""
+
+    kind: Literal["ibeacon", "altbeacon", "uid", "eid"]
+    id: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40})$")]
+    rssi_dbm: Annotated[int, msgspec.Meta(ge=-127, le=20)]
+    heard_ms_ago: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)] = 0
+
+
+class Ranging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a phone ranged in a store."""
+
+    store: Id
+    sightings: Annotated[tuple[Ranged, ...], msgspec.Meta(max_length=100)]
+
+
+class MessageOut(msgspec.Struct, frozen=True):
+    """A message as apps get it, over every channel alike."""
+
+    id: str
+    delivery: str
+    title: str
+    body: str
+    url: str | None
+    image: str | None
+    expires_ms: int
+
+
+class Messages(msgspec.Struct, frozen=True):
+    """Messages that an answer carries at once."""
+
+    messages: tuple[MessageOut, ...]
+
+
+class Receipts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What became of deliveries."""
+
+    receipts: Annotated[tuple[ReceiptIn, ...], msgspec.Meta(max_length=100)]
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """How many of what was sent concerned the caller."""
+
+    accepted: int
+
+
+class PurposeOut(msgspec.Struct, frozen=True):
+    """A purpose in plain words."""
+
+    id: str
+    title: str
+    text: str
+
+
+class Region(msgspec.Struct, frozen=True):
+    """A place that an app can wait for: the id that one fixture says."""
+
+    store: str
+    kind: str
+    id: str
+
+
+class AppConfig(msgspec.Struct, frozen=True):
+    """What an app needs to begin."""
+
+    application_server_key: str
+    purposes: tuple[PurposeOut, ...]
+    regions: tuple[Region, ...]
+
+
+def message_out(message: str, delivery: str, content: Content, expires_ms: int) -> MessageOut:
+    """A message in the form that apps get."""
+    return MessageOut(message, delivery, content.title, content.body, content.url, content.image, expires_ms)
+
+
+async def register(context: Context, call: Call) -> DeviceOut:
+    """A new device; an app's own key makes a new shopper and links nothing that is known."""
+    body: DeviceIn = call.body
+    if body.shopper is not None and call.principal.scope != "operator":
+        detail = "The key of an app names no shopper; leave `shopper` out, or call from your back end."
+        raise ProblemError(403, "Not allowed", detail)
+    now_ms = context.clock.now_ms()
+    shopper = body.shopper or fresh("shp")
+    device = Device(id=fresh("dev"), shopper=shopper, platform=body.platform, locale=body.locale, seen_ms=now_ms)
+    token = new_token("device")
+    async with context.db.transaction() as tx:
+        await people.ensure_shopper(tx, shopper, now_ms)
+        await people.new_device(tx, device)
+        await people.keep_token(tx, token, "device", device.id, now_ms)
+    return DeviceOut(device.id, token, shopper)
+
+
+async def shopper_of(context: Context, device_id: str) -> str:
+    """Whose device this is. Raises `ProblemError` 404."""
+    device = await people.device(context.db, device_id, context.vault)
+    if device is None:
+        raise ProblemError(404, "Unknown device", "Register the device again with POST /v1/devices.")
+    return device.shopper
+
+
+async def get_consent(context: Context, call: Call) -> Consents:
+    """What the device's shopper granted."""
+    granted = await consent.granted(context.db, await shopper_of(context, own_device(call)))
+    return Consents({purpose: purpose in granted for purpose in PURPOSES})
+
+
+async def put_consent(context: Context, call: Call) -> Consents:
+    """Grant or withdraw purposes; a withdrawal takes back what was not handed over yet."""
+    purposes: dict[Purpose, bool] = call.body.purposes
+    shopper = await shopper_of(context, own_device(call))
+    now_ms = context.clock.now_ms()
+    async with context.db.transaction() as tx:
+        await consent.set_consents(tx, shopper, purposes, at_ms=now_ms, source=f"device:{call.principal.subject}")
+        if any(purposes.get(p) is False for p in ("location", "marketing")):
+            await outbox.cancel_shopper(tx, shopper, now_ms)
+    context.note_consent(shopper, purposes)
+    if purposes.get("location") is False:
+        await context.presence.forget(shopper)
+    return await get_consent(context, call)
+
+
+async def put_subscription(context: Context, call: Call) -> None:
+    """Store where Web Push reaches the device."""
+    device = own_device(call)
+    subscription = msgspec.to_builtins(call.body)
+    sealed = people.seal_subscription(subscription, device, context.vault)
+    async with context.db.transaction() as tx:
+        await tx.execute(
+            "profiles.set_subscription", id=device, subscription_sealed=sealed, seen_ms=context.clock.now_ms()
+        )
+
+
+async def delete_subscription(context: Context, call: Call) -> None:
+    """Forget where Web Push reached the device."""
+    async with context.db.transaction() as tx:
+        await tx.execute(
+            "profiles.set_subscription",
+            id=own_device(call),
+            subscription_sealed=None,
+            seen_ms=context.clock.now_ms(),
+        )
+
+
+async def issue_tag(context: Context, call: Call) -> TagOut:
+    """A rotating identity for the device to advertise, once its shopper agreed to be located."""
+    device = own_device(call)
+    shopper = await shopper_of(context, device)
+    if "location" not in await consent.granted(context.db, shopper):
+        raise ProblemError(409, "Not agreed", "Ask for the purpose `location` first: PUT /v1/devices/{id}/consent.")
+    now_ms = context.clock.now_ms()
+    key = secrets.token_bytes(16)
+    beacon = Beacon(
+        id=f"tag_{device}",
+        role="tag",
+        format="eid",
+        exponent=TAG_EXPONENT,
+        counter_s=secrets.randbelow(2**30),
+        counter_at_ms=now_ms,
+        shopper=shopper,
+    )
+    async with context.db.transaction() as tx:
+        await put_beacon(tx, beacon, key, context.vault)
+        await audit(tx, f"device:{device}", "issue tag", beacon.id, now_ms)
+    await context.reload()
+    return TagOut(beacon.id, "eid", key.hex(), beacon.exponent, beacon.counter_s, beacon.counter_at_ms)
+
+
+async def report_sightings(context: Context, call: Call) -> Messages:
+    """Take in what a phone ranged of a store's fixtures; the answer may carry the message at once."""
+    body: Ranging = call.body
+    device = call.principal.subject
+    shopper = await shopper_of(context, device)
+    if "location" not in await consent.granted(context.db, shopper):
+        raise ProblemError(409, "Not agreed", "Ask for the purpose `location` first: PUT /v1/devices/{id}/consent.")
+    now_ms = context.clock.now_ms()
+    observations = _observed(context, body, shopper, now_ms)
+    if not observations:
+        return Messages(())
+    deliveries = await context.presence.report(shopper, device, observations)
+    async with context.db.transaction() as tx:
+        return Messages(tuple([m for d in deliveries for m in await _answered(tx, d, device, context)]))
+
+
+def _observed(context: Context, body: Ranging, shopper: str, now_ms: int) -> list[Observation]:
+    """Observations at fixtures of the store that the phone says it is in; ids are judged by the time now."""
+    heard = [r for r in body.sightings if r.heard_ms_ago <= MAX_AGO_MS and len(r.id) == 2 * WIDTH[KINDS[r.kind]]]
+    ids = [(int(KINDS[r.kind]), bytes.fromhex(r.id)) for r in heard]
+    anchors = context.presence.directory.anchors()
+    found = []
+    for ranged, name in zip(heard, context.presence.identify(ids, now_ms), strict=True):
+        anchor = anchors.get(name or "")
+        if anchor is not None and anchor.store == body.store:
+            at_ms = now_ms - ranged.heard_ms_ago
+            found.append(Observation(shopper, anchor.id, at_ms, at_ms, float(ranged.rssi_dbm), 1, now_ms))
+    return found
+
+
+async def _answered(tx: Transaction, delivery: str, device: str, context: Context) -> list[MessageOut]:
+    """Hand one delivery over in the answer, unless a sender has it already."""
+    row = await tx.fetch_one("deliver.answer", id=delivery, device=device, now_ms=context.clock.now_ms())
+    if row is None:
+        return []
+    message = await tx.fetch_one("deliver.outgoing", message=row["message"], device=device)
+    if message is None:
+        return []
+    content = msgspec.json.decode(message["content"], type=Content)
+    return [message_out(row["message"], delivery, content, message["expires_ms"])]
+
+
+async def keep_receipts(context: Context, call: Call) -> Counted:
+    """Take in what was shown and opened."""
+    body: Receipts = call.body
+    async with context.db.transaction() as tx:
+        return Counted(await receipts.keep(tx, call.principal.subject, body.receipts, context.clock.now_ms()))
+
+
+async def config(context: Context, call: Call) -> AppConfig:
+    """What an app needs to begin: key, consent texts, and at most 20 regions to wait for."""
+    del call
+    fixtures = [b for b in context.presence.directory.beacons if b.role == "fixture" and b.static_id is not None]
+    regions = tuple(Region(b.store or "", b.format, b.static_id or "") for b in fixtures[:MAX_REGIONS])
+    purposes = tuple(PurposeOut(p, *PURPOSE_TEXTS[p]) for p in PURPOSES)
+    return AppConfig(context.application_server_key, purposes, regions)
+
+
+ENDPOINTS: Final = (
+    Endpoint("GET", "/v1/app/config", APP, "What an app needs to begin", config, result=AppConfig),
+    Endpoint("POST", "/v1/devices", APP, "Register a device", register, DeviceIn, DeviceOut, 201),
+    Endpoint("GET", "/v1/devices/{device}/consent", DEVICE, "What was agreed", get_consent, result=Consents),
+    Endpoint("PUT", "/v1/devices/{device}/consent", DEVICE, "Agree or withdraw", put_consent, Consents, Consents),
+    Endpoint("PUT", "/v1/devices/{device}/subscription", DEVICE, "Set Web Push", put_subscription, SubscriptionIn),
+    Endpoint("DELETE", "/v1/devices/{device}/subscription", DEVICE, "End Web Push", delete_subscription),
+    Endpoint("POST", "/v1/devices/{device}/tag", DEVICE, "Get a rotating identity", issue_tag, None, TagOut, 201),
+    Endpoint("POST", "/v1/sightings", DEVICE, "Report fixtures heard", report_sightings, Ranging, Messages),
+    Endpoint("POST", "/v1/receipts", DEVICE, "Report shown and opened", keep_receipts, Receipts, Counted, 202),
+)

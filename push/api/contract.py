@@ -1,0 +1,93 @@
+"""What an endpoint is: method, path, who may call it, what it takes and gives. Errors are problems."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from push.model.people import Purpose
+from push.model.ports import Clock, Database, Streams
+from push.model.presence import Observation
+from push.model.tokens import Principal, Scope
+from push.model.vault import Vault
+from push.registry.directory import Directory
+
+
+class ProblemError(Exception):
+    """An answer that is a problem (RFC 9457): `detail` says what was wrong and what to do next."""
+
+    def __init__(self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{status} {title}: {detail}")
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+class Located(Protocol):
+    """Presence as the API needs it."""
+
+    @property
+    def directory(self) -> Directory:
+        """The registry as it is in force."""
+        ...
+
+    def identify(self, ids: list[tuple[int, bytes]], at_ms: int) -> list[str | None]:
+        """The registered beacons that say these (kind, id) at a time; None where there is none."""
+        ...
+
+    async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:
+        """Take in what a phone ranged; the deliveries to it that followed."""
+        ...
+
+    async def forget(self, shopper: str) -> None:
+        """Stop locating a shopper."""
+        ...
+
+
+class Context(NamedTuple):
+    """What endpoints work with."""
+
+    db: Database
+    vault: Vault
+    clock: Clock
+    streams: Streams
+    presence: Located
+    reload: Callable[[], Awaitable[None]]
+    """Bring a committed change of registry or campaigns into force."""
+    note_consent: Callable[[str, Mapping[Purpose, bool]], None]
+    wake_senders: Callable[[], None]
+    application_server_key: str
+    statistics: Callable[[], Mapping[str, int]]
+
+
+class Call(NamedTuple):
+    """One authenticated call: path parameters, query, decoded body."""
+
+    principal: Principal
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+
+
+class Endpoint(NamedTuple):
+    """One operation of the API. `body` and `result` are the types that travel as JSON; None for nothing."""
+
+    method: str
+    path: str
+    scopes: frozenset[Scope]
+    summary: str
+    handler: Callable[[Context, Call], Awaitable[object]]
+    body: Any = None
+    result: Any = None
+    status: int = 200
+
+
+OPERATOR: frozenset[Scope] = frozenset({"operator"})
+APP: frozenset[Scope] = frozenset({"app", "operator"})
+DEVICE: frozenset[Scope] = frozenset({"device"})
+
+
+def own_device(call: Call) -> str:
+    """The device in the path, which must be the caller's own. Raises `ProblemError` 403."""
+    if call.path["device"] != call.principal.subject:
+        raise ProblemError(403, "Not yours", "A device token opens its own device only.")
+    return call.principal.subject

@@ -1,0 +1,220 @@
+"""What people ask afterwards: what happened, what was decided and why, where each message is."""
+
+import json
+from typing import Any, Final, Literal
+
+import msgspec
+
+from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
+from push.ingest.marks import Mark
+from push.model.campaigns import Considered
+from push.model.delivery import Content, State
+from push.model.presence import MomentKind
+
+MOST: Final = 1000
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery, hop by hop; times in UTC ms, None where it did not come so far."""
+
+    id: str
+    message: str
+    shopper: str
+    device: str
+    visit: str
+    campaign: str
+    state: State
+    channel: str | None
+    reason: str | None
+    attempt: int
+    expires_ms: int
+    heard_ms: int
+    received_ms: int
+    resolved_ms: int
+    decided_ms: int
+    handed_over_ms: int | None
+    accepted_ms: int | None
+    shown_ms: int | None
+    opened_ms: int | None
+    ended_ms: int | None
+
+
+class AttemptOut(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt of a delivery on one channel."""
+
+    attempt: int
+    channel: str
+    started_ms: int
+    ended_ms: int
+    outcome: str
+    status: int | None
+    reference: str | None
+
+
+class TraceDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery with everything known of it."""
+
+    delivery: Trace
+    content: Content
+    attempts: tuple[AttemptOut, ...]
+    decision: str
+
+
+class DecisionOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision with its receipt: why this, and why not each of the others."""
+
+    id: str
+    moment: str
+    shopper: str
+    store: str
+    campaign: str | None
+    considered: tuple[Considered, ...]
+    decided_ms: int
+
+
+class VisitOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit; `late` ones were only heard of afterwards."""
+
+    id: str
+    store: str
+    shopper: str
+    entered_ms: int
+    left_ms: int | None
+    heard_ms: int
+    late: bool
+
+
+class MomentOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment."""
+
+    id: str
+    kind: MomentKind
+    store: str
+    zone: str | None
+    shopper: str
+    visit: str
+    mark_s: int
+    at_ms: int
+    heard_ms: int
+    received_ms: int
+
+
+class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway last said of itself."""
+
+    gateway: str
+    state: Literal["online", "offline"]
+    status: dict[str, Any]
+    received_ms: int
+
+
+class GatewayMark(msgspec.Struct, frozen=True, kw_only=True):
+    """What was applied of one boot of a gateway."""
+
+    gateway: str
+    boot: str
+    floor: int
+    done: tuple[tuple[int, int], ...]
+    lost: int
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Totals since the database was made, marks by gateway and boot, and this process's counters."""
+
+    batches: int
+    sightings: int
+    resolved: int
+    unsynchronised: int
+    lost_batches: int
+    duplicate_batches_applied: int
+    marks: tuple[GatewayMark, ...]
+    process: dict[str, int]
+
+
+def _since(call: Call) -> int:
+    text = call.query.get("since_ms", "0")
+    if not text.isascii() or not text.isdigit() or len(text) > 16:  # noqa: PLR2004 - beyond any date
+        raise ProblemError(400, "Not understood", "since_ms must be a time in milliseconds since the Unix epoch.")
+    return int(text)
+
+
+async def deliveries(context: Context, call: Call) -> list[Trace]:
+    """Deliveries since a time, oldest first."""
+    rows = await context.db.fetch("deliver.list", since_ms=_since(call), most=MOST)
+    return [msgspec.convert(dict(row), Trace) for row in rows]
+
+
+async def delivery(context: Context, call: Call) -> TraceDetail:
+    """One delivery, hop by hop."""
+    row = await context.db.fetch_one("deliver.trace", id=call.path["id"])
+    if row is None:
+        raise ProblemError(404, "Unknown delivery", "GET /v1/deliveries lists those that there are.")
+    attempts = await context.db.fetch("deliver.attempts_of", delivery=call.path["id"])
+    return TraceDetail(
+        delivery=msgspec.convert(dict(row), Trace),
+        content=msgspec.json.decode(row["content"], type=Content),
+        attempts=tuple(msgspec.convert(dict(a), AttemptOut) for a in attempts),
+        decision=row["decision"],
+    )
+
+
+async def decisions(context: Context, call: Call) -> list[DecisionOut]:
+    """Decisions since a time, or a shopper's latest: why did, or didn't, she get it?"""
+    shopper = call.query.get("shopper")
+    if shopper is not None:
+        rows = await context.db.fetch("campaigns.decisions_of", shopper=shopper, most=MOST)
+    else:
+        rows = await context.db.fetch("campaigns.decisions", since_ms=_since(call), most=MOST)
+    return [msgspec.convert({**row, "considered": json.loads(row["receipt"])}, DecisionOut) for row in rows]
+
+
+async def visits(context: Context, call: Call) -> list[VisitOut]:
+    """Visits since a time."""
+    rows = await context.db.fetch("ingest.visits", since_ms=_since(call), most=MOST)
+    return [msgspec.convert({**row, "late": bool(row["late"])}, VisitOut) for row in rows]
+
+
+async def moments(context: Context, call: Call) -> list[MomentOut]:
+    """Moments since a time."""
+    rows = await context.db.fetch("ingest.moments", since_ms=_since(call), most=MOST)
+    return [msgspec.convert(dict(row), MomentOut) for row in rows]
+
+
+async def gateways(context: Context, call: Call) -> list[GatewayStatus]:
+    """What every gateway last said of itself."""
+    del call
+    rows = await context.db.fetch("ingest.statuses")
+    return [msgspec.convert({**row, "status": json.loads(row["status"])}, GatewayStatus) for row in rows]
+
+
+async def statistics(context: Context, call: Call) -> Statistics:
+    """Totals, and the proof that nothing was lost or applied twice."""
+    del call
+    totals = await context.db.fetch_one("ingest.totals") or {}
+    rows = await context.db.fetch("ingest.marks")
+    marks = [(row, msgspec.json.decode(row["applied"], type=Mark)) for row in rows]
+    settled = sum(m.floor - m.lost + sum(hi - lo + 1 for lo, hi in m.done) for _, m in marks)
+    return Statistics(
+        batches=totals["batches"],
+        sightings=totals["sightings"],
+        resolved=totals["resolved"],
+        unsynchronised=totals["unsynchronised"],
+        lost_batches=sum(m.lost for _, m in marks),
+        duplicate_batches_applied=totals["batches"] - settled,
+        marks=tuple(
+            GatewayMark(gateway=row["gateway"], boot=row["boot"], floor=m.floor, done=m.done, lost=m.lost)
+            for row, m in marks
+        ),
+        process=dict(context.statistics()),
+    )
+
+
+ENDPOINTS: Final = (
+    Endpoint("GET", "/v1/deliveries", OPERATOR, "Deliveries since a time", deliveries, result=list[Trace]),
+    Endpoint("GET", "/v1/deliveries/{id}", OPERATOR, "One delivery, hop by hop", delivery, result=TraceDetail),
+    Endpoint("GET", "/v1/decisions", OPERATOR, "Decisions and their reasons", decisions, result=list[DecisionOut]),
+    Endpoint("GET", "/v1/visits", OPERATOR, "Visits since a time", visits, result=list[VisitOut]),
+    Endpoint("GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[MomentOut]),
+    Endpoint("GET", "/v1/gateways", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus]),
+    Endpoint("GET", "/v1/statistics", OPERATOR, "Totals and marks", statistics, result=Statistics),
+)
