@@ -10,6 +10,7 @@ answers can be made faulty.
 import asyncio
 import contextlib
 import re
+import ssl
 import time
 import uuid
 from base64 import urlsafe_b64decode
@@ -238,15 +239,15 @@ def verifies(token: str, key: str, audiences: Sequence[str], now_s: float) -> bo
 
 
 @contextlib.asynccontextmanager
-async def serving(service: PushService, port: int = 0) -> AsyncIterator[PushService]:
+async def serving(service: PushService, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[PushService]:
     """Serve on loopback, on a free port unless one is given; sets the service's `origin`."""
     runner = web.AppRunner(service.app(), shutdown_timeout=_CLOSE_S, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
         await site.start()
         host, bound = runner.addresses[0][:2]
-        service.origin = f"http://{host}:{bound}"
+        service.origin = f"{'https' if tls else 'http'}://{host}:{bound}"
         yield service
     finally:
         await runner.cleanup()

@@ -5,6 +5,7 @@ nor one that changes between check and use, nor a literal address slips by.
 """
 
 import socket
+import ssl
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ import aiohttp
 
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 
+_DNS_CACHE_S: Final = 60
+"""Push services have few names; asking for each connection would be slow, keeping an answer long would be deaf."""
 _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1: the IPv4 address is the low 32 bits
 
 
@@ -22,10 +25,12 @@ class ForbiddenAddressError(OSError):
         super().__init__("address is not public")
 
 
-def connector(*, per_host: int, public_only: bool) -> aiohttp.TCPConnector:
+def connector(tls: ssl.SSLContext, *, per_host: int, public_only: bool) -> aiohttp.TCPConnector:
     """A pool of connections, at most `per_host` to one host; with `public_only`, to public addresses only."""
     factory = _public_socket if public_only else None
-    return aiohttp.TCPConnector(limit=0, limit_per_host=per_host, ttl_dns_cache=60, socket_factory=factory)
+    return aiohttp.TCPConnector(
+        ssl=tls, limit=0, limit_per_host=per_host, ttl_dns_cache=_DNS_CACHE_S, socket_factory=factory
+    )
 
 
 def is_public(address: str) -> bool:

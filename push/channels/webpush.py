@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -31,6 +32,8 @@ class WebPushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     connections_per_host: Annotated[int, msgspec.Meta(ge=1)] = 32
     allow_private_hosts: bool = False
     """Whether an endpoint may lie at a loopback, private or link-local address: only with a push service in-house."""
+    ca_file: str | None = None
+    """Certificate authorities, as PEM, to trust besides the system's: with a push service in-house."""
     origin_overrides: dict[str, str] = {}
     """Origins of endpoints, and where to send instead. They may be plain HTTP, and private. For tests and relays."""
 
@@ -177,17 +180,20 @@ class WebPush:
 
 @contextlib.asynccontextmanager
 async def connect(settings: WebPushSettings, key: Key) -> AsyncIterator[WebPush]:
-    """The channel, with its connections for as long as the context lasts."""
+    """The channel, with its connections for as long as the context lasts. Raises OSError: no such `ca_file`."""
+    tls = ssl.create_default_context()
+    if settings.ca_file is not None:
+        tls.load_verify_locations(settings.ca_file)
     async with (
-        _session(settings, public_only=not settings.allow_private_hosts) as public,
-        _session(settings, public_only=False) as overridden,
+        _session(settings, tls, public_only=not settings.allow_private_hosts) as public,
+        _session(settings, tls, public_only=False) as overridden,
     ):
         yield WebPush(settings, key, public, overridden)
 
 
-def _session(settings: WebPushSettings, *, public_only: bool) -> aiohttp.ClientSession:
+def _session(settings: WebPushSettings, tls: ssl.SSLContext, *, public_only: bool) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=egress.connector(per_host=settings.connections_per_host, public_only=public_only),
+        connector=egress.connector(tls, per_host=settings.connections_per_host, public_only=public_only),
         timeout=aiohttp.ClientTimeout(total=settings.timeout_s, sock_connect=settings.connect_timeout_s),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -234,6 +240,8 @@ def _answered(status: int, headers: Mapping[str, str], now_ms: int) -> Accepted:
 
 def _unanswered(error: Exception) -> DeliveryError:
     """Without a status: what never left may be sent again, what may have arrived only under the same message id."""
+    if isinstance(error, aiohttp.ClientSSLError):
+        return TransientError("service_not_trusted")
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, egress.ForbiddenAddressError):
             return PermanentError("address_not_public")

@@ -131,7 +131,17 @@ async def seen(browser: Browser, text: str) -> None:
         await browser.run(script, text)
 
 
-async def test_a_push_is_decrypted_and_shown_and_a_click_reaches_the_page(browser: Browser, page_url: str) -> None:
+async def taken(service: PushService) -> None:
+    """Until the browser has confirmed all that was pushed to it. Raises TimeoutError."""
+    async with asyncio.timeout(10):
+        for inbox in service.inboxes.values():
+            while inbox.waiting(service.clock_s()):  # noqa: ASYNC110 - an inbox tells nobody
+                await asyncio.sleep(0.02)
+
+
+async def test_a_push_is_decrypted_and_shown_and_a_click_reaches_the_page(
+    browser: Browser, service: PushService, page_url: str
+) -> None:
     key = vapid.generate()
     await browser.goto(page_url)
     address = await browser.run("return subscribe(arguments[0])", vapid.application_server_key(key))
@@ -142,6 +152,7 @@ async def test_a_push_is_decrypted_and_shown_and_a_click_reaches_the_page(browse
         await seen(browser, "shown m1: Welcome")
         browser.desktop.click(shown)
         await seen(browser, "opened m1")
+        await taken(service)
     await browser.screenshot(ARTEFACTS / f"push-{browser.name}.png")
 
     assert accepted.status == 201

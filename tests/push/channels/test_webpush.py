@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import http_ece
 import jwt
 import msgspec
 import pytest
+import trustme
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -287,6 +290,22 @@ async def test_private_endpoints_can_be_allowed(service: PushService) -> None:
     async with webpush.connect(settings(service, allow_private_hosts=True), KEY) as channel:
         with pytest.raises(TransientError, match="service_unreachable"):
             await channel.send(outgoing("https://127.0.0.1:9/push/1"))
+
+
+async def test_a_push_service_in_house_is_reached_under_its_own_authority(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    ca_file = str(tmp_path / "ca.pem")
+
+    async with serving(PushService(clock_s=lambda: NOW_MS / 1000), tls=tls) as service:
+        endpoint = service.endpoint(service.subscribe(vapid.application_server_key(KEY)))
+        async with webpush.connect(WebPushSettings(allow_private_hosts=True), KEY) as distrustful:
+            with pytest.raises(TransientError, match="service_not_trusted"):
+                await distrustful.send(outgoing(endpoint))
+        async with webpush.connect(WebPushSettings(allow_private_hosts=True, ca_file=ca_file), KEY) as channel:
+            assert (await channel.send(outgoing(endpoint))).status == 201
 
 
 @pytest.mark.parametrize(
