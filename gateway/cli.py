@@ -16,7 +16,7 @@ from gateway.check import findings
 from gateway.credentials import Credentials, read_credentials
 from gateway.logs import log_to_stderr
 from gateway.replay import ReplayError, ReplayScanner, read_recording
-from gateway.report import package_version
+from gateway.report import VERSION
 from gateway.scan import Scanner, open_scanner
 from gateway.settings import GatewaySettings, read_settings
 from gateway.spool_file import SpoolError
@@ -33,7 +33,7 @@ _config = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_version(), prog_name="footfall-gateway")
+@click.version_option(VERSION, prog_name="footfall-gateway")
 def main() -> None:
     """The edge daemon: forwards what a store's radios hear, once and for certain."""
 

@@ -53,10 +53,10 @@ async def run(load: Load, scanner: Scanner | None = None, requests: Requests | N
     `scanner` replaces the radio of the settings; where it ends, as a replay does, the gateway drains
     and stops. Raises `ConfigError`, `gateway.spool_file.SpoolError`, and what a scanner gives up with.
     """
-    settings, credentials = load()
+    settings, credentials = await asyncio.to_thread(load)
     clock, counters = SystemClock(), Counter[str]()
     boot_id = secrets.token_hex(8)
-    boot = Boot(boot_id, clock_name(boot_id))
+    boot = Boot(boot_id, await asyncio.to_thread(clock_name, boot_id))
     path = Path(settings.data_dir) / SPOOL_FILE
     pipeline = Pipeline(clock, counters)
     async with open_spool(path, boot, limits(settings.spool), counters) as spool:

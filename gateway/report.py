@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import structlog
 
@@ -21,6 +21,9 @@ from gateway.spool import Boot, Spool
 if TYPE_CHECKING:
     from gateway.flights import Flights
     from gateway.uplink import Uplink
+
+VERSION: Final = version("footfall")
+"""The installed version, as Status, health and command line say it."""
 
 log = structlog.get_logger()
 
@@ -46,13 +49,12 @@ class Reporter:
         self.uplink: Uplink | None = None
         self._parts = parts
         self._started_ms = parts.clock.boot_ms()
-        self._version = package_version()
 
     def status(self, state: Literal["online", "offline"]) -> Status:
         """The Status as of now."""
         return Status(
             state=state,
-            version=self._version,
+            version=VERSION,
             boot=self._parts.boot.id,
             uptime_s=self._uptime_s(),
             skew_ms=self._skew_ms(),
@@ -66,7 +68,7 @@ class Reporter:
         heard = self._parts.pipeline.heard.items()
         return Health(
             state=state,
-            version=self._version,
+            version=VERSION,
             gateway=self.settings.id,
             boot=self._parts.boot.id,
             uptime_s=self._uptime_s(),
@@ -132,11 +134,3 @@ class Reporter:
     def _skew_ms(self) -> int | None:
         clock = self._parts.clock
         return self._parts.time.skew_ms(clock.boot_ms(), clock.wall_ms())
-
-
-def package_version() -> str:
-    """The installed version."""
-    try:
-        return version("footfall")
-    except PackageNotFoundError:  # pragma: no cover - run from a checkout that is not installed
-        return "unknown"

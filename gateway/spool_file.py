@@ -1,12 +1,13 @@
 """The spool's file: opened by one process alone, brought to the current schema, set aside if it is broken."""
 
+import asyncio
 import contextlib
 import fcntl
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import aiosqlite
 import structlog
@@ -51,13 +52,13 @@ async def open_spool(
     a gateway without its backlog is worth more than none.
     """
     pages = max_pages or int(limits.max_bytes * SLACK) // PAGE_BYTES + 256
-    with _locked(path):
+    with await asyncio.to_thread(_lock, path):
         try:
             spool = await _start(path, boot, limits, counters, pages)
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", None) not in CORRUPT:
                 raise SpoolError(f"spool {path}: {error}; expected a writable SQLite file") from error
-            _set_aside(path, counters)
+            await asyncio.to_thread(_set_aside, path, counters)
             spool = await _start(path, boot, limits, counters, pages)
         try:
             yield spool
@@ -90,20 +91,20 @@ async def _migrate(db: aiosqlite.Connection, path: Path) -> None:
         await db.executescript(f"BEGIN IMMEDIATE; {SCHEMA[number]} PRAGMA user_version = {number + 1}; COMMIT;")
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> TextIO:
+    """The lock file, held until it is closed: by this process, or nobody."""
     lock = path.with_suffix(".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = lock.open("w")
     except OSError as error:
         raise SpoolError(f"spool {path}: {error.strerror}; expected a directory that this user may write to") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SpoolError(f"spool {path}: another gateway process uses it; stop that one first") from None
-        yield
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise SpoolError(f"spool {path}: another gateway process uses it; stop that one first") from None
+    return file
 
 
 def _set_aside(path: Path, counters: Counter[str]) -> None:
