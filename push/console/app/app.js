@@ -1,9 +1,10 @@
 /**
- * The app's flow: ask consent ▶ register ▶ listen ▶ show ▶ report. The protocol is footfall.js, the document view.js,
- * Web Push push.js. The server is the truth about consent; what is kept here only serves while it cannot be asked.
+ * The app's flow: ask consent ▶ register ▶ listen ▶ show ▶ report. The protocol is footfall.js, the offers on the page
+ * offers.js, its elements view.js, Web Push push.js. The server is the truth about consent; what is kept here only serves while it cannot be asked.
  */
 
 import { Footfall, OfflineError, ProblemError } from "./footfall.js";
+import { Offers } from "./offers.js";
 import { askPermission, PushUnavailable, serviceWorker, subscribe } from "./push.js";
 import * as view from "./view.js";
 
@@ -16,25 +17,13 @@ const WORDS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eig
 
 const app = {
   footfall: undefined,
+  offers: undefined,
   store: "the store",
   config: { purposes: [] },
   consent: {},
-  messages: new Map(),
   listening: undefined,
   heard_ms: undefined,
 };
-
-const visible = new Set();
-const seen = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) visible.add(target.dataset.id);
-      else visible.delete(target.dataset.id);
-    }
-    reportVisible();
-  },
-  { threshold: 0.5 },
-);
 
 async function start() {
   view.dismiss("start");
@@ -42,6 +31,7 @@ async function start() {
     const settings = await (await fetch("settings.json")).json();
     app.store = settings.store ?? app.store;
     app.footfall = await Footfall.open({ appKey: settings.app_key });
+    app.offers = new Offers(app.footfall);
     if (app.footfall.registered) await joined();
     else await welcome();
   } catch (error) {
@@ -94,11 +84,11 @@ async function join(event) {
 async function joined() {
   show("offers", "choices");
   $("device").textContent = app.footfall.device;
-  for (const message of await app.footfall.messages()) app.messages.set(message.id, message);
+  await app.offers.load();
   await loadChoices();
   render();
   followChoices();
-  openLinked();
+  app.offers.openLinked(new URLSearchParams(location.hash.slice(1)).get("offer"));
   await app.footfall.flush();
 }
 
@@ -189,7 +179,7 @@ function pushLost(error) {
 function listen() {
   const listening = new AbortController();
   app.listening = listening;
-  app.footfall.listen({ onMessage: receive, onState: connection, signal: listening.signal });
+  app.footfall.listen({ onMessage: (message) => app.offers.receive(message), onState: connection, signal: listening.signal });
 }
 
 let unreachable;
@@ -232,81 +222,22 @@ function refused() {
   });
 }
 
-function receive(message) {
-  const isNew = !app.messages.has(message.id);
-  app.messages.set(message.id, message);
-  render();
-  if (isNew) view.announce(`New offer: ${message.title}. ${message.body}`);
-}
-
-/** Cards for what still makes sense, a list for what has ended; only what changed is touched. */
+/** What the page says now; once a second, because offers end. */
 function render() {
   if ($("offers").hidden) return;
-  const now_ms = Date.now();
-  const all = [...app.messages.values()].sort((a, b) => b.received_ms - a.received_ms);
-  const live = all.filter((message) => message.expires_ms > now_ms);
-  const past = all.filter((message) => message.expires_ms <= now_ms);
-  renderLive(live, now_ms);
-  if ($("past").childElementCount !== past.length) $("past").replaceChildren(...past.map(view.bygone));
-  $("earlier").hidden = past.length === 0;
-  $("earlier-count").textContent = past.length;
-  $("empty").hidden = live.length > 0;
-  const able = app.consent.location && app.consent.marketing && (app.consent.inapp || app.consent.webpush);
+  const count = app.offers.render(Date.now());
+  const { location, marketing, inapp, webpush } = app.consent;
+  const able = location && marketing && (inapp || webpush);
+  $("empty").hidden = count > 0;
   $("empty-title").textContent = able ? "Silence is normal" : "No offer can come";
   $("empty-text").textContent = view.meaning(app.consent, app.store);
-  headline(live.length, able);
-}
-
-function renderLive(live, now_ms) {
-  const cards = new Map([...$("live").children].map((card) => [card.dataset.id, card]));
-  live.forEach((message, place) => {
-    const card = cards.get(message.id) ?? addCard(message, place);
-    view.updateCard(card, message, now_ms);
-    cards.delete(message.id);
-  });
-  for (const card of cards.values()) {
-    seen.unobserve(card);
-    visible.delete(card.dataset.id);
-    card.remove();
-  }
-}
-
-function addCard(message, place) {
-  const card = view.offerCard(message, open);
-  $("live").insertBefore(card, $("live").children[place] ?? null);
-  seen.observe(card);
-  return card;
-}
-
-function headline(count, able) {
-  const some = `${WORDS[count] ?? count} ${count === 1 ? "offer" : "offers"} for you, here and now`;
-  const none = able ? "Nothing to say right now" : "Your choices keep it quiet";
-  view.setHeadline(count > 0 ? some : none, app.store);
+  view.setHeadline(headline(count, able), app.store);
   document.title = count > 0 ? `(${count}) Footfall` : "Footfall";
 }
 
-function reportVisible() {
-  if (document.visibilityState !== "visible") return;
-  for (const id of visible) {
-    const delivery = app.messages.get(id)?.deliveries.stream;
-    if (delivery) app.footfall.report(delivery, "shown");
-  }
-}
-
-async function open(message) {
-  view.showOffer(message);
-  const { stream, push } = message.deliveries;
-  app.messages.set(message.id, { ...message, opened: true });
-  await app.footfall.markOpened(message.id);
-  await app.footfall.report(stream ?? push, "opened");
-}
-
-/** A tapped notification leads here; its service worker has reported it already. */
-function openLinked(id = new URLSearchParams(location.hash.slice(1)).get("offer")) {
-  const message = app.messages.get(id);
-  if (!message) return;
-  history.replaceState(null, "", location.pathname);
-  view.showOffer(message);
+function headline(count, able) {
+  if (count === 0) return able ? "Nothing to say right now" : "Your choices keep it quiet";
+  return `${WORDS[count] ?? count} ${count === 1 ? "offer" : "offers"} for you, here and now`;
 }
 
 async function leave() {
@@ -327,11 +258,9 @@ async function leave() {
 async function startOver() {
   app.listening?.abort();
   app.listening = undefined;
-  app.messages.clear();
   localStorage.removeItem("footfall");
   await app.footfall.forget();
   $("notices").replaceChildren();
-  $("live").replaceChildren();
   $("state").hidden = true;
   await start();
 }
@@ -367,15 +296,10 @@ function busy(form, on) {
 $("welcome").addEventListener("submit", join);
 $("leave").addEventListener("click", leave);
 $("offer-close").addEventListener("click", () => $("offer").close());
-$("clear").addEventListener("click", async () => {
-  const ended = [...app.messages.values()].filter((message) => message.expires_ms <= Date.now());
-  for (const { id } of ended) app.messages.delete(id);
-  await app.footfall.clear(ended.map(({ id }) => id));
-  render();
-});
-document.addEventListener("visibilitychange", reportVisible);
-new BroadcastChannel("footfall").addEventListener("message", ({ data }) => data.received && receive(data.received));
-navigator.serviceWorker?.addEventListener("message", ({ data }) => openLinked(data.open));
+$("clear").addEventListener("click", () => app.offers.clear());
+document.addEventListener("visibilitychange", () => app.offers?.reportVisible());
+new BroadcastChannel("footfall").addEventListener("message", ({ data }) => app.offers?.receive(data.received));
+navigator.serviceWorker?.addEventListener("message", ({ data }) => app.offers?.openLinked(data.open));
 addEventListener("beforeinstallprompt", (event) => {
   event.preventDefault();
   $("install").hidden = false;

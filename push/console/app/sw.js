@@ -10,6 +10,7 @@ const FILES = [
   "./",
   "app.css",
   "app.js",
+  "offers.js",
   "push.js",
   "view.js",
   "footfall.js",

@@ -1,0 +1,105 @@
+/** The offers on the page: cards while they make sense, a list once they have ended, receipts for what was seen. */
+
+import * as view from "./view.js";
+
+const { $ } = view;
+
+export class Offers {
+  #footfall;
+  #messages = new Map();
+  #visible = new Set();
+  #seen = new IntersectionObserver((entries) => this.#look(entries), { threshold: 0.5 });
+
+  constructor(footfall) {
+    this.#footfall = footfall;
+    $("live").replaceChildren();
+  }
+
+  /** What this device received before. */
+  async load() {
+    for (const message of await this.#footfall.messages()) this.#messages.set(message.id, message);
+  }
+
+  /** A message that has just arrived, by whichever way; it may have come by the other one already. */
+  receive(message) {
+    const isNew = !this.#messages.has(message.id);
+    this.#messages.set(message.id, message);
+    this.render(Date.now());
+    this.reportVisible();
+    if (isNew) view.announce(`New offer: ${message.title}. ${message.body}`);
+  }
+
+  /** Touch only what changed, so that nothing jumps; the number of offers that still make sense. */
+  render(now_ms) {
+    const all = [...this.#messages.values()].sort((a, b) => b.received_ms - a.received_ms);
+    const live = all.filter((message) => message.expires_ms > now_ms);
+    const past = all.filter((message) => message.expires_ms <= now_ms);
+    this.#renderLive(live, now_ms);
+    if ($("past").childElementCount !== past.length) $("past").replaceChildren(...past.map(view.bygone));
+    $("earlier").hidden = past.length === 0;
+    $("earlier-count").textContent = past.length;
+    return live.length;
+  }
+
+  /** Forget what has ended. */
+  async clear() {
+    const ended = [...this.#messages.values()].filter((message) => message.expires_ms <= Date.now());
+    for (const { id } of ended) this.#messages.delete(id);
+    await this.#footfall.clear(ended.map(({ id }) => id));
+    this.render(Date.now());
+  }
+
+  /** A tapped notification leads here; its service worker has reported it already. */
+  openLinked(id) {
+    const message = this.#messages.get(id);
+    if (!message) return;
+    history.replaceState(null, "", location.pathname);
+    view.showOffer(message);
+  }
+
+  /** What a person can see is shown; a card behind another tab is not. */
+  reportVisible() {
+    if (document.visibilityState !== "visible") return;
+    for (const id of this.#visible) {
+      const delivery = this.#messages.get(id)?.deliveries.stream;
+      if (delivery) this.#footfall.report(delivery, "shown");
+    }
+  }
+
+  async #open(id) {
+    const message = { ...this.#messages.get(id), opened: true };
+    this.#messages.set(id, message);
+    view.showOffer(message);
+    await this.#footfall.markOpened(id);
+    await this.#footfall.report(message.deliveries.stream ?? message.deliveries.push, "opened");
+  }
+
+  #look(entries) {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) this.#visible.add(target.dataset.id);
+      else this.#visible.delete(target.dataset.id);
+    }
+    this.reportVisible();
+  }
+
+  #renderLive(live, now_ms) {
+    const cards = new Map([...$("live").children].map((card) => [card.dataset.id, card]));
+    live.forEach((message, place) => {
+      const card = cards.get(message.id) ?? this.#addCard(message, place);
+      view.updateCard(card, message, now_ms);
+      cards.delete(message.id);
+    });
+    for (const card of cards.values()) {
+      this.#seen.unobserve(card);
+      this.#visible.delete(card.dataset.id);
+      card.remove();
+    }
+  }
+
+  #addCard(message, place) {
+    const card = view.offerCard(message, () => this.#open(message.id));
+    $("live").insertBefore(card, $("live").children[place] ?? null);
+    this.#seen.observe(card);
+    return card;
+  }
+}
