@@ -6,7 +6,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ("tests.support.postgres",)
+pytest_plugins = ("tests.support.brokers", "tests.support.postgres")
 
 OURS = ("beacons", "gateway", "push", "firmware_sim")
 

@@ -1,0 +1,183 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import aiomqtt
+import pytest
+
+from beacons.topics import topic
+from push.broker.client import BrokerClient
+from push.broker.endpoint import Endpoint
+from push.broker.users import BrokerUser
+from tests.support.brokers import RunningBroker, until
+
+
+class Inbox:
+    """What the server's callback was given."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, bytes]] = []
+
+    def take(self, name: str, payload: bytes) -> None:
+        if payload == b"poison":
+            raise ValueError("poison")
+        self.got.append((name, payload))
+
+
+@contextlib.asynccontextmanager
+async def running(endpoint: Endpoint, inbox: Inbox) -> AsyncIterator[BrokerClient]:
+    client = BrokerClient(endpoint)
+    task = asyncio.create_task(client.run(inbox.take))
+    try:
+        async with asyncio.timeout(15):
+            await client.wait_connected()
+        yield client
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def as_gateway(broker: RunningBroker, user: BrokerUser) -> aiomqtt.Client:
+    endpoint = broker.endpoint
+    return aiomqtt.Client(endpoint.host, endpoint.port, username=user.name, password=user.password)
+
+
+async def first(gateway: aiomqtt.Client) -> tuple[str, bytes, bool]:
+    async with asyncio.timeout(10):
+        message = await anext(aiter(gateway.messages))
+    return message.topic.value, bytes(message.payload), message.retain
+
+
+async def test_what_a_gateway_sends_arrives_in_order(any_broker: RunningBroker) -> None:
+    user, inbox = await any_broker.add_gateway("s1", "g1"), Inbox()
+    async with running(any_broker.endpoint, inbox) as client, as_gateway(any_broker, user) as gateway:
+        for number in range(200):
+            await gateway.publish(topic("s1", "g1", "sightings"), b"%d" % number, qos=1)
+        await gateway.publish(topic("s1", "g1", "status"), b"online", qos=1, retain=True)
+        await until(lambda: len(inbox.got) == 201)
+        assert client.counters.received == 201
+    assert inbox.got[:200] == [(topic("s1", "g1", "sightings"), b"%d" % number) for number in range(200)]
+    assert inbox.got[200] == (topic("s1", "g1", "status"), b"online")
+
+
+async def test_a_status_waits_for_a_server_that_comes_later(any_broker: RunningBroker) -> None:
+    user, inbox = await any_broker.add_gateway("s1", "g1"), Inbox()
+    async with as_gateway(any_broker, user) as gateway:
+        await gateway.publish(topic("s1", "g1", "status"), b"online", qos=1, retain=True)
+    async with running(any_broker.endpoint, inbox):
+        await until(lambda: inbox.got == [(topic("s1", "g1", "status"), b"online")])
+
+
+async def test_acks_and_retained_config_reach_their_gateway(any_broker: RunningBroker) -> None:
+    user = await any_broker.add_gateway("s1", "g1")
+    async with running(any_broker.endpoint, Inbox()) as client:
+        await client.publish(topic("s1", "g1", "config"), b"filter", retain=True)
+        async with as_gateway(any_broker, user) as gateway:
+            await gateway.subscribe(topic("s1", "g1", "config"), qos=1)
+            assert await first(gateway) == (topic("s1", "g1", "config"), b"filter", True)
+            await gateway.subscribe(topic("s1", "g1", "ack"))
+            await client.publish(topic("s1", "g1", "ack"), b"done")
+            assert await first(gateway) == (topic("s1", "g1", "ack"), b"done", False)
+
+
+async def test_a_callback_that_raises_does_not_end_the_connection(any_broker: RunningBroker) -> None:
+    user, inbox = await any_broker.add_gateway("s1", "g1"), Inbox()
+    async with running(any_broker.endpoint, inbox) as client, as_gateway(any_broker, user) as gateway:
+        for payload in (b"poison", b"fine"):
+            await gateway.publish(topic("s1", "g1", "sightings"), payload)
+        await until(lambda: len(inbox.got) == 1)
+        assert client.counters.failed == 1
+        assert client.connected
+
+
+async def test_without_a_connection_acks_are_dropped_and_config_is_held(any_broker: RunningBroker) -> None:
+    user = await any_broker.add_gateway("s1", "g1")
+    client = BrokerClient(any_broker.endpoint)
+    await client.publish(topic("s1", "g1", "ack"), b"lost")
+    await client.publish(topic("s1", "g1", "config"), b"old", retain=True)
+    await client.publish(topic("s1", "g1", "config"), b"new", retain=True)
+    assert client.counters.dropped == 1
+    assert client.counters.published == 0
+    task = asyncio.create_task(client.run(Inbox().take))
+    await until(lambda: client.counters.published == 1)
+    async with as_gateway(any_broker, user) as gateway:
+        await gateway.subscribe(topic("s1", "g1", "config"), qos=1)
+        assert (await first(gateway))[1] == b"new"
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_it_comes_back_after_the_broker_was_killed(any_broker: RunningBroker) -> None:
+    user, inbox = await any_broker.add_gateway("s1", "g1"), Inbox()
+    async with running(any_broker.endpoint, inbox) as client:
+        await any_broker.kill()
+        await until(lambda: client.counters.connections > 1)
+        async with as_gateway(any_broker, user) as gateway:
+            await gateway.publish(topic("s1", "g1", "sightings"), b"again", qos=1)
+            await until(lambda: (topic("s1", "g1", "sightings"), b"again") in inbox.got)
+
+
+async def test_it_waits_for_a_broker_that_is_not_there_yet(mosquitto_broker: RunningBroker) -> None:
+    endpoint = mosquitto_broker.endpoint
+    await mosquitto_broker.stop()
+    client = BrokerClient(endpoint)
+    task = asyncio.create_task(client.run(Inbox().take))
+    await asyncio.sleep(0.1)
+    assert not client.connected
+    await mosquitto_broker.start()
+    await until(lambda: client.connected)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_wrong_password_is_reported_and_tried_again(any_broker: RunningBroker) -> None:
+    right = any_broker.endpoint
+    client = BrokerClient(Endpoint(url=right.url, username=right.username, password="not-the-password"))  # noqa: S106
+    task = asyncio.create_task(client.run(Inbox().take))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await client.wait_connected()
+    assert not task.done()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("kind", ["sightings", "status", "ack", "config"])
+async def test_a_gateway_cannot_write_on_another_ones_topics(any_broker: RunningBroker, kind: str) -> None:
+    thief, victim = await any_broker.add_gateway("s1", "g1"), await any_broker.add_gateway("s1", "g2")
+    mine, others, inbox = topic("s1", "g1", "sightings"), f"footfall/v1/s1/g2/{kind}", Inbox()
+    async with (
+        running(any_broker.endpoint, inbox),
+        as_gateway(any_broker, thief) as gateway,
+        as_gateway(any_broker, victim) as listener,
+    ):
+        await listener.subscribe([(topic("s1", "g2", "ack"), 1), (topic("s1", "g2", "config"), 1)])
+        for target in (others, topic("s1", "g1", "config"), mine):
+            await gateway.publish(target, b"x", qos=1, retain=True)
+        await until(lambda: bool(inbox.got))
+        assert inbox.got == [(mine, b"x")]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await anext(aiter(listener.messages))
+
+
+@pytest.mark.parametrize("wish", ["footfall/v1/s1/g2/config", "footfall/v1/#", "footfall/v1/+/+/sightings", "#"])
+async def test_a_gateway_cannot_read_what_is_not_its_own(any_broker: RunningBroker, wish: str) -> None:
+    thief, victim = await any_broker.add_gateway("s1", "g1"), await any_broker.add_gateway("s1", "g2")
+    async with (
+        running(any_broker.endpoint, Inbox()) as client,
+        as_gateway(any_broker, thief) as gateway,
+        as_gateway(any_broker, victim) as other,
+    ):
+        await client.publish(topic("s1", "g2", "config"), b"secret", retain=True)
+        with contextlib.suppress(aiomqtt.MqttError):
+            await gateway.subscribe(wish, qos=1)
+        await client.publish(topic("s1", "g2", "config"), b"secret", retain=True)
+        await other.publish(topic("s1", "g2", "sightings"), b"secret", qos=1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await anext(aiter(gateway.messages))
