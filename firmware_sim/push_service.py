@@ -33,7 +33,7 @@ _CLOSE_S: Final = 0.2
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes wrong with one answer: a delay, another status, or a connection cut in the middle of its first line.
+    """What goes wrong with one answer: a delay, another status, or a connection that is closed after the bytes `cut`.
 
     A cut or a delayed message has been taken all the same: that is what makes such an outcome unknown.
     """
@@ -41,7 +41,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     delay_s: float = 0.0
     status: int | None = None
     headers: dict[str, str] = {}
-    cut: bool = False
+    cut: bytes | None = None
 
 
 class Pushed(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,8 +142,8 @@ class PushService:
             return web.Response(status=fault.status, headers=fault.headers)
         answer = self._take(request.match_info["id"], request.headers.get, await request.read())
         await asyncio.sleep(fault.delay_s)
-        if fault.cut and request.transport:
-            request.transport.write(b"HTTP/1.1 201 Crea")
+        if fault.cut is not None and request.transport:
+            request.transport.write(fault.cut)
             request.transport.close()
         return answer
 

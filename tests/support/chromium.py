@@ -66,7 +66,7 @@ async def chromium(service: PushService, folder: Path) -> AsyncIterator[Chromium
 def _arguments(push: Gcm) -> list[str]:
     sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root has none
     return [
-        f"--gcm-checkin-url={push.origin}/checkin",
+        f"--gcm-checkin-url={push.origin}/check-in",  # codespell:ignore checkin
         f"--gcm-registration-url={push.origin}/register3",
         f"--gcm-mcs-endpoint={push.mcs}",
         "--ignore-certificate-errors",

@@ -1,6 +1,6 @@
 """What Chromium's push speaks, in front of the local push service: check-in, registration, and MCS over TLS.
 
-Field numbers as in Chromium's `google_apis/gcm/protocol/{checkin,android_checkin,mcs}.proto`.
+Field numbers as in the `.proto` files of Chromium's `google_apis/gcm/protocol`.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Gcm:
     def app(self) -> web.Application:
         """Check-in and registration."""
         app = web.Application()
-        app.router.add_post("/checkin", _check_in)
+        app.router.add_post("/check-in", _check_in)
         app.router.add_post("/register3", self._register)
         return app
 

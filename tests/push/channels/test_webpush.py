@@ -214,16 +214,30 @@ async def test_a_time_out_leaves_the_outcome_unknown_and_a_repeat_replaces_it(
     assert len(waiting(service, endpoint)) == 1
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"HTTP/1.1 201 Crea", b"HTTP/1.1 201 Created\r\nLocation: /mess", b"SSH-2.0-OpenSSH\r\n\r\n"],
+    ids=["before the answer", "in its first line", "in its headers", "no HTTP"],
+)
 async def test_a_connection_cut_half_way_leaves_the_outcome_unknown_and_a_repeat_replaces_it(
-    service: PushService, channel: WebPush, endpoint: str
+    service: PushService, channel: WebPush, endpoint: str, answer: bytes
 ) -> None:
-    service.faults.append(Fault(cut=True))
+    service.faults.append(Fault(cut=answer))
 
     with pytest.raises(TransientError, match="outcome_unknown"):
         await channel.send(outgoing(endpoint))
     await channel.send(outgoing(endpoint))
 
     assert len(waiting(service, endpoint)) == 1
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 9\r\n\r\ncut", b"\r\n" + bytes(1 << 20)], ids=["cut", "large"])
+async def test_the_status_alone_decides_whatever_body_follows(
+    service: PushService, channel: WebPush, endpoint: str, body: bytes
+) -> None:
+    service.faults.append(Fault(cut=b"HTTP/1.1 201 Created\r\n" + body))
+
+    assert (await channel.send(outgoing(endpoint))).status == 201
 
 
 async def test_a_service_that_is_down_was_never_reached(service: PushService, endpoint: str) -> None:
