@@ -37,7 +37,7 @@ class NatsProcess:
         self.denied = 0
         self._process = process
         self._ready = asyncio.Event()
-        self._reloads: asyncio.Queue[str] = asyncio.Queue()
+        self._reloaded: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tail: deque[str] = deque(maxlen=_TAIL)
         self._reading = asyncio.create_task(self._read(), name="broker log")
 
@@ -76,16 +76,15 @@ class NatsProcess:
 
     async def reload(self) -> None:
         """Make it read its configuration again; other clients stay connected. Raises `BrokerError`."""
-        while not self._reloads.empty():
-            self._reloads.get_nowait()
-        with suppress(ProcessLookupError):  # it has died: its successor reads the new file
+        outcome = self._reloaded = asyncio.get_running_loop().create_future()
+        with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGHUP)
-        try:
-            outcome = await asyncio.wait_for(self._reloads.get(), RELOAD_S)
-        except TimeoutError:
-            outcome = f"no answer within {RELOAD_S:.0f} s"
-        if outcome:
-            raise BrokerError(f"nats-server did not take its new configuration: {outcome}")
+        await asyncio.wait({outcome, self._reading}, timeout=RELOAD_S, return_when=asyncio.FIRST_COMPLETED)
+        if self._reading.done():
+            return  # it has died: its successor reads the new file
+        problem = outcome.result() if outcome.done() else f"no answer within {RELOAD_S:.0f} s"
+        if problem:
+            raise BrokerError(f"nats-server did not take its new configuration: {problem}")
 
     async def stop(self) -> None:
         """End it, by force after `STOP_S`."""
@@ -108,17 +107,14 @@ class NatsProcess:
         assert self._process.stderr is not None  # noqa: S101 - we asked for a pipe
         async for line in self._process.stderr:
             self._take(line.decode(errors="replace").rstrip())
-        self._reloads.put_nowait("")  # its successor reads the new file
 
     def _take(self, line: str) -> None:
         match = _LINE.match(line)
         level, text = (match["level"], match["text"]) if match else ("ERR", line)
         if text.startswith(_READY):
             self._ready.set()
-        elif text.startswith(_RELOADED):
-            self._reloads.put_nowait("")
-        elif text.startswith(_NOT_RELOADED):
-            self._reloads.put_nowait(text)
+        elif text.startswith((_RELOADED, _NOT_RELOADED)) and not self._reloaded.done():
+            self._reloaded.set_result(text if text.startswith(_NOT_RELOADED) else "")
         if level != "INF" and _NOISE not in text:
             self._report(text)
 

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import structlog
 
+from beacons.ids import ID_BYTES, padded
 from push.campaigns.book import Book
 from push.ingest import downlink, journal, marks
 from push.ingest.intake import Arrived, Intake, StatusArrived
@@ -22,7 +23,7 @@ from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
-from push.registry.resolver import Resolver
+from push.registry.resolver import UNKNOWN, Resolver
 
 log = structlog.get_logger()
 
@@ -130,6 +131,14 @@ class Engine:
         self._reports.append(Report(shopper, device, observations, answer))
         self._arrival.set()
         return await answer
+
+    def identify(self, ids: list[tuple[int, bytes]], at_ms: int) -> list[str | None]:
+        """The registered beacons that say these (kind, id) at a time; None where there is none."""
+        kind = np.array([k for k, _ in ids], dtype=np.uint8)
+        raw = np.frombuffer(b"".join(padded(i) for _, i in ids), dtype=f"V{ID_BYTES}")
+        resolver = self._observer.resolver
+        found = resolver.find(kind, raw, np.full(len(ids), at_ms, dtype=np.int64))
+        return [None if i == UNKNOWN else resolver.beacons[i].id for i in found.tolist()]
 
     async def use(self, directory: Directory, book: Book) -> None:
         """Take over a changed registry or changed campaigns."""

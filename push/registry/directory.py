@@ -30,7 +30,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
 
     def anchors(self) -> dict[str, Anchor]:
         """Gateways and fixtures by id: the known ends of radio links."""
-        places = {g.id: Anchor(g.id, g.store, g.zone, g.radio_offset_db) for g in self.gateways.values()}
+        places = {g.id: Anchor(g.id, g.store, g.zone) for g in self.gateways.values()}
         fixtures = (b for b in self.beacons if b.role == "fixture" and b.store is not None)
         return places | {b.id: Anchor(b.id, b.store or "", b.zone) for b in fixtures}
 

@@ -3,6 +3,8 @@
 /** Web Push cannot be had; the message tells the person why, and what would help. */
 export class PushUnavailable extends Error {}
 
+/** Without a way to its push service, a browser may try for ever. */
+const GIVE_UP_MS = 20_000;
 const STILL = "Offers can still appear on this page while it is open.";
 
 /** The service worker's registration, or undefined where this browser or address allows none. */
@@ -45,9 +47,13 @@ export async function subscribe(footfall, applicationServerKey) {
   const registration = await serviceWorker();
   if (!registration) throw new PushUnavailable(`This browser runs no service worker here. ${STILL}`);
   try {
-    await footfall.subscribe(registration, applicationServerKey);
+    await Promise.race([footfall.subscribe(registration, applicationServerKey), givingUp()]);
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
-    throw new PushUnavailable(`This browser's push service does not answer. ${STILL}`);
+    throw new PushUnavailable(`This browser’s push service does not answer. ${STILL}`);
   }
+}
+
+function givingUp() {
+  return new Promise((_, reject) => setTimeout(() => reject(new DOMException("in time", "TimeoutError")), GIVE_UP_MS));
 }

@@ -1,0 +1,30 @@
+"""Pages and files that browsers load."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+from aiohttp import web
+
+from push.console.files import BASE, HEADERS
+
+
+def add_routes(app: web.Application, files: Mapping[str, tuple[bytes, str]], settings: Mapping[str, object]) -> None:
+    """Serve the phone's app from memory, with what it needs to find its server."""
+    for path, (body, content_type) in files.items():
+        app.router.add_get(path, _file(body, content_type))
+    app.router.add_get(f"{BASE}settings.json", _file(msgspec.json.encode(settings), "application/json"))
+    app.router.add_get(BASE.rstrip("/"), _to_app)
+    app.router.add_get("/", _to_app)
+
+
+def _file(body: bytes, content_type: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def serve(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=body, content_type=content_type, headers=HEADERS)
+
+    return serve
+
+
+async def _to_app(request: web.Request) -> web.Response:
+    del request
+    raise web.HTTPFound(BASE)

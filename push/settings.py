@@ -1,0 +1,60 @@
+"""The server's settings: the `[push]` section of config.toml, typed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from beacons.topics import Id
+from push.channels.webpush import WebPushSettings
+from push.deliver.sender import SenderSettings
+from push.ingest.engine import IngestSettings
+from push.presence.thresholds import PresenceSettings
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+
+
+class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where API and app are served; port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+
+
+class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Footfall's own broker, or where `url` is set, another one with its credentials."""
+
+    url: str = ""
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    free_ports: bool = False
+    cert_file: str = ""
+    key_file: str = ""
+    program: str = ""
+
+
+class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that the server can be told. Relative files lie in `data_dir`."""
+
+    data_dir: str = "data"
+    database_url: str = ""
+    master_key_file: str = "master.key"
+    seed_file: str = ""
+    app_store: Id | None = None
+    http: HttpSettings = HttpSettings()
+    broker: BrokerSettings = BrokerSettings()
+    ingest: IngestSettings = IngestSettings()
+    presence: PresenceSettings = PresenceSettings()
+    sender: SenderSettings = SenderSettings()
+    webpush: WebPushSettings = WebPushSettings()
+
+    def file(self, name: str) -> Path:
+        """A file that settings name: absolute, or in `data_dir`."""
+        return Path(self.data_dir) / name
+
+    def database(self) -> str:
+        """The database's URL: SQLite in `data_dir` unless it says otherwise."""
+        return self.database_url or f"sqlite:{Path(self.data_dir) / 'push.db'}"
