@@ -1,0 +1,329 @@
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import ssl
+import stat
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiomqtt
+import pytest
+import trustme
+
+from beacons.topics import topic
+from push.broker.client import BrokerClient
+from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, run_broker
+from push.broker.endpoint import Endpoint
+from push.broker.errors import BrokerError
+from push.broker.holders import arguments_of, try_bind
+from push.broker.lock import stop_orphan
+from push.broker.users import BrokerUser, gateway_user
+from tests.support.brokers import HOST, accepts, until
+
+PASSWORD = "correct-horse-battery"  # noqa: S105 - of a broker that lives for a second
+
+
+def settings(tmp_path: Path) -> EmbeddedSettings:
+    return EmbeddedSettings(folder=tmp_path / "broker", free_ports=True)
+
+
+async def kill(broker: EmbeddedBroker) -> None:
+    """Kill -9, and wait until it is back."""
+    restarts = broker.restarts
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGKILL)
+    await until(lambda: broker.restarts > restarts)
+
+
+@contextlib.asynccontextmanager
+async def connected(endpoint: Endpoint, user: BrokerUser | None = None) -> AsyncIterator[aiomqtt.Client]:
+    name, password = (endpoint.username, endpoint.password) if user is None else (user.name, user.password)
+    tls = endpoint.tls()
+    async with aiomqtt.Client(
+        endpoint.host, endpoint.port, username=name, password=password, tls_context=tls, timeout=5
+    ) as client:
+        yield client
+
+
+async def reach(endpoint: Endpoint, user: BrokerUser | None = None) -> None:
+    async with connected(endpoint, user):
+        pass
+
+
+async def command(pid: int) -> list[str]:
+    return await asyncio.to_thread(arguments_of, pid)
+
+
+async def until_gone(pid: int) -> None:
+    async with asyncio.timeout(10):
+        while await command(pid):  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(0.01)
+
+
+async def test_it_is_ready_inside_the_block_and_gone_after_it(tmp_path: Path) -> None:
+    async with run_broker(settings(tmp_path)) as broker:
+        await reach(broker.endpoint)
+        pid = broker.pid
+        assert pid is not None
+        assert await command(pid)
+    assert not await command(pid)
+    assert not accepts(broker.endpoint.port)
+
+
+async def test_it_lets_nobody_in_without_a_login(tmp_path: Path) -> None:
+    async with run_broker(settings(tmp_path), [gateway_user("s1", "g1", PASSWORD)]) as broker:
+        for name, password in ((None, None), ("g1", "wrong-password"), ("g2", PASSWORD)):
+            with pytest.raises(aiomqtt.MqttError):
+                await reach(Endpoint(url=broker.endpoint.url, username=name, password=password))
+        await reach(broker.endpoint, gateway_user("s1", "g1", PASSWORD))
+
+
+async def test_only_our_user_can_read_the_logins(tmp_path: Path) -> None:
+    async with run_broker(settings(tmp_path)):
+        folder = settings(tmp_path).folder
+        assert stat.S_IMODE((folder / "nats.conf").stat().st_mode) == 0o600
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+async def test_a_killed_broker_comes_back_on_its_port_with_its_retained_messages(tmp_path: Path) -> None:
+    async with run_broker(settings(tmp_path), [gateway_user("s1", "g1", PASSWORD)]) as broker:
+        async with connected(broker.endpoint) as client:
+            await client.publish(topic("s1", "g1", "config"), b"filter", qos=1, retain=True)
+        for _ in range(2):
+            await kill(broker)
+        async with connected(broker.endpoint, gateway_user("s1", "g1", PASSWORD)) as gateway:
+            await gateway.subscribe(topic("s1", "g1", "config"), qos=1)
+            async with asyncio.timeout(5):
+                assert (await anext(aiter(gateway.messages))).payload == b"filter"
+
+
+async def test_new_logins_hold_at_once_and_leave_others_connected(tmp_path: Path) -> None:
+    first, second = gateway_user("s1", "g1", PASSWORD), gateway_user("s1", "g2", PASSWORD)
+    async with run_broker(settings(tmp_path), [first]) as broker, connected(broker.endpoint, first) as stays:
+        await stays.subscribe(topic("s1", "g1", "ack"))
+        await broker.set_users([first, second])
+        await reach(broker.endpoint, second)
+        async with connected(broker.endpoint) as server:
+            await server.publish(topic("s1", "g1", "ack"), b"still here")
+            async with asyncio.timeout(5):
+                assert (await anext(aiter(stays.messages))).payload == b"still here"
+        await broker.set_users([second])
+        with pytest.raises(aiomqtt.MqttError):
+            await anext(aiter(stays.messages))
+        with pytest.raises(aiomqtt.MqttError):
+            await reach(broker.endpoint, first)
+
+
+async def test_logins_set_while_the_broker_is_down_hold_when_it_is_back(tmp_path: Path) -> None:
+    user = gateway_user("s1", "g1", PASSWORD)
+    async with run_broker(settings(tmp_path)) as broker:
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGKILL)
+        await broker.set_users([user])
+        await until(lambda: broker.restarts == 1)
+        await reach(broker.endpoint, user)
+
+
+async def test_a_login_given_twice_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    user = gateway_user("s1", "g1", PASSWORD)
+    async with run_broker(settings(tmp_path), [user]) as broker:
+        with pytest.raises(BrokerError, match="each name once"):
+            await broker.set_users([user, user])
+        await reach(broker.endpoint, user)
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [('g"1', PASSWORD), ("g1", "short"), ("g1", 'x" } ] }'), ("g1", "$2a$1")]
+)
+def test_a_login_that_a_file_could_misread_is_refused(name: str, password: str) -> None:
+    with pytest.raises(BrokerError, match="expected"):
+        BrokerUser(name=name, password=password, publish=(), subscribe=())
+
+
+async def test_a_taken_port_stops_the_start_and_says_who_has_it(tmp_path: Path) -> None:
+    async with run_broker(settings(tmp_path)) as broker:
+        port = broker.endpoint.port
+        second = EmbeddedSettings(folder=tmp_path / "second", port=port)
+        with pytest.raises(
+            BrokerError, match=rf"127\.0\.0\.1:{port} is taken by .*; stop it, or set another"
+        ) as caught:
+            await run_broker(second).__aenter__()
+        if sys.platform == "linux":
+            assert f"nats-server (process {broker.pid})" in str(caught.value)
+
+
+async def test_an_address_that_is_not_ours_stops_the_start(tmp_path: Path) -> None:
+    foreign = EmbeddedSettings(folder=tmp_path / "broker", host="192.0.2.1")  # RFC 5737: nobody's
+    with pytest.raises(BrokerError, match=r"192\.0\.2\.1:1883 cannot be used: .*; set another push\.broker\.host"):
+        await run_broker(foreign).__aenter__()
+
+
+async def test_two_on_one_directory_are_refused(tmp_path: Path) -> None:
+    async with run_broker(settings(tmp_path)) as broker:
+        with pytest.raises(BrokerError, match=rf"in use by process {os.getpid()}"):
+            await run_broker(settings(tmp_path)).__aenter__()
+        await reach(broker.endpoint)
+    async with run_broker(settings(tmp_path)) as broker:
+        await reach(broker.endpoint)
+
+
+async def test_a_missing_program_says_what_to_do(tmp_path: Path) -> None:
+    wrong = EmbeddedSettings(folder=tmp_path / "broker", free_ports=True, program=tmp_path / "none")
+    with pytest.raises(BrokerError, match=r"push\.broker\.program .*none: expected a program"):
+        await run_broker(wrong).__aenter__()
+
+
+async def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
+    program = tmp_path / "nats-server"
+    program.write_text("#!/bin/sh\necho out of luck >&2\nexit 3\n")
+    program.chmod(0o755)
+    with pytest.raises(BrokerError, match="did not start: out of luck"):
+        await run_broker(EmbeddedSettings(folder=tmp_path / "broker", free_ports=True, program=program)).__aenter__()
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from push.broker.embedded import EmbeddedSettings, run_broker
+
+async def main(folder):
+    async with run_broker(EmbeddedSettings(folder=Path(folder), free_ports=True)) as broker:
+        print(broker.pid, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+async def killed_parent(folder: Path) -> int:
+    """The process id of a broker whose parent was killed with -9."""
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, str(folder), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    await parent.wait()
+    return pid
+
+
+async def test_it_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+    pid = await killed_parent(tmp_path / "broker")
+    if sys.platform == "linux":
+        await until_gone(pid)
+    async with run_broker(settings(tmp_path)) as broker:
+        await reach(broker.endpoint)
+    assert not await command(pid)
+
+
+async def start_orphan(folder: Path) -> "asyncio.subprocess.Process":
+    """A broker on the folder's configuration whose parent is not Footfall."""
+    async with run_broker(EmbeddedSettings(folder=folder, free_ports=True)) as broker:
+        program = (await command(broker.pid or 0))[0]
+    orphan = await asyncio.create_subprocess_exec(
+        program, "-c", str(folder / "nats.conf"), stderr=asyncio.subprocess.DEVNULL
+    )
+    await until(lambda: (folder / "nats.pid").exists() and (folder / "nats.pid").read_text() == str(orphan.pid))
+    return orphan
+
+
+async def test_an_orphan_is_stopped_by_the_next_start(tmp_path: Path) -> None:
+    folder = settings(tmp_path).folder
+    orphan = await start_orphan(folder)
+    port = broker_port(folder)
+    await until(lambda: accepts(port))
+    async with run_broker(EmbeddedSettings(folder=folder, port=port)) as broker:
+        await reach(broker.endpoint)
+        async with asyncio.timeout(5):
+            await orphan.wait()
+
+
+def broker_port(folder: Path) -> int:
+    text = (folder / "nats.conf").read_text()
+    return int(text.split("port: ")[1].split()[0].rstrip(","))
+
+
+async def test_another_process_with_the_orphans_old_number_is_left_alone(tmp_path: Path) -> None:
+    folder = settings(tmp_path).folder
+    folder.mkdir()
+    sleep = shutil.which("sleep")
+    assert sleep is not None
+    bystander = await asyncio.create_subprocess_exec(sleep, "60")
+    (folder / "nats.pid").write_text(str(bystander.pid))
+    assert await asyncio.to_thread(stop_orphan, folder / "nats.pid", folder / "nats.conf") is None
+    assert bystander.returncode is None
+    bystander.kill()
+    await bystander.wait()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Of a server called store.example: certificate chain, key, and the CA."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("store.example", HOST)
+    chain, key, ca = tmp_path / "chain.pem", tmp_path / "key.pem", tmp_path / "ca.pem"
+    chain.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
+    key.write_bytes(issued.private_key_pem.bytes())
+    ca.write_bytes(authority.cert_pem.bytes())
+    return chain, key, ca
+
+
+@pytest.fixture
+async def tls_broker(tmp_path: Path, certificate: tuple[Path, Path, Path]) -> AsyncIterator[EmbeddedBroker]:
+    chain, key, _ = certificate
+    where = EmbeddedSettings(folder=tmp_path / "broker", free_ports=True, cert=chain, key=key)
+    async with run_broker(where, [gateway_user("s1", "g1", PASSWORD)]) as broker:
+        yield broker
+
+
+async def test_gateways_speak_tls_and_check_the_certificate(
+    tls_broker: EmbeddedBroker, certificate: tuple[Path, Path, Path]
+) -> None:
+    url = tls_broker.endpoint.url
+    assert url.startswith("mqtts://")
+    trusting = Endpoint(url=url, username="g1", password=PASSWORD, ca=certificate[2])
+    await reach(trusting)
+    doubting = Endpoint(url=url).tls()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await asyncio.open_connection(trusting.host, trusting.port, ssl=doubting)
+
+
+async def test_without_tls_nobody_is_heard_where_tls_is_spoken(tls_broker: EmbeddedBroker) -> None:
+    reader, writer = await asyncio.open_connection(HOST, tls_broker.endpoint.port)
+    writer.write(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a")  # CONNECT (MQTT 3.1.1, 3.1)
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(10):
+            assert not (await reader.read()).startswith(b"\x20")  # no CONNACK
+    writer.close()
+
+
+async def test_our_own_client_pins_the_certificate(tls_broker: EmbeddedBroker) -> None:
+    client = BrokerClient(tls_broker.endpoint)
+    task = asyncio.create_task(client.run(lambda _topic, _payload: None))
+    async with asyncio.timeout(10):
+        await client.wait_connected()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    "url", ["http://host", "mqtt://", "mqtt://host:0", "mqtt://host:99999", "mqtt://u:p@host", "host:1883", ""]
+)
+def test_a_url_that_names_no_broker_is_refused(url: str) -> None:
+    with pytest.raises(BrokerError, match="expected mqtt://host:port"):
+        Endpoint(url=url)
+
+
+def test_ports_are_the_registered_ones_where_the_url_has_none() -> None:
+    assert Endpoint(url="mqtt://broker").port == 1883
+    assert Endpoint(url="mqtts://[::1]").port == 8883
+
+
+async def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    half = EmbeddedSettings(folder=tmp_path / "broker", port=try_bind(HOST, 0), cert=tmp_path / "chain.pem")
+    with pytest.raises(BrokerError, match="both a certificate and a key"):
+        await run_broker(half).__aenter__()
