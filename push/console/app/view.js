@@ -16,7 +16,7 @@ const STATES = {
 
 export const $ = (id) => document.getElementById(id);
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 export const timeOf = (ms) => clock.format(ms);
 
 export function setState(name) {
