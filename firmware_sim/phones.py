@@ -76,6 +76,7 @@ class Phone:
         self._device: Device | None = None
         self._parser = EventParser()
         self._receipts: list[Receipt] = []
+        self._reported: set[tuple[str, str]] = set()
         self._receipt_waits = asyncio.Event()
         self._showing: set[asyncio.Task[None]] = set()
 
@@ -152,8 +153,11 @@ class Phone:
         await asyncio.sleep(float(self._rng.uniform(0, min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2**attempt))))
 
     def _take(self, message: Message, via: str) -> None:
-        """Show a message that is new and still makes sense; the same one by another way is shown once."""
-        if message.id in self.messages or message.expires_ms <= self._now_ms():
+        """Show a message that is new and still makes sense. The same one by another way is on the screen already."""
+        if message.expires_ms <= self._now_ms():
+            return
+        if message.id in self.messages:
+            self._report(message, "shown")
             return
         self.messages[message.id] = message
         task = asyncio.create_task(self._show(message, via))
@@ -172,10 +176,16 @@ class Phone:
         return median_s * float(np.exp(self._rng.normal(0, spread)))
 
     def _notice(self, message: Message, kind: str, via: str) -> None:
+        self._noticed(Notice(self.name, kind, message, via, self._report(message, kind)))
+
+    def _report(self, message: Message, kind: str) -> int:
+        """Put a receipt on its way, one of each kind for each delivery; when that was."""
         at_ms = self._now_ms()
-        self._receipts.append(Receipt(message.delivery, kind, at_ms))
-        self._receipt_waits.set()
-        self._noticed(Notice(self.name, kind, message, via, at_ms))
+        if (message.delivery, kind) not in self._reported:
+            self._reported.add((message.delivery, kind))
+            self._receipts.append(Receipt(message.delivery, kind, at_ms))
+            self._receipt_waits.set()
+        return at_ms
 
     async def _send_receipts(self) -> None:
         """Send what waits, oldest first; a receipt leaves only when the server has taken it, or refused it."""

@@ -319,9 +319,10 @@ async def test_the_same_message_by_push_and_stream_is_shown_once(
         async with http.post(subscription["endpoint"], data=body, headers=headers) as answer:
             assert answer.status == 201
         await until(lambda: "m1" in phone.messages)
-        shop.say(offer("m1"))
+        shop.say(offer("m1") | {"delivery": "d-stream"})
         shop.say(offer("m2"))
         await until(lambda: sum(notice.kind == "shown" for notice in notices) == 2)
+        await until(lambda: {"d-m1", "d-stream", "d-m2"} <= {r["delivery"] for r in shop.receipts})
         pushes.cancel()
         await asyncio.gather(pushes, return_exceptions=True)
     assert [(n.message.id, n.via) for n in notices if n.kind == "shown"] == [("m1", "push"), ("m2", "stream")]
