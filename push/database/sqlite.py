@@ -44,10 +44,17 @@ async def open_sqlite(
 ) -> AsyncIterator["SqliteDatabase"]:
     """Open or create the database file, for the length of the block. Raises `DatabaseError`."""
     busy = f"PRAGMA busy_timeout = {busy_timeout_ms}"
+    with _translated(f"open {path}"):
+        await asyncio.to_thread(_touch, path)
     async with AsyncExitStack() as stack:
         writer = await _connect(stack, path, (busy, *_WRITER_PRAGMAS))
         readers = [await _connect(stack, path, (busy, *_READER_PRAGMAS)) for _ in range(READERS)]
         yield SqliteDatabase(writer, readers, statements)
+
+
+def _touch(path: Path) -> None:
+    """Fail here where the file cannot be opened: aiosqlite would leave a thread behind that outlives the loop."""
+    sqlite3.connect(path).close()
 
 
 async def _connect(stack: AsyncExitStack, path: Path, pragmas: Sequence[str]) -> aiosqlite.Connection:
@@ -173,17 +180,26 @@ class SqliteDatabase:
             except BaseException:
                 # A cancelled statement still runs on the writer's thread. The rollback queues behind it, and the lock
                 # must not pass on before it has run, however often we are cancelled.
-                await _finish(self._writer.rollback())
+                await _finish(self._roll_back())
                 raise
+
+    async def _roll_back(self) -> None:
+        # Should this fail (a dead disk), the next transaction's `BEGIN` fails too, and tries again to roll back.
+        with suppress(DatabaseError), _translated("rollback"):
+            await self._writer.rollback()
 
 
 async def _finish(work: Coroutine[None, None, None]) -> None:
-    """Await to the end, cancelled or not."""
+    """Await to the end, cancelled or not; a cancellation is passed on then."""
     task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
     while not task.done():
-        with suppress(asyncio.CancelledError):
+        try:
             await asyncio.shield(task)
-    task.result()
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 @contextmanager

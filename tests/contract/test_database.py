@@ -11,8 +11,9 @@ import pytest
 
 from push.database.open import open_database
 from push.database.schema import Schema
-from push.database.statements import StatementError
-from push.model.errors import DatabaseError, UniqueError
+from push.database.sqlite import open_sqlite
+from push.database.statements import Engine, StatementError, Statements
+from push.model.errors import ConflictError, DatabaseError, UniqueError
 from push.model.ports import Database
 from tests.support.clocks import SettableClock
 
@@ -222,3 +223,60 @@ async def test_a_transaction_survives_reopening(database_url: str, schema: Schem
         await tx.execute("things.add", **thing("a"))
     async with open_database(database_url, clock, schema) as database:
         assert await names(database) == ["a"]
+
+
+async def test_transactions_that_wait_for_each_other_end_in_a_conflict(postgres_url: str, schema: Schema) -> None:
+    async with open_database(postgres_url, SettableClock(), schema) as database:
+        async with database.transaction() as tx:
+            await tx.execute_many("caps.add", [{"id": "a", "most": 1}, {"id": "b", "most": 1}])
+        both_hold_one = asyncio.Barrier(2)
+
+        async def use(first: str, second: str) -> None:
+            async with database.transaction() as tx:
+                await tx.execute("caps.use", id=first, used=1)
+                await both_hold_one.wait()
+                await tx.execute("caps.use", id=second, used=1)
+
+        outcomes = await asyncio.gather(use("a", "b"), use("b", "a"), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if outcome] == [ConflictError]
+
+
+async def test_a_file_that_another_process_keeps_locked_is_a_conflict(tmp_path: Path, schema: Schema) -> None:
+    statements = Statements(schema.statements, Engine.SQLITE)
+    path = tmp_path / "test.db"
+    async with open_sqlite(path, statements, busy_timeout_ms=50) as one, open_sqlite(path, statements, 50) as two:
+        await one.migrate(schema.migrations, SettableClock())
+        async with one.transaction() as tx:
+            await tx.execute("things.add", **thing("a"))
+            with pytest.raises(ConflictError, match="begin"):
+                await two.transaction().__aenter__()
+        async with two.transaction() as tx:
+            await tx.execute("things.add", **thing("b"))
+        assert await names(one) == ["a", "b"]
+
+
+async def test_sqlite_is_safe_against_power_cuts_and_wipes_what_is_deleted(tmp_path: Path, schema: Schema) -> None:
+    secret = b"mary@example.org" * 100
+    async with open_database(f"sqlite://{tmp_path}/test.db", SettableClock(), schema) as database:
+        async with database.transaction() as tx:
+            await tx.execute("things.add", id="a", number=1, ratio=None, data=secret, flag=None)
+        async with database.transaction() as tx:
+            await tx.execute("things.take", number=0)
+    assert secret[:16] not in await asyncio.to_thread((tmp_path / "test.db").read_bytes)
+
+
+async def test_a_closed_database_says_so(database_url: str, schema: Schema) -> None:
+    async with open_database(database_url, SettableClock(), schema) as database:
+        pass
+    with pytest.raises(DatabaseError):
+        await database.fetch("things.all")
+    with pytest.raises(DatabaseError):
+        await database.transaction().__aenter__()
+
+
+async def test_replicas_that_start_together_migrate_once(database_url: str, schema: Schema) -> None:
+    async def start() -> None:
+        async with open_database(database_url, SettableClock(), schema) as database:
+            assert await names(database) == []
+
+    await asyncio.gather(*(start() for _ in range(4)))
