@@ -31,6 +31,16 @@ class Fixture(msgspec.Struct, frozen=True, kw_only=True):
     z_m: float = 2.2
 
 
+class DeafSpot(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the floor that radio leaves and enters weakened: a lift, a cold store, a fitting room with mirrors.
+
+    loss_db 20: what a metal-clad wall takes at 2.4 GHz, by order of magnitude.
+    """
+
+    polygon_m: tuple[Point, ...]
+    loss_db: float = 20.0
+
+
 class Floor(msgspec.Struct, frozen=True, kw_only=True):
     """One store's plan. `aisle_m` is a closed loop that touches every zone; `queue_m` is the step between people."""
 
@@ -46,6 +56,7 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True):
     entrance: str
     desk: str
     queue_m: Point = (0.0, -0.8)
+    deaf_spots: tuple[DeafSpot, ...] = ()
 
 
 def contains(polygon_m: Sequence[Point], point: Point) -> bool:
@@ -61,6 +72,11 @@ def contains(polygon_m: Sequence[Point], point: Point) -> bool:
 def zone_at(floor: Floor, point: Point) -> str | None:
     """The id of the zone at a point, or None outside of all."""
     return next((zone.id for zone in floor.zones if contains(zone.polygon_m, point)), None)
+
+
+def muffled_db(floor: Floor, point: Point) -> float:
+    """What the deaf spots around a point take from every signal that leaves or reaches it."""
+    return sum(deaf.loss_db for deaf in floor.deaf_spots if contains(deaf.polygon_m, point))
 
 
 def zone_of(floor: Floor, zone_id: str) -> Zone:

@@ -153,8 +153,9 @@ class Radio:
         waves /= np.abs(self._rng.standard_normal((n, WAVES, 1)))
         return waves, self._rng.uniform(0, 2 * math.pi, (n, WAVES))
 
-    def move(self, index: int, x_m: float, y_m: float, heading_rad: float) -> None:
-        """Put a carried receiver somewhere, facing somewhere; it listens from now on."""
+    def move(self, index: int, x_m: float, y_m: float, heading_rad: float, muffled_db: float = 0.0) -> None:
+        """Put a carried receiver somewhere, facing somewhere, perhaps muffled; it listens from now on."""
+        self._offset_db[index] = self.receivers[index].offset_db - muffled_db
         self._at_m[index, :2] = x_m, y_m
         self._facing[index] = math.cos(heading_rad), math.sin(heading_rad)
         self._present[index] = True

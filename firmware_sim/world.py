@@ -11,7 +11,7 @@ import msgspec
 
 from firmware_sim import builds
 from firmware_sim.firmware import Advertisement, Build, Firmware
-from firmware_sim.floor import Floor, zone_at
+from firmware_sim.floor import Floor, muffled_db, zone_at
 from firmware_sim.radio import SPAN_US, Emission, Heard, Radio, RadioSettings, Receiver, Reception
 from firmware_sim.walkers import Pose, Walker, pose
 
@@ -121,7 +121,8 @@ class World:
             return
         self._move_phones(at_us)
         heading = at.heading_rad if at else None
-        said = (advertisement.address, advertisement.payload, sender.power_1m_dbm)
+        power_dbm = sender.power_1m_dbm - muffled_db(self.floor, place[:2])
+        said = (advertisement.address, advertisement.payload, power_dbm)
         self.radio.send(Emission(at_us, sender.id, *said, *place, heading))
 
     def _move_phones(self, at_us: int) -> None:
@@ -130,7 +131,7 @@ class World:
             if at is None:
                 self.radio.remove(index)
             else:
-                self.radio.move(index, *at)
+                self.radio.move(index, *at, muffled_db(self.floor, at[:2]))
 
     def _reported(self, until_us: int) -> Iterator[Heard]:
         for reception in self.radio.settle(until_us):

@@ -1,12 +1,13 @@
 from collections import Counter, defaultdict
 
+import msgspec
 import numpy as np
 
 from beacons import ad, eid
 from beacons.frames import Eid, IBeacon, decode
 from beacons.registry import Beacon
 from firmware_sim import builds
-from firmware_sim.floor import hamburg
+from firmware_sim.floor import DeafSpot, hamburg
 from firmware_sim.radio import Heard
 from firmware_sim.walkers import Habits, arrivals, crowd
 from firmware_sim.world import Carrier, World
@@ -125,6 +126,18 @@ def test_a_listening_phone_without_a_tag_is_never_heard() -> None:
     place = world(3, phones=True, tags=False)
     list(place.finish())
     assert all(visit.first_heard_ms is None for visit in place.visits.values())
+
+
+def test_a_deaf_spot_swallows_what_is_said_and_heard_in_it() -> None:
+    cellar = DeafSpot(polygon_m=((-50, -50), (50, -50), (50, 50), (-50, 50)), loss_db=25)
+    loud, muffled = (
+        World(msgspec.structs.replace(FLOOR, deaf_spots=spots), [], start_ms=START_MS, seed=1)
+        for spots in ((), (cellar,))
+    )
+    before, after = (list(place.events(START_MS + 20_000)) for place in (loud, muffled))
+    assert len(after) < len(before) / 2
+    strongest = [max(h.rssi_dbm for h in events) for events in (before, after)]
+    assert strongest[0] - strongest[1] == 25
 
 
 def test_an_empty_store_still_has_its_fixtures() -> None:
