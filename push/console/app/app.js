@@ -46,7 +46,7 @@ async function welcome() {
   show("welcome");
   view.setHeadline(
     "Offers where you are, only as far as you allow",
-    `${app.store} would like to greet you with an offer when you come by. It may use what you allow here, and nothing else.`,
+    `When you come by, ${app.store} would like to greet you with an offer. It may use what you allow here, and nothing else.`,
   );
   const form = $("welcome");
   const explain = () => ($("summary").textContent = view.meaning(view.chosen(form), app.store));
@@ -231,7 +231,7 @@ function render() {
   $("empty").hidden = count > 0;
   $("empty-title").textContent = able ? "Silence is normal" : "No offer can come";
   $("empty-text").textContent = view.meaning(app.consent, app.store);
-  view.setHeadline(headline(count, able), app.store);
+  view.setHeadline(headline(count, able), `At ${app.store}`);
   document.title = count > 0 ? `(${count}) Footfall` : "Footfall";
 }
 
