@@ -141,11 +141,17 @@ class Radio:
         self._say("scan_step", step=step.value, silent_ms=silent_ms)
         if step is Step.EXIT:
             raise ScannerDeadError(self._stack.name, silent_ms)
-        if step is Step.POWER_CYCLE and self._stack.power_cycle is not None:
-            try:
-                await self._stack.power_cycle()
-            except (RadioAbsentError, RadioRefusedError) as error:
-                self._say("scan_power_cycle_failed", why=_text(error))
+        if step is Step.POWER_CYCLE:
+            await self._power_cycle()
+
+    async def _power_cycle(self) -> None:
+        if self._stack.power_cycle is None:
+            return
+        try:
+            await self._stack.power_cycle()
+        except (RadioAbsentError, RadioRefusedError) as error:
+            self._say("scan_power_cycle_failed", why=_text(error))
+        self._watchdog.remedied(self._clock.boot_ms())
 
     def _say(self, event: str, **particulars: object) -> None:
         self._report(event, {"adapter": self._stack.name, **particulars})

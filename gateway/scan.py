@@ -18,7 +18,7 @@ from gateway.merge import ACTIVE_PATIENCE_MS, PASSIVE_PATIENCE_MS, Merge
 from gateway.radio import Pace, Radio, Stack
 from gateway.settings import ScanSettings
 
-__all__ = ["Advert", "OnAdvert", "Report", "Scanner", "ScannerDeadError", "open_scanner"]
+__all__ = ["Advert", "OnAdvert", "Report", "Scanner", "ScannerDeadError", "open_scanner", "stack_of"]
 
 
 def open_scanner(settings: ScanSettings, report: Report, clock: Clock | None = None) -> Scanner:
@@ -27,14 +27,16 @@ def open_scanner(settings: ScanSettings, report: Report, clock: Clock | None = N
     Loads the backend's module, so call it before the event loop runs. Raises `beacons.config.ConfigError` for a
     backend that cannot be loaded.
     """
+    return Radio(stack_of(settings), Pace(silence_ms=settings.silence_s * 1000), report, clock or SystemClock())
+
+
+def stack_of(settings: ScanSettings) -> Stack:
+    """The radio stack that `settings` name. Raises as `open_scanner`."""
     if settings.backend != "bleak":
-        stack = _custom(settings)
-    elif sys.platform == "linux":
-        stack = _bluez(settings)
-    else:
-        stack = Stack(settings.adapter, lambda heard: BleakScanner(heard, scanning_mode=settings.mode))
-    pace = Pace(silence_ms=settings.silence_s * 1000)
-    return Radio(stack, pace, report, clock or SystemClock())
+        return _custom(settings)
+    if sys.platform == "linux":
+        return _bluez(settings)
+    return Stack(settings.adapter, lambda heard: BleakScanner(heard, scanning_mode=settings.mode))
 
 
 def _bluez(settings: ScanSettings) -> Stack:

@@ -55,8 +55,12 @@ class Watchdog:
             return None
         step = LADDER[min(self._rung, len(LADDER) - 1)]
         self._rung += 1
-        self._since_ms = now_ms
+        self.remedied(now_ms)
         return step
+
+    def remedied(self, now_ms: int) -> None:
+        """A remedy has been given, and gets its time from now on."""
+        self._since_ms = now_ms
 
 
 def remedy(failures: int) -> Step | None:

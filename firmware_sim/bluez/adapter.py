@@ -54,6 +54,16 @@ class Adapter:
         self._monitors: dict[Monitor, tuple[Pattern, ...]] = {}
         self._ghost = False
 
+    @property
+    def discovering(self) -> bool:
+        """Whether anybody scans actively."""
+        return bool(self._sessions)
+
+    @property
+    def listening(self) -> bool:
+        """Whether anybody scans, actively or by a monitor that is in force."""
+        return self.discovering or any(self._monitors.values())
+
     # what scanners call
 
     def set_filter(self, sender: str, wanted: Filter) -> None:
@@ -193,7 +203,7 @@ class Adapter:
                 "Address": Variant("s", self._address),
                 "AddressType": Variant("s", "public"),
                 "Alias": Variant("s", self.name),
-                "Discovering": Variant("b", bool(self._sessions)),
+                "Discovering": Variant("b", self.discovering),
                 "Name": Variant("s", self.name),
                 "Powered": Variant("b", self.powered),
                 "Roles": Variant("as", ["central", "peripheral"]),

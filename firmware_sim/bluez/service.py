@@ -12,27 +12,14 @@ from beacons import ad
 from firmware_sim.bluez import calls, messages
 from firmware_sim.bluez.adapter import Adapter, Cure, Monitor
 from firmware_sim.bluez.device import Packet
+from firmware_sim.bluez.outbox import BusGoneError, Outbox
 
 _BUS: Final = "org.freedesktop.DBus"
 _BUS_PATH: Final = "/org/freedesktop/DBus"
-_PACE: Final = 32
-"""Signals between two round trips to the daemon.
-
-dbus-fast takes a full socket (EAGAIN) for a dead one. A socket buffer of 208 KiB, Linux's default, holds some
-hundred signals; an answer to a ping says that the daemon has read all before it.
-"""
-_ANSWER_S: Final = 5.0
 _EXPIRE_S: Final = 1.0
 
 Advert = bytes | tuple[Mapping[int, bytes], Mapping[str, bytes]]
 """A payload of AD structures, or (manufacturer data, service data) as bleak gives them."""
-
-
-class BusGoneError(ConnectionError):
-    """The service has no connection to a bus: it was never started, has crashed, or the daemon has died."""
-
-    def __init__(self) -> None:
-        super().__init__("the service is not on a bus")
 
 
 def monotonic_ms() -> int:
@@ -50,7 +37,7 @@ class BluezService:
         self._now_ms = now_ms
         self._bus_address = ""
         self._bus: MessageBus | None = None
-        self._sent = 0
+        self._outbox: Outbox | None = None
         self._expiry: asyncio.Task[None] | None = None
 
     async def start(self, bus_address: str) -> None:
@@ -93,7 +80,9 @@ class BluezService:
         if self._expiry is not None:
             self._expiry.cancel()
             await asyncio.gather(self._expiry, return_exceptions=True)
-        bus, self._bus, self._expiry = self._bus, None, None
+        if self._outbox is not None:
+            await self._outbox.close()
+        bus, self._bus, self._outbox, self._expiry = self._bus, None, None, None
         for adapter in self.adapters.values():
             adapter.forget_all()
         if bus is not None:
@@ -103,9 +92,9 @@ class BluezService:
     async def revive(self) -> None:
         """The daemon starts: takes its name, and announces its adapters. Raises `OSError`."""
         bus = await MessageBus(self._bus_address).connect()
-        self._bus = bus
+        self._bus, self._outbox = bus, Outbox(bus)
         bus.add_message_handler(self._handle)
-        self._send_all([_match(f"sender='{_BUS}',member='NameOwnerChanged'")])
+        self._put([_match(f"sender='{_BUS}',member='NameOwnerChanged'")])
         await bus.request_name(messages.SERVICE)
         present = [adapter for adapter in self.adapters.values() if adapter.present]
         await self._tell([messages.added(adapter.path, adapter.interfaces()) for adapter in present])
@@ -149,28 +138,17 @@ class BluezService:
             await asyncio.sleep(_EXPIRE_S)
             await self.expire()
 
-    def _connected(self) -> MessageBus:
-        if self._bus is None or not self._bus.connected:
-            raise BusGoneError
-        return self._bus
-
     async def _tell(self, signals: Iterable[Message]) -> None:
-        for signal in signals:
-            self._connected().send(signal)
-            self._sent += 1
-            if self._sent % _PACE == 0:
-                await self._ping()
+        if self._outbox is None:
+            raise BusGoneError
+        self._outbox.put(signals)
+        await self._outbox.sent()
 
-    async def _ping(self) -> None:
-        ping = Message(_BUS, _BUS_PATH, "org.freedesktop.DBus.Peer", "Ping")
-        async with asyncio.timeout(_ANSWER_S):
-            await self._connected().call(ping)
+    def _put(self, messages_: Iterable[Message]) -> None:
+        if self._outbox is not None:
+            self._outbox.put(messages_)
 
-    def _send_all(self, signals: Iterable[Message]) -> None:
-        for signal in signals:
-            self._connected().send(signal)
-
-    def _handle(self, message: Message) -> Message | bool | None:
+    def _handle(self, message: Message) -> bool | None:
         if message.message_type is MessageType.SIGNAL:
             self._handle_signal(message)
             return None
@@ -181,20 +159,21 @@ class BluezService:
             return None
         if message.member == "RegisterMonitor":
             # The monitor's object is announced by its owner, after the reply.
-            self._send_all([_match(f"sender='{message.sender}',member='InterfacesAdded'")])
-        self._send_all(answer.signals)
-        return True if answer.reply is None else answer.reply
+            self._put([_match(f"sender='{message.sender}',member='InterfacesAdded'")])
+        self._put(answer.signals)
+        self._put([] if answer.reply is None else [answer.reply])
+        return True
 
     def _handle_signal(self, message: Message) -> None:
         if message.member == "NameOwnerChanged" and not message.body[2]:
             for adapter in self.adapters.values():
-                self._send_all(adapter.forget_client(message.body[0]))
+                self._put(adapter.forget_client(message.body[0]))
         elif message.member == "InterfacesAdded" and messages.MONITOR in message.body[1]:
             path, interfaces = message.body
             monitor = Monitor(message.sender or "", path)
             patterns = interfaces[messages.MONITOR]["Patterns"].value
             if any(adapter.activate(monitor, patterns) for adapter in self.adapters.values()):
-                self._send_all([_activate(monitor)])
+                self._put([_activate(monitor)])
 
 
 async def _closed(bus: MessageBus) -> None:
