@@ -1,13 +1,16 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiomqtt
 import pytest
 
 from beacons.topics import topic
+from push.broker.backoff import Backoff
 from push.broker.client import BrokerClient
 from push.broker.endpoint import Endpoint
+from push.broker.errors import BrokerError
 from push.broker.users import BrokerUser
 from tests.support.brokers import RunningBroker, until
 
@@ -181,3 +184,30 @@ async def test_a_gateway_cannot_read_what_is_not_its_own(any_broker: RunningBrok
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
                 await anext(aiter(gateway.messages))
+
+
+async def test_a_login_that_may_not_subscribe_is_never_called_connected(nats_broker: RunningBroker) -> None:
+    user, where = await nats_broker.add_gateway("s1", "g1"), nats_broker.endpoint
+    client = BrokerClient(Endpoint(url=where.url, username=user.name, password=user.password))
+    task = asyncio.create_task(client.run(Inbox().take))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await client.wait_connected()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_certificates_that_cannot_be_read_end_the_run(tmp_path: Path) -> None:
+    client = BrokerClient(Endpoint(url="mqtts://127.0.0.1", ca=tmp_path / "none.pem"))
+    with pytest.raises(BrokerError, match=r"none\.pem: No such file"):
+        await client.run(Inbox().take)
+
+
+def test_waits_grow_to_a_bound_and_start_again_after_a_success() -> None:
+    backoff = Backoff(base_s=0.2, most_s=1.0, chance=lambda: 1.0)
+    assert [backoff.next_s() for _ in range(5)] == [0.2, 0.4, 0.8, 1.0, 1.0]
+    backoff.reset()
+    assert backoff.next_s() == 0.2
+    backoff.chance = lambda: 0.0
+    assert backoff.next_s() == 0.0

@@ -327,3 +327,29 @@ async def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
     half = EmbeddedSettings(folder=tmp_path / "broker", port=try_bind(HOST, 0), cert=tmp_path / "chain.pem")
     with pytest.raises(BrokerError, match="both a certificate and a key"):
         await run_broker(half).__aenter__()
+
+
+async def test_a_refused_change_is_told_and_the_old_logins_stay(
+    tls_broker: EmbeddedBroker, certificate: tuple[Path, Path, Path]
+) -> None:
+    chain, good = certificate[0], certificate[0].read_bytes()
+    chain.write_text("no certificate")
+    with pytest.raises(BrokerError, match="did not take its new configuration: Failed to reload"):
+        await tls_broker.set_users([])
+    chain.write_bytes(good)
+    await kill(tls_broker)
+    await reach(Endpoint(url=tls_broker.endpoint.url, username="g1", password=PASSWORD, ca=certificate[2]))
+
+
+async def test_a_broker_that_cannot_come_back_is_tried_until_it_can(
+    tls_broker: EmbeddedBroker, certificate: tuple[Path, Path, Path]
+) -> None:
+    chain, good = certificate[0], certificate[0].read_bytes()
+    chain.write_text("no certificate")
+    assert tls_broker.pid is not None
+    os.kill(tls_broker.pid, signal.SIGKILL)
+    await until(lambda: tls_broker.pid is None)
+    assert tls_broker.restarts == 0
+    chain.write_bytes(good)
+    await until(lambda: tls_broker.restarts == 1)
+    await reach(Endpoint(url=tls_broker.endpoint.url, username="g1", password=PASSWORD, ca=certificate[2]))
