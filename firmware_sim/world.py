@@ -6,6 +6,7 @@ walkers ─pose▶ Emission ◀─Advertisement─ firmware
 
 import heapq
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -15,7 +16,7 @@ from firmware_sim.floor import Floor, muffled_db, zone_at
 from firmware_sim.radio import SPAN_US, Emission, Heard, Radio, RadioSettings, Receiver, Reception
 from firmware_sim.walkers import Pose, Walker, pose
 
-CARRIED_Z_M = 1.0
+CARRIED_Z_M: Final = 1.0
 """Pocket or bag."""
 
 
@@ -38,13 +39,14 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     first_heard_ms: int | None = None
 
 
-class _Transmitter(msgspec.Struct):
+class _Transmitter(msgspec.Struct, frozen=True):
+    """Mounted at `place`, or carried by a walker."""
+
     id: str
     firmware: Firmware
     power_1m_dbm: float
-    place: tuple[float, float, float] | None = None
+    place: tuple[float, float, float] = (0.0, 0.0, 0.0)
     walker: Walker | None = None
-    pending: Advertisement | None = None
 
 
 class World:
@@ -67,7 +69,7 @@ class World:
         self._own = {c.phone: c.walker.id for c in self._phones}
         self.radio = Radio([*_fixed(floor), *(_listener(c) for c in self._phones)], seed, settings)
         self._transmitters = [*_shelves(floor, start_ms, seed), *_tags(carriers, start_ms, seed)]
-        self._queue: list[tuple[int, int]] = []
+        self._queue: list[tuple[int, int, Advertisement]] = []
         for index in range(len(self._transmitters)):
             self._schedule(index, start_ms * 1000)
 
@@ -83,8 +85,8 @@ class World:
         """
         until_us = int(until_ms * 1000)
         while self._queue and self._queue[0][0] < until_us:
-            at_us, index = heapq.heappop(self._queue)
-            self._transmit(at_us, self._transmitters[index])
+            at_us, index, advertisement = heapq.heappop(self._queue)
+            self._transmit(self._transmitters[index], advertisement)
             self._schedule(index, at_us + 1)
             yield from self._reported(at_us)
         yield from self._reported(until_us)
@@ -107,23 +109,18 @@ class World:
         sender = self._transmitters[index]
         if sender.walker is not None:
             from_us = max(from_us, sender.walker.from_ms * 1000)
-        sender.pending = sender.firmware.next_after(from_us)
-        if sender.pending and not (sender.walker and sender.pending.at_us > sender.walker.until_ms * 1000):
-            heapq.heappush(self._queue, (sender.pending.at_us, index))
+        advertisement = sender.firmware.next_after(from_us)
+        if advertisement and not (sender.walker and advertisement.at_us > sender.walker.until_ms * 1000):
+            heapq.heappush(self._queue, (advertisement.at_us, index, advertisement))
 
-    def _transmit(self, at_us: int, sender: _Transmitter) -> None:
-        advertisement = sender.pending
+    def _transmit(self, sender: _Transmitter, advertisement: Advertisement) -> None:
+        at_us = advertisement.at_us
         at = pose(sender.walker, at_us / 1000) if sender.walker else None
-        if advertisement is None:
-            return
         place = (at.x_m, at.y_m, CARRIED_Z_M) if at else sender.place
-        if place is None:
-            return
         self._move_phones(at_us)
-        heading = at.heading_rad if at else None
         power_dbm = sender.power_1m_dbm - muffled_db(self.floor, place[:2])
         said = (advertisement.address, advertisement.payload, power_dbm)
-        self.radio.send(Emission(at_us, sender.id, *said, *place, heading))
+        self.radio.send(Emission(at_us, sender.id, *said, *place, at.heading_rad if at else None))
 
     def _move_phones(self, at_us: int) -> None:
         for index, carrier in enumerate(self._phones, start=len(self._gateways)):
