@@ -142,7 +142,13 @@ def _translated(what: str) -> Iterator[None]:
         # Only the server's first line: its detail quotes the row's values, which may be a person's.
         raise _kind(error)(f"{what}: {error.args[0]} ({error.sqlstate})") from None
     except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise DatabaseError(f"{what}: {error or type(error).__name__}") from None
+        raise DatabaseError(f"{what}: {_harmless(error)}") from None
+
+
+def _harmless(error: Exception) -> str:
+    if isinstance(error, ValueError):  # asyncpg's own check of a parameter, which quotes it
+        return "a parameter has another type than its column"
+    return str(error) or type(error).__name__
 
 
 def _kind(error: asyncpg.PostgresError) -> type[DatabaseError]:

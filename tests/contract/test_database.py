@@ -280,3 +280,10 @@ async def test_replicas_that_start_together_migrate_once(database_url: str, sche
             assert await names(database) == []
 
     await asyncio.gather(*(start() for _ in range(4)))
+
+
+async def test_a_parameter_of_the_wrong_type_is_refused_without_its_value(postgres_url: str, schema: Schema) -> None:
+    async with open_database(postgres_url, SettableClock(), schema) as database:
+        with pytest.raises(DatabaseError, match=r"things\.get: a parameter has another type") as caught:
+            await database.fetch("things.get", id=4711)
+    assert "4711" not in str(caught.value)
