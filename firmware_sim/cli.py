@@ -18,6 +18,7 @@ from beacons.ids import NAMES
 from beacons.registry import Beacon
 from firmware_sim import builds
 from firmware_sim.air import AirServer, play
+from firmware_sim.commands import demo, phones
 from firmware_sim.floor import Floor, hamburg
 from firmware_sim.radio import Heard
 from firmware_sim.walkers import Habits, Walker, arrivals, crowd
@@ -31,6 +32,10 @@ OFFLINE_START_MS: Final = 1_760_000_000_000
 @click.version_option(package_name="footfall")
 def main() -> None:
     """Simulate beacons, radio, shoppers and phones. The same seed gives the same store."""
+
+
+main.add_command(demo)
+main.add_command(phones)
 
 
 def _crowd_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,0 +1,34 @@
+"""The server's API as retail operations use it: write the registry, read what happened."""
+
+from typing import Any
+
+import aiohttp
+import msgspec
+
+
+class OperatorError(RuntimeError):
+    """The server refused a call; it says why."""
+
+
+class Operator:
+    """Calls with an operator's token."""
+
+    def __init__(self, http: aiohttp.ClientSession, base: str, token: str) -> None:
+        self._http = http
+        self._base = base
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    async def get(self, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
+        """The JSON at a path. Raises `OperatorError`."""
+        return await self._call("GET", path, None)
+
+    async def put(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON of any shape
+        """Put a value; the server's answer. Raises `OperatorError`."""
+        return await self._call("PUT", path, msgspec.json.encode(body))
+
+    async def _call(self, method: str, path: str, body: bytes | None) -> Any:  # noqa: ANN401
+        async with self._http.request(method, self._base + path, data=body, headers=self._headers) as response:
+            raw = await response.read()
+            if not response.ok:
+                raise OperatorError(f"{method} {path}: {response.status} {raw.decode(errors='replace')[:500]}")
+            return msgspec.json.decode(raw) if raw else None

@@ -1,0 +1,163 @@
+"""The demo on a terminal: the floor with those who are on it, what just happened, and the figures."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console, Group, RenderableType
+from rich.layout import Layout
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from firmware_sim.demo import Scene
+from firmware_sim.floor import Floor
+from firmware_sim.report import Report, percentiles
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FRAME_S: Final = 0.2
+ASK_EVERY: Final = 5
+"""Frames between two questions to the server: one a second."""
+COLUMNS_PER_M: Final = 3
+METRES_PER_ROW: Final = 1.0
+FEED: Final = 12
+TEAL: Final = "#0f766e"
+ORANGE: Final = "#d9480f"
+FLASH_MS: Final = 3000
+
+
+class Figures:
+    """What the server last said."""
+
+    def __init__(self) -> None:
+        self.statistics: dict[str, Any] = {}
+        self.deliveries: Sequence[dict[str, Any]] = ()
+
+    async def ask(self, scene: Scene) -> None:
+        """Ask the server."""
+        self.statistics = await scene.operator.get("/v1/statistics")
+        self.deliveries = await scene.operator.get("/v1/deliveries")
+
+
+async def draw(scene: Scene, over: asyncio.Event) -> None:
+    """Draw until `over`."""
+    console = Console()
+    figures = Figures()
+    frame = 0
+    with Live(console=console, screen=console.is_terminal, refresh_per_second=1 / FRAME_S, auto_refresh=False) as live:
+        while not over.is_set():
+            if frame % ASK_EVERY == 0:
+                await figures.ask(scene)
+            if console.is_terminal:
+                live.update(picture(scene, figures, time.time_ns() // 1_000_000), refresh=True)
+            frame += 1
+            await asyncio.sleep(FRAME_S)
+
+
+async def silent(scene: Scene, over: asyncio.Event) -> None:
+    """Draw nothing until `over`."""
+    del scene
+    await over.wait()
+
+
+def picture(scene: Scene, figures: Figures, now_ms: int) -> RenderableType:
+    """One frame."""
+    layout = Layout()
+    layout.split_column(Layout(_heading(scene), size=2), Layout(name="middle"), Layout(_numbers(figures), size=5))
+    layout["middle"].split_row(Layout(_floor(scene, now_ms), ratio=2), Layout(_feed(scene), ratio=1))
+    return layout
+
+
+def _heading(scene: Scene) -> Text:
+    left = "" if scene.ends_s is None else f" · {max(0, scene.ends_s - time.monotonic()):.0f} s left"
+    return Text.assemble(
+        (scene.floor.store.name, "bold"),
+        f"{left} · your own phone: ",
+        (f"{scene.http_url}/app/", "underline"),
+        " · Ctrl-C ends",
+    )
+
+
+def _floor(scene: Scene, now_ms: int) -> Panel:
+    """The plan from above, the door at the bottom; orange is who was just shown a push."""
+    floor = scene.floor
+    grid = [[(" ", "") for _ in range(int(floor.width_m * COLUMNS_PER_M) + 1)] for _ in range(int(floor.depth_m) + 1)]
+    _write_zones(grid, floor)
+    for gateway in floor.gateways:
+        _put(grid, floor, (gateway.x_m, gateway.y_m), "◆", "bold")
+    for walker in scene.world.visits:
+        at = scene.world.where(walker, now_ms)
+        if at is not None:
+            _put(grid, floor, (at.x_m, at.y_m), "●", TEAL)
+    lines = [Text.assemble(*row) for row in grid]
+    legend = Text.assemble(("●", TEAL), " member  ", ("◆", "bold"), " gateway", style="dim")
+    return Panel(Group(*lines, legend), title="Floor", title_align="left", border_style="dim")
+
+
+def _write_zones(grid: list[list[tuple[str, str]]], floor: Floor) -> None:
+    for zone in floor.zones:
+        xs, ys = [p[0] for p in zone.polygon_m], [p[1] for p in zone.polygon_m]
+        middle = ((min(xs) + max(xs)) / 2 - len(zone.name) / 2 / COLUMNS_PER_M, (min(ys) + max(ys)) / 2)
+        for n, letter in enumerate(zone.name):
+            _put(grid, floor, (middle[0] + n / COLUMNS_PER_M, middle[1]), letter, "dim")
+
+
+def _put(grid: list[list[tuple[str, str]]], floor: Floor, at: tuple[float, float], sign: str, style: str) -> None:
+    row, column = int((floor.depth_m - at[1]) / METRES_PER_ROW), round(at[0] * COLUMNS_PER_M)
+    if 0 <= row < len(grid) and 0 <= column < len(grid[row]):
+        grid[row][column] = (sign, style)
+
+
+def _feed(scene: Scene) -> Panel:
+    table = Table.grid(padding=(0, 1))
+    for notice in scene.noticed[: -FEED - 1 : -1]:
+        clock = time.strftime("%H:%M:%S", time.localtime(notice.at_ms / 1000))
+        table.add_row(Text(clock, "dim"), Text(notice.kind, ORANGE), Text(notice.title), Text(notice.via, "dim"))
+    body: RenderableType = table if scene.noticed else Text("Nobody has been shown anything yet.", "dim")
+    return Panel(body, title="Happening now", title_align="left", border_style="dim")
+
+
+def _numbers(figures: Figures) -> Panel:
+    sent = [d for d in figures.deliveries if d["accepted_ms"] is not None]
+    latency = percentiles([d["accepted_ms"] - d["heard_ms"] for d in sent])
+    table = Table.grid(padding=(0, 3), expand=True)
+    table.add_row(
+        _figure(figures.statistics.get("sightings", 0), "sightings"),
+        _figure(len(sent), "pushes sent"),
+        _figure(sum(d["shown_ms"] is not None for d in figures.deliveries), "shown"),
+        _figure("-" if latency.p50 is None else f"{latency.p50 / 1000:.2f} s", "heard to handed over, p50"),
+        _figure(figures.statistics.get("lost_batches", 0), "batches lost"),
+    )
+    return Panel(table, border_style="dim")
+
+
+def _figure(value: object, meaning: str) -> Text:
+    return Text.assemble((f"{value}", "bold"), "\n", (meaning, "dim"))
+
+
+def summary(report: Report) -> RenderableType:
+    """The report for people."""
+    latency = report.latency_ms
+    table = Table(title=f"{report.seconds:g} s in a simulated store", title_justify="left", show_header=False)
+    rows: list[tuple[str, object]] = [
+        ("sightings taken in", f"{report.sightings} in {report.batches} batches"),
+        ("visits noticed", report.visits),
+        ("decisions", report.decisions),
+        ("pushes sent · shown · opened", f"{report.pushes_sent} · {report.pushes_shown} · {report.pushes_opened}"),
+        ("first packet to store entered, ms", f"p50 {latency.heard_to_moment.p50}  p99 {latency.heard_to_moment.p99}"),
+        (
+            "first packet to handed over, ms",
+            f"p50 {latency.heard_to_handed_over.p50}  p99 {latency.heard_to_handed_over.p99}",
+        ),
+        (
+            "phone's report to handed over, ms",
+            f"p50 {latency.report_to_handed_over.p50}  p99 {latency.report_to_handed_over.p99}",
+        ),
+        ("batches lost · applied twice", f"{report.lost_batches} · {report.duplicate_batches_applied}"),
+    ]
+    for name, value in rows:
+        table.add_row(name, str(value))
+    return table
