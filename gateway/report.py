@@ -111,7 +111,7 @@ class Reporter:
     def _gauges(self) -> dict[str, float]:
         spool, flights, skew_ms = self._parts.spool, self.flights, self._skew_ms()
         gauges: dict[str, float] = {
-            "connected": self._connected(),
+            "connected": float(self._connected()),
             "spool_batches": spool.count,
             "spool_bytes": spool.bytes,
             "batches_in_flight": 0 if flights is None else len(flights),
