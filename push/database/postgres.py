@@ -139,16 +139,14 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        # Only the server's first line: its detail quotes the row's values, which may be a person's.
-        raise _kind(error)(f"{what}: {error.args[0]} ({error.sqlstate})") from None
+        raise _kind(error)(f"{what}: {_harmless(error)} ({error.sqlstate})") from None
     except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise DatabaseError(f"{what}: {_harmless(error)}") from None
+        raise DatabaseError(f"{what}: {str(error) or type(error).__name__}") from None
 
 
-def _harmless(error: Exception) -> str:
-    if isinstance(error, ValueError):  # asyncpg's own check of a parameter, which quotes it
-        return "a parameter has another type than its column"
-    return str(error) or type(error).__name__
+def _harmless(error: asyncpg.PostgresError) -> str:
+    """The message without a row's values, which may be a person's: detail lines and class 22 messages quote them."""
+    return "a value does not fit its type" if isinstance(error, asyncpg.DataError) else str(error.args[0])
 
 
 def _kind(error: asyncpg.PostgresError) -> type[DatabaseError]:

@@ -284,6 +284,6 @@ async def test_replicas_that_start_together_migrate_once(database_url: str, sche
 
 async def test_a_parameter_of_the_wrong_type_is_refused_without_its_value(postgres_url: str, schema: Schema) -> None:
     async with open_database(postgres_url, SettableClock(), schema) as database:
-        with pytest.raises(DatabaseError, match=r"things\.get: a parameter has another type") as caught:
+        with pytest.raises(DatabaseError, match=r"things\.get: a value does not fit its type") as caught:
             await database.fetch("things.get", id=4711)
     assert "4711" not in str(caught.value)
