@@ -1,56 +1,28 @@
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
-import ssl
 import stat
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiomqtt
 import pytest
-import trustme
 
 from beacons.topics import topic
-from push.broker.client import BrokerClient
-from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, run_broker
+from push.broker.embedded import EmbeddedSettings, run_broker
 from push.broker.endpoint import Endpoint
 from push.broker.errors import BrokerError
 from push.broker.holders import arguments_of, try_bind
 from push.broker.lock import stop_orphan
 from push.broker.users import BrokerUser, gateway_user
-from tests.support.brokers import HOST, accepts, until
+from tests.support.brokers import HOST, accepts, connected, kill_embedded, reach, until
 
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of a broker that lives for a second
 
 
 def settings(tmp_path: Path) -> EmbeddedSettings:
     return EmbeddedSettings(folder=tmp_path / "broker", free_ports=True)
-
-
-async def kill(broker: EmbeddedBroker) -> None:
-    """Kill -9, and wait until it is back."""
-    restarts = broker.restarts
-    assert broker.pid is not None
-    os.kill(broker.pid, signal.SIGKILL)
-    await until(lambda: broker.restarts > restarts)
-
-
-@contextlib.asynccontextmanager
-async def connected(endpoint: Endpoint, user: BrokerUser | None = None) -> AsyncIterator[aiomqtt.Client]:
-    name, password = (endpoint.username, endpoint.password) if user is None else (user.name, user.password)
-    tls = endpoint.tls()
-    async with aiomqtt.Client(
-        endpoint.host, endpoint.port, username=name, password=password, tls_context=tls, timeout=5
-    ) as client:
-        yield client
-
-
-async def reach(endpoint: Endpoint, user: BrokerUser | None = None) -> None:
-    async with connected(endpoint, user):
-        pass
 
 
 async def command(pid: int) -> list[str]:
@@ -93,7 +65,7 @@ async def test_a_killed_broker_comes_back_on_its_port_with_its_retained_messages
         async with connected(broker.endpoint) as client:
             await client.publish(topic("s1", "g1", "config"), b"filter", qos=1, retain=True)
         for _ in range(2):
-            await kill(broker)
+            await kill_embedded(broker)
         async with connected(broker.endpoint, gateway_user("s1", "g1", PASSWORD)) as gateway:
             await gateway.subscribe(topic("s1", "g1", "config"), qos=1)
             async with asyncio.timeout(5):
@@ -259,57 +231,6 @@ async def test_another_process_with_the_orphans_old_number_is_left_alone(tmp_pat
     await bystander.wait()
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Of a server called store.example: certificate chain, key, and the CA."""
-    authority = trustme.CA()
-    issued = authority.issue_cert("store.example", HOST)
-    chain, key, ca = tmp_path / "chain.pem", tmp_path / "key.pem", tmp_path / "ca.pem"
-    chain.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
-    key.write_bytes(issued.private_key_pem.bytes())
-    ca.write_bytes(authority.cert_pem.bytes())
-    return chain, key, ca
-
-
-@pytest.fixture
-async def tls_broker(tmp_path: Path, certificate: tuple[Path, Path, Path]) -> AsyncIterator[EmbeddedBroker]:
-    chain, key, _ = certificate
-    where = EmbeddedSettings(folder=tmp_path / "broker", free_ports=True, cert=chain, key=key)
-    async with run_broker(where, [gateway_user("s1", "g1", PASSWORD)]) as broker:
-        yield broker
-
-
-async def test_gateways_speak_tls_and_check_the_certificate(
-    tls_broker: EmbeddedBroker, certificate: tuple[Path, Path, Path]
-) -> None:
-    url = tls_broker.endpoint.url
-    assert url.startswith("mqtts://")
-    trusting = Endpoint(url=url, username="g1", password=PASSWORD, ca=certificate[2])
-    await reach(trusting)
-    doubting = Endpoint(url=url).tls()
-    with pytest.raises(ssl.SSLCertVerificationError):
-        await asyncio.open_connection(trusting.host, trusting.port, ssl=doubting)
-
-
-async def test_without_tls_nobody_is_heard_where_tls_is_spoken(tls_broker: EmbeddedBroker) -> None:
-    reader, writer = await asyncio.open_connection(HOST, tls_broker.endpoint.port)
-    writer.write(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a")  # CONNECT (MQTT 3.1.1, 3.1)
-    with contextlib.suppress(ConnectionError):
-        async with asyncio.timeout(10):
-            assert not (await reader.read()).startswith(b"\x20")  # no CONNACK
-    writer.close()
-
-
-async def test_our_own_client_pins_the_certificate(tls_broker: EmbeddedBroker) -> None:
-    client = BrokerClient(tls_broker.endpoint)
-    task = asyncio.create_task(client.run(lambda _topic, _payload: None))
-    async with asyncio.timeout(10):
-        await client.wait_connected()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
 @pytest.mark.parametrize(
     "url", ["http://host", "mqtt://", "mqtt://host:0", "mqtt://host:99999", "mqtt://u:p@host", "host:1883", ""]
 )
@@ -327,29 +248,3 @@ async def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
     half = EmbeddedSettings(folder=tmp_path / "broker", port=try_bind(HOST, 0), cert=tmp_path / "chain.pem")
     with pytest.raises(BrokerError, match="both a certificate and a key"):
         await run_broker(half).__aenter__()
-
-
-async def test_a_refused_change_is_told_and_the_old_logins_stay(
-    tls_broker: EmbeddedBroker, certificate: tuple[Path, Path, Path]
-) -> None:
-    chain, good = certificate[0], certificate[0].read_bytes()
-    chain.write_text("no certificate")
-    with pytest.raises(BrokerError, match="did not take its new configuration: Failed to reload"):
-        await tls_broker.set_users([])
-    chain.write_bytes(good)
-    await kill(tls_broker)
-    await reach(Endpoint(url=tls_broker.endpoint.url, username="g1", password=PASSWORD, ca=certificate[2]))
-
-
-async def test_a_broker_that_cannot_come_back_is_tried_until_it_can(
-    tls_broker: EmbeddedBroker, certificate: tuple[Path, Path, Path]
-) -> None:
-    chain, good = certificate[0], certificate[0].read_bytes()
-    chain.write_text("no certificate")
-    assert tls_broker.pid is not None
-    os.kill(tls_broker.pid, signal.SIGKILL)
-    await until(lambda: tls_broker.pid is None)
-    assert tls_broker.restarts == 0
-    chain.write_bytes(good)
-    await until(lambda: tls_broker.restarts == 1)
-    await reach(Endpoint(url=tls_broker.endpoint.url, username="g1", password=PASSWORD, ca=certificate[2]))

@@ -9,7 +9,8 @@ listens on a free port of 127.0.0.1, knows the server's login, refuses everybody
         await any_broker.stop()                             # an outage; the port stays
         await any_broker.start()
 
-`kill` is kill -9, and returns when the broker is back (the embedded one by itself).
+`kill` is kill -9, and returns when the broker is back (the embedded one by itself). `start` and `stop` do nothing where
+that is how it is already.
 """
 
 import asyncio
@@ -18,10 +19,11 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+import aiomqtt
 import pytest
 
 from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, run_broker
@@ -45,6 +47,29 @@ def accepts(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((HOST, port)) == 0
+
+
+async def kill_embedded(broker: EmbeddedBroker) -> None:
+    """Kill -9, and wait until it is back."""
+    restarts = broker.restarts
+    assert broker.pid is not None
+    os.kill(broker.pid, signal.SIGKILL)
+    await until(lambda: broker.restarts > restarts)
+
+
+@asynccontextmanager
+async def connected(endpoint: Endpoint, user: BrokerUser | None = None) -> AsyncIterator[aiomqtt.Client]:
+    name, password = (endpoint.username, endpoint.password) if user is None else (user.name, user.password)
+    tls = endpoint.tls()
+    async with aiomqtt.Client(
+        endpoint.host, endpoint.port, username=name, password=password, tls_context=tls, timeout=5
+    ) as client:
+        yield client
+
+
+async def reach(endpoint: Endpoint, user: BrokerUser | None = None) -> None:
+    async with connected(endpoint, user):
+        pass
 
 
 class RunningBroker(Protocol):
@@ -107,6 +132,8 @@ class NatsBroker:
         return user
 
     async def start(self) -> None:
+        if self._broker is not None:
+            return
         running = run_broker(self.settings, self._users.all)
         self._broker = await self._stack.enter_async_context(running)
 
@@ -115,10 +142,7 @@ class NatsBroker:
         await self._stack.aclose()
 
     async def kill(self) -> None:
-        restarts = self.broker.restarts
-        assert self.broker.pid is not None
-        os.kill(self.broker.pid, signal.SIGKILL)
-        await until(lambda: self.broker.restarts > restarts)
+        await kill_embedded(self.broker)
 
 
 class MosquittoBroker:
@@ -144,6 +168,8 @@ class MosquittoBroker:
         return user
 
     async def start(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            return
         await self._write()
         self._process = await asyncio.create_subprocess_exec(self._program, "-c", str(self._folder / "conf"))
         await until(lambda: accepts(self._port))
