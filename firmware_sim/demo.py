@@ -6,10 +6,8 @@ World ─packets▶ air ─socket▶ gateway processes ─MQTT▶ server process
 
 import asyncio
 import json
-import os
 import secrets
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,20 +16,27 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import aiohttp
-import msgspec
 import numpy as np
 
-from beacons.registry import Beacon, Gateway
+from beacons.registry import Beacon
 from firmware_sim import air, builds, cast
+from firmware_sim.demo_processes import (
+    LEAVE_AFTER_S,
+    START_S,
+    gateways_ready,
+    registry,
+    start_gateway,
+    start_phones,
+    start_server,
+)
 from firmware_sim.floor import Floor, hamburg
 from firmware_sim.operator import Operator
 from firmware_sim.push_service import PushService, serving
 from firmware_sim.report import Record, Report, Truth, report
-from firmware_sim.stage import Actor, start, until
+from firmware_sim.stage import until
 from firmware_sim.walkers import Habits, Walker, arrivals, crowd
 from firmware_sim.world import Carrier, World
 
-START_S: Final = 30.0
 LEAD_MS: Final = 500
 """Between the last phone's joining and the first walker: everything stands still for a moment."""
 ARRIVE_SHARE: Final = 0.75
@@ -39,10 +44,8 @@ ARRIVE_SHARE: Final = 0.75
 OPEN_END_S: Final = 3600
 SETTLE_S: Final = 1.5
 """After the last packet: receipts of what was just shown are on their way."""
-PREFERRED_PORT: Final = 8080
 HABITS: Final = Habits(dwell_s=6.0, service_s=8.0, zones=(1, 3))
 """A store in a hurry, so that half a minute shows visits from door to door."""
-LEAVE_AFTER_S: Final = 15
 
 
 class Options(NamedTuple):
@@ -61,15 +64,8 @@ class Scene(NamedTuple):
     http_url: str
     operator: Operator
     noticed: list[cast.Noticed]
+    phone_of: Mapping[str, str]
     ends_s: float | None
-
-
-class Cast(NamedTuple):
-    """The phones that joined, and what they go on to say."""
-
-    actor: Actor
-    joined: Sequence[cast.Joined]
-    noticed: list[cast.Noticed]
 
 
 Look = Callable[[Scene, asyncio.Event], Awaitable[None]]
@@ -77,31 +73,32 @@ Look = Callable[[Scene, asyncio.Event], Awaitable[None]]
 
 
 async def perform(options: Options, look: Look, stop: asyncio.Event) -> Report:
-    """Run the demo, looked at by `look`, until its time is over or `stop` is set. Raises `firmware_sim.stage.StageError`."""
+    """Run the demo, looked at by `look`, until its time is over or `stop` is set. Raises `StageError`."""
     began_s = time.monotonic()
     async with AsyncExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="footfall-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         floor = hamburg(seed=options.seed)
         push_service = await stack.enter_async_context(serving(PushService()))
-        server, http_url = await _server(stack, folder, push_service.origin)
+        server, http_url = await start_server(stack, folder, push_service.origin)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         operator = Operator(http, http_url, (folder / "data" / "operator.token").read_text().strip())
         keys = {g.id: secrets.token_hex(32) for g in floor.gateways}
         await operator.put("/v1/registry", registry(floor, keys))
         radio = await stack.enter_async_context(air.AirServer(folder / "air"))
         broker_url = json.loads((folder / "data" / "running.json").read_text())["broker_url"]
-        gateways = [await _gateway(stack, folder, g, keys[g.id], broker_url) for g in floor.gateways]
+        gateways = [await start_gateway(stack, folder, g, keys[g.id], broker_url) for g in floor.gateways]
         await until(
-            "gateways to scan and to be configured", _ready(operator, radio, keys), START_S, [server, *gateways]
+            "gateways to scan and to be configured", gateways_ready(operator, radio, keys), START_S, [server, *gateways]
         )
         place = cast.Place(http_url, "", floor.store.id, folder / "air", push_service.origin)
-        phones = await _phones(stack, folder, place, options)
+        phones = await start_phones(stack, folder, place, options.shoppers, options.seed)
         await _give_card(operator, floor, phones.joined[0].shopper)
         start_ms = int(_now_ms()) + LEAD_MS
-        world = World(floor, carriers(floor, phones.joined, options, start_ms), start_ms=start_ms, seed=options.seed)
+        people = carriers(floor, phones.joined, options, start_ms)
+        world = World(floor, people, start_ms=start_ms, seed=options.seed)
         ends_s = None if options.seconds is None else time.monotonic() + options.seconds
-        scene = Scene(floor, world, http_url, operator, phones.noticed, ends_s)
+        scene = Scene(floor, world, http_url, operator, phones.noticed, _phone_of(world, phones.joined), ends_s)
         await _play(scene, radio, options, look, stop)
         await asyncio.gather(*(gateway.stop() for gateway in gateways))
         await asyncio.sleep(SETTLE_S)
@@ -109,139 +106,6 @@ async def perform(options: Options, look: Look, stop: asyncio.Event) -> Report:
         await phones.actor.stop()
         truth = _truth(world, phones.joined)
         return report(record, truth, seconds=time.monotonic() - began_s, seed=options.seed, shoppers=options.shoppers)
-
-
-async def _server(stack: AsyncExitStack, folder: Path, push_origin: str) -> tuple[Actor, str]:
-    config = _write(
-        folder / "push.toml",
-        {
-            "push.data_dir": str(folder / "data"),
-            "push.app_store": "hamburg",
-            "push.http.port": _port(),
-            "push.broker.free_ports": True,
-            "push.presence.leave_after_s": LEAVE_AFTER_S,
-            "push.presence.dwell_marks_s": [10, 30],
-            f'push.webpush.origin_overrides."{push_origin}"': push_origin,
-        },
-    )
-    actor = await start("server", ["push", "run", "--config", str(config)], folder, os.environ)
-    stack.push_async_callback(actor.stop)
-    running = folder / "data" / "running.json"
-
-    async def listening() -> bool:
-        return running.exists()
-
-    await until("the server to listen", listening, START_S, [actor])
-    return actor, str(json.loads(running.read_text())["http_url"])
-
-
-def _write(path: Path, settings: Mapping[str, object]) -> Path:
-    """A TOML file of dotted keys; JSON writes such values as TOML does."""
-    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
-    return path
-
-
-def _port() -> int:
-    """The well-known port of the demo if it is free, any other else."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", PREFERRED_PORT))
-        except OSError:
-            return 0
-        return PREFERRED_PORT
-
-
-def registry(floor: Floor, keys: Mapping[str, str]) -> dict[str, object]:
-    """The floor as the server's API takes it, with two campaigns."""
-    fixtures: list[dict[str, object]] = [{"beacon": f.wake} for f in floor.fixtures]
-    fixtures += [{"beacon": f.proof, "identity_key": f.identity_key.hex()} for f in floor.fixtures]
-    return {
-        "stores": [msgspec.structs.replace(floor.store, allow_static_tags=True)],
-        "zones": floor.zones,
-        "gateways": [{"gateway": g, "secret": keys[g.id]} for g in floor.gateways],
-        "beacons": fixtures,
-        "campaigns": [
-            {
-                "id": "welcome",
-                "name": "Welcome",
-                "trigger": {"kind": "store_entered", "stores": [floor.store.id]},
-                "template": {
-                    "title": "Welcome to {{ store.name }}",
-                    "body": "{{ shopper.name | default: 'Hello' }}, your coffee is on us today.",
-                },
-                "value": 2,
-            },
-            {
-                "id": "shoes",
-                "name": "Trail runners",
-                "trigger": {"kind": "zone_entered", "zones": ["women", "sport"]},
-                "template": {"title": "Trail runners are back in {{ zone.name }}"},
-            },
-        ],
-    }
-
-
-async def _gateway(stack: AsyncExitStack, folder: Path, gateway: Gateway, key: str, broker_url: str) -> Actor:
-    name = gateway.id
-    secret = folder / f"{name}.secret"
-    secret.write_text(key + "\n")
-    secret.chmod(0o600)
-    config = _write(
-        folder / f"{name}.toml",
-        {
-            "gateway.id": name,
-            "gateway.store": gateway.store,
-            "gateway.secret_file": str(secret),
-            "gateway.data_dir": str(folder / name),
-            "gateway.scan.backend": "firmware_sim.backend:SimScanner",
-            "gateway.uplink.brokers": [broker_url],
-        },
-    )
-    env = {**os.environ, "FOOTFALL_SIM_AIR": str(folder / "air"), "FOOTFALL_SIM_RECEIVER": name}
-    actor = await start(name, ["gateway", "run", "--config", str(config)], folder, env)
-    stack.push_async_callback(actor.stop)
-    return actor
-
-
-def _ready(operator: Operator, radio: air.AirServer, keys: Mapping[str, str]) -> Callable[[], Awaitable[bool]]:
-    async def ready() -> bool:
-        statuses = {s["gateway"]: s for s in await operator.get("/v1/gateways")}
-        return radio.listening >= set(keys) and all(
-            name in statuses and statuses[name]["status"]["config_version"] > 0 for name in keys
-        )
-
-    return ready
-
-
-async def _phones(stack: AsyncExitStack, folder: Path, place: cast.Place, options: Options) -> Cast:
-    arguments = ["sim", "phones", "--server", place.server, "--app-key-file", str(folder / "data" / "app.token")]
-    arguments += ["--store", place.store, "--air", str(place.air), "--push-service", place.push_service]
-    arguments += ["--count", str(options.shoppers), "--seed", str(options.seed)]
-    actor = await start("phones", arguments, folder, os.environ, piped=True)
-    stack.push_async_callback(actor.stop)
-    joined: list[cast.Joined] = []
-    noticed: list[cast.Noticed] = []
-    complete = asyncio.Event()
-
-    async def listen() -> None:
-        stdout = actor.process.stdout
-        while stdout is not None and (line := await stdout.readline()):
-            match msgspec.json.decode(line, type=cast.Line):
-                case cast.Joined() as one:
-                    joined.append(one)
-                case cast.Noticed() as one:
-                    noticed.append(one)
-                case cast.Everybody():
-                    complete.set()
-
-    task = asyncio.create_task(listen(), name="phones' words")
-    stack.callback(task.cancel)
-
-    async def all_joined() -> bool:
-        return complete.is_set()
-
-    await until("phones to join", all_joined, START_S, [actor])
-    return Cast(actor, joined, noticed)
 
 
 def card(floor: Floor, shopper: str | None = None) -> Beacon:
@@ -313,6 +177,11 @@ async def _record(operator: Operator, folder: Path, keys: Mapping[str, str]) -> 
         deliveries=await operator.get("/v1/deliveries"),
         made={h["boot"]: h["counters"].get("batches_spooled", 0) for h in health},
     )
+
+
+def _phone_of(world: World, joined: Sequence[cast.Joined]) -> dict[str, str]:
+    """Whose phone belongs to which walker: they take turns."""
+    return {walker: joined[n % len(joined)].phone for n, walker in enumerate(world.visits)}
 
 
 def _truth(world: World, joined: Sequence[cast.Joined]) -> Truth:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firmware_sim.demo import Scene
-from firmware_sim.floor import Floor
+from firmware_sim.floor import Floor, zone_at
 from firmware_sim.report import Report, percentiles
 
 if TYPE_CHECKING:
@@ -84,25 +84,41 @@ def _heading(scene: Scene) -> Text:
 def _floor(scene: Scene, now_ms: int) -> Panel:
     """The plan from above, the door at the bottom; orange is who was just shown a push."""
     floor = scene.floor
-    grid = [[(" ", "") for _ in range(int(floor.width_m * COLUMNS_PER_M) + 1)] for _ in range(int(floor.depth_m) + 1)]
-    _write_zones(grid, floor)
+    grid = _ground(floor)
     for gateway in floor.gateways:
         _put(grid, floor, (gateway.x_m, gateway.y_m), "◆", "bold")
-    for walker in scene.world.visits:
+    lit = {n.phone for n in scene.noticed[-FEED * 4 :] if n.kind == "shown" and n.at_ms > now_ms - FLASH_MS}
+    for walker, phone in scene.phone_of.items():
         at = scene.world.where(walker, now_ms)
         if at is not None:
-            _put(grid, floor, (at.x_m, at.y_m), "●", TEAL)
+            _put(grid, floor, (at.x_m, at.y_m), *(("◉", ORANGE) if phone in lit else ("●", TEAL)))
     lines = [Text.assemble(*row) for row in grid]
-    legend = Text.assemble(("●", TEAL), " member  ", ("◆", "bold"), " gateway", style="dim")
-    return Panel(Group(*lines, legend), title="Floor", title_align="left", border_style="dim")
+    signs = ("●", TEAL), " member   ", ("◉", ORANGE), " was just shown a push   ", ("◆", "bold"), " gateway"
+    return Panel(Group(*lines, Text.assemble("", *signs)), title="Floor", title_align="left", border_style="dim")
 
 
-def _write_zones(grid: list[list[tuple[str, str]]], floor: Floor) -> None:
+def _ground(floor: Floor) -> list[list[tuple[str, str]]]:
+    """Zones by their borders and names."""
+    rows, columns = int(floor.depth_m / METRES_PER_ROW), int(floor.width_m * COLUMNS_PER_M)
+    zones = [[_zone(floor, row, column) for column in range(columns)] for row in range(rows)]
+    grid = [[(_border(zones, row, column), "dim") for column in range(columns)] for row in range(rows)]
     for zone in floor.zones:
-        xs, ys = [p[0] for p in zone.polygon_m], [p[1] for p in zone.polygon_m]
-        middle = ((min(xs) + max(xs)) / 2 - len(zone.name) / 2 / COLUMNS_PER_M, (min(ys) + max(ys)) / 2)
-        for n, letter in enumerate(zone.name):
-            _put(grid, floor, (middle[0] + n / COLUMNS_PER_M, middle[1]), letter, "dim")
+        cells = [(r, c) for r in range(rows) for c in range(columns) if zones[r][c] == zone.id]
+        row, column = (sum(values) // len(cells) for values in zip(*cells, strict=True))
+        for n, letter in enumerate(zone.name, start=column - len(zone.name) // 2):
+            grid[row][n] = (letter, "dim")
+    return grid
+
+
+def _zone(floor: Floor, row: int, column: int) -> str | None:
+    return zone_at(floor, ((column + 0.5) / COLUMNS_PER_M, floor.depth_m - (row + 0.5) * METRES_PER_ROW))
+
+
+def _border(zones: list[list[str | None]], row: int, column: int) -> str:
+    here = zones[row][column]
+    right = zones[row][column + 1] if column + 1 < len(zones[row]) else here
+    below = zones[row + 1][column] if row + 1 < len(zones) else here
+    return "·" if (right, below) != (here, here) else " "
 
 
 def _put(grid: list[list[tuple[str, str]]], floor: Floor, at: tuple[float, float], sign: str, style: str) -> None:
@@ -115,7 +131,9 @@ def _feed(scene: Scene) -> Panel:
     table = Table.grid(padding=(0, 1))
     for notice in scene.noticed[: -FEED - 1 : -1]:
         clock = time.strftime("%H:%M:%S", time.localtime(notice.at_ms / 1000))
-        table.add_row(Text(clock, "dim"), Text(notice.kind, ORANGE), Text(notice.title), Text(notice.via, "dim"))
+        what = Text.assemble((notice.kind, ORANGE), f" {notice.title}\n", (f"by {notice.via}", "dim"), no_wrap=True)
+        what.overflow = "ellipsis"
+        table.add_row(Text(clock, "dim"), what)
     body: RenderableType = table if scene.noticed else Text("Nobody has been shown anything yet.", "dim")
     return Panel(body, title="Happening now", title_align="left", border_style="dim")
 
