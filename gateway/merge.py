@@ -20,9 +20,8 @@ the server accepts an id in its own window only.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
-from itertools import chain
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple, TypeVar
 
 from beacons.frames import EDDYSTONE
 
@@ -35,9 +34,9 @@ FORGET_MS: Final = 60_000
 LIMIT: Final = 16_384
 """Addresses remembered, about 1 KB each; phones nearby change theirs every quarter of an hour."""
 
-_EID_FRAME: Final = 0x30  # Eddystone-EID, "Frame Specification", byte offset 0
+_EID_FRAME: Final = b"\x30"  # Eddystone-EID, "Frame Specification", byte offset 0
 
-Key = int | str
+Key = TypeVar("Key", int, str)
 """A company id, or a service's UUID."""
 
 
@@ -55,24 +54,32 @@ class Snapshot(NamedTuple):
 class Parts(NamedTuple):
     """What a packet said."""
 
-    manufacturer_data: dict[int, bytes]
-    service_data: dict[str, bytes]
+    manufacturer_data: Mapping[int, bytes]
+    service_data: Mapping[str, bytes]
 
 
 class _Known:
-    __slots__ = ("heard_ms", "marks", "proven_ms", "rssi_dbm", "values")
+    """The last snapshot of an address, and when each of its parts was last proven to be on air."""
 
-    def __init__(self) -> None:
-        self.heard_ms = 0
-        self.marks: tuple[object, object] | None = None
-        self.proven_ms: dict[Key, int] = {}
-        self.rssi_dbm: int | None = None
-        self.values: dict[Key, bytes] = {}
+    __slots__ = ("proven_ms", "seen")
 
-    def prove(self, keys: Iterable[Key], now_ms: int) -> Iterable[Key]:
+    def __init__(self, seen: Snapshot) -> None:
+        self.seen = seen
+        self.proven_ms: dict[int | str, int] = {}
+        self.prove(seen.manufacturer_data, seen.now_ms)
+        self.prove(seen.service_data, seen.now_ms)
+
+    def prove(self, keys: Iterable[int | str], now_ms: int) -> None:
         """These parts were in this packet."""
-        self.proven_ms.update(dict.fromkeys(keys, now_ms))
-        return keys
+        for key in keys:
+            self.proven_ms[key] = now_ms
+
+    def shown(self, seen: Snapshot) -> None:
+        """This is the last snapshot now; what it does not show any more is forgotten."""
+        self.seen = seen
+        if len(self.proven_ms) > len(seen.manufacturer_data) + len(seen.service_data):
+            keys = {*seen.manufacturer_data, *seen.service_data}
+            self.proven_ms = {key: when_ms for key, when_ms in self.proven_ms.items() if key in keys}
 
 
 class Merge:
@@ -90,72 +97,70 @@ class Merge:
     def packet(self, seen: Snapshot) -> Parts | None:
         """What the packet said, empty where it carried no data; None where the callback is about no packet."""
         self._forget(seen.now_ms)
-        values = dict[Key, bytes](chain(seen.manufacturer_data.items(), seen.service_data.items()))
         known = self._known.get(seen.address)
         if known is None:
-            known = self._known[seen.address] = _Known()
-            heard: Iterable[Key] | None = known.prove(values, seen.now_ms)
-        else:
-            heard = self._heard(known, seen, values)
-        self._remember(known, seen, values)
-        return None if heard is None else _parts(seen, set(heard))
+            self._known[seen.address] = _Known(seen)
+            if len(self._known) > self._limit:
+                self._known.popitem(last=False)
+            return Parts(seen.manufacturer_data, seen.service_data)
+        parts = self._told_apart(known, seen)
+        known.shown(seen)
+        self._known.move_to_end(seen.address)
+        return parts
 
-    def _heard(self, known: _Known, seen: Snapshot, values: Mapping[Key, bytes]) -> Iterable[Key] | None:
-        groups = _signalled(known, seen)
-        if groups:
-            return [key for group in groups for key in self._within(known, seen, values, group)]
-        if seen.rssi_dbm == known.rssi_dbm:
+    def _told_apart(self, known: _Known, seen: Snapshot) -> Parts | None:
+        old = known.seen
+        manufacturer_news, service_news = _signalled(old, seen)
+        if manufacturer_news or service_news:
+            return Parts(
+                self._within(known, seen.manufacturer_data, old.manufacturer_data, seen.now_ms)
+                if manufacturer_news
+                else {},
+                self._within(known, seen.service_data, old.service_data, seen.now_ms) if service_news else {},
+            )
+        if seen.marks is not None and seen.rssi_dbm == old.rssi_dbm:
             return None
-        return self._repeated(known, seen, values, values)
+        return self._repeated(known, seen.manufacturer_data, seen.service_data, seen.now_ms)
 
     def _within(
-        self, known: _Known, seen: Snapshot, values: Mapping[Key, bytes], group: Collection[Key]
-    ) -> Iterable[Key]:
-        changed = [key for key in group if known.values.get(key) != values[key]]
-        if not changed and len(group) > 1:
-            return self._repeated(known, seen, values, group)
-        return known.prove(changed or group, seen.now_ms)
+        self, known: _Known, data: Mapping[Key, bytes], old: Mapping[Key, bytes], now_ms: int
+    ) -> Mapping[Key, bytes]:
+        """What of one property that was signalled was in the packet."""
+        if len(data) == 1:
+            known.prove(data, now_ms)
+            return data
+        changed = {key: value for key, value in data.items() if old.get(key) != value}
+        known.prove(changed, now_ms)
+        return changed or self._alive(known, data, now_ms) or _lasting(data)
 
     def _repeated(
-        self, known: _Known, seen: Snapshot, values: Mapping[Key, bytes], group: Collection[Key]
-    ) -> Iterable[Key]:
-        if len(group) <= 1:
-            return group
-        since_ms = seen.now_ms - self._patience_ms
-        alive = [key for key in group if known.proven_ms.get(key, since_ms - 1) >= since_ms]
-        return alive or [key for key in group if not _rotates(key, values[key])]
+        self, known: _Known, manufacturer_data: Mapping[int, bytes], service_data: Mapping[str, bytes], now_ms: int
+    ) -> Parts:
+        """What a packet repeated that only the RSSI tells of."""
+        if len(manufacturer_data) + len(service_data) <= 1:
+            return Parts(manufacturer_data, service_data)
+        alive = Parts(self._alive(known, manufacturer_data, now_ms), self._alive(known, service_data, now_ms))
+        return alive if any(alive) else Parts(_lasting(manufacturer_data), _lasting(service_data))
 
-    def _remember(self, known: _Known, seen: Snapshot, values: dict[Key, bytes]) -> None:
-        known.heard_ms = seen.now_ms
-        known.marks = seen.marks
-        known.rssi_dbm = seen.rssi_dbm
-        known.values = values
-        self._known.move_to_end(seen.address)
-        if len(self._known) > self._limit:
-            self._known.popitem(last=False)
+    def _alive(self, known: _Known, data: Mapping[Key, bytes], now_ms: int) -> dict[Key, bytes]:
+        since_ms = now_ms - self._patience_ms
+        return {key: value for key, value in data.items() if known.proven_ms.get(key, since_ms - 1) >= since_ms}
 
     def _forget(self, now_ms: int) -> None:
         while self._known:
-            address, known = next(iter(self._known.items()))
-            if now_ms - known.heard_ms < FORGET_MS:
+            address = next(iter(self._known))
+            if now_ms - self._known[address].seen.now_ms < FORGET_MS:
                 return
             del self._known[address]
 
 
-def _signalled(known: _Known, seen: Snapshot) -> list[Collection[Key]]:
-    """The parts of each property that was signalled; of both together, where nobody knows which."""
-    if seen.marks is None or known.marks is None:
-        return [[*seen.manufacturer_data, *seen.service_data]]
-    properties: tuple[Collection[Key], Collection[Key]] = (list(seen.manufacturer_data), list(seen.service_data))
-    return [keys for keys, mark, old in zip(properties, seen.marks, known.marks, strict=True) if mark is not old]
+def _signalled(old: Snapshot, seen: Snapshot) -> tuple[bool, bool]:
+    """Whether each property was signalled; where bleak does not show its objects, whether it differs."""
+    if seen.marks is None or old.marks is None:
+        return seen.manufacturer_data != old.manufacturer_data, seen.service_data != old.service_data
+    return seen.marks[0] is not old.marks[0], seen.marks[1] is not old.marks[1]
 
 
-def _parts(seen: Snapshot, keys: set[Key]) -> Parts:
-    return Parts(
-        {key: data for key, data in seen.manufacturer_data.items() if key in keys},
-        {key: data for key, data in seen.service_data.items() if key in keys},
-    )
-
-
-def _rotates(key: Key, data: bytes) -> bool:
-    return key == EDDYSTONE and data[:1] == bytes((_EID_FRAME,))
+def _lasting(data: Mapping[Key, bytes]) -> dict[Key, bytes]:
+    """The parts that cannot go stale: all but an EID."""
+    return {key: value for key, value in data.items() if key != EDDYSTONE or value[:1] != _EID_FRAME}

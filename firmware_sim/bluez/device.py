@@ -79,9 +79,9 @@ class Device:
             "Address": Variant("s", self.address),
             "AddressType": Variant("s", "random"),
             "Alias": Variant("s", self.address.replace(":", "-")),
-            "Blocked": Variant("b", False),  # noqa: FBT003 - a D-Bus value
+            "Blocked": Variant("b", value=False),
             "Connected": Variant("b", self.connected),
-            "Paired": Variant("b", False),  # noqa: FBT003 - a D-Bus value
+            "Paired": Variant("b", value=False),
             "UUIDs": Variant("as", list(self._service_data)),
         }
         if self._rssi_dbm is not None:
