@@ -15,6 +15,8 @@ MAY_BLOCK = {
     "asyncpg/connect_utils.py": ("_parse_connect_dsn_and_args",),
     # A traceback that is logged reads the source lines that it shows.
     "linecache.py": ("checkcache", "updatecache"),
+    # A daemon looks up its own version, once, as it starts.
+    "importlib/metadata/__init__.py": ("version",),
 }
 
 settings.register_profile("footfall", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

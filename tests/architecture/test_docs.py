@@ -11,7 +11,18 @@ import click
 import msgspec
 import pytest
 
-from beacons.wire import Ack, Batch, GatewayConfig, Key, SightingColumns, Status, broker_password, open_sealed, seal
+from beacons.wire import (
+    Ack,
+    Batch,
+    GatewayConfig,
+    Key,
+    SightingColumns,
+    Status,
+    broker_password,
+    key_of,
+    open_sealed,
+    seal,
+)
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = (ROOT / "docs" / "wire-contract.md").read_text()
@@ -30,7 +41,7 @@ def example(name: str) -> str:
 
 @pytest.fixture
 def key() -> Key:
-    return Key("k1", bytes.fromhex(example("secret")))
+    return key_of(bytes.fromhex(example("secret")))
 
 
 @pytest.fixture
@@ -51,7 +62,8 @@ def test_the_examples_ack_opens_to_the_body_that_it_shows(key: Key) -> None:
     assert ack == msgspec.json.decode(example("ack body"), type=Ack)
 
 
-def test_the_examples_password_is_what_the_broker_expects(key: Key) -> None:
+def test_the_examples_key_id_and_password_derive_from_its_secret(key: Key) -> None:
+    assert f"`{key.id}`" in CONTRACT
     assert f"`{broker_password(key.secret)}`" in CONTRACT
 
 

@@ -135,6 +135,20 @@ export class Footfall {
     }
   }
 
+  /**
+   * Report what an app ranged of a store's fixtures: `[{kind: "ibeacon" | "altbeacon" | "uid" | "eid", id: "hex",
+   * rssi_dbm, heard_ms_ago}]`. Pages cannot hear Bluetooth; hybrid apps can. The answer may carry messages at once.
+   */
+  async reportSightings(store, sightings) {
+    const { messages } = await this.#json("POST", "v1/sightings", { body: { store, sightings } });
+    return Promise.all(messages.map((message) => this.keep(message, "stream")));
+  }
+
+  /** A rotating identity for an app that can transmit: `{beacon, format, identity_key, exponent, counter_s, counter_at_ms}`. */
+  async claimTag() {
+    return this.#json("POST", this.#path("tag"));
+  }
+
   /** Keep a message that arrived by "stream" or "push"; the same one by both is one message with two deliveries. */
   async keep(message, via) {
     const known = await this.#store.get("messages", message.id);
