@@ -63,6 +63,7 @@ async def start(
             code,
             *rest,
             env=dict(env),
+            process_group=0,  # Ctrl-C is for us alone: we end the others in order
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE if piped else file,
             stderr=file,
