@@ -23,6 +23,7 @@ const app = {
   consent: {},
   listening: undefined,
   heard_ms: undefined,
+  refused: false,
 };
 
 async function start() {
@@ -31,7 +32,7 @@ async function start() {
     const settings = await (await fetch("settings.json")).json();
     app.store = settings.store ?? app.store;
     app.footfall = await Footfall.open({ appKey: settings.app_key });
-    app.offers = new Offers(app.footfall);
+    app.offers = new Offers(app.footfall, render);
     if (app.footfall.registered) await joined();
     else await welcome();
   } catch (error) {
@@ -72,7 +73,8 @@ async function join(event) {
     if (wanted.webpush && !push) await turnOnPush({ ...wanted });
     await joined();
     if (push) view.notice("push", { title: "Notifications are not possible yet", text: push.message });
-    $("main").focus();
+    $("main").focus({ preventScroll: true });
+    scrollTo(0, 0);
   } catch (error) {
     failed("join", error);
   } finally {
@@ -153,11 +155,12 @@ async function turnOnPush(consent) {
 
 /** Listen exactly while the person allows it, and notice where the browser no longer agrees. */
 function followChoices() {
+  if (app.refused) return;
   if (app.consent.inapp && !app.listening) listen();
   if (!app.consent.inapp) {
     app.listening?.abort();
     app.listening = undefined;
-    view.setState("quiet");
+    view.setState(app.consent.webpush ? "notified" : "quiet");
   }
   if (app.consent.webpush) tried(keepSubscribed).then(pushLost);
   render();
@@ -212,6 +215,7 @@ function cutOff() {
 }
 
 function refused() {
+  app.refused = true;
   view.setState("refused");
   view.notice("refused", {
     tone: "red",
@@ -258,6 +262,9 @@ async function leave() {
 async function startOver() {
   app.listening?.abort();
   app.listening = undefined;
+  app.refused = false;
+  clearTimeout(unreachable);
+  unreachable = undefined;
   localStorage.removeItem("footfall");
   await app.footfall.forget();
   $("notices").replaceChildren();

@@ -6,12 +6,15 @@ const { $ } = view;
 
 export class Offers {
   #footfall;
+  #changed;
   #messages = new Map();
   #visible = new Set();
   #seen = new IntersectionObserver((entries) => this.#look(entries), { threshold: 0.5 });
 
-  constructor(footfall) {
+  /** `changed` is called when the page should be drawn again. */
+  constructor(footfall, changed) {
     this.#footfall = footfall;
+    this.#changed = changed;
     $("live").replaceChildren();
   }
 
@@ -24,7 +27,7 @@ export class Offers {
   receive(message) {
     const isNew = !this.#messages.has(message.id);
     this.#messages.set(message.id, message);
-    this.render(Date.now());
+    this.#changed();
     this.reportVisible();
     if (isNew) view.announce(`New offer: ${message.title}. ${message.body}`);
   }
@@ -46,7 +49,7 @@ export class Offers {
     const ended = [...this.#messages.values()].filter((message) => message.expires_ms <= Date.now());
     for (const { id } of ended) this.#messages.delete(id);
     await this.#footfall.clear(ended.map(({ id }) => id));
-    this.render(Date.now());
+    this.#changed();
   }
 
   /** A tapped notification leads here; its service worker has reported it already. */

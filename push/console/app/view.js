@@ -8,6 +8,7 @@ const WAYS = new Set(["inapp", "webpush"]);
 const STATES = {
   connecting: ["grey", "Connecting"],
   listening: ["teal", "Listening"],
+  notified: ["teal", "Notifications on"],
   quiet: ["grey", "Not listening"],
   offline: ["amber", "Offline"],
   unreachable: ["amber", "No answer"],
@@ -94,7 +95,7 @@ export function meaning(granted, store) {
   if (!granted.marketing) return "No offer will come: offers need your consent to marketing.";
   const ways = [];
   if (granted.inapp) ways.push("on this page while it is open");
-  if (granted.webpush) ways.push("as a notification, even when it is closed");
+  if (granted.webpush) ways.push("as a notification, even when this page is closed");
   if (ways.length === 0) return "No offer can reach you: choose at least one way.";
   if (!granted.location) return "Nobody learns where you are, so no offer for where you stand can come.";
   const which = granted.profiling ? "They are chosen for you." : "They are the same for everybody.";
