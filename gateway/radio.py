@@ -63,8 +63,8 @@ class _Ending(Enum):
 class Radio:
     """A `Scanner` on a `Stack`.
 
-    Reports `scan_started`, `scan_lost`, `scan_waiting` (once for each reason), `scan_failed`, `scan_stop_failed`,
-    `scan_step` (the watchdog's remedies, exit included) and `scan_power_cycle_failed`.
+    Reports `started`, `lost`, `waiting` (once for each reason), `failed`, `stop_failed`,
+    `step` (the watchdog's remedies, exit included) and `power_cycle_failed`.
     """
 
     def __init__(self, stack: Stack, pace: Pace, report: Report, clock: Clock) -> None:
@@ -92,16 +92,16 @@ class Radio:
     async def _scan(self, ears: "_Ears") -> _Ending:
         try:
             async with self._stack.watch() as lost, self._started(ears):
-                self._say("scan_started")
+                self._say("started")
                 self._waiting_for = ""
                 return await self._listen(lost, ears)
         except RadioAbsentError as error:
             if self._waiting_for != str(error):
                 self._waiting_for = str(error)
-                self._say("scan_waiting", why=str(error))
+                self._say("waiting", why=str(error))
             return _Ending.ABSENT
         except Exception as error:  # noqa: BLE001 - whatever a radio's stack raises, the answer is another attempt
-            self._say("scan_failed", why=_text(error))
+            self._say("failed", why=_text(error))
             return _Ending.FAILED
 
     @asynccontextmanager
@@ -119,14 +119,14 @@ class Radio:
             async with asyncio.timeout(self._pace.stop_s):
                 await scanner.stop()
         except Exception as error:  # noqa: BLE001 - a dead bus (EBADF), a lost bluetoothd: it has stopped all the same
-            self._say("scan_stop_failed", why=_text(error))
+            self._say("stop_failed", why=_text(error))
 
     async def _listen(self, lost: asyncio.Future[str], ears: "_Ears") -> _Ending:
         while (left_ms := self._watchdog.due_in_ms(self._clock.boot_ms())) > 0:
             events: set[asyncio.Future[str] | asyncio.Future[None]] = {lost, ears.failed}
             await asyncio.wait(events, timeout=left_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
             if lost.done():
-                self._say("scan_lost", why=lost.result())
+                self._say("lost", why=lost.result())
             if lost.done() or ears.failed.done():
                 return _Ending.LOST
         return _Ending.SILENT
@@ -138,7 +138,7 @@ class Radio:
         step = self._watchdog.step(now_ms) or asked
         if step is None:
             return
-        self._say("scan_step", step=step.value, silent_ms=silent_ms)
+        self._say("step", step=step.value, silent_ms=silent_ms)
         if step is Step.EXIT:
             raise ScannerDeadError(self._stack.name, silent_ms)
         if step is Step.POWER_CYCLE:
@@ -150,7 +150,7 @@ class Radio:
         try:
             await self._stack.power_cycle()
         except (RadioAbsentError, RadioRefusedError) as error:
-            self._say("scan_power_cycle_failed", why=_text(error))
+            self._say("power_cycle_failed", why=_text(error))
         self._watchdog.remedied(self._clock.boot_ms())
 
     def _say(self, event: str, **particulars: object) -> None:

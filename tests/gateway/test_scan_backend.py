@@ -88,7 +88,7 @@ async def test_empty_packets_are_no_sign_of_life() -> None:
     steps: list[object] = []
 
     def report(event: str, particulars: dict[str, object]) -> None:
-        if event == "scan_step":
+        if event == "step":
             steps.append(particulars["step"])
 
     radio = Radio(stack_of(SETTINGS), Pace(silence_ms=50), report, SystemClock())

@@ -51,7 +51,7 @@ class Listener:
 @asynccontextmanager
 async def listening(listener: Listener) -> AsyncIterator[Listener]:
     listener.task = asyncio.create_task(listener.scanner.run(listener.adverts.append))
-    await listener.until_event("scan_started")
+    await listener.until_event("started")
     try:
         yield listener
     finally:
@@ -139,37 +139,37 @@ async def test_bluetoothd_restarts(mode: str) -> None:
         await service.advert(TAG, -60, ibeacon())
         await listener.until(lambda: listener.adverts)
         await service.restart(gap_s=0.3)
-        await listener.until_event("scan_started", 2)
+        await listener.until_event("started", 2)
         await listener.until(lambda: service.adapters["hci0"].listening)
         await service.advert(TAG, -60, ibeacon())
         await listener.until(lambda: len(listener.adverts) == 2)
-    assert [lost["why"] for lost in listener.events("scan_lost")] == ["bluetoothd has left the bus"]
-    assert listener.events("scan_waiting")
+    assert [lost["why"] for lost in listener.events("lost")] == ["bluetoothd has left the bus"]
+    assert listener.events("waiting")
     assert listener.frames() == [ibeacon()] * 2
 
 
 async def test_the_adapter_is_unplugged_and_plugged_in_again() -> None:
     async with running_bluez() as (_, service), listening(Listener()) as listener:
         await service.vanish_adapter()
-        await listener.until_event("scan_waiting")
+        await listener.until_event("waiting")
         await service.return_adapter()
-        await listener.until_event("scan_started", 2)
+        await listener.until_event("started", 2)
         await listener.until(lambda: service.adapters["hci0"].listening)
         await service.advert(TAG, -60, ibeacon())
         await listener.until(lambda: listener.adverts)
-    assert listener.events("scan_lost") == [{"adapter": "hci0", "why": "adapter hci0 is gone"}]
+    assert listener.events("lost") == [{"adapter": "hci0", "why": "adapter hci0 is gone"}]
 
 
 @pytest.mark.parametrize("mode", ["active", "passive"])
 async def test_an_adapter_that_is_switched_off_is_switched_on(mode: str) -> None:
     async with running_bluez() as (_, service), listening(Listener(mode=mode)) as listener:
         await service.power(on=False)
-        await listener.until_event("scan_started", 2)
+        await listener.until_event("started", 2)
         await listener.until(lambda: service.adapters["hci0"].listening)
         assert service.adapters["hci0"].powered
         await service.advert(TAG, -60, ibeacon())
         await listener.until(lambda: listener.adverts)
-    assert [step["step"] for step in listener.events("scan_step")] == ["power_cycle"]
+    assert [step["step"] for step in listener.events("step")] == ["power_cycle"]
 
 
 async def test_the_named_adapter_is_the_one() -> None:
@@ -182,26 +182,26 @@ async def test_the_named_adapter_is_the_one() -> None:
         await service.advert(TAG, -81, ibeacon(), adapter="hci1")
         await listener.until(lambda: len(listener.adverts) == 2)
     assert [advert.rssi_dbm for advert in listener.adverts] == [-80, -81]
-    assert listener.events("scan_lost") == []
+    assert listener.events("lost") == []
 
 
 async def test_silence_restarts_a_stalled_discovery() -> None:
     async with running_bluez() as (_, service), listening(Listener(HASTY)) as listener:
         service.stall(cure="restart")
-        await listener.until_event("scan_started", 2)
+        await listener.until_event("started", 2)
         await listener.until(lambda: service.adapters["hci0"].listening)
         await service.advert(TAG, -60, ibeacon())
         await listener.until(lambda: listener.adverts)
-        assert listener.events("scan_step")[0]["step"] == "restart"
+        assert listener.events("step")[0]["step"] == "restart"
 
 
 async def test_silence_that_a_restart_does_not_cure_power_cycles_the_adapter() -> None:
     async with running_bluez() as (_, service), listening(Listener(HASTY)) as listener:
         service.stall(cure="power")
-        await listener.until_event("scan_started", 3)
+        await listener.until_event("started", 3)
         await service.advert(TAG, -60, ibeacon())
         await listener.until(lambda: listener.adverts)
-        assert [step["step"] for step in listener.events("scan_step")][:2] == ["restart", "power_cycle"]
+        assert [step["step"] for step in listener.events("step")][:2] == ["restart", "power_cycle"]
 
 
 async def test_silence_that_nothing_cures_ends_the_scanner() -> None:
@@ -209,7 +209,7 @@ async def test_silence_that_nothing_cures_ends_the_scanner() -> None:
         service.stall(cure="never")
         with pytest.raises(ScannerDeadError, match="hci0"):
             await listener.until(lambda: False)
-    assert [step["step"] for step in listener.events("scan_step")] == ["restart", "power_cycle", "exit"]
+    assert [step["step"] for step in listener.events("step")] == ["restart", "power_cycle", "exit"]
 
 
 async def test_a_bus_that_dies_for_good_ends_the_scanner() -> None:
@@ -217,18 +217,18 @@ async def test_a_bus_that_dies_for_good_ends_the_scanner() -> None:
         await bus.kill()
         with pytest.raises(ScannerDeadError):
             await listener.until(lambda: False)
-    assert listener.events("scan_lost")[0]["why"] == "the system bus has closed the connection"
-    assert listener.events("scan_power_cycle_failed")
+    assert listener.events("lost")[0]["why"] == "the system bus has closed the connection"
+    assert listener.events("power_cycle_failed")
 
 
 async def test_a_bus_that_comes_back_is_scanned_again() -> None:
     async with running_bluez() as (bus, service), listening(Listener()) as listener:
         await bus.kill()
-        await listener.until_event("scan_waiting")
+        await listener.until_event("waiting")
         await service.crash()
         await bus.start()
         await service.revive()
-        await listener.until_event("scan_started", 2)
+        await listener.until_event("started", 2)
         await listener.until(lambda: service.adapters["hci0"].listening)
         await service.advert(TAG, -60, ibeacon())
         await listener.until(lambda: listener.adverts)
@@ -242,11 +242,11 @@ async def test_a_start_that_is_never_answered_is_given_up_and_the_adapter_reset(
             await service.advert(TAG, -60, ibeacon())
             await listener.until(lambda: listener.adverts)
     # The session that bleak does not know of makes BlueZ busy, until the power cycle ends it.
-    assert [failure["why"] for failure in listener.events("scan_failed")] == [
+    assert [failure["why"] for failure in listener.events("failed")] == [
         "TimeoutError",
         "[org.bluez.Error.InProgress] Operation already in progress",
     ]
-    assert [step["step"] for step in listener.events("scan_step")] == ["power_cycle"]
+    assert [step["step"] for step in listener.events("step")] == ["power_cycle"]
 
 
 async def test_a_busy_adapter_is_tried_again() -> None:
@@ -255,7 +255,7 @@ async def test_a_busy_adapter_is_tried_again() -> None:
         async with listening(Listener()) as listener:
             await service.advert(TAG, -60, ibeacon())
             await listener.until(lambda: listener.adverts)
-    assert len(listener.events("scan_failed")) == 1
+    assert len(listener.events("failed")) == 1
 
 
 async def test_a_blocked_adapter_is_reported_and_tried_until_it_is_free() -> None:
@@ -263,10 +263,10 @@ async def test_a_blocked_adapter_is_reported_and_tried_until_it_is_free() -> Non
         adapter = service.adapters["hci0"]
         adapter.blocked = True
         await service.power(on=False)
-        await listener.until_event("scan_power_cycle_failed")
+        await listener.until_event("power_cycle_failed")
         adapter.blocked = False
         await service.power(on=True)
-        await listener.until_event("scan_started", 2)
+        await listener.until_event("started", 2)
         await listener.until(lambda: service.adapters["hci0"].listening)
 
 
@@ -277,7 +277,7 @@ async def test_a_bug_in_the_daemon_is_not_swallowed() -> None:
     async with running_bluez() as (_, service):
         listener = Listener()
         task = asyncio.create_task(listener.scanner.run(fail))
-        await listener.until_event("scan_started")
+        await listener.until_event("started")
         await service.advert(TAG, -60, ibeacon())
         with pytest.raises(ZeroDivisionError):
             await task

@@ -114,6 +114,18 @@ def test_without_bleaks_own_objects_changes_tell() -> None:
     assert bleak.rssi(-60) == (IBEACON[0], eid(2)[1])
 
 
+def test_what_bluez_shows_no_more_is_new_when_it_comes_back() -> None:
+    merge = Merge(PASSIVE_PATIENCE_MS)
+
+    def show(frame: Frame, manufacturer_mark: object, service_mark: object) -> Parts | None:
+        return merge.packet(Snapshot(TAG, -60, *frame, (manufacturer_mark, service_mark), 0))
+
+    both = (IBEACON[0], EID[1])
+    assert show(both, "1", "1") == both
+    assert show(IBEACON, "2", None) == IBEACON
+    assert show(both, "2", "3") == EID
+
+
 def test_what_is_silent_is_forgotten_and_greeted_anew() -> None:
     merge = Merge(ACTIVE_PATIENCE_MS)
     bleak = Bleak(merge)
