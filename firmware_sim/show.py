@@ -92,7 +92,7 @@ def _floor(scene: Scene, now_ms: int) -> Panel:
         at = scene.world.where(walker, now_ms)
         if at is not None:
             _put(grid, floor, (at.x_m, at.y_m), *(("◉", ORANGE) if phone in lit else ("●", TEAL)))
-    lines = [Text.assemble(*row) for row in grid]
+    lines = [Text.assemble(*row, no_wrap=True, overflow="crop") for row in grid]
     signs = ("●", TEAL), " member   ", ("◉", ORANGE), " was just shown a push   ", ("◆", "bold"), " gateway"
     return Panel(Group(*lines, Text.assemble("", *signs)), title="Floor", title_align="left", border_style="dim")
 
