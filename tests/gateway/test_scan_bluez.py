@@ -14,7 +14,7 @@ from gateway.settings import ScanSettings
 from tests.support.bluez import TAG, Frame, altbeacon, eid, ibeacon, running_bluez
 
 PATIENT = Pace(silence_ms=60_000)
-HASTY = Pace(silence_ms=300, start_s=1.0, stop_s=1.0)
+HASTY = Pace(silence_ms=600, start_s=1.0, stop_s=1.0)
 DEADLINE_S = 8.0
 
 
