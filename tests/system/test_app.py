@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -17,11 +16,11 @@ from beacons.columns import Sighting, pack
 from beacons.ids import IdKind
 from beacons.topics import topic
 from beacons.wire import Batch, broker_password, key_of, seal
-from firmware_sim.push_service import PushService, serving
 from push.app import Running, serve
 from push.channels.webpush import WebPushSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
-from tests.support.browsers import BROWSERS, Browser
+from tests.support.browsers import Browser
+from tests.support.webapp import App, becomes
 
 pytestmark = pytest.mark.system
 
@@ -30,7 +29,6 @@ STORE = "hamburg"
 GATEWAY = "hamburg-door"
 KEY = key_of(bytes(range(32)))
 TAG = bytes(range(20))
-DEADLINE_S = 20.0
 
 CAMPAIGN = {
     "id": "latte",
@@ -95,67 +93,6 @@ def heard_at_the_door() -> Batch:
         base_ms=1000,
         sightings=pack([sighting], 1000),
     )
-
-
-async def becomes(look: Callable[[], Awaitable[object]], what: str) -> None:
-    """Until `look` finds something true. Raises AssertionError with `what` at the deadline."""
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            while not await look():  # noqa: ASYNC110 - the condition is another process's
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        pytest.fail(f"not within {DEADLINE_S:.0f} s: {what}; last seen {await look()!r}")
-
-
-class App:
-    """The app as a person uses it: what stands on the page, and what is tapped."""
-
-    def __init__(self, browser: Browser) -> None:
-        self.browser = browser
-
-    async def shows(self, selector: str, text: str = "") -> None:
-        script = """
-            const found = [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility());
-            return found.some((e) => e.textContent.includes(arguments[1]));
-        """
-        await becomes(lambda: self.browser.run(script, selector, text), f"{selector} with {text!r}")
-
-    async def tap(self, selector: str) -> None:
-        await self.shows(selector)
-        await self.browser.run("document.querySelector(arguments[0]).click()", selector)
-
-    async def join(self, url: str, *purposes: str) -> None:
-        await self.browser.goto(url)
-        await self.shows("#welcome button[type=submit]")
-        for purpose in purposes:
-            await self.tap(f"#welcome input[name={purpose}]")
-        await self.tap("#welcome button[type=submit]")
-        await self.shows("#choices")
-
-    async def device(self) -> dict[str, str]:
-        """What the app keeps of its registration."""
-        script = """
-            return new Promise((resolve) => {
-              const opened = indexedDB.open("footfall", 1);
-              opened.onsuccess = () => {
-                const got = opened.result.transaction("state").objectStore("state").get("device");
-                got.onsuccess = () => resolve(JSON.stringify(got.result));
-              };
-            });
-        """
-        return dict(json.loads(await self.browser.run(script)))
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[PushService]:
-    async with serving(PushService()) as running:
-        yield running
-
-
-@pytest.fixture(params=sorted(BROWSERS))
-async def app(request: pytest.FixtureRequest, service: PushService, tmp_path: Path) -> AsyncIterator[App]:
-    async with BROWSERS[request.param](service, tmp_path) as running:
-        yield App(running)
 
 
 @contextlib.asynccontextmanager

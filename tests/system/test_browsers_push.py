@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from firmware_sim.push_service import PushService, serving
+from firmware_sim.push_service import PushService
 from firmware_sim.webpush import SubscriptionKeys
 from push.channels import vapid, webpush
 from push.channels.webpush import WebPush, WebPushSettings
 from push.model.delivery import Content, Message, Outgoing
 from push.model.errors import DeviceGoneError, PermanentError
-from tests.support.browsers import BROWSERS, Browser
+from tests.support.browsers import Browser
 
 pytestmark = pytest.mark.system
 
@@ -83,18 +83,6 @@ def _serves(text: str, content_type: str) -> Any:  # noqa: ANN401 - aiohttp's ha
         return web.Response(text=text, content_type=content_type)
 
     return handler
-
-
-@pytest.fixture
-async def service() -> AsyncIterator[PushService]:
-    async with serving(PushService()) as running:
-        yield running
-
-
-@pytest.fixture(params=sorted(BROWSERS))
-async def browser(request: pytest.FixtureRequest, service: PushService, tmp_path: Path) -> AsyncIterator[Browser]:
-    async with BROWSERS[request.param](service, tmp_path) as running:
-        yield running
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,60 @@
+"""The phone's web app in a real browser, as a person uses it: what stands on the page, and what is tapped."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.support.browsers import Browser
+
+DEADLINE_S = 20.0
+
+
+async def becomes(look: Callable[[], Awaitable[object]], what: str) -> None:
+    """Until `look` finds something true. Fails with `what` at the deadline."""
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while not await look():  # noqa: ASYNC110 - the condition is another process's
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        pytest.fail(f"not within {DEADLINE_S:.0f} s: {what}; last seen {await look()!r}")
+
+
+class App:
+    """The app on the page of a browser."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+
+    async def shows(self, selector: str, text: str = "") -> None:
+        script = """
+            const found = [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility());
+            return found.some((e) => e.textContent.includes(arguments[1]));
+        """
+        await becomes(lambda: self.browser.run(script, selector, text), f"{selector} with {text!r}")
+
+    async def tap(self, selector: str) -> None:
+        await self.shows(selector)
+        await self.browser.run("document.querySelector(arguments[0]).click()", selector)
+
+    async def join(self, url: str, *purposes: str) -> None:
+        await self.browser.goto(url)
+        await self.shows("#welcome button[type=submit]")
+        for purpose in purposes:
+            await self.tap(f"#welcome input[name={purpose}]")
+        await self.tap("#welcome button[type=submit]")
+        await self.shows("#choices")
+
+    async def device(self) -> dict[str, str]:
+        """What the app keeps of its registration."""
+        script = """
+            return new Promise((resolve) => {
+              const opened = indexedDB.open("footfall", 1);
+              opened.onsuccess = () => {
+                const got = opened.result.transaction("state").objectStore("state").get("device");
+                got.onsuccess = () => resolve(JSON.stringify(got.result));
+              };
+            });
+        """
+        return dict(json.loads(await self.browser.run(script)))
