@@ -41,6 +41,14 @@ class Joined(msgspec.Struct, frozen=True, tag="joined"):
     tag: Tag | None
 
 
+class Owner(NamedTuple):
+    """Whose phone it is, and what she is noticed by."""
+
+    phone: str
+    shopper: str
+    role: Role
+
+
 class Everybody(msgspec.Struct, frozen=True, tag="everybody"):
     """All phones joined."""
 

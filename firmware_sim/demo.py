@@ -19,7 +19,7 @@ import aiohttp
 import numpy as np
 
 from beacons.registry import Beacon
-from firmware_sim import air, builds, cast
+from firmware_sim import air, builds, cast, guests
 from firmware_sim.demo_processes import (
     LEAVE_AFTER_S,
     START_S,
@@ -33,6 +33,7 @@ from firmware_sim.floor import Floor, hamburg
 from firmware_sim.operator import Operator
 from firmware_sim.push_service import PushService, serving
 from firmware_sim.report import Record, Report, Truth, report
+from firmware_sim.scene import Scene
 from firmware_sim.stage import until
 from firmware_sim.walkers import Habits, Walker, arrivals, crowd
 from firmware_sim.world import Carrier, World
@@ -54,18 +55,6 @@ class Options(NamedTuple):
     seconds: float | None
     shoppers: int
     seed: int
-
-
-class Scene(NamedTuple):
-    """What there is to look at while the demo runs."""
-
-    floor: Floor
-    world: World
-    http_url: str
-    operator: Operator
-    noticed: list[cast.Noticed]
-    phone_of: Mapping[str, str]
-    ends_s: float | None
 
 
 Look = Callable[[Scene, asyncio.Event], Awaitable[None]]
@@ -98,13 +87,13 @@ async def perform(options: Options, look: Look, stop: asyncio.Event) -> Report:
         people = carriers(floor, phones.joined, options, start_ms)
         world = World(floor, people, start_ms=start_ms, seed=options.seed)
         ends_s = None if options.seconds is None else time.monotonic() + options.seconds
-        scene = Scene(floor, world, http_url, operator, phones.noticed, _phone_of(world, phones.joined), ends_s)
+        scene = Scene(floor, world, http_url, operator, phones.noticed, _owners(world, phones.joined), ends_s)
         await _play(scene, radio, options, look, stop)
         await asyncio.gather(*(gateway.stop() for gateway in gateways))
         await asyncio.sleep(SETTLE_S)
         record = await _record(operator, folder, keys)
         await phones.actor.stop()
-        truth = _truth(world, phones.joined)
+        truth = _truth(world, scene.owners)
         return report(record, truth, seconds=time.monotonic() - began_s, seed=options.seed, shoppers=options.shoppers)
 
 
@@ -153,15 +142,18 @@ async def _play(scene: Scene, radio: air.AirServer, options: Options, look: Look
     until_ms = _now_ms() + (options.seconds or OPEN_END_S) * 1000
     over = asyncio.Event()
     looking = asyncio.ensure_future(look(scene, over))
+    greeting = asyncio.create_task(guests.admit(scene, options.seed), name="guests")
     playing = asyncio.create_task(air.play(scene.world, radio, _now_ms, until_ms), name="world")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait([playing, stopping], return_when=asyncio.FIRST_COMPLETED)
-    for task in (playing, stopping):
-        task.cancel()
     over.set()
     await looking
-    if playing.done() and not playing.cancelled():
-        playing.result()
+    for task in (playing, stopping, greeting):
+        task.cancel()
+    await asyncio.wait([playing, stopping, greeting])
+    for task in (playing, greeting):
+        if not task.cancelled():
+            task.result()
 
 
 def _now_ms() -> float:
@@ -179,14 +171,15 @@ async def _record(operator: Operator, folder: Path, keys: Mapping[str, str]) -> 
     )
 
 
-def _phone_of(world: World, joined: Sequence[cast.Joined]) -> dict[str, str]:
+def _owners(world: World, joined: Sequence[cast.Joined]) -> dict[str, cast.Owner]:
     """Whose phone belongs to which walker: they take turns."""
-    return {walker: joined[n % len(joined)].phone for n, walker in enumerate(world.visits)}
+    people = [cast.Owner(one.phone, one.shopper, one.role) for one in joined]
+    return {walker: people[n % len(people)] for n, walker in enumerate(world.visits)}
 
 
-def _truth(world: World, joined: Sequence[cast.Joined]) -> Truth:
+def _truth(world: World, owners: Mapping[str, cast.Owner]) -> Truth:
     first: dict[str, list[int]] = {}
-    for n, visit in enumerate(world.visits.values()):
+    for walker, visit in world.visits.items():
         if visit.first_heard_ms is not None:
-            first.setdefault(joined[n % len(joined)].shopper, []).append(visit.first_heard_ms)
-    return Truth(first_heard_ms=first, ranging=frozenset(one.shopper for one in joined if one.role == "ranging"))
+            first.setdefault(owners[walker].shopper, []).append(visit.first_heard_ms)
+    return Truth(first_heard_ms=first, ranging=frozenset(o.shopper for o in owners.values() if o.role == "ranging"))

@@ -65,6 +65,7 @@ def _write(path: Path, settings: Mapping[str, object]) -> Path:
 def _port() -> int:
     """The well-known port of the demo if it is free, any other else."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself will
         try:
             probe.bind(("127.0.0.1", PREFERRED_PORT))
         except OSError:

@@ -7,7 +7,7 @@ import msgspec
 
 
 class OperatorError(RuntimeError):
-    """The server refused a call; it says why."""
+    """The server refused a call, and says why, or did not answer."""
 
 
 class Operator:
@@ -27,8 +27,11 @@ class Operator:
         return await self._call("PUT", path, msgspec.json.encode(body))
 
     async def _call(self, method: str, path: str, body: bytes | None) -> Any:  # noqa: ANN401
-        async with self._http.request(method, self._base + path, data=body, headers=self._headers) as response:
-            raw = await response.read()
-            if not response.ok:
-                raise OperatorError(f"{method} {path}: {response.status} {raw.decode(errors='replace')[:500]}")
-            return msgspec.json.decode(raw) if raw else None
+        try:
+            async with self._http.request(method, self._base + path, data=body, headers=self._headers) as response:
+                raw = await response.read()
+        except aiohttp.ClientError as error:
+            raise OperatorError(f"{method} {path}: no answer from {self._base}: {error}") from None
+        if not response.ok:
+            raise OperatorError(f"{method} {path}: {response.status} {raw.decode(errors='replace')[:500]}")
+        return msgspec.json.decode(raw) if raw else None

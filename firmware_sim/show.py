@@ -1,6 +1,7 @@
 """The demo on a terminal: the floor with those who are on it, what just happened, and the figures."""
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,9 +12,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from firmware_sim.demo import Scene
 from firmware_sim.floor import Floor, zone_at
 from firmware_sim.report import Report, percentiles
+from firmware_sim.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +59,8 @@ async def draw(scene: Scene, over: asyncio.Event) -> None:
 
 
 async def silent(scene: Scene, over: asyncio.Event) -> None:
-    """Draw nothing until `over`."""
-    del scene
+    """Draw nothing until `over`; say where the app is, beside what is printed for machines."""
+    sys.stderr.write(f"the app: {scene.http_url}/app/\n")
     await over.wait()
 
 
@@ -88,10 +89,10 @@ def _floor(scene: Scene, now_ms: int) -> Panel:
     for gateway in floor.gateways:
         _put(grid, floor, (gateway.x_m, gateway.y_m), "◆", "bold")
     lit = {n.phone for n in scene.noticed[-FEED * 4 :] if n.kind == "shown" and n.at_ms > now_ms - FLASH_MS}
-    for walker, phone in scene.phone_of.items():
+    for walker, owner in scene.owners.items():
         at = scene.world.where(walker, now_ms)
         if at is not None:
-            _put(grid, floor, (at.x_m, at.y_m), *(("◉", ORANGE) if phone in lit else ("●", TEAL)))
+            _put(grid, floor, (at.x_m, at.y_m), *(("◉", ORANGE) if owner.phone in lit else ("●", TEAL)))
     lines = [Text.assemble(*row, no_wrap=True, overflow="crop") for row in grid]
     signs = ("●", TEAL), " member   ", ("◉", ORANGE), " was just shown a push   ", ("◆", "bold"), " gateway"
     return Panel(Group(*lines, Text.assemble("", *signs)), title="Floor", title_align="left", border_style="dim")

@@ -73,6 +73,14 @@ class World:
         for index in range(len(self._transmitters)):
             self._schedule(index, start_ms * 1000)
 
+    def admit(self, carrier: Carrier, seed: int) -> None:
+        """Let one more walker come, with the tag that she carries, while the world runs."""
+        self.visits[carrier.walker.id] = _visit(carrier.walker)
+        self._walkers[carrier.walker.id] = carrier.walker
+        for transmitter in _tags([carrier], carrier.walker.from_ms, seed):
+            self._transmitters.append(transmitter)
+            self._schedule(len(self._transmitters) - 1, carrier.walker.from_ms * 1000)
+
     @property
     def next_ms(self) -> float:
         """When something happens next; infinite once everything is over."""

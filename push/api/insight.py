@@ -9,6 +9,7 @@ from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.ingest.marks import Mark
 from push.model.campaigns import Considered
 from push.model.delivery import Content, State
+from push.model.people import Platform, Purpose
 from push.model.presence import MomentKind
 
 MOST: Final = 1000
@@ -99,6 +100,18 @@ class MomentOut(msgspec.Struct, frozen=True, kw_only=True):
     received_ms: int
 
 
+class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered device, and what its shopper granted."""
+
+    id: str
+    shopper: str
+    platform: Platform
+    locale: str
+    created_ms: int
+    seen_ms: int
+    granted: tuple[Purpose, ...]
+
+
 class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway last said of itself."""
 
@@ -180,6 +193,16 @@ async def moments(context: Context, call: Call) -> list[MomentOut]:
     return [msgspec.convert(dict(row), MomentOut) for row in rows]
 
 
+async def devices(context: Context, call: Call) -> list[DeviceRow]:
+    """Devices registered since a time, oldest first."""
+    since_ms = _since(call)
+    granted: dict[str, list[str]] = {}
+    for row in await context.db.fetch("profiles.granted_since", since_ms=since_ms):
+        granted.setdefault(row["shopper"], []).append(row["purpose"])
+    rows = await context.db.fetch("profiles.devices_since", since_ms=since_ms, most=MOST)
+    return [msgspec.convert({**row, "granted": granted.get(row["shopper"], [])}, DeviceRow) for row in rows]
+
+
 async def gateways(context: Context, call: Call) -> list[GatewayStatus]:
     """What every gateway last said of itself."""
     del call
@@ -215,6 +238,7 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/v1/decisions", OPERATOR, "Decisions and their reasons", decisions, result=list[DecisionOut]),
     Endpoint("GET", "/v1/visits", OPERATOR, "Visits since a time", visits, result=list[VisitOut]),
     Endpoint("GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[MomentOut]),
+    Endpoint("GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow]),
     Endpoint("GET", "/v1/gateways", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus]),
     Endpoint("GET", "/v1/statistics", OPERATOR, "Totals and marks", statistics, result=Statistics),
 )

@@ -19,6 +19,15 @@ SELECT id, shopper, platform, locale, subscription_sealed, seen_ms FROM devices 
 SELECT id, shopper, platform, locale, subscription_sealed, seen_ms
 FROM devices WHERE shopper = :shopper ORDER BY seen_ms DESC, id
 
+-- name: profiles.devices_since
+SELECT id, shopper, platform, locale, created_ms, seen_ms FROM devices
+WHERE created_ms >= :since_ms ORDER BY created_ms, id LIMIT :most
+
+-- name: profiles.granted_since
+SELECT shopper, purpose FROM consents
+WHERE granted = 1 AND shopper IN (SELECT shopper FROM devices WHERE created_ms >= :since_ms)
+ORDER BY shopper, purpose
+
 -- name: profiles.set_subscription
 UPDATE devices SET subscription_sealed = :subscription_sealed, seen_ms = :seen_ms WHERE id = :id
 
