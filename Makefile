@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group build pyproject.toml
 
 .PHONY: help demo test check bench lock
@@ -30,7 +30,7 @@ lock: ## pin the requirements anew (needs uv)
 .venv/pyvenv.cfg:
 	@test -n "$(PYTHON)" || { echo "Footfall needs Python 3.11 or newer: install it, or make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Missing: apt install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@echo "Making .venv; the first time takes a minute or two." && $(PYTHON) -m venv .venv
 
 .venv/demo.stamp: requirements.txt pyproject.toml .venv/pyvenv.cfg
 	$(PIP) --require-hashes -r requirements.txt && $(PIP) --no-deps --no-build-isolation -e . && touch $@
