@@ -23,7 +23,8 @@ from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
-from push.registry.resolver import UNKNOWN, Resolver
+from push.registry.resolver import Resolver
+from push.registry.table import UNKNOWN
 
 log = structlog.get_logger()
 
@@ -302,7 +303,7 @@ class Engine:
         resolver = self._observer.resolver
         work = resolver.plan(now_ms, SLICE)
         if work.parts:
-            resolver.apply(work, await asyncio.to_thread(resolver.compute, work), now_ms)
+            resolver.apply(work, await asyncio.to_thread(resolver.compute, work))
 
     def _located(self, shopper: str) -> bool:
         return self._consents.allows(shopper, "location")

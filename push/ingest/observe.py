@@ -9,7 +9,8 @@ import numpy.typing as npt
 from push.ingest.intake import Arrived
 from push.model.presence import Observation
 from push.registry.directory import Directory
-from push.registry.resolver import UNKNOWN, Resolver
+from push.registry.resolver import Resolver
+from push.registry.table import UNKNOWN
 
 Ints = npt.NDArray[np.int64]
 
