@@ -31,3 +31,12 @@ def blockbuster() -> Iterator[BlockBuster]:
             for filename, names in MAY_BLOCK.items():
                 function.can_block_in(filename, names)
         yield guard
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What passing tests measured (`record_property`), for people: no test depends on it."""
+    measured = [report for report in terminalreporter.getreports("passed") if report.user_properties]
+    if measured:
+        terminalreporter.section("measured")
+    for report in measured:
+        terminalreporter.line(f"{report.nodeid}: " + ", ".join(f"{k} {v}" for k, v in report.user_properties))

@@ -39,14 +39,21 @@ def uid(value: int = 1) -> Frame:
 
 
 @asynccontextmanager
-async def running_bluez(*adapters: str, now_ms: Callable[[], int] = monotonic_ms) -> AsyncIterator[Bluez]:
-    """The emulated org.bluez on a bus that this process takes for the system's."""
+async def emulated_bluez(*adapters: str, now_ms: Callable[[], int] = monotonic_ms) -> AsyncIterator[Bluez]:
+    """The emulated org.bluez on a bus of its own, for processes that are told its address."""
     async with private_bus(ci_or_skip("dbus-daemon")) as bus:
         service = BluezService(adapters or ("hci0",), now_ms)
         await service.start(bus.address)
+        try:
+            yield Bluez(bus, service)
+        finally:
+            await service.stop()
+
+
+@asynccontextmanager
+async def running_bluez(*adapters: str, now_ms: Callable[[], int] = monotonic_ms) -> AsyncIterator[Bluez]:
+    """The emulated org.bluez on a bus that this process takes for the system's."""
+    async with emulated_bluez(*adapters, now_ms=now_ms) as bluez:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
-            try:
-                yield Bluez(bus, service)
-            finally:
-                await service.stop()
+            patch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bluez.bus.address)
+            yield bluez

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +59,10 @@ class App:
             });
         """
         return dict(json.loads(await self.browser.run(script)))
+
+    async def picture(self, path: Path) -> None:
+        """The page as a PNG, once nothing moves any more."""
+        await self.browser.run(
+            "return Promise.all(document.getAnimations().map((one) => one.finished)).then(() => null)"
+        )
+        await self.browser.screenshot(path)

@@ -1,13 +1,16 @@
-"""Deployments of real processes, on the server's own broker and on somebody else's."""
+"""Deployments of real processes, on the server's own broker and on somebody else's; real browsers on a push service."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from firmware_sim.push_service import PushService, serving
 from tests.support.breakable import External, ServersOwn
 from tests.support.brokers import Start
+from tests.support.browsers import BROWSERS, Browser
 from tests.support.stack import Stack, deployment
+from tests.support.webapp import App
 
 
 @pytest.fixture(params=["embedded", "mosquitto"])
@@ -23,3 +26,23 @@ async def own_stack(tmp_path: Path) -> AsyncIterator[Stack]:
     """A deployment with the server's own broker, where the broker does not matter."""
     async with deployment(tmp_path, ServersOwn()) as made:
         yield made
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[PushService]:
+    """A push service that both browsers know."""
+    async with serving(PushService()) as running:
+        yield running
+
+
+@pytest.fixture(params=sorted(BROWSERS))
+async def browser(request: pytest.FixtureRequest, service: PushService, tmp_path: Path) -> AsyncIterator[Browser]:
+    """Each browser, with a desktop of its own."""
+    async with BROWSERS[request.param](service, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def app(browser: Browser) -> App:
+    """The page on which a test opens the phone's app."""
+    return App(browser)

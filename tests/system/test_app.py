@@ -137,7 +137,7 @@ async def test_an_offer_appears_on_the_open_page_and_is_reported_as_shown_and_op
     await becomes(lambda: _shown(shop), "reported as shown")
     await app.tap("#live .offer button")
     await app.shows("#offer", "Here in the café")
-    await app.browser.screenshot(ARTEFACTS / f"app-offer-{app.browser.name}.png")
+    await app.picture(ARTEFACTS / f"app-offer-{app.browser.name}.png")
     await becomes(lambda: _opened(shop), "reported as opened")
 
 
@@ -151,7 +151,7 @@ async def test_an_offer_comes_as_a_notification_and_a_click_opens_it_in_the_app(
     assert "Here in the café" in notification.body
     await app.shows("#live .offer h2", "Oat latte, second one free")
     await becomes(lambda: _shown(shop), "reported as shown")
-    await app.browser.screenshot(ARTEFACTS / f"app-notified-{app.browser.name}.png")
+    await app.picture(ARTEFACTS / f"app-notified-{app.browser.name}.png")
     app.browser.desktop.click(notification)
     await app.shows("#offer", "Here in the café")
     await becomes(lambda: _opened(shop), "reported as opened")
