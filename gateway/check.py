@@ -1,5 +1,6 @@
 """`footfall-gateway check`: everything that a start needs, looked at one by one, each failure with its next step."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 
 from beacons.config import ConfigError
-from gateway.connection import Address, address, client
+from gateway.connection import Address, Session, address, client
 from gateway.credentials import Credentials, readable_by_others
 from gateway.daemon import SPOOL_FILE, limits
 from gateway.scan import open_scanner
@@ -17,6 +18,8 @@ from gateway.settings import GatewaySettings
 from gateway.spool import Boot
 from gateway.spool_file import SpoolError, open_spool
 
+PATIENCE_S: Final = 5.0
+"""Somebody waits in front of the terminal."""
 ADAPTERS: Final = Path("/sys/class/bluetooth")
 
 
@@ -32,13 +35,15 @@ def _failure(what: str, next_step: str) -> Finding:
     return Finding(what, ok=False, next_step=next_step)
 
 
-async def findings(settings: GatewaySettings, credentials: Credentials) -> AsyncIterator[Finding]:
-    """Look at secret, radio, spool and every broker."""
-    yield _secret(settings)
-    yield _radio(settings)
+async def findings(
+    settings: GatewaySettings, credentials: Credentials, patience_s: float = PATIENCE_S
+) -> AsyncIterator[Finding]:
+    """Look at secret, radio, spool and every broker; each broker has `patience_s` to answer."""
+    yield await asyncio.to_thread(_secret, settings)
+    yield await asyncio.to_thread(_radio, settings)
     yield await _spool(settings)
     for url in settings.uplink.brokers:
-        yield await _broker(address(url, credentials.tls), settings, credentials)
+        yield await _broker(address(url, credentials.tls), settings, credentials, patience_s)
 
 
 def _secret(settings: GatewaySettings) -> Finding:
@@ -73,9 +78,10 @@ async def _spool(settings: GatewaySettings) -> Finding:
         return Finding(str(error), running, step)
 
 
-async def _broker(where: Address, settings: GatewaySettings, credentials: Credentials) -> Finding:
+async def _broker(where: Address, settings: GatewaySettings, credentials: Credentials, patience_s: float) -> Finding:
     try:
-        async with client(where, settings.uplink, credentials, f"{settings.id}-check"):
+        session = Session(f"{settings.id}-check", timeout_s=patience_s)
+        async with client(where, settings.uplink, credentials, session):
             return Finding(f"broker {where} takes {credentials.username}")
     except MqttConnectError as error:
         return _failure(f"broker {where}: {error}", "is this gateway enrolled, and this its current secret?")

@@ -4,7 +4,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -40,26 +40,39 @@ def address(url: str, tls: ssl.SSLContext | None) -> Address:
     return Address(parts.hostname or "", parts.port or PORTS[parts.scheme], tls if parts.scheme == "mqtts" else None)
 
 
-def client(
-    where: Address,
-    settings: UplinkSettings,
-    credentials: Credentials,
-    identifier: str,
-    will: aiomqtt.Will | None = None,
-) -> aiomqtt.Client:
+class Session(NamedTuple):
+    """Who connects, what the broker says of us when we vanish, and how long it may take to answer."""
+
+    identifier: str
+    will: aiomqtt.Will | None = None
+    timeout_s: float = TIMEOUT_S
+
+
+class _Client(aiomqtt.Client):
+    """Closes what aiomqtt leaves open when a broker never answers: a daemon tries again for years."""
+
+    async def __aenter__(self) -> Self:
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            self._client.disconnect()
+            raise
+
+
+def client(where: Address, settings: UplinkSettings, credentials: Credentials, session: Session) -> aiomqtt.Client:
     """An unconnected client with every queue bounded; it connects as a context manager."""
-    made = aiomqtt.Client(
+    made = _Client(
         where.host,
         where.port,
-        identifier=identifier,
+        identifier=session.identifier,
         username=credentials.username,
         password=credentials.password,
         protocol=aiomqtt.ProtocolVersion.V5 if settings.protocol == "5" else aiomqtt.ProtocolVersion.V311,
         clean_session=None if settings.protocol == "5" else True,
         tls_context=where.tls,
-        will=will,
+        will=session.will,
         keepalive=settings.keepalive_s,
-        timeout=TIMEOUT_S,
+        timeout=session.timeout_s,
         max_queued_incoming_messages=QUEUED_IN,
         max_queued_outgoing_messages=2 * settings.window,
         max_inflight_messages=settings.window,

@@ -95,11 +95,15 @@ class _Daemon:
             watchdog = tasks.create_task(self._notifier.keep_alive(), name="watchdog")
             window = tasks.create_task(self._parts.pipeline.report(spool, self._offer), name="window")
             self._notifier.send("READY=1", f"STATUS={spool.count} batches spooled")
-            while await self._generation(requests, window):
-                await self._reload()
-            watchdog.cancel()
+            try:
+                while await self._generation(requests):
+                    await self._reload()
+            finally:  # whatever ends it, what was heard is spooled
+                self._parts.pipeline.close()
+                await window
+                watchdog.cancel()
 
-    async def _generation(self, requests: Requests, window: asyncio.Task[None]) -> bool:
+    async def _generation(self, requests: Requests) -> bool:
         """Scan and send with the present settings; True if others are asked for, False after draining."""
         uplink = self._reporter.uplink = self._uplink = self._new_uplink()
         self._reporter.flights = self._flights
@@ -110,15 +114,15 @@ class _Daemon:
             reloads = await _asked(requests, scan)
             scan.cancel()
             if not reloads:
-                await self._drain(window)
+                await self._drain()
             sending.cancel()
         return reloads
 
-    async def _drain(self, window: asyncio.Task[None]) -> None:
+    async def _drain(self) -> None:
         """Spool what the window holds, and give the server a bounded time to acknowledge."""
         self._notifier.send("STOPPING=1", "STATUS=draining")
         self._parts.pipeline.close()
-        await window
+        await self._parts.pipeline.closed.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
                 await self._uplink.drained()

@@ -1,5 +1,6 @@
 """From an advert to a Batch in the spool: decode, filter, window, write."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -28,18 +29,22 @@ log = structlog.get_logger()
 
 
 class Pipeline:
-    """Everything between the radio and the uplink. `heard` holds what installation mode shows."""
+    """Everything between the radio and the uplink.
+
+    `heard` holds what installation mode shows; `closed` is set once all that was heard is spooled.
+    """
 
     def __init__(self, clock: Clock, counters: Counter[str]) -> None:
         self.window = Window()
         self.filter = Filter(None)
+        self.closed = asyncio.Event()
         self.heard: dict[str, tuple[int, int]] = {}
         self._clock = clock
         self._counters = counters
         self._malformed: Counter[str] = Counter()
         self._alarm = Alarm(clock)
         self._offset_db = 0
-        self._closed = False
+        self._closing = False
 
     def configure(self, config: GatewayConfig) -> None:
         """Filter, window and radio as the server says, from now on. Raises `gateway.filter.FilterError`."""
@@ -70,16 +75,17 @@ class Pipeline:
 
     async def report(self, spool: Spool, offer: Callable[[Stored], None]) -> None:
         """Spool what the window has to say whenever it is due, and offer it to the uplink, until closed."""
-        while not self._closed:
+        while not self._closing:
             await self._alarm.wait(self.window.due_ms())
             now_ms = self._clock.boot_ms()
             await self._spool(self.window.take(now_ms), spool, offer, now_ms)
         now_ms = self._clock.boot_ms()
         await self._spool(self.window.flush(now_ms), spool, offer, now_ms)
+        self.closed.set()
 
     def close(self) -> None:
         """Let `report` end, once everything heard is spooled."""
-        self._closed = True
+        self._closing = True
         self._alarm.ring()
 
     def malformed(self) -> dict[str, int]:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 VERSION: Final = version("footfall")
 """The installed version, as Status, health and command line say it."""
 
+INSTALLING_S: Final = 2
+"""In installation mode somebody stands beside the box and looks at the health file."""
+
 log = structlog.get_logger()
 
 
@@ -89,17 +92,22 @@ class Reporter:
             if health.metrics_port:
                 server = metrics_server(self.health, health.metrics_host, health.metrics_port)
                 await stack.enter_async_context(server)
-            writer = asyncio.create_task(self._keep_file(path), name="health")
+            stopping = asyncio.Event()
+            writer = asyncio.create_task(self._keep_file(path, stopping), name="health")
             try:
                 yield
             finally:
-                writer.cancel()
-                await self._write_file(path, "stopped")
+                stopping.set()
+                await writer
 
-    async def _keep_file(self, path: Path) -> None:
-        while True:
+    async def _keep_file(self, path: Path, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
             await self._write_file(path, "running")
-            await asyncio.sleep(self.settings.health.every_s)
+            every_s = self.settings.health.every_s
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(every_s, INSTALLING_S) if self._installing() else every_s):
+                    await stopping.wait()
+        await self._write_file(path, "stopped")
 
     async def _write_file(self, path: Path, state: str) -> None:
         try:
@@ -124,6 +132,9 @@ class Reporter:
 
     def _counters(self) -> dict[str, int]:
         return dict(self._parts.counters) | self._parts.pipeline.malformed()
+
+    def _installing(self) -> bool:
+        return self._parts.pipeline.filter.installing
 
     def _connected(self) -> bool:
         return self.uplink is not None and self.uplink.connected

@@ -10,7 +10,7 @@ system's cache; ``FULL`` waits for the disk each time.
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 import aiosqlite
@@ -132,15 +132,19 @@ class Spool:
 
     async def start(self) -> None:
         """Take stock of what earlier boots left, and record this one."""
-        await self._db.execute("DELETE FROM boot WHERE boot NOT IN (SELECT boot FROM batch)")
-        await self._db.execute(
-            "INSERT OR IGNORE INTO boot (boot, clock, offset_ms) VALUES (?, ?, NULL)", (self._boot.id, self._boot.clock)
-        )
-        rows = await self._db.execute_fetchall("SELECT boot, clock, offset_ms FROM boot")
-        self.boots = {boot: OldBoot(clock, offset_ms) for boot, clock, offset_ms in rows}
+        await self._recount()
         ran = list(await self._db.execute_fetchall("SELECT coalesce(max(ran_ms), 0) FROM batch"))
         self._ran_ms = ran[0][0]
-        await self._recount()
+        await self._with_room(self._record_boot)
+        rows = await self._db.execute_fetchall("SELECT boot, clock, offset_ms FROM boot")
+        self.boots |= {boot: OldBoot(clock, offset_ms) for boot, clock, offset_ms in rows}
+
+    async def _record_boot(self) -> int:
+        await self._db.execute("DELETE FROM boot WHERE boot NOT IN (SELECT boot FROM batch)")
+        cursor = await self._db.execute(
+            "INSERT OR IGNORE INTO boot (boot, clock, offset_ms) VALUES (?, ?, NULL)", self._boot
+        )
+        return cursor.rowcount
 
     async def _append(self, sightings: Sequence[Sighting], now_ms: int) -> Stored | None:
         base_ms = min(s.first_ms for s in sightings)
@@ -149,8 +153,9 @@ class Spool:
         size = len(blob) + ROW_OVERHEAD_BYTES
         async with self._lock:
             await self._keep_bounds(size, now_ms)
-            row_id = await self._insert_with_room(base_ms, size, blob, now_ms)
+            row_id = await self._with_room(lambda: self._insert(base_ms, size, blob, now_ms))
             if row_id is None:
+                self._counters["batches_lost"] += 1
                 return None
             self.sequence += 1
             self.count += 1
@@ -183,15 +188,16 @@ class Spool:
                 if known.clock == clock:
                     self.boots[boot] = OldBoot(clock, offset_ms)
 
-    async def _insert_with_room(self, base_ms: int, size: int, blob: bytes, now_ms: int) -> int | None:
+    async def _with_room(self, write: Callable[[], Awaitable[int]]) -> int | None:
+        """What `write` returns, the oldest batches dropped until it fits; None where the disk refuses it even so."""
         while True:
             try:
-                return await self._insert(base_ms, size, blob, now_ms)
+                return await write()
             except sqlite3.OperationalError as error:
                 full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
                 if full and await self._drop_oldest(DROP_ROWS, "disk_full"):
                     continue
-                self._counters["batches_lost"] += 1
+                self._counters["spool_errors"] += 1
                 log.error("spool_write_failed", error=str(error), held=self.count)  # noqa: TRY400 - its text says all
                 return None
 

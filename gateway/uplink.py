@@ -19,17 +19,21 @@ from beacons.topics import topic
 from beacons.wire import Ack, Batch, GatewayConfig, Status, WireError, open_sealed, seal
 from gateway.alarm import Alarm
 from gateway.clock import Clock, ServerTime
-from gateway.connection import Address, Backoff, address, client
+from gateway.connection import Address, Backoff, Session, address, client
 from gateway.credentials import Credentials
 from gateway.flights import Departure, Flights
 from gateway.settings import GatewaySettings
-from gateway.spool import Boot, Spool, Stored
+from gateway.spool import Boot, OldBoot, Spool, Stored
 
 BACKLOG_ROWS: Final = 8
 """Rows read from the spool at a time: some of a rate's share, few enough to hold in memory."""
 OFFSET_WORTH_MS: Final = 20
 """A learned clock offset is written to flash again when it moved by this."""
 FAREWELL_S: Final = 1.0
+WARN_EVERY_MS: Final = 60_000
+"""A message that is refused is always counted, and logged once in this time for each reason."""
+UNKNOWN: Final = OldBoot("", None)
+"""What is known of a boot whose record did not fit on a full disk."""
 
 log = structlog.get_logger()
 
@@ -64,6 +68,7 @@ class Uplink:
         self._status_alarm = Alarm(self._clock)
         self._settled = asyncio.Event()
         self._publishing: set[int] = set()
+        self._warn_at_ms: dict[str, int] = {}
         self._handlers: Mapping[str, Callable[[bytes, int], Awaitable[None]]] = {
             self._topic("ack"): self._on_ack,
             self._topic("config"): self._on_config,
@@ -100,7 +105,7 @@ class Uplink:
     async def _session(self, where: Address, backoff: Backoff) -> None:
         will = aiomqtt.Will(self._topic("status"), self._seal_status("offline"), qos=1, retain=True)
         settings = self._settings
-        async with client(where, settings.uplink, self._credentials, settings.id, will) as mqtt:
+        async with client(where, settings.uplink, self._credentials, Session(settings.id, will)) as mqtt:
             await mqtt.subscribe([(self._topic("ack"), 0), (self._topic("config"), 1)])
             backoff.succeeded()
             self._counters["connections"] += 1
@@ -160,7 +165,7 @@ class Uplink:
 
     def _seal(self, stored: Stored) -> bytes:
         """The payload as of now: its times and `oldest` are true when it leaves, not when it was written."""
-        known = self._spool.boots[stored.boot]
+        known = self._spool.boots.get(stored.boot, UNKNOWN)
         now_ms = self._clock.boot_ms()
         running = known.clock == self._boot.clock
         batch = Batch(
@@ -185,8 +190,14 @@ class Uplink:
             try:
                 await handle(message.payload, self._clock.boot_ms())
             except WireError as error:
-                self._counters[f"messages_{error.reason}"] += 1
-                log.warning("message_refused", topic=message.topic.value, error=str(error))
+                self._refused(error, message.topic.value)
+
+    def _refused(self, error: WireError, name: str) -> None:
+        self._counters[f"messages_{error.reason}"] += 1
+        now_ms = self._clock.boot_ms()
+        if now_ms >= self._warn_at_ms.get(error.reason, now_ms):
+            self._warn_at_ms[error.reason] = now_ms + WARN_EVERY_MS
+            log.warning("message_refused", topic=name, error=str(error))
 
     async def _on_ack(self, payload: bytes, arrived_ms: int) -> None:
         ack = open_sealed(payload, self._credentials.accepted, "down", self._topic("ack"), Ack)

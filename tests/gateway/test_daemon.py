@@ -11,6 +11,9 @@ from beacons.columns import unpack
 from beacons.frames import IBeacon
 from beacons.topics import topic
 from beacons.wire import Ack, Batch, GatewayConfig, Key, key_of, seal
+from gateway.advert import OnAdvert, ScannerDeadError
+from gateway.credentials import read_credentials
+from gateway.daemon import Requests, run
 from gateway.health import Health
 from gateway.settings import GatewaySettings, HealthSettings, UplinkSettings
 from tests.support.brokers import RunningBroker, until
@@ -310,6 +313,30 @@ async def test_a_backlog_follows_live_batches(
     assert all(batch.oldest <= batch.sequence for batch in late)
     # The clock of the earlier process still runs where the system names it, so its batches can still be placed in time.
     assert late[0].sent_boot_ms is not None or sys.platform != "linux"
+
+
+class DyingRadio(ScriptedRadio):
+    """One that gives up."""
+
+    async def run(self, on_advert: OnAdvert) -> None:
+        listening = asyncio.create_task(super().run(on_advert))
+        await self.hear(TAG)
+        listening.cancel()
+        raise ScannerDeadError("hci0", 90_000)
+
+
+async def test_a_radio_that_gives_up_ends_the_daemon_with_everything_spooled(
+    any_broker: RunningBroker, settings: GatewaySettings, radio: ScriptedRadio, server: WireServer
+) -> None:
+    server.policy = lambda _batch: None
+    async with server.at(any_broker):
+        async with running(settings, radio):
+            await configured(server, [TAG])
+        requests = Requests(asyncio.Event(), asyncio.Event())
+        with pytest.RaisesGroup(ScannerDeadError, flatten_subgroups=True):
+            async with asyncio.timeout(30):
+                await run(lambda: (settings, read_credentials(settings, "test")), DyingRadio(), requests)
+        assert (await health(settings)).gauges["spool_batches"] == 1
 
 
 async def test_metrics_tell_what_happened(

@@ -135,6 +135,17 @@ async def test_a_batch_that_never_fits_is_lost_and_counted_but_no_sequence_with_
         assert (await append(spool)).sequence == 1
 
 
+async def test_a_disk_that_is_full_at_the_start_does_not_stop_it(path: Path, counters: Counter[str]) -> None:
+    async with opened(path, max_pages=60) as spool:
+        for _ in range(60):
+            await append(spool, 50)
+    later = Boot("00000000000000bb", "clock-1")
+    async with opened(path, counters, boot=later, max_pages=1) as spool:
+        assert (await append(spool, 50)).sequence == 1
+        assert (await held(spool))[-1] == (later.id, 1)
+        assert later.id in spool.boots
+
+
 async def test_batches_grow_old_with_the_hours_that_gateways_ran(path: Path, counters: Counter[str]) -> None:
     limits = Limits(10_000_000, 2 * HOUR_MS)
     async with opened(path, counters, limits=limits) as spool:

@@ -1,0 +1,173 @@
+"""Connections as settings say: certificates on both sides, versions of MQTT, brokers that are not well."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from beacons.config import ConfigError
+from gateway.check import Finding, findings
+from gateway.connection import FIRST_WAIT_S, LONGEST_WAIT_S, Backoff, address
+from gateway.credentials import read_credentials
+from gateway.settings import GatewaySettings, UplinkSettings
+from tests.support.brokers import RunningBroker, accepts, until
+from tests.support.gateways import SECRET, ScriptedRadio, WireServer, gateway_settings, running
+from tests.support.tools import ci_or_skip
+
+HOST = "127.0.0.1"
+
+
+class Certificates:
+    """An authority, and what it signed, as files."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        self.ca, self.server, self.client = folder / "ca.pem", folder / "server.pem", folder / "client.pem"
+        authority.cert_pem.write_to_path(str(self.ca))
+        authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(self.server))
+        authority.issue_cert("gateway.test").private_key_and_cert_chain_pem.write_to_path(str(self.client))
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path)
+
+
+@asynccontextmanager
+async def broker_that_asks_for_certificates(folder: Path, certificates: Certificates, port: int) -> AsyncIterator[None]:
+    program = ci_or_skip("mosquitto", "/usr/sbin/mosquitto")
+    lines = [
+        f"listener {port} {HOST}",
+        f"cafile {certificates.ca}",
+        f"certfile {certificates.server}",
+        f"keyfile {certificates.server}",
+        "require_certificate true",
+        "allow_anonymous true",
+        "user root",
+    ]
+    await asyncio.to_thread((folder / "conf").write_text, "\n".join(lines))
+    process = await asyncio.create_subprocess_exec(
+        program, "-c", str(folder / "conf"), stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await until(lambda: accepts(port))
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+def settings(folder: Path, uplink: UplinkSettings) -> GatewaySettings:
+    (folder / "secret").write_text(SECRET.hex())
+    (folder / "secret").chmod(0o600)
+    return GatewaySettings(
+        id="g1", store="s1", secret_file=str(folder / "secret"), data_dir=str(folder / "data"), uplink=uplink
+    )
+
+
+async def broker_finding(chosen: GatewaySettings) -> Finding:
+    credentials = await asyncio.to_thread(read_credentials, chosen, "test")
+    return [finding async for finding in findings(chosen, credentials, patience_s=1.0)][-1]
+
+
+@pytest.mark.system
+async def test_a_client_certificate_opens_the_door_and_nothing_else_does(
+    tmp_path: Path, certificates: Certificates, free_port: int
+) -> None:
+    brokers = (f"mqtts://{HOST}:{free_port}",)
+    ca, client = str(certificates.ca), str(certificates.client)
+    stranger = Certificates(await asyncio.to_thread(_folder, tmp_path / "stranger"))
+    known = settings(tmp_path, UplinkSettings(brokers=brokers, ca_file=ca, cert_file=client, key_file=client))
+    without = settings(tmp_path, UplinkSettings(brokers=brokers, ca_file=ca))
+    async with broker_that_asks_for_certificates(tmp_path, certificates, free_port):
+        assert await broker_finding(known) == Finding(f"broker {brokers[0]} takes g1")
+        assert not (await broker_finding(without)).ok
+        assert "certificate verify failed" in await check(known, FOOTFALL__GATEWAY__UPLINK__CA_FILE=str(stranger.ca))
+
+
+async def check(chosen: GatewaySettings, **environment: str) -> str:
+    """What `footfall-gateway check` says, as a process: paho leaves sockets of failed handshakes to the collector."""
+    config = Path(chosen.data_dir).with_name("config.toml")
+    lines = [f'[gateway]\nid = "{chosen.id}"\nstore = "{chosen.store}"\nsecret_file = "{chosen.secret_file}"']
+    lines += [f'data_dir = "{chosen.data_dir}"\n[gateway.uplink]\nbrokers = ["{chosen.uplink.brokers[0]}"]']
+    await asyncio.to_thread(config.write_text, "\n".join(lines))
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("footfall-gateway")),
+        "check",
+        "--config",
+        str(config),
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    return said.decode()
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def test_certificates_that_are_none_stop_the_start(tmp_path: Path, certificates: Certificates) -> None:
+    brokers = (f"mqtts://{HOST}",)
+    wrong = settings(tmp_path, UplinkSettings(brokers=brokers, ca_file=str(tmp_path / "secret")))
+    with pytest.raises(ConfigError, match=r"gateway\.uplink\.ca_file"):
+        read_credentials(wrong, "test")
+    wrong = settings(tmp_path, UplinkSettings(brokers=brokers, cert_file=str(certificates.ca)))
+    with pytest.raises(ConfigError, match=r"gateway\.uplink\.cert_file"):
+        read_credentials(wrong, "test")
+    wrong = settings(tmp_path, UplinkSettings(password_file=str(tmp_path / "none")))
+    with pytest.raises(ConfigError, match="expected a readable file"):
+        read_credentials(wrong, "test")
+
+
+def test_credentials_show_no_secret(tmp_path: Path) -> None:
+    credentials = read_credentials(settings(tmp_path, UplinkSettings()), "test")
+    assert credentials.password not in repr(credentials)
+    assert SECRET.hex() not in repr(credentials)
+
+
+@pytest.mark.system
+async def test_mqtt_5_does_as_well(tmp_path: Path, mosquitto_broker: RunningBroker) -> None:
+    server = WireServer()
+    chosen = await gateway_settings(tmp_path / "gateway", mosquitto_broker, UplinkSettings(protocol="5"))
+    async with server.at(mosquitto_broker), running(chosen, ScriptedRadio()):
+        await until(lambda: bool(server.statuses))
+
+
+async def test_a_broker_that_accepts_and_says_nothing_is_given_up(tmp_path: Path, free_port: int) -> None:
+    left = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        left.set()
+
+    silent = await asyncio.start_server(say_nothing, HOST, free_port)
+    chosen = await asyncio.to_thread(settings, tmp_path, UplinkSettings(brokers=(f"mqtt://{HOST}:{free_port}",)))
+    async with silent:
+        finding = await broker_finding(chosen)
+        await left.wait()  # and hung up on
+    assert finding.next_step == "is the broker up, and its port open from here?"
+
+
+def test_addresses() -> None:
+    assert str(address("mqtt://broker", None)) == "mqtt://broker:1883"
+    assert address("mqtts://[::1]:9", None)[:2] == ("::1", 9)
+
+
+def test_waits_are_spread_over_a_bound_that_doubles_to_a_limit() -> None:
+    backoff = Backoff(lambda: 1.0)
+    waits = [backoff.next_s() for _ in range(10)]
+    assert waits[:3] == [FIRST_WAIT_S, 2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S]
+    assert waits[-1] == LONGEST_WAIT_S
+    backoff.succeeded()
+    assert backoff.next_s() == FIRST_WAIT_S
+    assert Backoff(lambda: 0.0).next_s() == 0
