@@ -156,7 +156,7 @@ async def serve(settings: PushSettings, clock: Clock | None = None) -> AsyncIter
         answered: Counter[str] = Counter()
         app = application(context, [e for e in ENDPOINTS if e is not stream.ENDPOINT], answered)
         app.router.add_get(stream.PATH, stream.handler(context))
-        add_routes(app, await asyncio.to_thread(app_files), {"app_key": app_key, "store": settings.app_store})
+        add_routes(app, await asyncio.to_thread(app_files), _app_settings(settings, app_key, engine))
         _operations(app, client, _figures(engine, sender, client, streams, answered))
         http_url = await _listen(stack, app, settings)
         running = Running(http_url, endpoint.url)
@@ -200,6 +200,16 @@ async def _seed(settings: PushSettings, context: Context) -> None:
         stored = await registry.put_seed(context, msgspec.json.decode(raw, type=registry.Seed), "seed file")
         for warning in stored.warnings:
             log.warning("registry", warning=warning)
+
+
+def _app_settings(settings: PushSettings, app_key: str, engine: Engine) -> Callable[[], Mapping[str, object]]:
+    """What the phone's app is told of its server: the publishable key, and the store that it greets for, by name."""
+
+    def read() -> Mapping[str, object]:
+        store = engine.directory.stores.get(settings.app_store or "")
+        return {"app_key": app_key, "store": None if store is None else store.name}
+
+    return read
 
 
 def _figures(

@@ -8,11 +8,18 @@ from aiohttp import web
 from push.console.files import BASE, HEADERS
 
 
-def add_routes(app: web.Application, files: Mapping[str, tuple[bytes, str]], settings: Mapping[str, object]) -> None:
-    """Serve the phone's app from memory, with what it needs to find its server."""
+def add_routes(
+    app: web.Application, files: Mapping[str, tuple[bytes, str]], settings: Callable[[], Mapping[str, object]]
+) -> None:
+    """Serve the phone's app from memory, with what it needs to find its server as it stands when it is asked."""
+
+    async def tell(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=msgspec.json.encode(settings()), content_type="application/json", headers=HEADERS)
+
     for path, (body, content_type) in files.items():
         app.router.add_get(path, _file(body, content_type))
-    app.router.add_get(f"{BASE}settings.json", _file(msgspec.json.encode(settings), "application/json"))
+    app.router.add_get(f"{BASE}settings.json", tell)
     app.router.add_get(BASE.rstrip("/"), _to_app)
     app.router.add_get("/", _to_app)
 
