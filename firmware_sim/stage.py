@@ -42,36 +42,30 @@ class Actor:
                 self.process.send_signal(number)
         try:
             async with asyncio.timeout(STOP_S):
-                return await self.process.wait()
+                await self.process.wait()
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self.process.kill()
-            return await self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        return await self.process.wait()
 
 
 async def start(
     name: str, arguments: Sequence[str], folder: Path, env: Mapping[str, str], *, piped: bool = False
 ) -> Actor:
     """Start one of our commands (``push run --config …``) with this very Python; `piped` keeps its stdout for us."""
-    package, *rest = arguments
-    code = f"import sys; sys.argv[0] = 'footfall-{package}'; from {_PACKAGES[package]}.cli import main; main()"
     log = folder / f"{name}.log"
     with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            code,
-            *rest,
+            *(sys.executable, "-m", "firmware_sim.child", *arguments),
             env=dict(env),
             process_group=0,  # Ctrl-C is for us alone: we end the others in order
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,  # where it notices our end
             stdout=asyncio.subprocess.PIPE if piped else file,
             stderr=file,
         )
     return Actor(name, process, log)
-
-
-_PACKAGES: Final = {"push": "push", "gateway": "gateway", "sim": "firmware_sim", "beacons": "beacons"}
 
 
 async def until(what: str, holds: Callable[[], Awaitable[bool]], within_s: float, actors: Sequence[Actor]) -> None:
