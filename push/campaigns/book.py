@@ -23,8 +23,8 @@ class Book:
         self._index: dict[tuple[str, str, str, int], list[Versioned]] = {}
         for entry in campaigns:
             trigger = entry.campaign.trigger
-            for store in trigger.stores or (_ANY,):
-                for zone in trigger.zones or (_ANY,):
+            for store in set(trigger.stores) or {_ANY}:
+                for zone in set(trigger.zones) or {_ANY}:
                     self._index.setdefault((trigger.kind, store, zone, trigger.mark_s), []).append(entry)
 
     def candidates(self, moment: Moment) -> list[Versioned]:

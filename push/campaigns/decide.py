@@ -1,6 +1,7 @@
 """One moment, one decision: which campaign answers it, and why each of the others does not."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -11,6 +12,9 @@ from push.model.delivery import Content
 from push.model.ids import derived
 from push.model.people import Purpose
 from push.model.presence import Moment
+
+ALWAYS_NEEDED: Final[frozenset[Purpose]] = frozenset({"location", "marketing"})
+"""What every campaign needs, whatever it says: its own `needs` may ask for more, never for less."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +84,7 @@ def _sift(candidates: Sequence[Versioned], facts: Facts) -> tuple[list[Versioned
 def _objection(campaign: Campaign, facts: Facts) -> tuple[Verdict, str] | None:
     if not campaign.live:
         return "not live", "the campaign is not live"
-    missing = sorted(set(campaign.needs) - facts.granted)
+    missing = sorted((ALWAYS_NEEDED | set(campaign.needs)) - facts.granted)
     if missing:
         return "consent", f"not granted: {', '.join(missing)}"
     if not facts.is_fresh:

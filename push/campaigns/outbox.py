@@ -26,7 +26,7 @@ def visit_cap(visit: str) -> str:
 
 async def take_cap(tx: Transaction, cap: str, most: int, now_ms: int) -> bool:
     """Reserve one push of a cap; False where it is used up."""
-    return await tx.execute("campaigns.take_cap", id=cap, most=most, updated_ms=now_ms) == 1
+    return most > 0 and await tx.execute("campaigns.take_cap", id=cap, most=most, updated_ms=now_ms) == 1
 
 
 async def release_caps(tx: Transaction, ended: Iterable[Row], now_ms: int) -> None:
