@@ -5,7 +5,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
-ID_PATTERN: Final = r"^[A-Za-z0-9_-]{1,64}$"
+ID_PATTERN: Final = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
+"""In Python `$` also matches before a newline at the end, in JSON Schema it does not: this means the same in both."""
 Id = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
 """An id that may stand in a topic, a URL and a file name alike."""
 
@@ -14,6 +15,11 @@ Leaf = Literal["sightings", "status", "ack", "config"]
 _TOPIC: Final = re.compile(
     r"footfall/v1/([A-Za-z0-9_-]{1,64})/([A-Za-z0-9_-]{1,64})/(sightings|status|ack|config)", re.ASCII
 )
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is an id."""
+    return re.search(ID_PATTERN, text) is not None
 
 
 class Topic(NamedTuple):

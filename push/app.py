@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from aiohttp import web
 from beacons.wire import broker_password
 from push import metrics
 from push.api import apps, insight, openapi, registry, stream
-from push.api.contract import Context
+from push.api.contract import Context, ProblemError
 from push.api.server import application
 from push.broker.client import BrokerClient
 from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, run_broker
@@ -26,26 +26,36 @@ from push.campaigns.book import Book, Versioned
 from push.channels import vapid, webpush
 from push.channels.inapp import EventStreams, InAppChannel
 from push.channels.log import LogChannel
+from push.console import cors
 from push.console.files import app_files
 from push.console.routes import add_routes
 from push.database.open import open_database
 from push.deliver.sender import Sender
 from push.ingest.engine import Engine, Outside
 from push.model.campaigns import Campaign
+from push.model.errors import DatabaseError
 from push.model.people import Purpose
 from push.model.ports import Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registry import directory
-from push.secrets import ensure_token, master_key, read_or_make, write_private
-from push.settings import PushSettings
+from push.secrets import ensure_token, make_folder, master_key, read_or_make, read_text, write_private
+from push.settings import HttpSettings, PushSettings
 
 log = structlog.get_logger()
 
 ENDPOINTS: Final = (*apps.ENDPOINTS, stream.ENDPOINT, *registry.ENDPOINTS, *insight.ENDPOINTS)
-SHUTDOWN_S: Final = 3.0
-"""Event streams never end by themselves; after this long they are cut."""
+RUNNING: Final = "running.json"
+"""Where the server listens, for whoever started it; gone when it stops."""
+SHUTDOWN_S: Final = 2.0
+"""Event streams are asked to end, and calls to finish; after this long they are cut."""
+READY_S: Final = 2.0
+"""A database that takes longer to say anything is not ready."""
+
+
+class StartError(RuntimeError):
+    """What stops a start: what, where, and what was expected."""
 
 
 class SystemClock:
@@ -109,13 +119,14 @@ async def serve(settings: PushSettings, clock: Clock | None = None) -> AsyncIter
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
+        await asyncio.to_thread(make_folder, Path(settings.data_dir))
         vault = Vault(await asyncio.to_thread(master_key, settings.file(settings.master_key_file)))
         db = await stack.enter_async_context(open_database(settings.database(), clock))
         app_key = await _tokens(settings, db, clock)
         broker, endpoint = await _broker(settings, stack)
         client = BrokerClient(endpoint)
         vapid_key = await asyncio.to_thread(vapid.load_or_create, settings.file(settings.webpush.key_file))
-        push = await stack.enter_async_context(webpush.connect(settings.webpush, vapid_key))
+        push = await stack.enter_async_context(_webpush(settings, vapid_key))
         streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
         channels: dict[str, Channel] = {c.name: c for c in (InAppChannel(streams), push, LogChannel())}
         sender = Sender(settings.sender, db, vault, clock, channels)
@@ -143,31 +154,69 @@ async def serve(settings: PushSettings, clock: Clock | None = None) -> AsyncIter
             note,
             sender.wake,
             push.application_server_key,
+            push.check,
             statistics,
         )
         await _seed(settings, context)
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        stack.callback(lambda: [task.cancel() for task in tasks])
-        tasks = [
-            group.create_task(client.run(engine.offer), name="broker client"),
-            group.create_task(engine.run(), name="ingest"),
-            group.create_task(sender.run(), name="sender"),
-        ]
+        await _work(stack, client, engine, sender)
         answered: Counter[str] = Counter()
         app = application(context, [e for e in ENDPOINTS if e is not stream.ENDPOINT], answered)
         app.router.add_get(stream.PATH, stream.handler(context))
+        app.on_shutdown.append(_ending(streams))
+        cors.allow(app, settings.http.allowed_origins)
         add_routes(app, await asyncio.to_thread(app_files), _app_settings(settings, app_key, engine))
-        _operations(app, client, _figures(engine, sender, client, streams, answered))
-        http_url = await _listen(stack, app, settings)
-        running = Running(http_url, endpoint.url)
+        _operations(app, db, client, _figures(engine, sender, client, streams, answered))
+        running = Running(await _listen(stack, app, settings.http), endpoint.url)
         await asyncio.to_thread(_tell, settings, running)
+        stack.callback(settings.file(RUNNING).unlink, missing_ok=True)
         yield running
+
+
+async def _work(stack: AsyncExitStack, client: BrokerClient, engine: Engine, sender: Sender) -> None:
+    """Run what runs by itself; at the end the sender first finishes what is on its way."""
+    group = await stack.enter_async_context(asyncio.TaskGroup())
+    sending = group.create_task(sender.run(), name="sender")
+    tasks = [
+        sending,
+        group.create_task(client.run(engine.offer), name="broker client"),
+        group.create_task(engine.run(), name="ingest"),
+    ]
+
+    async def end() -> None:
+        sender.stop()
+        await asyncio.wait([sending], timeout=sender.longest_stop_s)
+        for task in tasks:
+            task.cancel()
+
+    stack.push_async_callback(end)
+
+
+def _ending(streams: EventStreams) -> Callable[[web.Application], Awaitable[None]]:
+    async def end_streams(app: web.Application) -> None:
+        del app
+        streams.close()
+
+    return end_streams
+
+
+@asynccontextmanager
+async def _webpush(settings: PushSettings, key: vapid.Key) -> AsyncIterator[webpush.WebPush]:
+    try:
+        connecting = webpush.connect(settings.webpush, key)
+        channel = await connecting.__aenter__()
+    except OSError as error:
+        detail = f"push.webpush.ca_file: {settings.webpush.ca_file!r} is no file of certificates as PEM ({error})"
+        raise StartError(detail) from None
+    try:
+        yield channel
+    finally:
+        await connecting.__aexit__(None, None, None)
 
 
 async def _tokens(settings: PushSettings, db: Database, clock: Clock) -> str:
     """Make sure that the operator's and the app's token exist; the app's."""
-    operator, _ = await asyncio.to_thread(read_or_make, settings.file("operator.token"), "operator")
-    app_key, _ = await asyncio.to_thread(read_or_make, settings.file("app.token"), "app")
+    operator = await asyncio.to_thread(read_or_make, settings.file("operator.token"), "operator")
+    app_key = await asyncio.to_thread(read_or_make, settings.file("app.token"), "app")
     await ensure_token(db, operator, "operator", clock.now_ms())
     await ensure_token(db, app_key, "app", clock.now_ms())
     return app_key
@@ -177,7 +226,7 @@ async def _broker(settings: PushSettings, stack: AsyncExitStack) -> tuple[Embedd
     """Our own broker, or the way to another one."""
     b = settings.broker
     if b.url:
-        password = (await asyncio.to_thread(Path(b.password_file).read_text)).strip() if b.password_file else None
+        password = await asyncio.to_thread(read_text, Path(b.password_file)) if b.password_file else None
         ca = Path(b.ca_file) if b.ca_file else None
         return None, Endpoint(url=b.url, username=b.username or None, password=password, ca=ca)
     embedded = EmbeddedSettings(
@@ -194,12 +243,25 @@ async def _broker(settings: PushSettings, stack: AsyncExitStack) -> tuple[Embedd
 
 
 async def _seed(settings: PushSettings, context: Context) -> None:
-    """Take over the seed file, where one is set."""
+    """Take over the seed file, where one is set. Raises `StartError`."""
     if settings.seed_file:
-        raw = await asyncio.to_thread(Path(settings.seed_file).read_bytes)
-        stored = await registry.put_seed(context, msgspec.json.decode(raw, type=registry.Seed), "seed file")
+        seed = await asyncio.to_thread(read_seed, Path(settings.seed_file))
+        try:
+            stored = await registry.put_seed(context, seed, "seed file")
+        except ProblemError as error:
+            raise StartError(f"{settings.seed_file}: {error.detail}") from None
         for warning in stored.warnings:
             log.warning("registry", warning=warning)
+
+
+def read_seed(path: Path) -> registry.Seed:
+    """The registry in a JSON file. Raises `StartError`."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=registry.Seed)
+    except OSError as error:
+        raise StartError(f"{path}: expected a readable registry as JSON ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise StartError(f"{path}: expected a registry as JSON: {error}") from None
 
 
 def _app_settings(settings: PushSettings, app_key: str, engine: Engine) -> Callable[[], Mapping[str, object]]:
@@ -227,13 +289,17 @@ def _figures(
             "footfall_now": (
                 "Depths and connections",
                 "what",
-                lambda: {"queued_payloads": engine.depth, "event_streams": streams.connected},
+                lambda: {
+                    "queued_payloads": engine.depth,
+                    "event_streams": streams.connected,
+                    "deliveries_in_flight": sender.in_flight,
+                },
             )
         },
     )
 
 
-def _operations(app: web.Application, client: BrokerClient, figures: metrics.Counters) -> None:
+def _operations(app: web.Application, db: Database, client: BrokerClient, figures: metrics.Counters) -> None:
     """What machines ask: alive, ready, figures, and the API's description."""
     description = openapi.document(ENDPOINTS, version("footfall"))
 
@@ -243,12 +309,13 @@ def _operations(app: web.Application, client: BrokerClient, figures: metrics.Cou
 
     async def readyz(request: web.Request) -> web.Response:
         del request
-        ready = client.connected
-        return web.json_response({"ready": ready, "broker": ready}, status=200 if ready else 503)
+        parts = {"broker": client.connected, "database": await _answers(db)}
+        ready = all(parts.values())
+        return web.json_response({"ready": ready, **parts}, status=200 if ready else 503)
 
     async def prometheus(request: web.Request) -> web.Response:
         del request
-        return web.Response(body=metrics.text(figures), content_type="text/plain")
+        return web.Response(body=metrics.text(figures), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def describe(request: web.Request) -> web.Response:
         del request
@@ -260,18 +327,31 @@ def _operations(app: web.Application, client: BrokerClient, figures: metrics.Cou
     app.router.add_get("/openapi.json", describe)
 
 
-async def _listen(stack: AsyncExitStack, app: web.Application, settings: PushSettings) -> str:
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S)
+async def _answers(db: Database) -> bool:
+    try:
+        async with asyncio.timeout(READY_S):
+            await db.fetch_one("deliver.next_due")
+    except (DatabaseError, TimeoutError):
+        return False
+    return True
+
+
+async def _listen(stack: AsyncExitStack, app: web.Application, http: HttpSettings) -> str:
+    """Serve; the URL. Handlers outlive a caller who goes away: what was committed is also brought into force."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, settings.http.host, settings.http.port)
-    await site.start()
+    try:
+        await web.TCPSite(runner, http.host, http.port).start()
+    except OSError as error:
+        detail = f"push.http: {http.host} port {http.port} cannot be listened on: {error.strerror}"
+        raise StartError(detail) from None
     host, port = runner.addresses[0][:2]
-    return f"http://{host}:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _tell(settings: PushSettings, running: Running) -> None:
-    write_private(settings.file("running.json"), msgspec.json.encode(running._asdict()).decode() + "\n")
+    write_private(settings.file(RUNNING), msgspec.json.encode(running._asdict()).decode() + "\n")
 
 
 Ready = Callable[[Running], None]

@@ -5,17 +5,25 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 import structlog
 
 from beacons.config import EXIT_CONFIG, ConfigError, load
-from push.app import Running, run
+from push.app import Running, StartError, read_seed, run
 from push.broker.errors import BrokerError
+from push.channels.vapid import VapidKeyError
+from push.database.migrations import MigrationError
 from push.model.errors import DatabaseError
 from push.model.vault import SealError
-from push.secrets import SecretFileError
+from push.secrets import SecretFileError, master_key, read_text
 from push.settings import PushSettings
+
+CLEAR: Final = (
+    StartError, BrokerError, DatabaseError, MigrationError, SealError, SecretFileError, VapidKeyError, OSError,
+)  # fmt: skip
+"""Errors that say what is wrong and where: a traceback would only hide it."""
 
 
 @click.group()
@@ -32,17 +40,42 @@ def run_command(config: Path | None) -> None:
     settings = _settings(config)
     try:
         asyncio.run(_serve(settings))
-    except (BrokerError, DatabaseError, SealError, SecretFileError) as error:
-        click.echo(f"footfall-push: {error}", err=True)
+    except BaseException as error:
+        clear = explained(error)
+        if clear is None:
+            raise
+        click.echo(f"footfall-push: {clear}", err=True)
         sys.exit(1)
+
+
+def explained(error: BaseException) -> Exception | None:
+    """The error in a tree of errors that says what is wrong and where; None where there is none."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(explained, error.exceptions)), None)
+    return error if isinstance(error, CLEAR) else None
 
 
 @main.command("check")
 @click.option("--config", type=click.Path(path_type=Path), help="config.toml; without it, defaults and environment.")
 def check_command(config: Path | None) -> None:
-    """Say whether the configuration is sound, without starting anything."""
+    """Say whether the settings and the files they name are sound, without starting anything."""
     settings = _settings(config)
-    click.echo(f"configuration is sound; data in {Path(settings.data_dir).resolve()}, database {settings.database()}")
+    try:
+        _check_files(settings)
+    except CLEAR as error:
+        click.echo(f"footfall-push: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"settings are sound; data in {Path(settings.data_dir).resolve()}, {settings.shown_database()}")
+
+
+def _check_files(settings: PushSettings) -> None:
+    """Read what is there. Raises one of `CLEAR`."""
+    if settings.seed_file:
+        read_seed(Path(settings.seed_file))
+    if settings.broker.password_file:
+        read_text(Path(settings.broker.password_file))
+    if settings.file(settings.master_key_file).exists():
+        master_key(settings.file(settings.master_key_file))
 
 
 def _settings(config: Path | None) -> PushSettings:
@@ -54,14 +87,32 @@ def _settings(config: Path | None) -> PushSettings:
 
 
 async def _serve(settings: PushSettings) -> None:
+    """Serve until a signal; one that comes during the start ends the start."""
     stop = asyncio.Event()
+    ready = asyncio.Event()
+
+    def started(running: Running) -> None:
+        ready.set()
+        _say_ready(running)
+
+    serving = asyncio.ensure_future(run(settings, stop, started))
+
+    def end() -> None:
+        stop.set()
+        if not ready.is_set():
+            serving.cancel()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await run(settings, stop, _ready)
+        loop.add_signal_handler(number, end)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
 
 
-def _ready(running: Running) -> None:
+def _say_ready(running: Running) -> None:
     click.echo(f"footfall-push: serving {running.http_url}, MQTT at {running.broker_url}", err=True)
 
 

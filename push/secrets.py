@@ -1,6 +1,7 @@
 """Secrets as files in the data directory: made at the first start, readable by our own user alone."""
 
 import os
+import re
 import secrets as random
 from pathlib import Path
 
@@ -14,25 +15,41 @@ from push.profiles import people
 class SecretFileError(ValueError):
     """A secret file that cannot be used: which, and what was expected. Never what it holds."""
 
+    def __init__(self, path: Path, expected: str) -> None:
+        super().__init__(f"{path}: expected {expected}")
+
 
 def master_key(path: Path) -> bytes:
     """The master key, as 64 hex digits in a file; made where there is none. Raises `SecretFileError`."""
     if not path.exists():
         write_private(path, random.token_hex(MASTER_KEY_BYTES) + "\n")
+    text = read_text(path)
+    if re.fullmatch(f"[0-9a-fA-F]{{{2 * MASTER_KEY_BYTES}}}", text) is None:
+        raise SecretFileError(path, f"{2 * MASTER_KEY_BYTES} hex digits")
+    return bytes.fromhex(text)
+
+
+def read_text(path: Path) -> str:
+    """What a secret file says, without blanks around it. Raises `SecretFileError`."""
     try:
-        key = bytes.fromhex(path.read_text().strip())
-    except ValueError:
-        key = b""
-    if len(key) != MASTER_KEY_BYTES:
-        raise SecretFileError(f"{path}: expected {2 * MASTER_KEY_BYTES} hex digits")
-    return key
+        return path.read_text().strip()
+    except OSError as error:
+        raise SecretFileError(path, f"a readable file ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SecretFileError(path, "text") from None
+
+
+def make_folder(path: Path) -> None:
+    """A folder for what only our own user may read; one that exists stays as it is."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only our own user may read; whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     scratch = path.with_name(path.name + ".new")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    scratch.unlink(missing_ok=True)
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
         file.flush()
@@ -40,13 +57,14 @@ def write_private(path: Path, text: str) -> None:
     scratch.replace(path)
 
 
-def read_or_make(path: Path, scope: Scope) -> tuple[str, bool]:
-    """The token in a file, and whether it was just made."""
-    if path.exists():
-        return path.read_text().strip(), False
-    token = new_token(scope)
-    write_private(path, token + "\n")
-    return token, True
+def read_or_make(path: Path, scope: Scope) -> str:
+    """The token in a file, made where there is none. Raises `SecretFileError`: an empty token would open everything."""
+    if not path.exists():
+        write_private(path, new_token(scope) + "\n")
+    token = read_text(path)
+    if re.fullmatch(rf"ff_{scope}_[A-Za-z0-9_-]{{43}}", token) is None:
+        raise SecretFileError(path, f"a token that begins with ff_{scope}_; delete the file to get a new one")
+    return token
 
 
 async def ensure_token(db: Database, token: str, scope: Scope, now_ms: int) -> None:

@@ -1,16 +1,19 @@
 """The server's settings: the `[push]` section of config.toml, typed."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from beacons.topics import Id
+from push.channels.inapp import WRITE_TIMEOUT_S
 from push.channels.webpush import WebPushSettings
 from push.deliver.sender import SenderSettings
 from push.ingest.engine import IngestSettings
 from push.presence.thresholds import PresenceSettings
 
+Origin = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s]+$")]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 
 
@@ -19,6 +22,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     host: str = "127.0.0.1"
     port: Port = 8080
+    allowed_origins: tuple[Origin, ...] = ()
+    """Origins of pages and hybrid apps elsewhere that may call the API from a browser (CORS)."""
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +56,14 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     sender: SenderSettings = SenderSettings()
     webpush: WebPushSettings = WebPushSettings()
 
+    def __post_init__(self) -> None:
+        """Refuse what fits together in no way. Raises ValueError."""
+        worst_s = WRITE_TIMEOUT_S + self.webpush.timeout_s
+        if self.sender.lease_s <= worst_s:
+            raise ValueError(f"expected sender.lease_s to be longer than all attempts together, {worst_s:g} s")
+        if bool(self.broker.cert_file) != bool(self.broker.key_file):
+            raise ValueError("expected both broker.cert_file and broker.key_file, or neither")
+
     def file(self, name: str) -> Path:
         """A file that settings name: absolute, or in `data_dir`."""
         return Path(self.data_dir) / name
@@ -58,3 +71,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def database(self) -> str:
         """The database's URL: SQLite in `data_dir` unless it says otherwise."""
         return self.database_url or f"sqlite:{Path(self.data_dir) / 'push.db'}"
+
+    def shown_database(self) -> str:
+        """The same without a password, to be read by people."""
+        return re.sub(r"(?<=:)[^:@/]*(?=@)", "…", self.database())

@@ -8,11 +8,12 @@ import msgspec
 from beacons.ids import KINDS, WIDTH
 from beacons.registry import Beacon
 from beacons.topics import Id
+from push.api import consents
 from push.api.contract import APP, DEVICE, Call, Context, Endpoint, ProblemError, own_device
-from push.campaigns import outbox
 from push.deliver import receipts
 from push.deliver.receipts import ReceiptIn
 from push.model.delivery import Content
+from push.model.errors import PermanentError
 from push.model.ids import fresh
 from push.model.people import PURPOSES, Device, Locale, Platform, Purpose
 from push.model.ports import Transaction
@@ -194,14 +195,9 @@ async def put_consent(context: Context, call: Call) -> Consents:
     """Grant or withdraw purposes; a withdrawal takes back what was not handed over yet."""
     purposes: dict[Purpose, bool] = call.body.purposes
     shopper = await shopper_of(context, own_device(call))
-    now_ms = context.clock.now_ms()
     async with context.db.transaction() as tx:
-        await consent.set_consents(tx, shopper, purposes, at_ms=now_ms, source=f"device:{call.principal.subject}")
-        if any(purposes.get(p) is False for p in ("location", "marketing")):
-            await outbox.cancel_shopper(tx, shopper, now_ms)
-    context.note_consent(shopper, purposes)
-    if purposes.get("location") is False:
-        await context.presence.forget(shopper)
+        await consents.write(tx, context, shopper, purposes, f"device:{call.principal.subject}")
+    await consents.bring_into_force(context, shopper, purposes)
     return await get_consent(context, call)
 
 
@@ -209,11 +205,21 @@ async def put_subscription(context: Context, call: Call) -> None:
     """Store where Web Push reaches the device."""
     device = own_device(call)
     subscription = msgspec.to_builtins(call.body)
+    try:
+        context.check_subscription(subscription)
+    except PermanentError:
+        raise ProblemError(400, "Not a subscription", _SUBSCRIPTION) from None
     sealed = people.seal_subscription(subscription, device, context.vault)
     async with context.db.transaction() as tx:
         await tx.execute(
             "profiles.set_subscription", id=device, subscription_sealed=sealed, seen_ms=context.clock.now_ms()
         )
+
+
+_SUBSCRIPTION: Final = (
+    "What PushSubscription.toJSON() gives was expected: an https `endpoint`, and `keys` with `p256dh` (65 bytes) and "
+    "`auth` (16 bytes) in base64url."
+)
 
 
 async def delete_subscription(context: Context, call: Call) -> None:
@@ -269,7 +275,11 @@ async def report_sightings(context: Context, call: Call) -> Messages:
 
 def _observed(context: Context, body: Ranging, shopper: str, now_ms: int) -> list[Observation]:
     """Observations at fixtures of the store that the phone says it is in; ids are judged by the time now."""
-    heard = [r for r in body.sightings if r.heard_ms_ago <= MAX_AGO_MS and len(r.id) == 2 * WIDTH[KINDS[r.kind]]]
+    for n, ranged in enumerate(body.sightings):
+        digits = 2 * WIDTH[KINDS[ranged.kind]]
+        if len(ranged.id) != digits:
+            raise ProblemError(400, "Not understood", f"sightings[{n}].id: kind {ranged.kind} has {digits} hex digits.")
+    heard = [r for r in body.sightings if r.heard_ms_ago <= MAX_AGO_MS]
     ids = [(int(KINDS[r.kind]), bytes.fromhex(r.id)) for r in heard]
     anchors = context.presence.directory.anchors()
     found = []
@@ -283,7 +293,9 @@ def _observed(context: Context, body: Ranging, shopper: str, now_ms: int) -> lis
 
 async def _answered(tx: Transaction, delivery: str, device: str, context: Context) -> list[MessageOut]:
     """Hand one delivery over in the answer, unless a sender has it already."""
-    row = await tx.fetch_one("deliver.answer", id=delivery, device=device, now_ms=context.clock.now_ms())
+    now_ms = context.clock.now_ms()
+    seq = context.streams.number(now_ms)
+    row = await tx.fetch_one("deliver.answer", id=delivery, device=device, seq=seq, now_ms=now_ms)
     if row is None:
         return []
     message = await tx.fetch_one("deliver.outgoing", message=row["message"], device=device)

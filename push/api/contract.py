@@ -1,7 +1,7 @@
 """What an endpoint is: method, path, who may call it, what it takes and gives. Errors are problems."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
@@ -56,6 +56,8 @@ class Context(NamedTuple):
     note_consent: Callable[[str, Mapping[Purpose, bool]], None]
     wake_senders: Callable[[], None]
     application_server_key: str
+    check_subscription: Callable[[Mapping[str, object]], None]
+    """Refuse a Web Push subscription that can never work. Raises `push.model.errors.PermanentError`."""
     statistics: Callable[[], Mapping[str, int]]
 
 
@@ -68,8 +70,19 @@ class Call(NamedTuple):
     body: Any
 
 
+class Parameter(NamedTuple):
+    """What may stand beside the path: in the query, or in a header."""
+
+    name: str
+    where: Literal["query", "header"]
+    description: str
+
+
 class Endpoint(NamedTuple):
-    """One operation of the API. `body` and `result` are the types that travel as JSON; None for nothing."""
+    """One operation of the API. `body` and `result` are the types that travel as JSON; None for nothing.
+
+    A `media` of ``text/event-stream`` sends any number of results, each as the data of one event.
+    """
 
     method: str
     path: str
@@ -79,6 +92,8 @@ class Endpoint(NamedTuple):
     body: Any = None
     result: Any = None
     status: int = 200
+    media: str = "application/json"
+    parameters: tuple[Parameter, ...] = ()
 
 
 OPERATOR: frozenset[Scope] = frozenset({"operator"})

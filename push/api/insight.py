@@ -5,7 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
+from beacons.topics import is_id
+from push.api.contract import OPERATOR, Call, Context, Endpoint, Parameter, ProblemError
 from push.ingest.marks import Mark
 from push.model.campaigns import Considered
 from push.model.delivery import Content, State
@@ -144,6 +145,10 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     process: dict[str, int]
 
 
+_SINCE: Final = Parameter("since_ms", "query", "Only from this time on: milliseconds since the Unix epoch, UTC.")
+_SHOPPER: Final = Parameter("shopper", "query", "A shopper's latest instead, newest first.")
+
+
 def _since(call: Call) -> int:
     text = call.query.get("since_ms", "0")
     if not text.isascii() or not text.isdigit() or len(text) > 16:  # noqa: PLR2004 - beyond any date
@@ -175,6 +180,8 @@ async def decisions(context: Context, call: Call) -> list[DecisionOut]:
     """Decisions since a time, or a shopper's latest: why did, or didn't, she get it?"""
     shopper = call.query.get("shopper")
     if shopper is not None:
+        if not is_id(shopper):
+            raise ProblemError(400, "Not understood", "`shopper` must be a shopper's id.")
         rows = await context.db.fetch("campaigns.decisions_of", shopper=shopper, most=MOST)
     else:
         rows = await context.db.fetch("campaigns.decisions", since_ms=_since(call), most=MOST)
@@ -233,11 +240,29 @@ async def statistics(context: Context, call: Call) -> Statistics:
 
 
 ENDPOINTS: Final = (
-    Endpoint("GET", "/v1/deliveries", OPERATOR, "Deliveries since a time", deliveries, result=list[Trace]),
+    Endpoint(
+        "GET",
+        "/v1/deliveries",
+        OPERATOR,
+        "Deliveries since a time",
+        deliveries,
+        result=list[Trace],
+        parameters=(_SINCE,),
+    ),
     Endpoint("GET", "/v1/deliveries/{id}", OPERATOR, "One delivery, hop by hop", delivery, result=TraceDetail),
-    Endpoint("GET", "/v1/decisions", OPERATOR, "Decisions and their reasons", decisions, result=list[DecisionOut]),
-    Endpoint("GET", "/v1/visits", OPERATOR, "Visits since a time", visits, result=list[VisitOut]),
-    Endpoint("GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[MomentOut]),
+    Endpoint(
+        "GET",
+        "/v1/decisions",
+        OPERATOR,
+        "Decisions and their reasons",
+        decisions,
+        result=list[DecisionOut],
+        parameters=(_SINCE, _SHOPPER),
+    ),
+    Endpoint("GET", "/v1/visits", OPERATOR, "Visits since a time", visits, result=list[VisitOut], parameters=(_SINCE,)),
+    Endpoint(
+        "GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[MomentOut], parameters=(_SINCE,)
+    ),
     Endpoint("GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow]),
     Endpoint("GET", "/v1/gateways", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus]),
     Endpoint("GET", "/v1/statistics", OPERATOR, "Totals and marks", statistics, result=Statistics),

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from push.api.contract import Endpoint
+from beacons.topics import ID_PATTERN
+from push.api.contract import Endpoint, Parameter
 
 
 def document(endpoints: Sequence[Endpoint], version: str) -> bytes:
@@ -29,18 +30,13 @@ def document(endpoints: Sequence[Endpoint], version: str) -> bytes:
 
 
 def _operation(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = {"description": "Done."}
-    if endpoint.result is not None:
-        result |= {"content": {"application/json": {"schema": schema_of[id(endpoint.result)]}}}
     operation: dict[str, Any] = {
+        "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()} {endpoint.path}").strip("_"),
         "summary": endpoint.summary,
         "description": f"Takes a token of scope {' or '.join(sorted(endpoint.scopes))}.",
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in re.findall(r"{(\w+)}", endpoint.path)
-        ],
+        "parameters": [*map(_in_path, re.findall(r"{(\w+)}", endpoint.path)), *map(_beside, endpoint.parameters)],
         "responses": {
-            str(endpoint.status if endpoint.result is not None else 204): result,
+            str(endpoint.status if endpoint.result is not None else 204): _result(endpoint, schema_of),
             "default": {"description": "A problem (RFC 9457).", "content": {"application/problem+json": {}}},
         },
     }
@@ -48,3 +44,20 @@ def _operation(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
         content = {"application/json": {"schema": schema_of[id(endpoint.body)]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _result(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
+    if endpoint.result is None:
+        return {"description": "Done."}
+    return {"description": "Done.", "content": {endpoint.media: {"schema": schema_of[id(endpoint.result)]}}}
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": ID_PATTERN}}
+
+
+def _beside(parameter: Parameter) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {
+        "name": parameter.name, "in": parameter.where, "description": parameter.description, "schema": schema,
+    }  # fmt: skip

@@ -1,8 +1,10 @@
 """What retail operations call to register stores, zones, gateways, beacons, shoppers and campaigns."""
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
+from zoneinfo import available_timezones
 
 import msgspec
 
@@ -10,17 +12,22 @@ from beacons.ids import KINDS, WIDTH
 from beacons.registry import Beacon, Gateway, Store, Zone
 from beacons.topics import Id
 from beacons.wire import SECRET_BYTES
+from push.api import consents
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.campaigns.render import TemplateError, check
 from push.model.campaigns import Campaign
 from push.model.errors import UniqueError
 from push.model.people import Purpose, Shopper
 from push.model.ports import Transaction
-from push.profiles import consent, people
+from push.profiles import people
 from push.registry import directory
 
-Key16 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
-Key32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+TIME_ZONES: Final = available_timezones()
+"""Read once, as this module is: looking into the system's files would hold up the event loop."""
+MOST_NAMED: Final = 10
+
+Key16 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
+Key32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
 class GatewayIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,21 +112,45 @@ async def put_beacon(tx: Transaction, context: Context, body: BeaconIn) -> None:
 def beacon_problem(body: BeaconIn, *, known: bool) -> str | None:
     """What does not fit in a beacon, None where all does."""
     beacon = body.beacon
-    if beacon.format == "eid":
-        if body.identity_key is None and not known:
-            return "a rotating beacon (format eid) needs its identity_key, 32 hex digits"
-    elif beacon.static_id is None or len(beacon.static_id) != 2 * WIDTH[KINDS[beacon.format]]:
-        return f"format {beacon.format} needs a static_id of {2 * WIDTH[KINDS[beacon.format]]} hex digits"
     if beacon.role == "fixture" and beacon.store is None:
         return "a fixture needs a store (and a zone, to place people)"
+    if beacon.format == "eid":
+        return _rotating_problem(body, known=known)
+    digits = 2 * WIDTH[KINDS[beacon.format]]
+    if beacon.static_id is None or re.fullmatch(f"[0-9a-f]{{{digits}}}", beacon.static_id) is None:
+        return f"format {beacon.format} needs a static_id of {digits} hex digits in lower case"
+    return None if body.identity_key is None else f"format {beacon.format} never rotates and has no identity_key"
+
+
+def _rotating_problem(body: BeaconIn, *, known: bool) -> str | None:
+    if body.beacon.static_id is not None:
+        return "a rotating beacon (format eid) has no static_id"
+    if body.identity_key is None and not known:
+        return "a rotating beacon (format eid) needs its identity_key, 32 hex digits"
     return None
+
+
+def unknown_places(seed: Seed, held: directory.Directory) -> list[str]:
+    """What a registry names without having it: stores, zones, time zones."""
+    stores = held.stores.keys() | {s.id for s in seed.stores}
+    zones = held.zones.keys() | {(z.store, z.id) for z in seed.zones}
+    placed: list[tuple[str, str | None, str | None]] = [
+        *((f"zone {z.id}", z.store, None) for z in seed.zones),
+        *((f"gateway {g.gateway.id}", g.gateway.store, g.gateway.zone) for g in seed.gateways),
+        *((f"beacon {b.beacon.id}", b.beacon.store, b.beacon.zone) for b in seed.beacons),
+    ]
+    return [
+        *(f"store {s.id}: time_zone {s.time_zone!r} is none" for s in seed.stores if s.time_zone not in TIME_ZONES),
+        *(f"{what}: there is no store {store!r}" for what, store, _ in placed if store not in {None, *stores}),
+        *(f"{what}: store {store!r} has no zone {zone!r}" for what, store, zone in placed
+          if store in stores and zone is not None and (store, zone) not in zones),
+    ]  # fmt: skip
 
 
 async def put_shopper(tx: Transaction, context: Context, body: ShopperIn) -> None:
     """Write a shopper's traits and proven consents."""
-    now_ms = context.clock.now_ms()
-    await people.put_shopper(tx, Shopper(id=body.id, traits=body.traits, created_ms=now_ms))
-    await consent.set_consents(tx, body.id, body.purposes, at_ms=now_ms, source=body.source)
+    await people.put_shopper(tx, Shopper(id=body.id, traits=body.traits, created_ms=context.clock.now_ms()))
+    await consents.write(tx, context, body.id, body.purposes, body.source)
 
 
 async def put_campaign(tx: Transaction, context: Context, campaign: Campaign) -> None:
@@ -145,6 +176,9 @@ _PARTS: Final[tuple[tuple[str, Writer], ...]] = (
 
 async def put_seed(context: Context, seed: Seed, actor: str) -> Stored:
     """Take over a whole registry in one transaction, and bring it into force."""
+    unknown = unknown_places(seed, context.presence.directory)
+    if unknown:
+        raise ProblemError(400, "Does not fit", f"{'; '.join(unknown[:MOST_NAMED])}.")
     counts: dict[str, int] = {}
     try:
         async with context.db.transaction() as tx:
@@ -160,7 +194,7 @@ async def put_seed(context: Context, seed: Seed, actor: str) -> Stored:
             409, "Taken", "Another beacon says the same static_id; every id must be one beacon's."
         ) from None
     for shopper in seed.shoppers:
-        context.note_consent(shopper.id, shopper.purposes)
+        await consents.bring_into_force(context, shopper.id, shopper.purposes)
     await context.reload()
     return Stored(counts, warnings(seed))
 
@@ -203,6 +237,9 @@ async def put_one_gateway(context: Context, call: Call) -> GatewayOut:
     body: GatewayIn = call.body
     if (body.gateway.store, body.gateway.id) != (call.path["store"], call.path["id"]):
         raise ProblemError(400, "Path and body disagree", "`store` and `id` in path and body must be the same.")
+    unknown = unknown_places(Seed(gateways=(body,)), context.presence.directory)
+    if unknown:
+        raise ProblemError(400, "Does not fit", f"{'; '.join(unknown)}.")
     async with context.db.transaction() as tx:
         secret = await put_gateway(tx, context, body)
         await directory.audit(tx, _actor(call), "put gateway", body.gateway.id, context.clock.now_ms())

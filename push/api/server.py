@@ -1,5 +1,6 @@
 """Endpoints as an aiohttp application: authentication, decoding, problems."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
@@ -8,22 +9,29 @@ import msgspec
 import structlog
 from aiohttp import hdrs, web
 
+from beacons.topics import is_id
 from push.api.contract import Call, Context, Endpoint, ProblemError
 from push.model.errors import DatabaseError
+from push.model.ports import Clock
 from push.model.tokens import Principal
 from push.profiles import people
 
 log = structlog.get_logger()
 
 MAX_BODY_BYTES: Final = 1024 * 1024
+BODY_TIMEOUT_S: Final = 15.0
+"""Whoever sends a body more slowly holds a connection, not a conversation."""
+LOG_EVERY_MS: Final = 1000
+"""Failures of one kind are logged this often at most: a database that is away makes every call fail."""
 _PROBLEM: Final = "application/problem+json"
+_SHOWN: Final = 200
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(context: Context, endpoints: Sequence[Endpoint], answered: Counter[str]) -> web.Application:
-    """An application that serves `endpoints`; `answered` counts answers by status."""
-    app = web.Application(middlewares=[Problems(answered)], client_max_size=MAX_BODY_BYTES)
+    """An application that serves `endpoints`; `answered` counts answers by class of status."""
+    app = web.Application(middlewares=[Problems(answered, context.clock)], client_max_size=MAX_BODY_BYTES)
     for endpoint in endpoints:
         app.router.add_route(endpoint.method, endpoint.path, handler(context, endpoint))
     return app
@@ -31,45 +39,66 @@ def application(context: Context, endpoints: Sequence[Endpoint], answered: Count
 
 def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """A problem as a response."""
-    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    shown = detail.encode(errors="replace").decode()
+    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": shown})
     return web.Response(status=status, body=body, content_type=_PROBLEM, headers=headers)
 
 
 class Problems:
-    """A middleware that turns every error into a problem, and counts answers."""
+    """A middleware that turns every error into a problem, counts answers, and logs failures, but not without end."""
 
     __middleware_version__ = 1
 
-    def __init__(self, answered: Counter[str]) -> None:
+    def __init__(self, answered: Counter[str], clock: Clock) -> None:
         self._answered = answered
+        self._clock = clock
+        self._logged_ms: dict[str, int] = {}
+        self._held_back: Counter[str] = Counter()
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer, whatever the handler does."""
-        response = await _guarded(request, handler)
+        response = await self._guarded(request, handler)
         self._answered[f"{response.status // 100}xx"] += 1
         return response
 
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ProblemError as error:
+            return problem(error.status, error.title, error.detail, error.headers)
+        except web.HTTPException as error:
+            return _refused(request, error)
+        except ConnectionError:
+            raise  # the caller is gone: there is nobody to answer
+        except DatabaseError as error:
+            self._log("database does not answer", request, str(error))
+            return problem(503, "Not now", "The database does not answer. Try again in a moment.", {"Retry-After": "2"})
+        except Exception as error:  # noqa: BLE001 - whatever failed, the caller gets a problem and the log says why
+            self._log("call failed", request, type(error).__name__, error)
+            return problem(500, "Our fault", "This call failed in the server; its log says why.")
 
-async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except ProblemError as error:
-        return problem(error.status, error.title, error.detail, error.headers)
-    except web.HTTPRequestEntityTooLarge:
+    def _log(self, event: str, request: web.Request, why: str, error: Exception | None = None) -> None:
+        """One line with what was held back since the last; the route's pattern, for a path may name a person."""
+        now_ms = self._clock.now_ms()
+        if now_ms - self._logged_ms.get(event, -LOG_EVERY_MS) < LOG_EVERY_MS:
+            self._held_back[event] += 1
+            return
+        self._logged_ms[event] = now_ms
+        resource = request.match_info.route.resource
+        route = "unknown" if resource is None else resource.canonical
+        held_back = self._held_back.pop(event, 0)
+        log.error(event, method=request.method, route=route, error=why, more=held_back, exc_info=error)
+
+
+def _refused(request: web.Request, error: web.HTTPException) -> web.Response:
+    """The framework's own refusals as problems; what is no error (a redirect) passes."""
+    if error.status < 400:  # noqa: PLR2004 - redirects are not errors
+        raise error
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
         return problem(413, "Too large", f"A body of at most {MAX_BODY_BYTES} bytes was expected.")
-    except web.HTTPException as error:
-        if error.status < 400:  # noqa: PLR2004 - redirects are not errors
-            raise
-        keep = {k: v for k, v in error.headers.items() if k == hdrs.ALLOW}
-        return problem(error.status, error.reason, f"{request.method} {request.path} is not served here.", keep)
-    except DatabaseError:
-        log.exception("database does not answer", path=request.path)
-        return problem(503, "Not now", "The database does not answer. Try again in a moment.", {"Retry-After": "2"})
-    except (ConnectionError, TimeoutError):
-        raise
-    except Exception:
-        log.exception("call failed", method=request.method, path=request.path)
-        return problem(500, "Our fault", "This call failed in the server; its log says why.")
+    keep = {k: v for k, v in error.headers.items() if k == hdrs.ALLOW}
+    detail = f"{request.method} {request.rel_url.raw_path[:_SHOWN]} is not served here."
+    return problem(error.status, error.reason, detail, keep)
 
 
 def handler(context: Context, endpoint: Endpoint) -> Handler:
@@ -78,7 +107,7 @@ def handler(context: Context, endpoint: Endpoint) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         principal = await authenticate(context, request, endpoint)
-        body = None if decoder is None else _decoded(decoder, await request.read())
+        body = None if decoder is None else decoded(decoder, await _read(request))
         result = await endpoint.handler(context, Call(principal, request.match_info, request.query, body))
         if result is None:
             return web.Response(status=204)
@@ -88,9 +117,10 @@ def handler(context: Context, endpoint: Endpoint) -> Handler:
 
 
 async def authenticate(context: Context, request: web.Request, endpoint: Endpoint) -> Principal:
-    """Whose token the request carries. Raises `ProblemError` 401 or 403."""
+    """Whose token the request carries. Raises `ProblemError` 401, 403, or 400 for a path that names nothing."""
     kind, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    principal = await people.principal(context.db, token.strip()) if kind.lower() == "bearer" else None
+    known = kind.lower() == "bearer" and token.isascii()
+    principal = await people.principal(context.db, token.strip()) if known else None
     if principal is None:
         expected = " or ".join(sorted(endpoint.scopes))
         detail = f"A header `Authorization: Bearer …` with a valid {expected} token was expected."
@@ -99,13 +129,41 @@ async def authenticate(context: Context, request: web.Request, endpoint: Endpoin
         raise ProblemError(
             403, "Not allowed", f"This call takes a token of scope {' or '.join(sorted(endpoint.scopes))}."
         )
+    for name, value in request.match_info.items():
+        if not is_id(value):
+            raise ProblemError(400, "Not understood", f"`{name}` in the path: an id of [A-Za-z0-9_-] was expected.")
     return principal
 
 
-def _decoded(decoder: msgspec.json.Decoder[object], raw: bytes) -> object:
+async def _read(request: web.Request) -> bytes:
     try:
-        return decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError:
+        detail = f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s."
+        raise ProblemError(408, "Too slow", detail, {hdrs.CONNECTION: "close"}) from None
+    except web.RequestPayloadError:
         raise ProblemError(
-            400, "Not understood", f"{error}. The description at /openapi.json says what is expected."
+            400, "Not understood", "The body's encoding is broken.", {hdrs.CONNECTION: "close"}
         ) from None
+
+
+def decoded(decoder: msgspec.json.Decoder[object], raw: bytes) -> object:
+    """The value in a body. Raises `ProblemError` 400."""
+    try:
+        value = decoder.decode(raw)
+        has_nul = b"\\u0000" in raw and _has_nul(msgspec.json.decode(raw))
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        detail = f"{error}. The description at /openapi.json says what is expected."
+        raise ProblemError(400, "Not understood", detail) from None
+    if has_nul:
+        raise ProblemError(400, "Not understood", "A text with a NUL character cannot be stored.")
+    return value
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in key or _has_nul(item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(map(_has_nul, value))
+    return isinstance(value, str) and "\0" in value

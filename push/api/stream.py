@@ -1,54 +1,74 @@
 """The event stream of a device: server-sent events that resume after the last one seen."""
 
 import asyncio
+import socket
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
-from push.api.apps import message_out
-from push.api.contract import DEVICE, Call, Context, Endpoint, ProblemError, own_device
+from push.api.apps import MessageOut, message_out
+from push.api.contract import DEVICE, Call, Context, Endpoint, Parameter, ProblemError, own_device
 from push.api.server import Handler, authenticate
 from push.model.delivery import Content
-from push.model.ports import Pushed
+from push.model.ports import Pushed, Row, Stream
 
-HEARTBEAT_S: Final = 15
+HEARTBEAT_S: Final = 15.0
 """Proxies close connections that are silent for 30 to 60 s."""
-MAX_RESUMED: Final = 100
+WRITE_TIMEOUT_S: Final = 5.0
+"""A reader that takes nothing for this long is cut off; it resumes where it was."""
+VANISHED_MS: Final = 20_000
+"""A phone that left the network says no goodbye: a connection is dead when nothing was acknowledged for this long."""
+MAX_RESUMED: Final = 1000
 
 PATH: Final = "/v1/devices/{device}/messages"
+LAST_EVENT_ID: Final = "Last-Event-ID"
 
 
 async def _never(context: Context, call: Call) -> None:
     raise NotImplementedError
 
 
-ENDPOINT: Final = Endpoint("GET", PATH, DEVICE, "Receive messages as server-sent events", _never)
+ENDPOINT: Final = Endpoint(
+    "GET",
+    PATH,
+    DEVICE,
+    "Receive messages as server-sent events",
+    _never,
+    result=MessageOut,
+    media="text/event-stream",
+    parameters=(Parameter(LAST_EVENT_ID, "header", "The last event that the app has; without it, only new ones."),),
+)
 
 
-def handler(context: Context) -> Handler:
+def handler(context: Context, heartbeat_s: float = HEARTBEAT_S) -> Handler:
     """The aiohttp handler of the event stream."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         principal = await authenticate(context, request, ENDPOINT)
         device = own_device(Call(principal, request.match_info, request.query, None))
-        last_seq = _last_event_id(request)
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        )
-        async with context.streams.connect(device) as queue:
-            await response.prepare(request)
-            await response.write(b": welcome\n\n")
-            sent = await _resume(context, response, device, last_seq)
+        after_seq = _last_event_id(request)
+        async with context.streams.connect(device, context.clock.now_ms()) as stream:
+            missed = await _missed(context, device, after_seq, stream.upto_seq)
             await _wake(context, device)
-            await _follow(response, queue, sent)
+            response = web.StreamResponse(
+                headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+            )
+            await response.prepare(request)
+            _notice_vanishing(request)
+            try:
+                await _serve(response, missed, stream, heartbeat_s)
+            except TimeoutError:
+                if request.transport is not None:
+                    request.transport.abort()
         return response
 
     return handle
 
 
 def _last_event_id(request: web.Request) -> int | None:
-    text = request.headers.get("Last-Event-ID", "")
+    text = request.headers.get(LAST_EVENT_ID, "")
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 18:  # noqa: PLR2004 - fits a BIGINT
@@ -56,19 +76,18 @@ def _last_event_id(request: web.Request) -> int | None:
     return int(text)
 
 
-async def _resume(context: Context, response: web.StreamResponse, device: str, last_seq: int | None) -> set[int]:
-    """Send again what the app may have missed: everything after the last event that it saw."""
-    sent: set[int] = set()
-    if last_seq is None:
-        return sent
-    now_ms = context.clock.now_ms()
-    rows = await context.db.fetch("deliver.stream_since", device=device, seq=last_seq, now_ms=now_ms, most=MAX_RESUMED)
-    for row in rows:
-        content = msgspec.json.decode(row["content"], type=Content)
-        out = message_out(row["message"], row["id"], content, row["expires_ms"])
-        await response.write(event(row["seq"], out))
-        sent.add(row["seq"])
-    return sent
+async def _missed(context: Context, device: str, after_seq: int | None, upto_seq: int) -> Sequence[Row]:
+    """What was handed over after the last event that the app saw, and before this stream."""
+    if after_seq is None:
+        return ()
+    return await context.db.fetch(
+        "deliver.stream_since",
+        device=device,
+        after_seq=after_seq,
+        upto_seq=upto_seq,
+        now_ms=context.clock.now_ms(),
+        most=MAX_RESUMED,
+    )
 
 
 async def _wake(context: Context, device: str) -> None:
@@ -80,29 +99,48 @@ async def _wake(context: Context, device: str) -> None:
     context.wake_senders()
 
 
-async def _follow(response: web.StreamResponse, queue: asyncio.Queue[Pushed], sent: set[int]) -> None:
-    """Write messages as they come, and a comment when none does, until the app goes away."""
+def _notice_vanishing(request: web.Request) -> None:
+    """Let the system end a connection whose other side is gone (RFC 5482), where it can."""
+    sock = None if request.transport is None else request.transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if sock is not None and option is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
+        sock.setsockopt(socket.IPPROTO_TCP, option, VANISHED_MS)
+
+
+async def _serve(response: web.StreamResponse, missed: Sequence[Row], stream: Stream, heartbeat_s: float) -> None:
+    """Write what was missed, then messages as they come, and a comment when none does, until the app goes away."""
+    await _write(response, b": welcome\n\n")
+    for row in missed:
+        content = msgspec.json.decode(row["content"], type=Content)
+        await _write(response, event(row["seq"], message_out(row["message"], row["id"], content, row["expires_ms"])))
     while True:
         try:
-            async with asyncio.timeout(HEARTBEAT_S):
-                outgoing, written = await queue.get()
+            async with asyncio.timeout(heartbeat_s):
+                pushed = await stream.queue.get()
         except TimeoutError:
-            await response.write(b": still here\n\n")
+            await _write(response, b": still here\n\n")
             continue
-        try:
-            if outgoing.seq not in sent:
-                message = outgoing.message
-                out = message_out(message.id, outgoing.delivery, message.content, message.expires_ms)
-                await response.write(event(outgoing.seq, out))
-        except (ConnectionError, asyncio.CancelledError):
-            _settle(written, done=False)
-            raise
-        _settle(written, done=True)
+        if pushed is None:
+            return
+        if pushed.begin():
+            await _hand_over(response, pushed)
 
 
-def _settle(written: asyncio.Future[bool], *, done: bool) -> None:
-    if not written.done():
-        written.set_result(done)
+async def _hand_over(response: web.StreamResponse, pushed: Pushed) -> None:
+    """Write one message. After a time-out nobody knows, so nothing is settled."""
+    message = pushed.outgoing.message
+    out = message_out(message.id, pushed.outgoing.delivery, message.content, message.expires_ms)
+    try:
+        await _write(response, event(pushed.outgoing.seq, out))
+    except (ConnectionError, asyncio.CancelledError):
+        pushed.settle(written=False)
+        raise
+    pushed.settle(written=True)
+
+
+async def _write(response: web.StreamResponse, data: bytes) -> None:
+    async with asyncio.timeout(WRITE_TIMEOUT_S):
+        await response.write(data)
 
 
 def event(seq: int, data: object) -> bytes:

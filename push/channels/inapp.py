@@ -5,49 +5,78 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import msgspec
+
 from push.model.delivery import Accepted, Outgoing
-from push.model.errors import TransientError, UnreachableError
-from push.model.ports import Pushed
+from push.model.errors import DeliveryError, OutcomeUnknownError, TransientError, UnreachableError
+from push.model.ports import Pushed, Stream
 
 MAX_WAITING: Final = 16
 """Messages that wait for one slow connection; more make the next attempt wait."""
+MAX_STREAMS: Final = 8
+"""Of one device: tabs of one browser. One more ends the oldest."""
 WRITE_TIMEOUT_S: Final = 5.0
 """An app that does not take a message within this time is not there any more."""
+
+Queue = asyncio.Queue[Pushed | None]
 
 
 class EventStreams:
     """The event streams that are open, by device."""
 
     def __init__(self) -> None:
-        self._open: dict[str, list[asyncio.Queue[Pushed]]] = {}
+        self._open: dict[str, list[Queue]] = {}
+        self._closed = False
+        self._last_seq = 0
 
     @property
     def connected(self) -> int:
         """Streams that are open."""
         return sum(len(queues) for queues in self._open.values())
 
-    @asynccontextmanager
-    async def connect(self, device: str) -> AsyncIterator[asyncio.Queue[Pushed]]:
-        """A device's stream while it lasts: what is put into it must be written, and then confirmed."""
-        queue: asyncio.Queue[Pushed] = asyncio.Queue(MAX_WAITING)
-        self._open.setdefault(device, []).append(queue)
-        try:
-            yield queue
-        finally:
-            self._open[device].remove(queue)
-            if not self._open[device]:
-                del self._open[device]
-            while not queue.empty():
-                _refuse(queue.get_nowait())
+    def number(self, now_ms: int) -> int:
+        """The next event's number: greater than any before, also than those of an earlier run."""
+        self._last_seq = max(self._last_seq + 1, now_ms)
+        return self._last_seq
 
-    def queues(self, device: str) -> list[asyncio.Queue[Pushed]]:
+    @asynccontextmanager
+    async def connect(self, device: str, now_ms: int) -> AsyncIterator[Stream]:
+        """A device's stream while it lasts: what is put into it must be begun, written, and then settled."""
+        queue: Queue = asyncio.Queue(MAX_WAITING)
+        queues = self._open.setdefault(device, [])
+        queues.append(queue)
+        if self._closed:
+            _end(queue)
+        if len(queues) > MAX_STREAMS:
+            _end(queues.pop(0))
+        try:
+            yield Stream(queue, self.number(now_ms))
+        finally:
+            _end(queue)
+            if queue in queues:
+                queues.remove(queue)
+            if not queues:
+                self._open.pop(device, None)
+
+    def queues(self, device: str) -> list[Queue]:
         """The open streams of a device."""
         return list(self._open.get(device, ()))
 
+    def close(self) -> None:
+        """End every stream, and those still to come."""
+        self._closed = True
+        for queues in self._open.values():
+            for queue in queues:
+                _end(queue)
 
-def _refuse(pushed: Pushed) -> None:
-    if not pushed.written.done():
-        pushed.written.set_result(False)
+
+def _end(queue: Queue) -> None:
+    """Refuse what waits, and tell the stream's writer to end."""
+    while not queue.empty():
+        waiting = queue.get_nowait()
+        if waiting is not None:
+            waiting.settle(written=False)
+    queue.put_nowait(None)
 
 
 class InAppChannel:
@@ -55,29 +84,46 @@ class InAppChannel:
 
     name = "inapp"
 
-    def __init__(self, streams: EventStreams) -> None:
+    def __init__(self, streams: EventStreams, write_timeout_s: float = WRITE_TIMEOUT_S) -> None:
         self._streams = streams
+        self._write_timeout_s = write_timeout_s
 
     async def send(self, outgoing: Outgoing) -> Accepted:
-        """Put a message into every open stream of its device; one that takes it is enough."""
+        """Put a message into every open stream of its device; the first that takes it is enough."""
         queues = self._streams.queues(outgoing.device)
         if not queues:
-            raise UnreachableError("the app is not connected")
-        written = [_offer(queue, outgoing) for queue in queues]
-        _, late = await asyncio.wait(written, timeout=WRITE_TIMEOUT_S)
-        for future in late:
-            future.cancel()
-        if any(f.done() and not f.cancelled() and f.result() for f in written):
-            return Accepted()
-        if late:
-            raise TransientError("the app did not take the message in time")
-        raise UnreachableError("the app went away")
+            raise UnreachableError("app_not_connected")
+        numbered = msgspec.structs.replace(outgoing, seq=self._streams.number(outgoing.now_ms))
+        offered = [_offer(queue, numbered) for queue in queues if not queue.full()]
+        if not offered:
+            raise TransientError("app_too_slow")
+        if await self._taken({pushed.written for pushed in offered}):
+            return Accepted(seq=numbered.seq)
+        raise _not_taken(offered)
+
+    async def _taken(self, waiting: set[asyncio.Future[bool]]) -> bool:
+        try:
+            async with asyncio.timeout(self._write_timeout_s):
+                while waiting:
+                    done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    if any(future.result() for future in done):
+                        return True
+        except TimeoutError:
+            pass
+        return False
 
 
-def _offer(queue: asyncio.Queue[Pushed], outgoing: Outgoing) -> asyncio.Future[bool]:
-    pushed = Pushed(outgoing, asyncio.get_running_loop().create_future())
-    try:
-        queue.put_nowait(pushed)
-    except asyncio.QueueFull:
-        _refuse(pushed)
-    return pushed.written
+def _offer(queue: Queue, outgoing: Outgoing) -> Pushed:
+    pushed = Pushed(outgoing)
+    queue.put_nowait(pushed)
+    return pushed
+
+
+def _not_taken(offered: list[Pushed]) -> DeliveryError:
+    """What it means that no stream took a message; those that have not begun will not any more."""
+    late = [pushed for pushed in offered if not pushed.written.done()]
+    for pushed in late:
+        pushed.settle(written=False)
+    if any(pushed.begun for pushed in late):
+        return OutcomeUnknownError("outcome_unknown")
+    return TransientError("app_too_slow") if late else UnreachableError("app_went_away")

@@ -15,7 +15,7 @@ from yarl import URL
 from push.channels import aes128gcm, egress
 from push.channels.vapid import Key, Signer
 from push.model.delivery import Accepted, Outgoing
-from push.model.errors import DeliveryError, DeviceGoneError, PermanentError, TransientError
+from push.model.errors import DeliveryError, DeviceGoneError, OutcomeUnknownError, PermanentError, TransientError
 
 # --- settings ---------------------------------------------------------------------------------------------------------
 
@@ -248,7 +248,7 @@ def _unanswered(error: Exception) -> DeliveryError:
         return TransientError("service_unreachable")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return TransientError("service_unreachable")
-    return TransientError("outcome_unknown")
+    return OutcomeUnknownError("outcome_unknown")
 
 
 def retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:

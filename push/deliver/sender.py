@@ -1,29 +1,32 @@
 """Senders: claim what is due under a lease, hand it to a channel, write down what came of it.
 
+    outbox ─claim▶ Claimed ─attempts▶ Result ─queue▶ results, in one transaction
+
 A crash never loses a delivery: its lease runs out and it is claimed again, with the same message id.
 """
 
 import asyncio
-import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 import msgspec
 import structlog
 
 from push.campaigns import outbox
-from push.deliver.retry import RetrySettings, next_ms
-from push.model.delivery import Accepted, Content, Message, Outgoing
-from push.model.errors import DatabaseError, DeliveryError, DeviceGoneError, TransientError, UnreachableError
-from push.model.ports import Channel, Clock, Database, Row, Transaction
+from push.deliver import results
+from push.deliver.attempts import Attempts, Claimed, Result
+from push.deliver.retry import RetrySettings
+from push.model.errors import DatabaseError
+from push.model.ports import Channel, Clock, Database, Row
 from push.model.vault import Vault
-from push.profiles import people
 
 log = structlog.get_logger()
 
 IDLE_MS: Final = 1000
 """Without a wake-up the outbox is looked at this often: another process may have written to it."""
+LEAST_MS: Final = 5
+"""What is due and yet cannot be claimed is being claimed by somebody else."""
 
 
 class SenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,90 +34,98 @@ class SenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     in_flight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 64
     lease_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 45
-    """Longer than any channel's time-out (Web Push: 10 s to connect and answer, for each channel in turn)."""
+    """Longer than all channels' time-outs together (in-app 5 s, Web Push 10 s), or a message could go out twice."""
+    drain_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 3.0
+    """How long a stop waits for what is on its way; the rest is sent again after its lease, under the same id."""
     retry: RetrySettings = RetrySettings()
 
 
-class Claimed(msgspec.Struct, frozen=True):
-    """A delivery under lease."""
-
-    id: str
-    message: str
-    device: str
-    channels: tuple[str, ...]
-    seq: int
-    attempt: int
-    expires_ms: int
-
-
-class Attempt(msgspec.Struct, frozen=True):
-    """One channel's answer to one attempt."""
-
-    channel: str
-    started_ms: int
-    ended_ms: int
-    error: DeliveryError | None
-    accepted: Accepted | None = None
-
-
-class Result(msgspec.Struct, frozen=True):
-    """What came of a claimed delivery: its last attempt decides."""
-
-    claimed: Claimed
-    attempts: tuple[Attempt, ...]
-    dead_subscription: bytes | None = None
-
-
 class Sender:
-    """Runs deliveries until cancelled."""
+    """Runs deliveries until stopped."""
 
     def __init__(
         self, settings: SenderSettings, db: Database, vault: Vault, clock: Clock, channels: Mapping[str, Channel]
     ) -> None:
         self._settings = settings
         self._db = db
-        self._vault = vault
         self._clock = clock
-        self._channels = channels
+        self._attempts = Attempts(db, vault, clock, channels)
         self._wake = asyncio.Event()
-        self._results: list[Result] = []
-        self._done = asyncio.Event()
+        self._results: asyncio.Queue[Result] = asyncio.Queue(settings.in_flight)
+        self._unwritten = False
         self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self.counts: Counter[str] = Counter()
+
+    @property
+    def in_flight(self) -> int:
+        """Deliveries that are on their way."""
+        return len(self._running)
 
     def wake(self) -> None:
         """Look at the outbox now."""
         self._wake.set()
 
+    @property
+    def longest_stop_s(self) -> float:
+        """How long `run` may take to return after `stop`: to finish what is on its way, and one look at the outbox."""
+        return self._settings.drain_s + IDLE_MS / 1000
+
+    def stop(self) -> None:
+        """Claim no more, and let `run` return once what is on its way has arrived, within `drain_s`."""
+        self._stopping = True
+        self._wake.set()
+
     async def run(self) -> None:
-        """Claim, send and write down until cancelled; what is on its way then is claimed again after its lease."""
+        """Claim, send and write down until stopped; after a cancellation, what was on its way is claimed again."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._write_results(), name="delivery results")
-            while True:
-                try:
-                    claimed = await self._claim()
-                except DatabaseError as error:
-                    log.warning("outbox cannot be read, trying again", error=str(error))
-                    claimed = []
+            writer = group.create_task(self._write_results(), name="delivery results")
+            while not self._stopping:
+                claimed = await self._claim()
                 for delivery in claimed:
-                    task = group.create_task(self._deliver(delivery), name=f"delivery {delivery.id}")
-                    self._running.add(task)
-                    task.add_done_callback(self._finished)
+                    self._start(group, delivery)
                 if not claimed:
                     await self._rest()
+            await self._drain()
+            writer.cancel()
+
+    def _start(self, group: asyncio.TaskGroup, claimed: Claimed) -> None:
+        task = group.create_task(self._deliver(claimed), name=f"delivery {claimed.id}")
+        self._running.add(task)
+        task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if len(self._running) >= self._settings.in_flight - 1:
+        if self.in_flight == self._settings.in_flight - 1:
             self._wake.set()
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        await self._results.put(await self._attempts.make(claimed))
+
+    @property
+    def _room(self) -> int:
+        """How many more may be claimed: none while results wait for the database, or they would be sent again."""
+        return 0 if self._unwritten else self._settings.in_flight - self.in_flight
+
+    async def _claim(self) -> list[Claimed]:
+        if self._room <= 0:
+            return []
+        now_ms = self._clock.now_ms()
+        lease_until_ms = now_ms + self._settings.lease_s * 1000
+        try:
+            async with self._db.transaction() as tx:
+                expired = await tx.fetch("deliver.expire", now_ms=now_ms)
+                await outbox.release_caps(tx, expired, now_ms)
+                rows = await tx.fetch("deliver.claim", now_ms=now_ms, lease_until_ms=lease_until_ms, most=self._room)
+        except DatabaseError as error:
+            log.warning("outbox cannot be read, trying again", error=str(error))
+            return []
+        self.counts["expired"] += len(expired)
+        return [_claimed(row) for row in sorted(rows, key=lambda row: row["seq"])]
 
     async def _rest(self) -> None:
         """Wait for a wake-up, the next delivery's time, or a while."""
-        row = await self._db.fetch_one("deliver.next_due")
-        due_ms = None if row is None else row["due_ms"]
-        wait_ms = IDLE_MS if due_ms is None else min(IDLE_MS, max(5, due_ms - self._clock.now_ms()))
-        if len(self._running) >= self._settings.in_flight:
-            wait_ms = IDLE_MS
+        wait_ms = await self._wait_ms() if self._room > 0 else IDLE_MS
         try:
             async with asyncio.timeout(wait_ms / 1000):
                 await self._wake.wait()
@@ -122,130 +133,49 @@ class Sender:
             pass
         self._wake.clear()
 
-    async def _claim(self) -> list[Claimed]:
-        room = self._settings.in_flight - len(self._running)
-        if room <= 0:
-            return []
-        now_ms = self._clock.now_ms()
-        lease_until_ms = now_ms + self._settings.lease_s * 1000
-        async with self._db.transaction() as tx:
-            expired = await tx.fetch("deliver.expire", now_ms=now_ms)
-            await outbox.release_caps(tx, expired, now_ms)
-            rows = await tx.fetch("deliver.claim", now_ms=now_ms, lease_until_ms=lease_until_ms, most=room)
-        self.counts["expired"] += len(expired)
-        return [_claimed(row) for row in rows]
-
-    async def _deliver(self, claimed: Claimed) -> None:
-        row = await self._db.fetch_one("deliver.outgoing", message=claimed.message, device=claimed.device)
-        if row is None:
-            error = UnreachableError("the device is gone")
-            now_ms = self._clock.now_ms()
-            self._report(Result(claimed, (Attempt("none", now_ms, now_ms, error),)))
-            return
-        attempts: list[Attempt] = []
-        dead: bytes | None = None
-        for name in claimed.channels:
-            attempt = await self._attempt(name, claimed, row)
-            attempts.append(attempt)
-            if isinstance(attempt.error, DeviceGoneError):
-                dead = row["subscription_sealed"]
-            if not isinstance(attempt.error, DeviceGoneError | UnreachableError):
-                break
-        self._report(Result(claimed, tuple(attempts), dead))
-
-    async def _attempt(self, name: str, claimed: Claimed, row: Row) -> Attempt:
-        started_ms = self._clock.now_ms()
-        outgoing = self._outgoing(claimed, row, started_ms)
-        channel = self._channels.get(name)
+    async def _wait_ms(self) -> int:
         try:
-            if channel is None:
-                raise UnreachableError(f"no channel {name} is configured")
-            accepted = await channel.send(outgoing)
-        except DeliveryError as error:
-            return Attempt(name, started_ms, self._clock.now_ms(), error)
-        return Attempt(name, started_ms, self._clock.now_ms(), None, accepted)
-
-    def _outgoing(self, claimed: Claimed, row: Row, now_ms: int) -> Outgoing:
-        address = people.open_subscription(row["subscription_sealed"], claimed.device, self._vault)
-        message = Message(
-            id=row["id"],
-            shopper=row["shopper"],
-            campaign=row["campaign"],
-            content=msgspec.json.decode(row["content"], type=Content),
-            created_ms=row["created_ms"],
-            expires_ms=row["expires_ms"],
-            collapse_key=row["collapse_key"],
-        )
-        return Outgoing(
-            delivery=claimed.id, device=claimed.device, message=message, address=address or {}, now_ms=now_ms,
-            seq=claimed.seq,
-        )  # fmt: skip
-
-    def _report(self, result: Result) -> None:
-        self._results.append(result)
-        self._done.set()
+            row = await self._db.fetch_one("deliver.next_due")
+        except DatabaseError:
+            return IDLE_MS
+        due_ms = None if row is None else row["due_ms"]
+        return IDLE_MS if due_ms is None else min(IDLE_MS, max(LEAST_MS, due_ms - self._clock.now_ms()))
 
     async def _write_results(self) -> None:
-        """Write what came back, everything that waits in one transaction."""
+        """Write what came back, everything that waits in one transaction, as often as it takes."""
         while True:
-            await self._done.wait()
-            self._done.clear()
-            results, self._results = self._results, []
-            try:
-                await self.write(results)
-            except DatabaseError as error:
-                log.warning("results cannot be written, trying again", error=str(error))
-                self._results = results + self._results
-                self._done.set()
+            found = [await self._results.get()]
+            while not self._results.empty():
+                found.append(self._results.get_nowait())
+            while not await self._written(found):  # noqa: ASYNC110 - a database that is away tells nobody when it is back
                 await asyncio.sleep(IDLE_MS / 1000)
+            for _ in found:
+                self._results.task_done()
 
-    async def write(self, results: Sequence[Result]) -> None:
-        """Write results: states, attempts, dead addresses, released caps."""
-        now_ms = self._clock.now_ms()
-        async with self._db.transaction() as tx:
-            for result in results:
-                outcome = await self._settle(tx, result, now_ms)
-                self.counts[outcome] += 1
-                await _keep_attempts(tx, result)
+    async def _written(self, found: list[Result]) -> bool:
+        try:
+            async with self._db.transaction() as tx:
+                counts = await results.write(tx, found, self._settings.retry, self._clock.now_ms())
+        except DatabaseError as error:
+            log.warning("results cannot be written, trying again", error=str(error), results=len(found))
+            self._unwritten = True
+            return False
+        self._unwritten = False
+        self.counts.update(counts)
+        self._wake.set()
+        return True
 
-    async def _settle(self, tx: Transaction, result: Result, now_ms: int) -> Literal["accepted", "again", "failed"]:
-        claimed, last = result.claimed, result.attempts[-1]
-        if result.dead_subscription is not None:
-            await tx.execute(
-                "profiles.drop_subscription", id=claimed.device, subscription_sealed=result.dead_subscription
-            )
-        if last.error is None:
-            times = {"channel": last.channel, "handed_over_ms": last.started_ms, "accepted_ms": last.ended_ms}
-            if not await tx.execute("deliver.accepted", id=claimed.id, attempt=claimed.attempt, **times):
-                await tx.execute("deliver.note_hand_over", id=claimed.id, **times)
-            return "accepted"
-        if isinstance(last.error, TransientError) or _may_connect(result):
-            await tx.execute(
-                "deliver.again",
-                id=claimed.id,
-                attempt=claimed.attempt,
-                reason=last.error.reason,
-                next_ms=self._next_ms(result, now_ms),
-                maybe_sent=any(isinstance(a.error, TransientError) and a.error.status is None for a in result.attempts),
-            )
-            return "again"
-        rows = await tx.fetch(
-            "deliver.failed", id=claimed.id, attempt=claimed.attempt, reason=last.error.reason, ended_ms=now_ms
-        )
-        await outbox.release_caps(tx, [{**row, "maybe_sent": 0} for row in rows], now_ms)
-        return "failed"
-
-    def _next_ms(self, result: Result, now_ms: int) -> int:
-        error = result.attempts[-1].error
-        if isinstance(error, TransientError):
-            luck = random.random()  # noqa: S311 - jitter, not a secret
-            return next_ms(self._settings.retry, result.claimed.attempt, error.retry_after_ms, now_ms, luck)
-        return result.claimed.expires_ms
-
-
-def _may_connect(result: Result) -> bool:
-    """Whether an app that is not connected may yet open its event stream: that wakes the delivery."""
-    return any(a.channel == "inapp" and isinstance(a.error, UnreachableError) for a in result.attempts)
+    async def _drain(self) -> None:
+        """Let what is on its way arrive, and its results be written, within a bound."""
+        try:
+            async with asyncio.timeout(self._settings.drain_s):
+                if self._running:
+                    await asyncio.wait(self._running)
+                await self._results.join()
+        except TimeoutError:
+            log.warning("stopped while messages were on their way", deliveries=self.in_flight)
+        for task in self._running:
+            task.cancel()
 
 
 def _claimed(row: Row) -> Claimed:
@@ -258,20 +188,3 @@ def _claimed(row: Row) -> Claimed:
         row["attempt"],
         row["expires_ms"],
     )
-
-
-async def _keep_attempts(tx: Transaction, result: Result) -> None:
-    rows: list[dict[str, object]] = [
-        {
-            "delivery": result.claimed.id,
-            "attempt": result.claimed.attempt,
-            "channel": a.channel,
-            "started_ms": a.started_ms,
-            "ended_ms": a.ended_ms,
-            "outcome": "accepted" if a.error is None else a.error.reason,
-            "status": a.accepted.status if a.accepted is not None else getattr(a.error, "status", None),
-            "reference": None if a.accepted is None else a.accepted.reference,
-        }
-        for a in result.attempts
-    ]
-    await tx.execute_many("deliver.attempt", rows)

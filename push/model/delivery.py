@@ -56,6 +56,8 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
     status: int | None = None
     reference: str | None = None
+    seq: int = 0
+    """Number of the message in its device's event stream, where it went there."""
 
 
 class State(StrEnum):
@@ -77,10 +79,12 @@ class State(StrEnum):
 
 
 NEXT: Final[dict[State, frozenset[State]]] = {
-    State.PENDING: frozenset({State.SENDING, State.EXPIRED, State.CANCELLED, State.FAILED}),
-    State.SENDING: frozenset(
-        {State.PENDING, State.ACCEPTED, State.SHOWN, State.OPENED, State.EXPIRED, State.CANCELLED, State.FAILED}
+    # Receipts may overtake the answer that says a message was taken, or come although that answer got lost. Handed over
+    # while it was pending: in the answer to a phone's own report.
+    State.PENDING: frozenset(
+        {State.SENDING, State.ACCEPTED, State.SHOWN, State.OPENED, State.EXPIRED, State.CANCELLED}
     ),
+    State.SENDING: frozenset({State.PENDING, State.ACCEPTED, State.SHOWN, State.OPENED, State.EXPIRED, State.FAILED}),
     State.ACCEPTED: frozenset({State.SHOWN, State.OPENED}),
     State.SHOWN: frozenset({State.OPENED}),
     State.OPENED: frozenset(),

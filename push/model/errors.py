@@ -2,6 +2,7 @@
 
 DeliveryError
 ├── TransientError      try again, not before `retry_after_ms`
+│   └── OutcomeUnknownError the message may have been taken, nobody said so: repeat it under the same id only
 └── PermanentError      never again with this device and channel
     ├── DeviceGoneError     the service says that the address is dead: remove it
     └── UnreachableError    the channel cannot reach the device now: try the next channel
@@ -29,6 +30,10 @@ class TransientError(DeliveryError):
         """Keep what the service asked for."""
         super().__init__(reason, status=status)
         self.retry_after_ms = retry_after_ms
+
+
+class OutcomeUnknownError(TransientError):
+    """The message was on its way when the answer got lost: it may have arrived."""
 
 
 class PermanentError(DeliveryError):

@@ -69,16 +69,42 @@ class Channel(Protocol):
         ...
 
 
-class Pushed(NamedTuple):
-    """A message for an open event stream; `written` turns true once it is in the socket."""
+class Pushed:
+    """A message offered to one open event stream. Whoever writes it begins, and says whether it is in the socket."""
 
-    outgoing: Outgoing
-    written: asyncio.Future[bool]
+    def __init__(self, outgoing: Outgoing) -> None:
+        self.outgoing = outgoing
+        self.begun = False
+        self.written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def begin(self) -> bool:
+        """Whether the message is still wanted; from here on it may reach the app."""
+        self.begun = not self.written.done()
+        return self.begun
+
+    def settle(self, *, written: bool) -> None:
+        """Say whether it was written; the first word counts."""
+        if not self.written.done():
+            self.written.set_result(written)
+
+
+class Stream(NamedTuple):
+    """An open event stream: `queue` gives what is handed over from now on, None ends it.
+
+    What was handed over before has a number up to `upto_seq`: resuming reads it from the database.
+    """
+
+    queue: asyncio.Queue[Pushed | None]
+    upto_seq: int
 
 
 class Streams(Protocol):
     """Where apps' event streams are registered while they are open."""
 
-    def connect(self, device: str) -> AbstractAsyncContextManager[asyncio.Queue[Pushed]]:
+    def connect(self, device: str, now_ms: int) -> AbstractAsyncContextManager[Stream]:
         """A device's stream while it lasts."""
+        ...
+
+    def number(self, now_ms: int) -> int:
+        """The number of the next event of any stream: they grow in the order in which messages are handed over."""
         ...

@@ -13,17 +13,23 @@ VALUES (
 )
 
 -- name: deliver.expire
-UPDATE deliveries SET state = 'expired', reason = 'too late', ended_ms = :now_ms
+-- Who was sending when the lease ran out may have handed it over.
+UPDATE deliveries SET
+    state = 'expired', reason = 'too late', ended_ms = :now_ms,
+    maybe_sent = CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END
 WHERE expires_ms <= :now_ms AND (state = 'pending' OR (state = 'sending' AND lease_until_ms <= :now_ms))
 RETURNING id, cap, maybe_sent
 
 -- name: deliver.claim
-UPDATE deliveries SET state = 'sending', attempt = attempt + 1, maybe_sent = 1, lease_until_ms = :lease_until_ms
-WHERE id IN (
+WITH due AS MATERIALIZED (
     SELECT id FROM deliveries
     WHERE (state = 'pending' AND next_ms <= :now_ms) OR (state = 'sending' AND lease_until_ms <= :now_ms)
-    ORDER BY next_ms LIMIT :most {skip_locked}
+    ORDER BY next_ms, seq, id LIMIT :most {skip_locked}
 )
+UPDATE deliveries SET
+    state = 'sending', attempt = attempt + 1, lease_until_ms = :lease_until_ms,
+    maybe_sent = CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END
+WHERE id IN (SELECT id FROM due)
 RETURNING id, message, device, channels, seq, attempt, expires_ms
 
 -- name: deliver.outgoing
@@ -37,28 +43,45 @@ FROM deliveries WHERE state IN ('pending', 'sending')
 
 -- name: deliver.accepted
 UPDATE deliveries SET
-    state = 'accepted', channel = :channel, reason = NULL, handed_over_ms = :handed_over_ms, accepted_ms = :accepted_ms
+    state = 'accepted', channel = :channel, reason = NULL, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END,
+    handed_over_ms = :handed_over_ms, accepted_ms = :accepted_ms
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
 
 -- name: deliver.note_hand_over
-UPDATE deliveries SET channel = :channel, handed_over_ms = :handed_over_ms, accepted_ms = :accepted_ms
-WHERE id = :id AND accepted_ms IS NULL AND state IN ('shown', 'opened')
+-- The delivery had moved on: a receipt was faster than the service's answer, or the answer came after the lease.
+UPDATE deliveries SET
+    channel = :channel, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END, handed_over_ms = :handed_over_ms,
+    accepted_ms = :accepted_ms
+WHERE id = :id AND accepted_ms IS NULL AND state NOT IN ('pending', 'sending')
 
 -- name: deliver.again
-UPDATE deliveries SET state = 'pending', reason = :reason, next_ms = :next_ms, maybe_sent = :maybe_sent
+UPDATE deliveries SET
+    state = 'pending', reason = :reason, next_ms = :next_ms,
+    maybe_sent = CASE WHEN maybe_sent = 1 THEN 1 ELSE :maybe_sent END
+WHERE id = :id AND state = 'sending' AND attempt = :attempt
+
+-- name: deliver.wait
+-- For the app to connect; one that connected since the attempt began has looked for what waits in vain.
+UPDATE deliveries SET
+    state = 'pending', reason = :reason,
+    next_ms = CASE
+        WHEN EXISTS (SELECT 1 FROM devices WHERE devices.id = deliveries.device AND devices.seen_ms >= :since_ms)
+            THEN :now_ms
+        ELSE expires_ms
+    END
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
 
 -- name: deliver.failed
 UPDATE deliveries SET state = 'failed', reason = :reason, ended_ms = :ended_ms
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
-RETURNING cap
+RETURNING cap, maybe_sent
 
 -- name: deliver.answer
 UPDATE deliveries SET
-    state = 'accepted', channel = 'inapp', attempt = attempt + 1, maybe_sent = 1, handed_over_ms = :now_ms,
-    accepted_ms = :now_ms
+    state = 'accepted', channel = 'inapp', attempt = attempt + 1, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END,
+    handed_over_ms = :now_ms, accepted_ms = :now_ms
 WHERE id = :id AND device = :device AND state = 'pending' AND expires_ms > :now_ms
-RETURNING id, message, seq
+RETURNING id, message
 
 -- name: deliver.attempt
 INSERT INTO attempts (delivery, attempt, channel, started_ms, ended_ms, outcome, status, reference)
@@ -66,14 +89,24 @@ VALUES (:delivery, :attempt, :channel, :started_ms, :ended_ms, :outcome, :status
 ON CONFLICT (delivery, attempt, channel) DO NOTHING
 
 -- name: outbox.cancel_visit
-UPDATE deliveries SET state = 'cancelled', reason = 'left the store', ended_ms = :now_ms
-WHERE visit = :visit AND state = 'pending'
-RETURNING id, cap, maybe_sent
+-- What is being sent just now is not tried again: it expires unless it succeeds.
+UPDATE deliveries SET
+    state = CASE WHEN state = 'pending' THEN 'cancelled' ELSE state END,
+    reason = CASE WHEN state = 'pending' THEN 'left the store' ELSE reason END,
+    ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
+    expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
+WHERE state IN ('pending', 'sending') AND visit = :visit
+RETURNING id, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
 
 -- name: outbox.cancel_shopper
-UPDATE deliveries SET state = 'cancelled', reason = 'consent withdrawn', ended_ms = :now_ms
-WHERE state = 'pending' AND message IN (SELECT id FROM messages WHERE shopper = :shopper)
-RETURNING id, cap, maybe_sent
+-- What is being sent just now is not tried again: it expires unless it succeeds.
+UPDATE deliveries SET
+    state = CASE WHEN state = 'pending' THEN 'cancelled' ELSE state END,
+    reason = CASE WHEN state = 'pending' THEN 'consent withdrawn' ELSE reason END,
+    ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
+    expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
+WHERE state IN ('pending', 'sending') AND message IN (SELECT id FROM messages WHERE shopper = :shopper)
+RETURNING id, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
 
 -- name: deliver.wake_device
 UPDATE deliveries SET next_ms = :now_ms WHERE device = :device AND state = 'pending' AND next_ms > :now_ms
@@ -81,8 +114,8 @@ UPDATE deliveries SET next_ms = :now_ms WHERE device = :device AND state = 'pend
 -- name: deliver.stream_since
 SELECT d.id, d.seq, m.id AS message, m.content, m.expires_ms
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
-WHERE d.device = :device AND d.seq > :seq AND d.channel = 'inapp' AND d.state IN ('accepted', 'shown')
-    AND d.expires_ms > :now_ms
+WHERE d.device = :device AND d.seq > :after_seq AND d.seq <= :upto_seq AND d.channel = 'inapp'
+    AND d.state IN ('accepted', 'shown') AND d.expires_ms > :now_ms
 ORDER BY d.seq LIMIT :most
 
 -- name: deliver.receipt
@@ -90,15 +123,18 @@ INSERT INTO receipts (delivery, kind, at_ms, received_ms) VALUES (:delivery, :ki
 ON CONFLICT (delivery, kind) DO NOTHING
 
 -- name: deliver.shown
+-- Whatever became of it here: if a person saw it, the trace says so.
 UPDATE deliveries SET
-    state = CASE WHEN state IN ('sending', 'accepted') THEN 'shown' ELSE state END,
-    shown_ms = COALESCE(shown_ms, :at_ms)
-WHERE id = :delivery AND device = :device AND state IN ('sending', 'accepted', 'shown', 'opened')
+    state = CASE WHEN state IN ('pending', 'sending', 'accepted') THEN 'shown' ELSE state END,
+    shown_ms = CASE WHEN shown_ms < :at_ms THEN shown_ms ELSE :at_ms END
+WHERE id = :delivery AND device = :device
 
 -- name: deliver.opened
 UPDATE deliveries SET
-    state = 'opened', shown_ms = COALESCE(shown_ms, :at_ms), opened_ms = COALESCE(opened_ms, :at_ms)
-WHERE id = :delivery AND device = :device AND state IN ('sending', 'accepted', 'shown', 'opened')
+    state = CASE WHEN state IN ('pending', 'sending', 'accepted', 'shown') THEN 'opened' ELSE state END,
+    shown_ms = CASE WHEN shown_ms < :at_ms THEN shown_ms ELSE :at_ms END,
+    opened_ms = CASE WHEN opened_ms < :at_ms THEN opened_ms ELSE :at_ms END
+WHERE id = :delivery AND device = :device
 
 -- name: deliver.belongs
 SELECT 1 AS yes FROM deliveries WHERE id = :delivery AND device = :device

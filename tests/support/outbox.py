@@ -1,0 +1,119 @@
+"""Shoppers, devices and messages that wait in the outbox of a real database, and a channel that does as it is told."""
+
+import asyncio
+from collections.abc import Sequence
+
+from push.campaigns import outbox
+from push.campaigns.decide import Chosen
+from push.campaigns.outbox import Destination, visit_cap
+from push.model.campaigns import Campaign, Decision, Template, Trigger
+from push.model.delivery import Accepted, Content, Outgoing, State
+from push.model.ids import derived
+from push.model.people import PURPOSES, Device, Purpose
+from push.model.ports import Clock, Database
+from push.model.presence import Moment
+from push.model.vault import Vault
+from push.profiles import consent, people
+
+VAULT = Vault(bytes(range(32)))
+SUBSCRIPTION = {"endpoint": "https://push.example/secret-path", "keys": {"p256dh": "p", "auth": "a"}}
+
+
+async def join(
+    db: Database,
+    clock: Clock,
+    device: str,
+    *,
+    purposes: Sequence[Purpose] = PURPOSES,
+    subscription: dict[str, object] | None = None,
+) -> str:
+    """A shopper of one device, who agreed to `purposes`; her id."""
+    shopper, now_ms = f"shp_{device}", clock.now_ms()
+    async with db.transaction() as tx:
+        await people.ensure_shopper(tx, shopper, now_ms)
+        await people.new_device(tx, Device(id=device, shopper=shopper, platform="sim", locale="en", seen_ms=now_ms))
+        await consent.set_consents(tx, shopper, dict.fromkeys(purposes, True), at_ms=now_ms, source="test")
+        if subscription is not None:
+            sealed = people.seal_subscription(subscription, device, VAULT)
+            await tx.execute("profiles.set_subscription", id=device, subscription_sealed=sealed, seen_ms=now_ms)
+    return shopper
+
+
+async def enqueue(  # noqa: PLR0913 - a delivery has many sides
+    db: Database,
+    clock: Clock,
+    device: str,
+    *,
+    visit: str = "v1",
+    name: str = "m1",
+    channels: tuple[str, ...] = ("inapp",),
+    lifetime_s: int = 600,
+    hold_ms: int = 0,
+) -> str:
+    """A message for the device of a shopper who has joined, its cap taken; the delivery's id."""
+    now_ms = clock.now_ms()
+    shopper = f"shp_{device}"
+    decision = Decision(
+        id=derived("dec", device, name),
+        moment=derived("mom", device, name),
+        shopper=shopper,
+        store="s1",
+        campaign="welcome",
+        considered=(),
+        decided_ms=now_ms,
+    )
+    campaign = Campaign(
+        id="welcome",
+        name="Welcome",
+        trigger=Trigger(kind="store_entered"),
+        template=Template(title="Hello"),
+        lifetime_s=lifetime_s,
+    )
+    moment = Moment(
+        id=decision.moment,
+        kind="store_entered",
+        store="s1",
+        zone=None,
+        shopper=shopper,
+        visit=visit,
+        mark_s=0,
+        at_ms=now_ms,
+        heard_ms=now_ms,
+        received_ms=now_ms,
+    )
+    chosen = Chosen(campaign, Content(title=f"Hello {name}", body="Grüße"))
+    async with db.transaction() as tx:
+        await outbox.take_cap(tx, visit_cap(visit), 100, now_ms)
+        await outbox.keep_decision(tx, decision)
+        return await outbox.enqueue(tx, decision, chosen, moment, Destination(device, channels, hold_ms))
+
+
+async def used(db: Database, visit: str = "v1") -> int:
+    """Pushes of a visit that its cap counts."""
+    row = await db.fetch_one("campaigns.cap_used", id=visit_cap(visit))
+    return 0 if row is None else int(row["used"])
+
+
+async def state(db: Database, delivery: str) -> State:
+    row = await db.fetch_one("deliver.trace", id=delivery)
+    assert row is not None
+    return State(row["state"])
+
+
+class ScriptedChannel:
+    """A channel that answers as its script says, and accepts when it is at its end; `gate` holds every answer back."""
+
+    def __init__(self, name: str, script: Sequence[Exception | Accepted] = ()) -> None:
+        self.name = name
+        self.script = list(script)
+        self.sent: list[Outgoing] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def send(self, outgoing: Outgoing) -> Accepted:
+        self.sent.append(outgoing)
+        await self.gate.wait()
+        answer = self.script.pop(0) if self.script else Accepted(status=201)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
