@@ -15,7 +15,7 @@ from beacons.registry import Gateway
 from firmware_sim import air, cast
 from firmware_sim.floor import Floor
 from firmware_sim.operator import Operator
-from firmware_sim.stage import Actor, start, until
+from firmware_sim.stage import Actor, StageError, start, until
 
 START_S: Final = 30.0
 LEAVE_AFTER_S: Final = 15
@@ -32,13 +32,20 @@ class Cast(NamedTuple):
 
 
 async def start_server(stack: AsyncExitStack, folder: Path, push_origin: str) -> tuple[Actor, str]:
-    """The server with a broker of its own; its URL."""
+    """The server with a broker of its own; its URL. On any port where somebody has just taken the free one."""
+    try:
+        return await _start_server(stack, folder, push_origin, _port())
+    except StageError:
+        return await _start_server(stack, folder, push_origin, 0)
+
+
+async def _start_server(stack: AsyncExitStack, folder: Path, push_origin: str, port: int) -> tuple[Actor, str]:
     config = _write(
         folder / "push.toml",
         {
             "push.data_dir": str(folder / "data"),
             "push.app_store": "hamburg",
-            "push.http.port": _port(),
+            "push.http.port": port,
             "push.broker.free_ports": True,
             "push.presence.leave_after_s": LEAVE_AFTER_S,
             "push.presence.dwell_marks_s": [10, 30],
