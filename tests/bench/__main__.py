@@ -18,13 +18,10 @@ def main(names: list[str]) -> int:
     here = Path(__file__).parent
     files = [f for f in sorted(here.glob("bench_*.py")) if not names or any(name in f.name for name in names)]
     began_s = time.monotonic()
-    broken = []
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "lines"
         lines.touch()
-        for file in files:
-            if not _run(file, lines):
-                broken.append(file.name)
+        broken = [file.name for file in files if not _run(file, lines)]
         found = [line.split("\t") for line in lines.read_text(encoding="utf-8").splitlines()]
     say("\nThe budgets", *rows([HEAD, *found]))
     say(f"\n{len(files)} benches in {time.monotonic() - began_s:.0f} s; broken: {', '.join(broken) or 'none'}")

@@ -1,36 +1,67 @@
-"""The gateway's cost of an advert, step by step, for a busy store: µs of CPU, the spool's thread included.
+"""A gateway's cost of an advert in a busy store, from bleak's callback to MQTT, beside Theengs Gateway's, in one run.
 
 python tests/bench/bench_gateway.py
+
+100 beacons, ten packets a second each, a third iBeacon, Eddystone-UID and Eddystone-EID. µs of CPU per advert of the
+whole process, its threads included, bleak's own cost left out on both sides: both take the callback's arguments.
+
+* With a stub for the MQTT client. Footfall: merged properties told apart, decoded, filtered, windowed, each batch
+  written to the spool, sealed, and removed as if acknowledged; the store's time runs as fast as the machine can.
+  Theengs Gateway: its `detection_callback`, which decodes and publishes every packet to a stub.
+* On the wire. Footfall: the daemon with all its tasks, in real time, against nats-server with a server that
+  acknowledges, until everything is acknowledged, less what the same costs while nothing is heard. Theengs Gateway: its
+  own MQTT client on nats-server too, QoS 0, as fast as it can, until the broker has everything.
+
+They do not do the same: Theengs Gateway decodes far more kinds of devices and publishes JSON for each packet, we sum
+packets up, keep them until they are acknowledged, and sign them. That is the point: the work per packet is what a
+crowded store makes a gateway do.
 """
 
 import asyncio
-import random
-import sys
+import contextlib
+import logging
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import structlog
+from bleak import BleakScanner
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
 
 from beacons.columns import Sighting
-from beacons.frames import EddystoneUid, Eid, Frame, IBeacon, encode, identity
-from beacons.ids import padded
 from beacons.topics import topic
-from beacons.wire import Batch, GatewayConfig, key_of, seal
-from gateway.advert import Advert
+from beacons.wire import Batch, GatewayConfig, broker_password, seal
+from gateway import daemon
+from gateway.clock import Clock, SystemClock
+from gateway.credentials import Credentials
+from gateway.merge import ACTIVE_PATIENCE_MS, Merge
 from gateway.pipeline import Pipeline
+from gateway.radio import Pace, Radio, Stack
+from gateway.settings import GatewaySettings, UplinkSettings
 from gateway.spool import Boot, Limits, Spool, Stored
 from gateway.spool_file import open_spool
+from tests.bench import peers, strollers
+from tests.bench.house import GATEWAY, KEY, PEER, SECRET, STORE, House, house
+from tests.bench.table import Line, say, show
 
-BEACONS: Final = 100
-PACKETS_PER_S: Final = 10
 SECONDS: Final = 20
-BUDGET_US: Final = 15
-KEY: Final = key_of(bytes(32))
-TOPIC: Final = topic("s1", "g1", "sightings")
+LIVE_SECONDS: Final = 10
+ROUNDS: Final = 3
+SLOT_MS: Final = 20
+BUDGET_US: Final = 15.0
+THEENGS: Final = "Theengs Gateway"
+THEENGS_PACKETS: Final = 1500
+TOPIC: Final = topic(STORE, GATEWAY, "sightings")
 
 Say = Callable[[list[Sighting], int], Awaitable[None]]
+Callback = tuple[int, BLEDevice, AdvertisementData]
 
 
 class Still:
@@ -46,58 +77,80 @@ class Still:
         return self.now_ms
 
 
-def frames() -> list[Frame]:
-    kinds: list[Callable[[int], Frame]] = [
-        lambda n: IBeacon(uuid=bytes(16), major=1, minor=n, measured_power_dbm=-59),
-        lambda n: EddystoneUid(tx_power_dbm=-20, namespace=bytes(10), instance=n.to_bytes(6, "big")),
-        lambda n: Eid(tx_power_dbm=-20, eid=n.to_bytes(8, "big")),
-    ]
-    return [kinds[n % len(kinds)](n) for n in range(BEACONS)]
+class Silent(BaseBleakScanner):
+    """A bleak backend without a radio: the bench calls the callback."""
+
+    def __init__(
+        self, callback: AdvertisementDataCallback | None, uuids: list[str] | None, *_args: object, **_kwargs: object
+    ) -> None:
+        super().__init__(callback, uuids)
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
 
 
-def adverts(heard: list[Frame]) -> list[Advert]:
-    """Everybody strolls: RSSI wanders, with noise, so that most are reported every second."""
-    chance = random.Random(1)  # noqa: S311 - a bench repeats itself
-    parts = [encode(frame) for frame in heard]
-    levels = [chance.uniform(-90, -50) for _ in heard]
-    out = []
-    for at_ms in range(0, SECONDS * 1000, 1000 // PACKETS_PER_S):
-        for n, (manufacturer_data, service_data) in enumerate(parts):
-            levels[n] = min(-45, max(-95, levels[n] + chance.gauss(0, 0.7)))
-            rssi_dbm = round(levels[n] + chance.gauss(0, 4))
-            out.append(Advert(f"{n:012x}", rssi_dbm, manufacturer_data, service_data, at_ms))
-    return out
+class Ears(NamedTuple):
+    """A radio, and its bleak callback once it has started."""
+
+    radio: Radio
+    hear: asyncio.Future[AdvertisementDataCallback]
 
 
-def ready(heard: list[Frame]) -> Pipeline:
-    named = [found for found in map(identity, heard) if found is not None]
-    pipeline = Pipeline(Still(), Counter())
-    pipeline.configure(
-        GatewayConfig(
-            version=1,
-            pass_kind=bytes(kind for kind, _, _ in named),
-            pass_id=b"".join(padded(beacon_id) for _, beacon_id, _ in named),
-        )
-    )
-    return pipeline
+def ears(clock: Clock) -> Ears:
+    """A radio as on BlueZ, where bleak shows merged properties."""
+    hear: asyncio.Future[AdvertisementDataCallback] = asyncio.get_running_loop().create_future()
+
+    def scanner(callback: AdvertisementDataCallback) -> BleakScanner:
+        hear.set_result(callback)
+        return BleakScanner(callback, backend=Silent)
+
+    stack = Stack("bench", scanner, merge=Merge(ACTIVE_PATIENCE_MS))
+    return Ears(Radio(stack, Pace(silence_ms=3_600_000), lambda _what, _details: None, clock), hear)
 
 
-async def play(pipeline: Pipeline, packets: list[Advert], say: Say) -> float:
-    """CPU seconds of this process, all threads."""
+def callbacks(packets: Sequence[strollers.Packet]) -> list[Callback]:
+    return [(packet.at_ms, *strollers.handed_over(packet)) for packet in packets]
+
+
+# With a stub
+
+
+@asynccontextmanager
+async def listening(pipeline: Pipeline, clock: Clock) -> AsyncIterator[AdvertisementDataCallback]:
+    radio, hear = ears(clock)
+    scan = asyncio.create_task(radio.run(pipeline.hear))
+    try:
+        yield await hear
+    finally:
+        scan.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await scan
+
+
+async def step_us(config: GatewayConfig, heard: Sequence[Callback], report: Say) -> float:
+    """µs of CPU per advert, all threads."""
+    clock = Still()
+    pipeline = Pipeline(clock, Counter())
+    pipeline.configure(config)
     window = pipeline.window
-    start_s = time.process_time()
-    for advert in packets:
-        due_ms = window.due_ms()
-        if due_ms is not None and due_ms <= advert.heard_ms:
-            await say(window.take(advert.heard_ms), advert.heard_ms)
-        pipeline.hear(advert)
-    return time.process_time() - start_s
+    async with listening(pipeline, clock) as hear:
+        began_s = time.process_time()
+        for at_ms, device, data in heard:
+            clock.now_ms = at_ms
+            due_ms = window.due_ms()
+            if due_ms is not None and due_ms <= at_ms:
+                await report(window.take(at_ms), at_ms)
+            hear(device, data)
+        return (time.process_time() - began_s) / len(heard) * 1e6
 
 
 def sealed(stored: Stored) -> bytes:
     return seal(
         Batch(
-            gateway="g1",
+            gateway=GATEWAY,
             boot=stored.boot,
             sequence=stored.sequence,
             oldest=1,
@@ -126,27 +179,114 @@ def steps(spool: Spool, sizes: list[int]) -> Iterator[tuple[str, Say]]:
             sizes.append(len(sealed(stored)))
             await spool.remove([stored])
 
-    yield "decode, filter, window", nothing
+    yield "told apart, decoded, filtered, windowed", nothing
     yield "and written to the spool", spooled
-    yield "and sealed, and removed when acknowledged", whole
+    yield "and sealed for a stub, and removed", whole
 
 
-async def main() -> None:
-    """Print the table."""
-    heard = frames()
-    packets = adverts(heard)
+async def stubbed(config: GatewayConfig, packets: Sequence[strollers.Packet]) -> list[tuple[str, float]]:
+    heard = callbacks(packets)
     sizes: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
         limits = Limits(10**9, 10**9)
         async with open_spool(Path(folder) / "spool.db", Boot("0" * 16, "bench"), limits, Counter()) as spool:
-            for name, say in steps(spool, sizes):
-                cost_s = min([await play(ready(heard), packets, say) for _ in range(3)])
-                sys.stdout.write(f"{name:<45}{cost_s / len(packets) * 1e6:8.2f} µs per advert\n")
-    sys.stdout.write(
-        f"{len(packets)} adverts of {BEACONS} beacons, {PACKETS_PER_S}/s each; budget {BUDGET_US} µs;"
-        f" {len(sizes) // 3} batches, {sum(sizes) / len(sizes):.0f} bytes each on the wire\n"
+            found = [
+                (name, min([await step_us(config, heard, report) for _ in range(ROUNDS)]))
+                for name, report in steps(spool, sizes)
+            ]
+    say(f"{len(heard)} adverts, {len(sizes) // ROUNDS} batches of {sum(sizes) / len(sizes):.0f} bytes")
+    return found
+
+
+# On the wire
+
+
+async def live_s(there: House, packets: Sequence[strollers.Packet], folder: Path, *, deaf: bool) -> float:
+    """Seconds of CPU of the daemon, from the first packet until the last batch is acknowledged."""
+    heard = callbacks(packets)
+    settings = GatewaySettings(
+        id=GATEWAY,
+        store=STORE,
+        secret_file="",
+        data_dir=str(folder),
+        uplink=UplinkSettings(brokers=(there.url,)),
+    )
+    credentials = Credentials(KEY, {KEY.id: SECRET}, GATEWAY, broker_password(SECRET), None)
+    radio, hear = ears(SystemClock())
+    requests = daemon.Requests(asyncio.Event(), asyncio.Event())
+    running = asyncio.create_task(daemon.run(lambda: (settings, credentials), radio, requests))
+    callback = await hear
+    await asyncio.to_thread(there.wait_configured)
+    began_s = time.process_time()
+    await play(ignore if deaf else callback, heard)
+    requests.stop.set()
+    await running
+    took_s = time.process_time() - began_s
+    counters = msgspec.json.decode((folder / "health.json").read_bytes(), type=dict[str, Any])["counters"]
+    batches = counters.get("batches_spooled", 0)
+    assert counters.get("batches_acknowledged", 0) == batches, counters
+    assert counters.get("beacons_heard", 0) == (0 if deaf else len(heard)), counters
+    say(f"{'deaf' if deaf else len(heard)}: {batches} batches, {took_s / LIVE_SECONDS:.1%} of a core")
+    return took_s
+
+
+def ignore(_device: BLEDevice, _data: AdvertisementData) -> None:
+    """Hear nothing."""
+
+
+def live_us(config: GatewayConfig, packets: Sequence[strollers.Packet]) -> float:
+    """µs of CPU per advert of the daemon, beyond what it costs while it hears nothing."""
+    costs = []
+    for deaf in (False, True):
+        with house(config) as there, tempfile.TemporaryDirectory() as folder:
+            costs.append(asyncio.run(live_s(there, packets, Path(folder), deaf=deaf)))
+    return (costs[0] - costs[1]) / len(packets) * 1e6
+
+
+async def play(callback: AdvertisementDataCallback, heard: Sequence[Callback]) -> None:
+    """Each packet in its time, give or take `SLOT_MS`: waking up for each would be what is measured."""
+    loop = asyncio.get_running_loop()
+    begin_s = loop.time()
+    for slot, packets in groupby(heard, key=lambda packet: packet[0] // SLOT_MS):
+        await asyncio.sleep(begin_s + slot * SLOT_MS / 1000 - loop.time())
+        for _, device, data in packets:
+            callback(device, data)
+
+
+def theirs(config: GatewayConfig, packets: Sequence[strollers.Packet]) -> tuple[float | None, float | None]:
+    """Theengs Gateway's µs per advert, with a stub and on the wire; None where it cannot be installed."""
+    python = peers.python_of("theengs")
+    if python is None:
+        return None, None
+    with house(config) as there, tempfile.TemporaryDirectory() as folder:
+        recording = Path(folder) / "recording"
+        strollers.write(packets[:THEENGS_PACKETS], recording)
+        broker = {"host": "127.0.0.1", "port": there.port, "user": PEER.name, "pass": PEER.password}
+        found = [
+            peers.ask(python, "theengs.py", {"recording": str(recording), "rounds": ROUNDS, "broker": where})
+            for where in (None, broker)
+        ]
+    assert all(answer["published"] == THEENGS_PACKETS for answer in found), found
+    return found[0]["us"], found[1]["us"]
+
+
+def main() -> None:
+    """Print the table."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    frames = strollers.frames()
+    packets, config = strollers.packets(frames, SECONDS), strollers.config(frames)
+    *parts, (name, whole_us) = asyncio.run(stubbed(config, packets))
+    wire_us = live_us(config, [packet for packet in packets if packet.at_ms < LIVE_SECONDS * 1000])
+    their_stub_us, their_wire_us = theirs(config, packets)
+    show(
+        "Gateway, per advert",
+        [
+            *(Line(part, us, "µs") for part, us in parts),
+            Line(name, whole_us, "µs", BUDGET_US, THEENGS, their_stub_us),
+            Line("the whole daemon, on the wire, acknowledged", wire_us, "µs", BUDGET_US, THEENGS, their_wire_us),
+        ],
     )
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
