@@ -156,7 +156,8 @@ class Engine:
     async def resume(self) -> None:
         """Come back to where the last commit left off."""
         now_ms = self._clock.now_ms()
-        self._seq = self._checkpoint_seq = await journal.resume(self._db, self.presence, now_ms)
+        self._seq = self._checkpoint_seq = await journal.resume(self._db, self.presence)
+        self.presence.resume(now_ms)
         for shopper in {p.shopper for s in self.directory.stores for p in self.presence.present(s)}:
             if not self._located(shopper):
                 await self.forget(shopper)

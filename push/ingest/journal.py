@@ -27,16 +27,15 @@ async def checkpoint(tx: Transaction, presence: Presence, seq: int, now_ms: int)
     await tx.execute("ingest.truncate_journal", seq=seq)
 
 
-async def resume(db: Queries, presence: Presence, now_ms: int) -> int:
+async def resume(db: Queries, presence: Presence) -> int:
     """Bring presence to where the last commit left it; the sequence of the last journal row."""
-    seq = 0
     row = await db.fetch_one("ingest.checkpoint")
-    if row is not None:
-        presence.restore(zlib.decompress(row["payload"]))
-        seq = int(row["journal_seq"])
-    for entry in await db.fetch("ingest.journal_after", seq=seq):
-        observations = msgspec.msgpack.decode(zlib.decompress(entry["payload"]), type=list[Observation])
-        presence.step(observations, int(entry["at_ms"]))
-        seq = int(entry["seq"])
-    presence.resume(now_ms)
-    return seq
+    seq = 0 if row is None else int(row["journal_seq"])
+    entries = await db.fetch("ingest.journal_after", seq=seq)
+    steps = [(_observations(entry["payload"]), int(entry["at_ms"])) for entry in entries]
+    presence.replay(None if row is None else zlib.decompress(row["payload"]), steps)
+    return int(entries[-1]["seq"]) if entries else seq
+
+
+def _observations(payload: bytes) -> list[Observation]:
+    return msgspec.msgpack.decode(zlib.decompress(payload), type=list[Observation])

@@ -1,11 +1,13 @@
 """Presence by thresholds: entering needs evidence, leaving needs its absence, zones change with hysteresis.
 
 One `Presence` holds every store's people. `step` takes the observations of a tick, `step` without any
-lets time pass. What it returns follows from its state and arguments alone, so that a journal of
-observations replays to the same state.
+lets time pass. What it returns follows from its state and arguments alone, and a step without observations that
+returns nothing changed nothing, so that a journal of the others replays to the same state. Whatever else changes it
+(`use_anchors`, `resume`, `forget`) needs a checkpoint.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -70,17 +72,37 @@ class Person(msgspec.Struct, array_like=True):
     links: dict[str, Link] = {}
 
 
+class Snapshot(msgspec.Struct, array_like=True):
+    """A checkpoint: people, and the rules under which what follows it in the journal was judged."""
+
+    settings: PresenceSettings
+    anchors: dict[str, Anchor]
+    people: list[Person]
+
+
 class Presence:
     """Everybody who is in a store, and what became of them in each step."""
 
     def __init__(self, settings: PresenceSettings, anchors: Mapping[str, Anchor]) -> None:
-        self._settings = settings
-        self._anchors = anchors
+        self._use_settings(settings)
+        self._anchors = dict(anchors)
         self._people: dict[tuple[str, str], Person] = {}
 
-    def use_anchors(self, anchors: Mapping[str, Anchor]) -> None:
-        """Take over a changed registry."""
-        self._anchors = anchors
+    def _use_settings(self, settings: PresenceSettings) -> None:
+        self._settings = settings
+        self._marks_s = sorted(set(settings.dwell_marks_s))
+        self._leave_ms = settings.leave_after_s * 1000
+
+    @property
+    def leave_after_ms(self) -> int:
+        """How long somebody must not be heard to have left."""
+        return self._leave_ms
+
+    def use_anchors(self, anchors: Mapping[str, Anchor]) -> bool:
+        """Take over a changed registry; whether that changed anything."""
+        changed = self._anchors != anchors
+        self._anchors = dict(anchors)
+        return changed
 
     def is_stale(self, last_ms: int, now_ms: int) -> bool:
         """Whether something heard then is too old to trigger."""
@@ -90,8 +112,17 @@ class Presence:
         """Who is in a store."""
         return [p for p in self._people.values() if p.store == store]
 
+    def shoppers(self) -> set[str]:
+        """Who is in any store."""
+        return {p.shopper for p in self._people.values()}
+
+    def concerns(self, o: Observation) -> bool:
+        """Whether a stale observation is of somebody who is there."""
+        anchor = self._anchors.get(o.anchor)
+        return anchor is not None and (anchor.store, o.shopper) in self._people
+
     def step(self, observations: Iterable[Observation], now_ms: int) -> Changes:
-        """Take observations that are not stale, let time pass until `now_ms`, and say what changed."""
+        """Take observations, let time pass until `now_ms`, and say what changed. Stale ones only prolong a visit."""
         changes = Changes()
         for o in sorted(observations, key=lambda o: o.first_ms):
             anchor = self._anchors.get(o.anchor)
@@ -111,32 +142,47 @@ class Presence:
 
     def dump(self) -> bytes:
         """The state, for a checkpoint."""
-        return msgspec.msgpack.encode(list(self._people.values()))
+        return msgspec.msgpack.encode(Snapshot(self._settings, self._anchors, list(self._people.values())))
 
-    def restore(self, state: bytes) -> None:
-        """Take over a checkpoint."""
-        people = msgspec.msgpack.decode(state, type=list[Person])
-        self._people = {(p.store, p.shopper): p for p in people}
+    def replay(self, state: bytes | None, steps: Iterable[tuple[Sequence[Observation], int]]) -> None:
+        """Take over a checkpoint and the steps since, under the rules of that time; then go on under today's."""
+        settings, anchors = self._settings, self._anchors
+        if state is not None:
+            then = msgspec.msgpack.decode(state, type=Snapshot)
+            self._use_settings(then.settings)
+            self._anchors = then.anchors
+            self._people = {(p.store, p.shopper): p for p in then.people}
+        for observations, now_ms in steps:
+            self.step(observations, now_ms)
+        self._use_settings(settings)
+        self._anchors = anchors
 
     def resume(self, now_ms: int) -> None:
-        """Give everybody a fresh deadline after a restart: the silence was the server's, not theirs."""
+        """Give everybody a fresh deadline: the silence was the server's, or its clock was set, and not theirs."""
         for person in self._people.values():
-            person.alive_ms = max(person.alive_ms, now_ms)
+            person.alive_ms = now_ms
+            person.last_ms = min(person.last_ms, now_ms)
+            person.stay_since_ms = min(person.stay_since_ms, now_ms)
+            for link in person.links.values():
+                link.last_ms = min(link.last_ms, now_ms)
 
     def _observe(self, o: Observation, anchor: Anchor, now_ms: int, changes: Changes) -> None:
         person = self._people.get((anchor.store, o.shopper))
+        stale = self.is_stale(o.last_ms, now_ms)
         if person is None:
-            if o.rssi_dbm < self._settings.enter_dbm:
+            if stale or o.rssi_dbm < self._settings.enter_dbm or now_ms - o.last_ms >= self._leave_ms:
                 return
             person = self._enter(o, anchor, now_ms, changes)
+        person.last_ms = max(person.last_ms, o.last_ms)
+        person.alive_ms = max(person.alive_ms, o.last_ms)
+        if stale:
+            return
         link = person.links.get(o.anchor)
         if link is None:
             person.links[o.anchor] = Link(o.rssi_dbm, o.last_ms)
         elif o.last_ms > link.last_ms:
             link.rssi_dbm += SMOOTHING * (o.rssi_dbm - link.rssi_dbm)
             link.last_ms = o.last_ms
-        person.last_ms = max(person.last_ms, o.last_ms)
-        person.alive_ms = max(person.alive_ms, o.last_ms)
         self._place(person, o, now_ms, changes)
 
     def _enter(self, o: Observation, anchor: Anchor, now_ms: int, changes: Changes) -> Person:
@@ -153,7 +199,7 @@ class Presence:
         levels: dict[str | None, float] = {}
         for name, link in person.links.items():
             anchor = self._anchors.get(name)
-            if anchor is not None and link.last_ms >= horizon_ms:
+            if anchor is not None and anchor.store == person.store and link.last_ms >= horizon_ms:
                 levels[anchor.zone] = max(levels.get(anchor.zone, -200.0), link.rssi_dbm)
         levels.pop(None, None)
         if not levels:
@@ -171,24 +217,22 @@ class Presence:
 
     def _leave_zone(self, person: Person, now_ms: int, changes: Changes, o: Observation | None = None) -> None:
         if person.stay is not None:
-            changes.records.append(StayClosed(person.stay, person.last_ms))
+            changes.records.append(StayClosed(person.stay, max(person.stay_since_ms, person.last_ms)))
             changes.moments.append(_moment("zone_left", person, now_ms, o))
         person.zone = person.stay = None
 
     def _pass_time(self, person: Person, now_ms: int, changes: Changes) -> None:
-        if now_ms - person.alive_ms >= self._settings.leave_after_s * 1000:
+        if now_ms - person.alive_ms >= self._leave_ms:
             self._leave(person, now_ms, changes)
             return
-        marks = self._settings.dwell_marks_s
         dwelled_s = (person.last_ms - person.stay_since_ms) // 1000
-        while person.stay is not None and person.marks_done < len(marks) and dwelled_s >= marks[person.marks_done]:
-            mark_s = marks[person.marks_done]
-            changes.moments.append(_moment("dwelled", person, now_ms, mark_s=mark_s))
-            person.marks_done += 1
+        due = self._marks_s[person.marks_done : bisect_right(self._marks_s, dwelled_s)] if person.stay else []
+        changes.moments += [_moment("dwelled", person, now_ms, mark_s=mark_s) for mark_s in due]
+        person.marks_done += len(due)
 
     def _leave(self, person: Person, now_ms: int, changes: Changes) -> None:
         self._leave_zone(person, now_ms, changes)
-        changes.records.append(VisitClosed(person.visit, person.last_ms))
+        changes.records.append(VisitClosed(person.visit, max(person.entered_ms, person.last_ms)))
         changes.moments.append(_moment("left", person, now_ms))
         del self._people[person.store, person.shopper]
 
