@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 import structlog
+from structlog.processors import JSONRenderer, format_exc_info
 
 from beacons.config import EXIT_CONFIG, ConfigError, load
 from push.app import Running, StartError, read_seed, run
@@ -116,12 +117,17 @@ def _say_ready(running: Running) -> None:
     click.echo(f"footfall-push: serving {running.http_url}, MQTT at {running.broker_url}", err=True)
 
 
+def _for_people() -> structlog.types.Processor:
+    """Lines for a terminal; tracebacks without the values of variables, which hold tokens and keys."""
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+
+
 def _log_to_stderr() -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
+            *([_for_people()] if sys.stderr.isatty() else [format_exc_info, JSONRenderer()]),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,

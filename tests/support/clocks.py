@@ -1,4 +1,6 @@
-"""A clock that tests set."""
+"""Clocks for tests."""
+
+import time
 
 
 class SettableClock:
@@ -12,3 +14,10 @@ class SettableClock:
 
     def advance(self, by_ms: int) -> None:
         self._now_ms += by_ms
+
+
+class RealClock:
+    """`push.model.ports.Clock` on the machine's own, for what really waits."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000

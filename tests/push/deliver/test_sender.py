@@ -1,0 +1,338 @@
+"""The sender on a real database: it survives what happens to single deliveries, rests when idle, and stops in order."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from push.database.open import open_database
+from push.deliver.retry import RetrySettings
+from push.deliver.sender import Sender, SenderSettings
+from push.model.delivery import Accepted, State
+from push.model.errors import DeviceGoneError, OutcomeUnknownError, PermanentError, TransientError, UnreachableError
+from push.model.ports import Channel, Row
+from push.model.vault import Vault
+from push.profiles import people
+from tests.support.clocks import RealClock
+from tests.support.faulty import FaultyDatabase
+from tests.support.outbox import SUBSCRIPTION, VAULT, ScriptedChannel, enqueue, join, state
+
+CLOCK = RealClock()
+SETTINGS = SenderSettings(drain_s=1.0, retry=RetrySettings(base_ms=10, cap_ms=100))
+DEADLINE_S = 10.0
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[FaultyDatabase]:
+    async with open_database(f"sqlite://{tmp_path}/push.db", CLOCK) as opened:
+        await join(opened, CLOCK, "d1", subscription=dict(SUBSCRIPTION))
+        yield FaultyDatabase(opened)
+
+
+@asynccontextmanager
+async def running(
+    db: FaultyDatabase, channels: Sequence[Channel], settings: SenderSettings = SETTINGS
+) -> AsyncIterator[Sender]:
+    """A sender at work; after the block it is stopped, and must not have failed."""
+    sender = Sender(settings, db, VAULT, CLOCK, {channel.name: channel for channel in channels})
+    task = asyncio.create_task(sender.run())
+    try:
+        yield sender
+        assert not task.done() or task.result() is None
+        sender.stop()
+        await asyncio.wait_for(task, DEADLINE_S)
+    finally:
+        task.cancel()
+
+
+async def becomes(look: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not await look():  # noqa: ASYNC110 - the condition is a database's
+            await asyncio.sleep(0.01)
+
+
+async def reaches(db: FaultyDatabase, delivery: str, wanted: State) -> None:
+    await becomes(lambda: _is(db, delivery, wanted))
+
+
+async def _is(db: FaultyDatabase, delivery: str, wanted: State) -> bool:
+    return await state(db, delivery) == wanted
+
+
+async def row_of(db: FaultyDatabase, delivery: str) -> Row:
+    row = await db.fetch_one("deliver.trace", id=delivery)
+    assert row is not None
+    return row
+
+
+async def outcomes(db: FaultyDatabase, delivery: str) -> list[tuple[int, str, str]]:
+    rows = await db.fetch("deliver.attempts_of", delivery=delivery)
+    return [(row["attempt"], row["channel"], row["outcome"]) for row in rows]
+
+
+# --- one delivery -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_goes_out_at_once_and_its_hops_are_timed(db: FaultyDatabase) -> None:
+    channel = ScriptedChannel("inapp", [Accepted(status=201, reference="https://push.example/m/1", seq=42)])
+    delivery = await enqueue(db, CLOCK, "d1")
+    async with running(db, [channel]):
+        await reaches(db, delivery, State.ACCEPTED)
+
+    row = await row_of(db, delivery)
+    assert row["decided_ms"] <= row["handed_over_ms"] <= row["accepted_ms"] <= row["decided_ms"] + 2000
+    assert (row["channel"], row["attempt"]) == ("inapp", 1)
+    assert channel.sent[0].message.content.body == "Grüße"
+
+
+async def test_a_wake_up_is_heard_at_once(db: FaultyDatabase) -> None:
+    async with running(db, [ScriptedChannel("inapp")]) as sender:
+        await becomes(lambda: _asked(db, 2))
+        began_s = time.monotonic()
+        delivery = await enqueue(db, CLOCK, "d1")
+        sender.wake()
+        await reaches(db, delivery, State.ACCEPTED)
+        assert time.monotonic() - began_s < 0.9
+
+
+async def _asked(db: FaultyDatabase, times: int) -> bool:
+    return db.asked["deliver.next_due"] >= times
+
+
+@pytest.mark.parametrize("error", [TransientError("busy", status=503), OutcomeUnknownError("lost"), ValueError("bug")])
+async def test_what_may_work_later_is_tried_again_under_the_same_id(db: FaultyDatabase, error: Exception) -> None:
+    channel = ScriptedChannel("inapp", [error, error])
+    delivery = await enqueue(db, CLOCK, "d1")
+    with capture_logs():
+        async with running(db, [channel]):
+            await reaches(db, delivery, State.ACCEPTED)
+
+    assert len({(sent.delivery, sent.message.id) for sent in channel.sent}) == 1
+    reason = "channel_failed" if isinstance(error, ValueError) else str(error)
+    assert await outcomes(db, delivery) == [(1, "inapp", reason), (2, "inapp", reason), (3, "inapp", "accepted")]
+
+
+async def test_a_services_retry_after_is_kept_to(db: FaultyDatabase) -> None:
+    channel = ScriptedChannel("inapp", [TransientError("rate_limited", status=429, retry_after_ms=700)])
+    delivery = await enqueue(db, CLOCK, "d1")
+    async with running(db, [channel]):
+        await reaches(db, delivery, State.ACCEPTED)
+
+    assert channel.sent[1].now_ms - channel.sent[0].now_ms >= 700
+
+
+async def test_the_next_channel_is_tried_where_one_cannot_reach_the_device(db: FaultyDatabase) -> None:
+    inapp = ScriptedChannel("inapp", [UnreachableError("app_not_connected")])
+    webpush = ScriptedChannel("webpush")
+    delivery = await enqueue(db, CLOCK, "d1", channels=("inapp", "webpush"))
+    async with running(db, [inapp, webpush]):
+        await reaches(db, delivery, State.ACCEPTED)
+
+    assert (await row_of(db, delivery))["channel"] == "webpush"
+    assert webpush.sent[0].address == SUBSCRIPTION
+
+
+async def test_no_other_channel_is_tried_where_one_may_have_sent(db: FaultyDatabase) -> None:
+    inapp = ScriptedChannel("inapp", [OutcomeUnknownError("lost")])
+    webpush = ScriptedChannel("webpush")
+    delivery = await enqueue(db, CLOCK, "d1", channels=("inapp", "webpush"))
+    async with running(db, [inapp, webpush]):
+        await reaches(db, delivery, State.ACCEPTED)
+
+    assert webpush.sent == []
+
+
+async def test_a_channel_that_she_withdrew_meanwhile_is_not_used(db: FaultyDatabase) -> None:
+    inapp, webpush = ScriptedChannel("inapp"), ScriptedChannel("webpush")
+    both = await enqueue(db, CLOCK, "d1", channels=("inapp", "webpush"), name="both")
+    only = await enqueue(db, CLOCK, "d1", channels=("inapp",), name="only")
+    async with db.transaction() as tx:
+        refused = {"shopper": "shp_d1", "purpose": "inapp", "granted": False, "at_ms": 1, "source": "test"}
+        await tx.execute("profiles.set_consent", **refused)
+    async with running(db, [inapp, webpush]):
+        await reaches(db, both, State.ACCEPTED)
+        await reaches(db, only, State.FAILED)
+
+    assert inapp.sent == []
+    assert (await row_of(db, only))["reason"] == "consent_withdrawn"
+
+
+async def test_a_dead_address_is_removed_unless_it_was_renewed(db: FaultyDatabase) -> None:
+    webpush = ScriptedChannel("webpush", [DeviceGoneError("subscription_gone"), DeviceGoneError("subscription_gone")])
+    webpush.gate.clear()
+    first = await enqueue(db, CLOCK, "d1", channels=("webpush",))
+    async with running(db, [webpush]) as sender:
+        await becomes(lambda: _sent(webpush, 1))
+        renewed = people.seal_subscription({"endpoint": "new", "keys": {}}, "d1", VAULT)
+        async with db.transaction() as tx:
+            await tx.execute("profiles.set_subscription", id="d1", subscription_sealed=renewed, seen_ms=1)
+        webpush.gate.set()
+        await reaches(db, first, State.FAILED)
+        assert await _subscription(db) == {"endpoint": "new", "keys": {}}
+        second = await enqueue(db, CLOCK, "d1", channels=("webpush",), name="m2")
+        sender.wake()
+        await reaches(db, second, State.FAILED)
+
+    assert await _subscription(db) is None
+
+
+async def _subscription(db: FaultyDatabase) -> dict[str, object] | None:
+    device = await people.device(db, "d1", VAULT)
+    assert device is not None
+    return device.subscription
+
+
+async def _sent(channel: ScriptedChannel, times: int) -> bool:
+    return len(channel.sent) >= times
+
+
+async def test_one_whose_address_does_not_open_fails_alone(db: FaultyDatabase) -> None:
+    sealed = people.seal_subscription(SUBSCRIPTION, "d1", Vault(bytes(32)))
+    async with db.transaction() as tx:
+        await tx.execute("profiles.set_subscription", id="d1", subscription_sealed=sealed, seen_ms=1)
+    await join(db, CLOCK, "d2")
+    bad, good = await enqueue(db, CLOCK, "d1"), await enqueue(db, CLOCK, "d2")
+    async with running(db, [ScriptedChannel("inapp")]):
+        await reaches(db, bad, State.FAILED)
+        await reaches(db, good, State.ACCEPTED)
+
+
+async def test_a_services_reference_of_any_bytes_is_kept_as_far_as_it_can_be(db: FaultyDatabase) -> None:
+    """A header's bytes become lone surrogates, which no database takes; any push service may send them."""
+    channel = ScriptedChannel("inapp", [Accepted(status=201, reference="https://p.example/\udcff\0")])
+    delivery = await enqueue(db, CLOCK, "d1")
+    async with running(db, [channel]):
+        await reaches(db, delivery, State.ACCEPTED)
+
+    [row] = await db.fetch("deliver.attempts_of", delivery=delivery)
+    assert row["reference"] == "https://p.example/??"
+
+
+async def test_without_a_channel_of_that_name_it_fails(db: FaultyDatabase) -> None:
+    delivery = await enqueue(db, CLOCK, "d1", channels=("pigeon",))
+    async with running(db, []):
+        await reaches(db, delivery, State.FAILED)
+
+
+# --- many -------------------------------------------------------------------------------------------------------------
+
+
+async def test_no_more_than_the_bound_are_on_their_way_and_all_arrive(db: FaultyDatabase) -> None:
+    channel = ScriptedChannel("inapp")
+    channel.gate.clear()
+    deliveries = [await enqueue(db, CLOCK, "d1", name=f"m{n}") for n in range(20)]
+    async with running(db, [channel], SenderSettings(in_flight=4)) as sender:
+        await becomes(lambda: _sent(channel, 4))
+        sender.wake()
+        await asyncio.sleep(0.05)
+        assert (len(channel.sent), sender.in_flight) == (4, 4)
+        channel.gate.set()
+        for delivery in deliveries:
+            await reaches(db, delivery, State.ACCEPTED)
+
+    assert {sent.message.content.title for sent in channel.sent} == {f"Hello m{n}" for n in range(20)}
+    assert len(channel.sent) == 20
+
+
+@pytest.mark.parametrize("in_flight", [1, 64])
+async def test_it_rests_while_nothing_is_due(db: FaultyDatabase, in_flight: int) -> None:
+    """One is on its way, one waits for its app, one for its time: none of them keeps the sender busy."""
+    held = ScriptedChannel("webpush")
+    held.gate.clear()
+    await enqueue(db, CLOCK, "d1", name="waiting", channels=("inapp",))
+    await enqueue(db, CLOCK, "d1", name="later", hold_ms=60_000)
+    inapp = ScriptedChannel("inapp", [UnreachableError("app_not_connected")])
+    async with running(db, [inapp, held], SenderSettings(in_flight=in_flight, drain_s=0)) as sender:
+        await becomes(lambda: _sent(inapp, 1))
+        await enqueue(db, CLOCK, "d1", name="held", channels=("webpush",))
+        sender.wake()
+        await becomes(lambda: _sent(held, 1))
+        db.asked.clear()
+        busy_s = time.process_time()
+        await asyncio.sleep(1.5)
+        assert db.asked["begin"] <= 4
+        assert db.asked["deliver.next_due"] <= 4
+        assert time.process_time() - busy_s < 0.5
+
+
+# --- a database that is away ------------------------------------------------------------------------------------------
+
+
+async def test_a_database_that_goes_away_and_comes_back_ends_nothing(db: FaultyDatabase) -> None:
+    channel = ScriptedChannel("inapp")
+    async with running(db, [channel]) as sender:
+        db.away = True
+        sender.wake()
+        await becomes(lambda: _looked_in_vain(db))
+        db.away = False
+        delivery = await enqueue(db, CLOCK, "d1")
+        sender.wake()
+        await reaches(db, delivery, State.ACCEPTED)
+
+
+async def _looked_in_vain(db: FaultyDatabase) -> bool:
+    return db.asked["begin"] >= 2 and db.asked["deliver.next_due"] >= 2
+
+
+async def test_what_was_sent_while_the_database_was_away_is_written_down_and_not_sent_again(
+    db: FaultyDatabase,
+) -> None:
+    channel = ScriptedChannel("inapp")
+    channel.gate.clear()
+    delivery = await enqueue(db, CLOCK, "d1")
+    async with running(db, [channel]) as sender:
+        await becomes(lambda: _sent(channel, 1))
+        db.away = True
+        channel.gate.set()
+        await becomes(lambda: _is_idle(sender))
+        await asyncio.sleep(0.1)
+        db.away = False
+        await reaches(db, delivery, State.ACCEPTED)
+
+    assert len(channel.sent) == 1
+
+
+async def _is_idle(sender: Sender) -> bool:
+    return sender.in_flight == 0
+
+
+# --- stopping ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stop_lets_what_is_on_its_way_arrive_and_claims_no_more(db: FaultyDatabase) -> None:
+    channel = ScriptedChannel("inapp")
+    channel.gate.clear()
+    first = await enqueue(db, CLOCK, "d1")
+    async with running(db, [channel]) as sender:
+        await becomes(lambda: _sent(channel, 1))
+        second = await enqueue(db, CLOCK, "d1", name="m2")
+        sender.stop()
+        asyncio.get_running_loop().call_later(0.2, channel.gate.set)
+
+    assert (await state(db, first), await state(db, second)) == (State.ACCEPTED, State.PENDING)
+
+
+async def test_a_stop_waits_no_longer_than_its_bound_and_the_rest_is_sent_after_the_lease(db: FaultyDatabase) -> None:
+    channel = ScriptedChannel("inapp")
+    channel.gate.clear()
+    delivery = await enqueue(db, CLOCK, "d1")
+    began_s = time.monotonic()
+    async with running(db, [channel], SenderSettings(drain_s=0.3)):
+        await becomes(lambda: _sent(channel, 1))
+
+    assert time.monotonic() - began_s < 5
+    assert await state(db, delivery) == State.SENDING
+
+
+async def test_a_refusal_for_good_ends_it(db: FaultyDatabase) -> None:
+    channel = ScriptedChannel("inapp", [PermanentError("payload_too_large", status=413)])
+    delivery = await enqueue(db, CLOCK, "d1")
+    async with running(db, [channel]):
+        await reaches(db, delivery, State.FAILED)
+
+    row = await row_of(db, delivery)
+    assert (row["reason"], row["ended_ms"] is None) == ("payload_too_large", False)

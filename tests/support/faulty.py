@@ -1,0 +1,37 @@
+"""A real database with a switch: while it is off, everything fails as it does when a server is away."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from push.model.errors import DatabaseError
+from push.model.ports import Database, Row, Transaction
+
+
+class FaultyDatabase:
+    """`push.model.ports.Database` on another one; `asked` counts statements that were read outside transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.away = False
+        self.asked: Counter[str] = Counter()
+
+    async def fetch(self, name: str, /, **params: object) -> list[Row]:
+        self._answer(name)
+        return await self._database.fetch(name, **params)
+
+    async def fetch_one(self, name: str, /, **params: object) -> Row | None:
+        self._answer(name)
+        return await self._database.fetch_one(name, **params)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        self._answer("begin")
+        async with self._database.transaction() as tx:
+            yield tx
+            self._answer("commit")
+
+    def _answer(self, what: str) -> None:
+        self.asked[what] += 1
+        if self.away:
+            raise DatabaseError(f"{what}: away")
