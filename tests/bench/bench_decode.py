@@ -1,9 +1,14 @@
-"""Decoding beside the best-known libraries, and rotating ids one by one and many at once, each in one run.
+"""Decoding beside the best-known libraries, in one run.
 
 python tests/bench/bench_decode.py
+
+Each library is given what it takes: ours what bleak hands over, beacontools and bluetooth-data-tools a whole
+advertising payload, so that a second table has ours do the splitting as well. beacontools knows no AltBeacon, and
+answers None; bluetooth-data-tools (compiled) splits AD structures and knows no beacon at all. CPU time, best of some
+rounds.
 """
 
-import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
@@ -13,22 +18,18 @@ from typing import Final
 import beacontools
 from bluetooth_data_tools import parse_advertisement_data_bytes
 
-from beacons import ad, eid
+from beacons import ad
 from beacons.frames import Frame, decode, encode
 from tests.beacons.air import EXAMPLES
+from tests.bench.table import Line, show
 
 ROUNDS: Final = 5
-KEY: Final = bytes(range(16))
-WINDOWS: Final = 1024
+BUDGET_US: Final = 1.0
 
 
-def best_s(call: Callable[[], object], times: int) -> float:
-    """Seconds of one call, in the best of some rounds: the least disturbed by what else the machine does."""
-    return min(repeat(call, number=times, repeat=ROUNDS)) / times
-
-
-def row(*cells: object) -> None:
-    sys.stdout.write("".join(f"{cell:>22}" for cell in cells) + "\n")
+def best_us(call: Callable[[], object], times: int) -> float:
+    """µs of one call, in the best of some rounds: the least disturbed by what else the machine does."""
+    return min(repeat(call, timer=time.process_time, number=times, repeat=ROUNDS)) / times * 1e6
 
 
 def fresh(payload: bytes) -> Callable[[], bytes]:
@@ -37,37 +38,32 @@ def fresh(payload: bytes) -> Callable[[], bytes]:
     return lambda: payload + b"\0" + next(serial).to_bytes(4, "big")
 
 
-def measure(frame: Frame) -> None:
+def name(frame: Frame) -> str:
+    return type(frame).__name__
+
+
+def decoding(frame: Frame) -> Line:
     parts = encode(frame)
     payload = ad.join(*parts)
     malformed: Counter[str] = Counter()
+    ours_us = best_us(lambda: decode(*parts, malformed), 100_000)
+    theirs_us = best_us(lambda: beacontools.parse_packet(payload), 500)
+    return Line(f"decode {name(frame)}", ours_us, "µs", BUDGET_US, "beacontools", theirs_us)
+
+
+def splitting(frame: Frame) -> Line:
+    payload = ad.join(*encode(frame))
+    malformed: Counter[str] = Counter()
+    ours_us = best_us(lambda: decode(*ad.split(payload, malformed), malformed), 50_000)
     unseen = fresh(payload)
-    making = best_s(unseen, 20_000)
-    row(
-        type(frame).__name__,
-        f"{best_s(lambda: decode(*parts, malformed), 100_000) * 1e6:.2f}",
-        f"{best_s(lambda: decode(*ad.split(payload, malformed), malformed), 50_000) * 1e6:.2f}",
-        f"{best_s(lambda: beacontools.parse_packet(payload), 500) * 1e6:.1f}",
-        f"{(best_s(lambda: parse_advertisement_data_bytes(unseen()), 20_000) - making) * 1e6:.2f}",
-    )
-
-
-def naive(exponent: int) -> bytes:
-    return b"".join(eid.compute(KEY, exponent, window << exponent) for window in range(WINDOWS))
+    theirs_us = best_us(lambda: parse_advertisement_data_bytes(unseen()), 20_000) - best_us(unseen, 20_000)
+    return Line(f"split and decode {name(frame)}", ours_us, "µs", None, "bluetooth-data-tools, splits only", theirs_us)
 
 
 def main() -> None:
-    """Print both tables."""
-    sys.stdout.write("µs per advert; beacontools knows no AltBeacon, bluetooth-data-tools splits AD structures only\n")
-    row("", "decode", "split and decode", "beacontools", "bluetooth-data-tools")
-    for frame in EXAMPLES:
-        measure(frame)
-    sys.stdout.write(f"\nns per id-window, {WINDOWS} windows of one beacon\n")
-    row("exponent", "one by one", "compute_many")
-    for exponent in (0, 4, 8, 10, 12, 15):
-        one_by_one = best_s(lambda k=exponent: naive(k), 2) / WINDOWS  # type: ignore[misc]
-        many = best_s(lambda k=exponent: eid.compute_many(KEY, k, 0, WINDOWS), 20) / WINDOWS  # type: ignore[misc]
-        row(exponent, f"{one_by_one * 1e9:.0f}", f"{many * 1e9:.0f}")
+    """Print the tables."""
+    show("Decoding, per advert", [decoding(frame) for frame in EXAMPLES])
+    show("From a raw payload, per advert", [splitting(frame) for frame in EXAMPLES])
 
 
 if __name__ == "__main__":

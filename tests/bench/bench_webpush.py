@@ -16,12 +16,11 @@ from typing import Final, NamedTuple
 
 import aiohttp
 from pywebpush import Vapid, WebPusher, webpush_async
-from rich.console import Console
-from rich.table import Table
 
 from firmware_sim.webpush import SubscriptionKeys
 from push.channels import vapid, webpush
 from push.model.delivery import Content, Message, Outgoing
+from tests.bench.table import Line, show
 
 ROUNDS: Final = 3
 IN_FLIGHT: Final = 32
@@ -155,14 +154,16 @@ async def measure(count: int, port: int) -> list[tuple[Subject, float]]:
         return list(zip(tried, best, strict=True))
 
 
-def show(found: list[tuple[Subject, float]]) -> None:
-    """Print the table."""
-    table = Table("Web Push", "by", "per s and core", "budget", title=f"{PAYLOAD_BYTES}-byte payload")
-    for subject, rate in found:
-        table.add_row(
-            subject.what, subject.who, f"{rate:,.0f}", f"≥ {subject.budget_per_s:,}" if subject.budget_per_s else ""
+def lines(found: list[tuple[Subject, float]]) -> list[Line]:
+    """Ours beside theirs, for each thing done."""
+    theirs = {subject.what: rate for subject, rate in found if subject.who != "footfall"}
+    return [
+        Line(
+            subject.what, rate, "a second", subject.budget_per_s, "pywebpush", theirs[subject.what], more_is_better=True
         )
-    Console().print(table)
+        for subject, rate in found
+        if subject.who == "footfall"
+    ]
 
 
 def main() -> None:
@@ -173,9 +174,10 @@ def main() -> None:
     server = context.Process(target=serve, args=(there,), daemon=True)
     server.start()
     try:
-        show(asyncio.run(measure(count, here.recv())))
+        found = asyncio.run(measure(count, here.recv()))
     finally:
         server.terminate()
+    show(f"Web Push on one core, payloads of {PAYLOAD_BYTES} bytes", lines(found))
 
 
 if __name__ == "__main__":
