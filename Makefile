@@ -22,7 +22,7 @@ check: .venv/dev.stamp ## style, types, import directions, dependencies, spellin
 	$(BIN)/lint-imports --no-logo && $(BIN)/deptry . && $(BIN)/codespell
 
 bench: .venv/dev.stamp ## measurements beside the best peers, one after the other
-	@set -e; for f in tests/bench/bench_*.py; do echo "== $$f"; $(BIN)/python $$f; done
+	@$(BIN)/python tests/bench $(ARGS)
 
 lock: ## pin the requirements anew (needs uv)
 	$(LOCK) --extra dev -o requirements-dev.txt && $(LOCK) --extra sim -c requirements-dev.txt -o requirements.txt
