@@ -168,7 +168,7 @@ async def serve(settings: PushSettings, clock: Clock | None = None) -> AsyncIter
         _operations(app, db, client, _figures(engine, sender, client, streams, answered))
         running = Running(await _listen(stack, app, settings.http), endpoint.url)
         await asyncio.to_thread(_tell, settings, running)
-        stack.callback(settings.file(RUNNING).unlink, missing_ok=True)
+        stack.push_async_callback(asyncio.to_thread, settings.file(RUNNING).unlink, missing_ok=True)
         yield running
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -42,7 +42,17 @@ ENDPOINT: Final = Endpoint(
 )
 
 
-def handler(context: Context, heartbeat_s: float = HEARTBEAT_S) -> Handler:
+class Patience(NamedTuple):
+    """How long a stream is silent, and how long its reader may be."""
+
+    heartbeat_s: float = HEARTBEAT_S
+    write_timeout_s: float = WRITE_TIMEOUT_S
+
+
+PATIENCE: Final = Patience()
+
+
+def handler(context: Context, patience: Patience = PATIENCE) -> Handler:
     """The aiohttp handler of the event stream."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -58,7 +68,7 @@ def handler(context: Context, heartbeat_s: float = HEARTBEAT_S) -> Handler:
             await response.prepare(request)
             _notice_vanishing(request)
             try:
-                await _serve(response, missed, stream, heartbeat_s)
+                await _Writer(response, patience).serve(missed, stream)
             except TimeoutError:
                 if request.transport is not None:
                     request.transport.abort()
@@ -107,40 +117,45 @@ def _notice_vanishing(request: web.Request) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, option, VANISHED_MS)
 
 
-async def _serve(response: web.StreamResponse, missed: Sequence[Row], stream: Stream, heartbeat_s: float) -> None:
-    """Write what was missed, then messages as they come, and a comment when none does, until the app goes away."""
-    await _write(response, b": welcome\n\n")
-    for row in missed:
-        content = msgspec.json.decode(row["content"], type=Content)
-        await _write(response, event(row["seq"], message_out(row["message"], row["id"], content, row["expires_ms"])))
-    while True:
+class _Writer:
+    """Writes one stream."""
+
+    def __init__(self, response: web.StreamResponse, patience: Patience) -> None:
+        self._response = response
+        self._patience = patience
+
+    async def serve(self, missed: Sequence[Row], stream: Stream) -> None:
+        """Write what was missed, then messages as they come, and a comment when none does, until the app goes away."""
+        await self._write(b": welcome\n\n")
+        for row in missed:
+            content = msgspec.json.decode(row["content"], type=Content)
+            await self._write(event(row["seq"], message_out(row["message"], row["id"], content, row["expires_ms"])))
+        while True:
+            try:
+                async with asyncio.timeout(self._patience.heartbeat_s):
+                    pushed = await stream.queue.get()
+            except TimeoutError:
+                await self._write(b": still here\n\n")
+                continue
+            if pushed is None:
+                return
+            if pushed.begin():
+                await self._hand_over(pushed)
+
+    async def _hand_over(self, pushed: Pushed) -> None:
+        """Write one message. After a time-out nobody knows, so nothing is settled."""
+        message = pushed.outgoing.message
+        out = message_out(message.id, pushed.outgoing.delivery, message.content, message.expires_ms)
         try:
-            async with asyncio.timeout(heartbeat_s):
-                pushed = await stream.queue.get()
-        except TimeoutError:
-            await _write(response, b": still here\n\n")
-            continue
-        if pushed is None:
-            return
-        if pushed.begin():
-            await _hand_over(response, pushed)
+            await self._write(event(pushed.outgoing.seq, out))
+        except (ConnectionError, asyncio.CancelledError):
+            pushed.settle(written=False)
+            raise
+        pushed.settle(written=True)
 
-
-async def _hand_over(response: web.StreamResponse, pushed: Pushed) -> None:
-    """Write one message. After a time-out nobody knows, so nothing is settled."""
-    message = pushed.outgoing.message
-    out = message_out(message.id, pushed.outgoing.delivery, message.content, message.expires_ms)
-    try:
-        await _write(response, event(pushed.outgoing.seq, out))
-    except (ConnectionError, asyncio.CancelledError):
-        pushed.settle(written=False)
-        raise
-    pushed.settle(written=True)
-
-
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    async with asyncio.timeout(WRITE_TIMEOUT_S):
-        await response.write(data)
+    async def _write(self, data: bytes) -> None:
+        async with asyncio.timeout(self._patience.write_timeout_s):
+            await self._response.write(data)
 
 
 def event(seq: int, data: object) -> bytes:
