@@ -74,8 +74,9 @@ async def until(what: str, holds: Callable[[], Awaitable[bool]], within_s: float
     while not await holds():
         for actor in actors:
             if not actor.is_running:
-                raise StageError(f"{actor.name} ended while waiting for {what}; it said:\n{actor.last_words()}")
+                words = await asyncio.to_thread(actor.last_words)
+                raise StageError(f"{actor.name} ended while waiting for {what}; it said:\n{words}")
         if time.monotonic() > give_up_s:
-            said = "\n".join(f"{actor.name} said:\n{actor.last_words()}" for actor in actors)
-            raise StageError(f"{what} did not happen within {within_s:g} s.\n{said}")
+            said = [f"{actor.name} said:\n{await asyncio.to_thread(actor.last_words)}" for actor in actors]
+            raise StageError("\n".join((f"{what} did not happen within {within_s:g} s.", *said)))
         await asyncio.sleep(POLL_S)
