@@ -5,7 +5,8 @@ python tests/bench/bench_ingest.py
 Everybody in sight carries a registered rotating tag and agreed to be located, so that nothing is cheap because it is
 dropped: what is measured is opening and authenticating payloads, columns, resolving ids at their time, and a row for
 each person and gateway. Then the same through whole ticks of the engine on SQLite, presence, journal, commit and
-acknowledgements included. CPU time of this process, all threads, best of some rounds.
+acknowledgements included. Last, the same with more people registered, and more stores. CPU time of this process, all
+threads, best of some rounds.
 """
 
 import asyncio
@@ -41,6 +42,9 @@ TOLERANCE_MS: Final = 120_000
 GATEWAYS: Final = 20
 ROUNDS: Final = 7
 TICKS: Final = 20
+SMALL: Final = 50
+MANY_STORES: Final = 1000
+MOST_GROWTH: Final = 1.2
 PEER: Final = "Pareto Anywhere, over UDP, cited"
 PEER_US: Final = 11.0
 """Its best figure: 40,000 a second of 1,000 transmitters; 52 µs and 15 % lost at 50,000 transmitters."""
@@ -83,9 +87,9 @@ def secret(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def town(people: int) -> Directory:
-    """So many people with a tag each, and one gateway in the one zone of each of `GATEWAYS` stores."""
-    stores = [Store(id=f"s{n}", name=f"Store {n}") for n in range(GATEWAYS)]
+def town(people: int, stores_: int = GATEWAYS) -> Directory:
+    """So many people with a tag each, and one gateway in the one zone of each store."""
+    stores = [Store(id=f"s{n}", name=f"Store {n}") for n in range(stores_)]
     beacons = [
         Beacon(id=f"t{n}", role="tag", format="eid", exponent=EXPONENT, counter_at_ms=START_MS, shopper=f"p{n}")
         for n in range(people)
@@ -93,8 +97,8 @@ def town(people: int) -> Directory:
     return Directory(
         stores={s.id: s for s in stores},
         gateways={f"g{n}": Gateway(id=f"g{n}", store=s.id, zone="hall") for n, s in enumerate(stores)},
-        keys={f"g{n}": (key_of(secret(f"g{n}")),) for n in range(GATEWAYS)},
-        config_versions={f"g{n}": 1 for n in range(GATEWAYS)},
+        keys={f"g{n}": (key_of(secret(f"g{n}")),) for n in range(stores_)},
+        config_versions={f"g{n}": 1 for n in range(stores_)},
         beacons=tuple(beacons),
         beacon_keys={b.id: secret(b.id)[:16] for b in beacons},
     )
@@ -141,13 +145,19 @@ def allow_all(_shopper: str) -> bool:
     return True
 
 
+def table(directory: Directory) -> Resolver:
+    resolver = Resolver(directory.beacons, directory.beacon_keys, tolerance_ms=TOLERANCE_MS)
+    resolver.advance(START_MS)
+    return resolver
+
+
 def summary_us(directory: Directory, resolver: Resolver, load: Load) -> dict[str, float]:
     """µs per sighting of each step and of all."""
     intake, observer = Intake(directory), Observer(directory, resolver, allow_all)
     payloads = batches(directory, load, 1, START_MS + 5000)
     total = load.batches * load.sightings
     best: dict[str, float] = {}
-    for _ in range(ROUNDS * GATEWAYS // load.batches):
+    for _ in range(max(ROUNDS, ROUNDS * GATEWAYS // load.batches)):
         began_s = time.process_time()
         for name, at_s in _steps(intake, observer, payloads, total):
             took_us = (at_s - began_s) / total * 1e6
@@ -200,11 +210,29 @@ async def tick_us(directory: Directory, load: Load, folder: Path) -> float:
     return min(costs[1:])
 
 
+def growth() -> list[Line]:
+    """The same sightings among more people; the same for each store among more stores."""
+    load, lines = Load(GATEWAYS, SMALL, None), []
+    costs = []
+    for people in (1_000, 100_000):
+        directory = town(people)
+        costs.append(summary_us(directory, table(directory), load)["summarised"])
+        lines.append(Line(f"{load!s}, {people:,} people", costs[-1], "µs"))
+    lines.append(Line("from 1,000 to 100,000 people", costs[1] / costs[0], "times", MOST_GROWTH))
+    directory = town(MANY_STORES * SMALL, MANY_STORES)
+    resolver = table(directory)
+    few, many = (
+        summary_us(directory, resolver, Load(stores, SMALL, None))["summarised"] for stores in (GATEWAYS, MANY_STORES)
+    )
+    lines.append(Line(f"{GATEWAYS} stores heard from, of {MANY_STORES:,}", few, "µs"))
+    lines.append(Line(f"{MANY_STORES:,} stores heard from", many, "µs"))
+    return [*lines, Line(f"from {GATEWAYS} to {MANY_STORES:,} stores", many / few, "times", MOST_GROWTH)]
+
+
 def main() -> None:
     """Print the tables."""
     directory = town(GATEWAYS * max(load.sightings for load in LOADS))
-    resolver = Resolver(directory.beacons, directory.beacon_keys, tolerance_ms=TOLERANCE_MS)
-    resolver.advance(START_MS)
+    resolver = table(directory)
     lines = []
     for load in LOADS:
         found = summary_us(directory, resolver, load)
@@ -214,6 +242,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         ticks = [Line(f"{load!s}", asyncio.run(tick_us(directory, load, Path(folder))), "µs") for load in LOADS]
     show("A whole tick: presence, journal, commit, acknowledgement; per sighting", ticks)
+    show("Growth, per sighting", growth())
 
 
 if __name__ == "__main__":
