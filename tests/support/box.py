@@ -6,21 +6,24 @@ import os
 import random
 import signal
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
+import pytest
 
 from firmware_sim.proxy import TcpProxy
-from firmware_sim.stage import Actor, start, until
+from firmware_sim.stage import Actor, start
 from push.broker.holders import try_bind
 from push.broker.users import BrokerUser
 
 HOST = "127.0.0.1"
 STORE = "shop"
 WITHIN_S = 25.0
+POLL_S = 0.03
 
 Condition = Callable[[], Awaitable[bool]]
 
@@ -40,6 +43,17 @@ def write_toml(path: Path, settings: Mapping[str, object]) -> Path:
     return path
 
 
+async def until(what: str, holds: Condition, actors: Sequence[Actor]) -> None:
+    """Wait until a condition holds; fail when it does not in time, or one of `actors` has ended."""
+    give_up_s = time.monotonic() + WITHIN_S
+    while not await holds():
+        ended = [actor.name for actor in actors if not actor.is_running]
+        if ended or time.monotonic() > give_up_s:
+            said = [f"{actor.name} said:\n{await asyncio.to_thread(actor.last_words)}" for actor in actors]
+            pytest.fail("\n".join([f"waited for {what}; ended: {ended}", *said]))
+        await asyncio.sleep(POLL_S)
+
+
 class Enrolled(NamedTuple):
     """A gateway as the registry and the broker know it."""
 
@@ -52,6 +66,7 @@ class Box:
     """One gateway's machine: its files, its link to the broker, and the process that runs on it, if any."""
 
     def __init__(self, enrolled: Enrolled, folder: Path, link: TcpProxy, http: aiohttp.ClientSession) -> None:
+        self.enrolled = enrolled
         self.name, self.secret, self.user = enrolled
         self.folder = folder
         self.link = link
@@ -82,7 +97,7 @@ class Box:
         return counters
 
     async def until(self, what: str, holds: Condition) -> None:
-        await until(what, holds, WITHIN_S, [] if self.actor is None else [self.actor])
+        await until(what, holds, [] if self.actor is None else [self.actor])
 
     async def until_counted(self, counter: str, at_least: int) -> None:
         async def holds() -> bool:

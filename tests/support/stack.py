@@ -24,11 +24,11 @@ from firmware_sim.operator import Operator
 from firmware_sim.phone_api import Server
 from firmware_sim.phones import Notice, Phone, PhoneHabits
 from firmware_sim.proxy import TcpProxy
-from firmware_sim.stage import Actor, start, until
+from firmware_sim.stage import Actor, start
 from push.app import serve
 from push.model.ports import Clock
 from push.settings import PushSettings
-from tests.support.box import HOST, STORE, WITHIN_S, Box, Condition, Enrolled, quiet_port, write_toml
+from tests.support.box import HOST, STORE, Box, Condition, Enrolled, quiet_port, until, write_toml
 from tests.support.breakable import Broker, External
 from tests.support.ether import Ether
 
@@ -89,13 +89,23 @@ class Stack:
         config = await asyncio.to_thread(self._write)
         arguments = ["push", "run", "--config", str(config)]
         self.server = await start("server", arguments, self.folder, os.environ)
-        await until("the server to be ready", self._is_ready, WITHIN_S, [self.server])
+        await until("the server to be ready", self._is_ready, [self.server])
 
     async def end_server(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Kill -9, unless told otherwise."""
         if self.server is not None:
             await self.server.stop(number)
         self.server = None
+
+    @asynccontextmanager
+    async def server_asleep(self) -> AsyncIterator[None]:
+        """The server's process stands still while the block lasts; its connections stay, its own broker goes on."""
+        assert self.server is not None
+        self.server.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.server.process.send_signal(signal.SIGCONT)
 
     async def broker_goes(self) -> None:
         """The broker ends in good order: with the server, where it is the server's own."""
@@ -119,16 +129,21 @@ class Stack:
         async with serve(settings, clock):
             yield
 
-    async def add_gateway(self, name: str = "g1") -> Box:
-        """A gateway's machine, enrolled at broker and server; nothing runs on it yet."""
-        folder = self.folder / name
-        await asyncio.to_thread(folder.mkdir)
+    async def enrol(self, name: str) -> Enrolled:
+        """Make a gateway known at broker and server."""
         secret = secrets.token_bytes(32)
-        enrolled = Enrolled(name, secret, await self.broker.login(name, secret))
-        link = await self._exits.enter_async_context(TcpProxy(HOST, self.broker.port))
-        box = self.boxes[name] = Box(enrolled, folder, link, self.http)
+        user = await self.broker.login(name, secret)
         body = {"gateway": {"id": name, "store": STORE}, "secret": secret.hex()}
         await (await self.operator()).put(f"/v1/stores/{STORE}/gateways/{name}", body)
+        return Enrolled(name, secret, user)
+
+    async def add_gateway(self, name: str = "g1") -> Box:
+        """A gateway's machine; nothing runs on it yet."""
+        enrolled = await self.enrol(name)
+        folder = self.folder / name
+        await asyncio.to_thread(folder.mkdir)
+        link = await self._exits.enter_async_context(TcpProxy(HOST, self.broker.port))
+        box = self.boxes[name] = Box(enrolled, folder, link, self.http)
         return box
 
     async def start_gateway(self, box: Box, **settings: object) -> None:
@@ -179,7 +194,7 @@ class Stack:
 
     async def until(self, what: str, holds: Condition) -> None:
         actors = [a for a in (self.server, *(b.actor for b in self.boxes.values())) if a is not None]
-        await until(what, holds, WITHIN_S, actors)
+        await until(what, holds, actors)
 
     async def until_applied(self, batches: int) -> int:
         """Wait until the server has applied so many batches; how many it has."""
@@ -241,7 +256,8 @@ class Stack:
             {
                 "push.data_dir": str(self.folder / "data"),
                 "push.seed_file": str(self.folder / "seed.json"),
-                "push.sender.lease_s": 5,
+                "push.sender.lease_s": 6,
+                "push.webpush.timeout_s": 0.5,
                 "push.presence.leave_after_s": 15,
                 **self.broker.settings(self.folder),
                 **self.settings,

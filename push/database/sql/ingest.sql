@@ -43,8 +43,9 @@ ON CONFLICT (store, gateway, minute_ms) DO UPDATE SET
 
 -- name: ingest.totals
 SELECT
-    COALESCE(SUM(batches), 0) AS batches, COALESCE(SUM(sightings), 0) AS sightings,
-    COALESCE(SUM(resolved), 0) AS resolved, COALESCE(SUM(unsynchronised), 0) AS unsynchronised
+    CAST(COALESCE(SUM(batches), 0) AS BIGINT) AS batches, CAST(COALESCE(SUM(sightings), 0) AS BIGINT) AS sightings,
+    CAST(COALESCE(SUM(resolved), 0) AS BIGINT) AS resolved,
+    CAST(COALESCE(SUM(unsynchronised), 0) AS BIGINT) AS unsynchronised
 FROM minutes
 
 -- name: ingest.marks
