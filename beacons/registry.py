@@ -62,7 +62,7 @@ class Beacon(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     static_id: str | None = None
     exponent: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
     counter_s: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] = 0
-    counter_at_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+    counter_at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
     store: Id | None = None
     zone: Id | None = None
     x_m: Metres = 0.0

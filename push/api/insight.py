@@ -263,7 +263,9 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[MomentOut], parameters=(_SINCE,)
     ),
-    Endpoint("GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow]),
+    Endpoint(
+        "GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow], parameters=(_SINCE,)
+    ),
     Endpoint("GET", "/v1/gateways", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus]),
     Endpoint("GET", "/v1/statistics", OPERATOR, "Totals and marks", statistics, result=Statistics),
 )

@@ -68,12 +68,12 @@ class Problems:
             return problem(error.status, error.title, error.detail, error.headers)
         except web.HTTPException as error:
             return _refused(request, error)
-        except ConnectionError:
-            raise  # the caller is gone: there is nobody to answer
         except DatabaseError as error:
             self._log("database does not answer", request, str(error))
             return problem(503, "Not now", "The database does not answer. Try again in a moment.", {"Retry-After": "2"})
         except Exception as error:  # noqa: BLE001 - whatever failed, the caller gets a problem and the log says why
+            if isinstance(error, ConnectionError) and _is_gone(request):
+                return problem(400, "Gone", "The caller went away.")
             self._log("call failed", request, type(error).__name__, error)
             return problem(500, "Our fault", "This call failed in the server; its log says why.")
 
@@ -88,6 +88,10 @@ class Problems:
         route = "unknown" if resource is None else resource.canonical
         held_back = self._held_back.pop(event, 0)
         log.error(event, method=request.method, route=route, error=why, more=held_back, exc_info=error)
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _refused(request: web.Request, error: web.HTTPException) -> web.Response:

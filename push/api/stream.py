@@ -69,7 +69,7 @@ def handler(context: Context, patience: Patience = PATIENCE) -> Handler:
             _notice_vanishing(request)
             try:
                 await _Writer(response, patience).serve(missed, stream)
-            except TimeoutError:
+            except (ConnectionError, TimeoutError):  # the app is gone, or takes nothing any more
                 if request.transport is not None:
                     request.transport.abort()
         return response

@@ -11,7 +11,7 @@ PURPOSES: Final[tuple[Purpose, ...]] = ("location", "marketing", "profiling", "i
 CHANNEL_PURPOSES: Final[frozenset[Purpose]] = frozenset({"inapp", "webpush"})
 
 Platform = Literal["web", "android", "ios", "sim"]
-Locale = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$")]
+Locale = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$(?!\n)")]
 
 
 class Shopper(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import aiohttp
 
@@ -79,7 +79,7 @@ class Caller:
         token: str | None = None,
         body: object = None,
         *,
-        data: bytes | None = None,
+        data: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Any call; `body` is sent as JSON, `data` as it is."""
