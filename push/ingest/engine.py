@@ -1,4 +1,8 @@
-"""The ticks: whatever arrived since the last one is taken in one pass, committed in one transaction, acknowledged."""
+"""The ticks: whatever arrived since the last one is taken in one pass, committed in one transaction, acknowledged.
+
+What was heard some time ago resolves in a lane of its own, and joins a tick when it is resolved; the resolver's
+table turns in a third.
+"""
 
 import asyncio
 from collections import Counter, deque
@@ -7,33 +11,39 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 import numpy as np
-import structlog
 
 from beacons.ids import ID_BYTES, padded
 from push.campaigns.book import Book
-from push.ingest import downlink, journal, marks
+from push.ingest import downlink, marks
 from push.ingest.intake import Arrived, Intake, StatusArrived
-from push.ingest.marks import Mark
-from push.ingest.observe import Observer, gather, select
-from push.ingest.record import Queued, Recorder, keep_late
-from push.model.errors import DatabaseError
-from push.model.ports import Clock, Database, Publisher, Transaction
+from push.ingest.late import LateLane
+from push.ingest.ledger import Ledger
+from push.ingest.observe import Observer, gather
+from push.ingest.record import Limits, Queued, Recorder
+from push.ingest.tick import Report, Tick, Withdrawal, Writer, insist
+from push.model.errors import OverloadedError
+from push.model.ports import Clock, Database, Publisher
 from push.model.presence import Changes, Observation
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
-from push.registry.resolver import Resolver
+from push.registry.resolver import BEHIND_MS, Resolver
 from push.registry.table import UNKNOWN
-
-log = structlog.get_logger()
 
 MAX_QUEUED: Final = 10_000
 """Payloads waiting for a tick; more are dropped and counted: gateways send again what is not acknowledged."""
+MAX_REPORTS: Final = 2_000
+"""Phones' reports waiting for a tick; more are refused: a phone reports again in a second."""
+MAX_TAKEN: Final = 500
+"""Payloads taken in by one tick, so that the loop is not held up for long; the others wait for the next."""
 SLICE: Final = 500
 """Beacons whose windows are computed in one slice: about a millisecond of work in a thread."""
 QUIET_MS: Final = 1000
 """Without arrivals, time passes for presence once a second."""
+STALL_MS: Final = 10_000
+SET_BACK_MS: Final = 1_000
+"""Between two ticks that lie further apart, or further back, the server stood still or its clock was set."""
 
 
 class IngestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,27 +67,6 @@ class Outside(NamedTuple):
     wake_senders: Callable[[], None]
 
 
-class Report(msgspec.Struct):
-    """A phone's own sightings, resolved; `answer` gets what they put into the outbox once that is durable."""
-
-    shopper: str
-    device: str
-    observations: list[Observation]
-    answer: asyncio.Future[list[str]]
-
-
-class _Tick(msgspec.Struct):
-    """What one tick takes in and gives out."""
-
-    batches: list[Arrived]
-    statuses: list[StatusArrived]
-    reports: list[Report]
-    new_marks: dict[tuple[str, str], Mark]
-    observations: list[Observation]
-    late: list[Observation]
-    minutes: dict[tuple[str, str], Counter[str]]
-
-
 class Engine:
     """Owns presence, marks and the resolver's table; everything else it is given."""
 
@@ -87,21 +76,23 @@ class Engine:
         self._settings = settings
         self._db, vault, self._clock, self._publisher, self._wake_senders = outside
         self._consents = consents
-        self._stale_ms = stale_ms
         self.presence = presence
         self.counts: Counter[str] = Counter()
-        empty = Directory()
-        self._intake = Intake(empty)
-        self._recorder = Recorder(empty, Book(()), vault, stale_ms=stale_ms, pushes_per_visit=settings.pushes_per_visit)
-        self._observer = Observer(empty, Resolver((), {}, tolerance_ms=0), self._located)
-        self._marks: dict[tuple[str, str], Mark] = {}
+        self._intake = Intake(Directory())
+        self._observer = Observer(Directory(), Resolver((), {}, tolerance_ms=0), self._located)
+        limits = Limits(
+            stale_ms=stale_ms, leave_after_ms=presence.leave_after_ms, pushes_per_visit=settings.pushes_per_visit
+        )
+        self._recorder = Recorder(vault, limits)
+        self._writer = Writer(self._db, self._clock, presence, self._recorder, settings.checkpoint_s * 1000)
+        self._ledger = Ledger()
+        self._late = LateLane()
         self._queue: deque[tuple[str, bytes, int]] = deque()
         self._reports: list[Report] = []
+        self._withdrawals: list[Withdrawal] = []
         self._arrival = asyncio.Event()
         self._stepping = asyncio.Lock()
-        self._seq = 0
-        self._checkpoint_seq = 0
-        self._checkpoint_ms = 0
+        self._ticked_ms: int | None = None
 
     @property
     def refused(self) -> Counter[str]:
@@ -127,11 +118,24 @@ class Engine:
         self._arrival.set()
 
     async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:
-        """Take a phone's own sightings; the deliveries to its device that followed, once they are durable."""
+        """Take a phone's own sightings; the deliveries to its device that followed, once they are durable.
+
+        Raises `OverloadedError` where too many wait.
+        """
+        if len(self._reports) >= MAX_REPORTS:
+            self.counts["reports_refused"] += 1
+            raise OverloadedError("reports")
         answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         self._reports.append(Report(shopper, device, observations, answer))
         self._arrival.set()
         return await answer
+
+    async def forget(self, shopper: str) -> None:
+        """Stop locating a shopper: her open visits end now, her presence is let go of; returns once that is durable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._withdrawals.append(Withdrawal(shopper, done))
+        self._arrival.set()
+        await done
 
     def identify(self, ids: list[tuple[int, bytes]], at_ms: int) -> list[str | None]:
         """The registered beacons that say these (kind, id) at a time; None where there is none."""
@@ -151,190 +155,191 @@ class Engine:
             self._recorder.directory = directory
             self._recorder.book = book
             self._observer = Observer(directory, resolver, self._located)
-            self.presence.use_anchors(directory.anchors())
-
-    async def resume(self) -> None:
-        """Come back to where the last commit left off."""
-        now_ms = self._clock.now_ms()
-        self._seq = self._checkpoint_seq = await journal.resume(self._db, self.presence)
-        self.presence.resume(now_ms)
-        for shopper in {p.shopper for s in self.directory.stores for p in self.presence.present(s)}:
-            if not self._located(shopper):
-                await self.forget(shopper)
-
-    async def forget(self, shopper: str) -> None:
-        """Stop locating a shopper: her open visits end now, her presence is let go of."""
-        async with self._stepping:
-            now_ms = self._clock.now_ms()
-            changes = self.presence.forget(shopper, now_ms)
-            async with self._db.transaction() as tx:
-                await self._recorder.write(tx, changes, {}, now_ms)
-                await journal.checkpoint(tx, self.presence, self._seq, now_ms)
-
-    async def run(self) -> None:
-        """Tick until cancelled."""
-        while True:
-            await self._wait()
-            await self.tick()
-            await asyncio.sleep(self._settings.tick_ms / 1000)
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(QUIET_MS / 1000):
-                await self._arrival.wait()
-        except TimeoutError:
-            pass
-        self._arrival.clear()
-
-    async def tick(self) -> None:
-        """Take in everything that arrived, commit it, acknowledge it."""
-        async with self._stepping:
-            now_ms = self._clock.now_ms()
-            tick = await self._take(now_ms)
-            fresh = [o for o in tick.observations if not self.presence.is_stale(o.last_ms, now_ms)]
-            tick.late += [o for o in tick.observations if self.presence.is_stale(o.last_ms, now_ms)]
-            tick.observations = fresh
-            changes = self.presence.step(fresh, now_ms)
-            queued = await self._commit(tick, changes, now_ms)
-            self._marks.update(tick.new_marks)
-            self._count(tick, changes)
-        for where, payload in downlink.acks(tick.batches, self._marks, self.directory, self._clock.now_ms()):
-            await self._publisher.publish(where, payload)
-        _answer(tick.reports, queued)
-        if queued:
-            self._wake_senders()
-        await self._advance(now_ms)
-
-    async def _take(self, now_ms: int) -> _Tick:
-        opened = [self._intake.open(*self._queue.popleft()) for _ in range(len(self._queue))]
-        reports, self._reports = self._reports, []
-        tick = _Tick([], [s for s in opened if isinstance(s, StatusArrived)], reports, {}, [], [], {})
-        new = []
-        for arrived in opened:
-            if isinstance(arrived, Arrived):
-                tick.batches.append(arrived)
-                if arrived.columns is not None and await self._is_new(arrived, tick.new_marks):
-                    new.append(arrived)
-        await self._observe(tick, new, now_ms)
-        for report in reports:
-            tick.observations += report.observations
-        return tick
-
-    async def _is_new(self, a: Arrived, new_marks: dict[tuple[str, str], Mark]) -> bool:
-        key = (a.batch.gateway, a.batch.boot)
-        mark = new_marks.get(key) or self._marks.get(key) or await self._load_mark(*key)
-        mark = marks.raised(mark, min(a.batch.oldest, a.batch.sequence))
-        is_new = not mark.has(a.batch.sequence)
-        new_marks[key] = marks.applied(mark, a.batch.sequence)
-        if not is_new:
-            self.counts["duplicates"] += 1
-        return is_new
-
-    async def _load_mark(self, gateway: str, boot: str) -> Mark:
-        row = await self._db.fetch_one("ingest.mark", gateway=gateway, boot=boot)
-        return Mark() if row is None else msgspec.json.decode(row["applied"], type=Mark)
-
-    async def _observe(self, tick: _Tick, new: Sequence[Arrived], now_ms: int) -> None:
-        """Resolve a tick's sightings: what is recent in the table, what is not in a thread."""
-        sightings = gather(new)
-        recent = sightings.last_ms >= now_ms - self._stale_ms
-        found, resolved = self._observer.observe(
-            s := select(sightings, recent), self._observer.resolver.find(s.kind, s.id, s.first_ms), new
-        )
-        tick.observations += found
-        if not bool(np.all(recent)):
-            old = select(sightings, ~recent)
-            beacons = await asyncio.to_thread(self._observer.resolver.find_past, old.kind, old.id, old.first_ms)
-            late, late_resolved = self._observer.observe(old, beacons, new)
-            tick.late += late
-            resolved += late_resolved
-        self.counts["resolved"] += resolved
-        _count_minutes(tick, new)
-
-    async def _commit(self, tick: _Tick, changes: Changes, now_ms: int) -> list[Queued]:
-        """Write a tick, as often as it takes: presence has moved on, and nothing is acknowledged before."""
-        delay_s = 0.05
-        while True:
-            try:
-                async with self._db.transaction() as tx:
-                    return await self._write(tx, tick, changes, now_ms)
-            except DatabaseError as error:
-                self.counts["commit_failures"] += 1
-                log.warning("commit failed, trying again", error=str(error), in_s=delay_s)
-                await asyncio.sleep(delay_s)
-                delay_s = min(5.0, delay_s * 2)
-
-    async def _write(self, tx: Transaction, tick: _Tick, changes: Changes, now_ms: int) -> list[Queued]:
-        for (gateway, boot), mark in tick.new_marks.items():
-            applied = msgspec.json.encode(mark).decode()
-            await tx.execute("ingest.put_mark", gateway=gateway, boot=boot, applied=applied, updated_ms=now_ms)
-        for status in tick.statuses:
-            await tx.execute(
-                "ingest.put_status",
-                gateway=status.gateway,
-                state=status.status.state,
-                status=msgspec.json.encode(status.status).decode(),
-                received_ms=status.received_ms,
-            )
-        if tick.observations or changes.records or changes.moments:
-            self._seq += 1
-            await journal.append(tx, self._seq, tick.observations, now_ms)
-        queued = await self._recorder.write(tx, changes, {r.shopper: r.device for r in tick.reports}, now_ms)
-        await keep_late(tx, {a.id: a.store for a in self.directory.anchors().values()}, tick.late)
-        await tx.execute_many("ingest.count_minute", _minute_rows(tick, now_ms))
-        if now_ms - self._checkpoint_ms >= self._settings.checkpoint_s * 1000 and self._seq > self._checkpoint_seq:
-            await journal.checkpoint(tx, self.presence, self._seq, now_ms)
-            self._checkpoint_seq, self._checkpoint_ms = self._seq, now_ms
-        return queued
-
-    def _count(self, tick: _Tick, changes: Changes) -> None:
-        self.counts["batches"] += len(tick.batches)
-        self.counts["moments"] += len(changes.moments)
-        self.counts["late"] += len(tick.late)
-        for arrived in tick.batches:
-            self.counts["sightings"] += 0 if arrived.columns is None else len(arrived.columns.kind)
+            if self.presence.use_anchors(directory.anchors()):
+                self._writer.want_checkpoint()
 
     async def publish_configs(self) -> None:
         """Publish every gateway's configuration, retained."""
         for where, payload in downlink.configs(self.directory):
             await self._publisher.publish(where, payload, retain=True)
 
-    async def _advance(self, now_ms: int) -> None:
-        """One slice of the resolver's table: computed in a thread, applied here."""
+    async def resume(self) -> None:
+        """Come back to where the last commit left off. Raises `push.model.errors.DatabaseError`."""
+        await self._writer.resume()
+        self.presence.resume(self._clock.now_ms())
+        gone = [s for s in sorted(self.presence.shoppers()) if not self._located(s)]
+        self._withdrawals += [Withdrawal(shopper) for shopper in gone]
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_ticks(), name="ticks")
+            group.create_task(self._run_late(), name="late batches")
+            group.create_task(self._run_turns(), name="turning ids")
+
+    async def _run_ticks(self) -> None:
+        while True:
+            await self._wait()
+            await self.tick()
+            await asyncio.sleep(self._settings.tick_ms / 1000)
+
+    async def _wait(self) -> None:
+        if not self._queue:
+            try:
+                async with asyncio.timeout(QUIET_MS / 1000):
+                    await self._arrival.wait()
+            except TimeoutError:
+                pass
+        self._arrival.clear()
+
+    async def _run_late(self) -> None:
+        while True:
+            await self._late.wait()
+            while await self.catch_up():
+                pass
+
+    async def catch_up(self) -> bool:
+        """Resolve one late batch; False where none waits."""
+        resolved = await self._late.resolve_one(self._observer)
+        self._arrival.set()
+        return resolved
+
+    async def _run_turns(self) -> None:
+        while True:
+            if not await self.turn():
+                await asyncio.sleep(QUIET_MS / 1000)
+
+    async def turn(self) -> bool:
+        """One slice of the resolver's table: computed in a thread, applied here; False where nothing is due."""
         resolver = self._observer.resolver
-        work = resolver.plan(now_ms, SLICE)
+        work = resolver.plan(self._clock.now_ms(), SLICE)
         if work.parts:
             resolver.apply(work, await asyncio.to_thread(resolver.compute, work))
+        return bool(work.parts)
+
+    async def tick(self) -> None:
+        """Take in what arrived, commit it, acknowledge it."""
+        async with self._stepping:
+            now_ms = self._clock.now_ms()
+            self._mind_the_clock(now_ms)
+            tick = Tick(now_ms, reports=self._reports, withdrawals=self._withdrawals)
+            self._reports, self._withdrawals = [], []
+            await self._take(tick)
+            self._step(tick)
+            queued = await self._writer.write(tick, self.directory.anchors() if tick.late else {}, self.counts)
+            self._ledger.keep(tick.marks)
+            self._count(tick)
+        _answer(tick, queued)
+        if queued:
+            self._wake_senders()
+        for where, payload in downlink.acks(tick.batches, tick.marks, self.directory, self._clock.now_ms()):
+            await self._publisher.publish(where, payload)
+
+    def _mind_the_clock(self, now_ms: int) -> None:
+        """After a standstill, or a clock that was set, nobody has been silent: we have not listened."""
+        last_ms, self._ticked_ms = self._ticked_ms, now_ms
+        if last_ms is not None and not -SET_BACK_MS <= now_ms - last_ms <= STALL_MS:
+            self.presence.resume(now_ms)
+            self._writer.want_checkpoint()
+
+    async def _take(self, tick: Tick) -> None:
+        """Open what waits, and find the observations in what is new."""
+        waiting = [self._queue.popleft() for _ in range(min(MAX_TAKEN, len(self._queue)))]
+        opened = [self._intake.open(*payload) for payload in waiting]
+        tick.statuses = [s for s in opened if isinstance(s, StatusArrived)]
+        batches = [a for a in opened if isinstance(a, Arrived)]
+        past = self._late.take()
+        boots = {(a.batch.gateway, a.batch.boot) for a in (*batches, *(r.arrived for r in past))}
+        tick.marks = await insist(lambda: self._ledger.load(self._db, boots), self.counts)
+        for resolved in past:
+            if self._settle(tick, resolved.arrived):
+                tick.observations += resolved.observations
+                self._count_minute(tick, resolved.arrived, resolved.resolved)
+        self._observe(tick, [a for a in batches if not self._is_late(tick, a) and self._settle(tick, a)])
+        for report in tick.reports:
+            tick.observations += report.observations
+        # Somebody may have withdrawn since she was observed, or since her phone reported.
+        tick.observations = [o for o in tick.observations if self._located(o.shopper)]
+
+    def _is_late(self, tick: Tick, a: Arrived) -> bool:
+        """Whether a batch goes to the lane, because the table holds no windows as old as its sightings."""
+        if a.columns is None or a.offset_ms is None or not len(a.columns.first_ms):
+            return False
+        first_ms = a.batch.base_ms + a.offset_ms + int(a.columns.first_ms.min())
+        if first_ms >= tick.now_ms - BEHIND_MS or tick.marks[a.batch.gateway, a.batch.boot].has(a.batch.sequence):
+            return False
+        if not self._late.put(a):
+            self.counts["dropped"] += 1
+        return True
+
+    def _settle(self, tick: Tick, a: Arrived) -> bool:
+        """Enter a batch into its boot's mark; whether it is to be applied."""
+        tick.batches.append(a)
+        if a.columns is None:
+            return False
+        boot = (a.batch.gateway, a.batch.boot)
+        mark = marks.raised(tick.marks[boot], min(a.batch.oldest, a.batch.sequence))
+        is_new = not mark.has(a.batch.sequence)
+        try:
+            mark = marks.applied(mark, a.batch.sequence)
+        except ValueError as error:
+            tick.batches[-1] = msgspec.structs.replace(a, columns=None, refusal=str(error))
+            return False
+        if mark != tick.marks[boot]:
+            tick.marks[boot] = tick.changed[boot] = mark
+        self.counts["duplicates"] += not is_new
+        return is_new
+
+    def _observe(self, tick: Tick, new: Sequence[Arrived]) -> None:
+        """Resolve a tick's sightings in one pass."""
+        sightings = gather(new)
+        beacons = self._observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
+        found, _ = self._observer.observe(sightings, beacons, new)
+        tick.observations += found
+        resolved = np.bincount(sightings.source[beacons != UNKNOWN], minlength=len(new)).tolist()
+        for a, known in zip(new, resolved, strict=True):
+            self._count_minute(tick, a, known)
+
+    def _step(self, tick: Tick) -> None:
+        """Let presence take what is fresh, and what prolongs the visits of those who are there."""
+        changes = [self.presence.forget(w.shopper, tick.now_ms) for w in tick.withdrawals]
+        if changes:
+            self._writer.want_checkpoint()
+        tick.late = [o for o in tick.observations if self.presence.is_stale(o.last_ms, tick.now_ms)]
+        tick.observations = [
+            o
+            for o in tick.observations
+            if not self.presence.is_stale(o.last_ms, tick.now_ms) or self.presence.concerns(o)
+        ]
+        changes.append(self.presence.step(tick.observations, tick.now_ms))
+        tick.changes = Changes([r for c in changes for r in c.records], [m for c in changes for m in c.moments])
+
+    def _count_minute(self, tick: Tick, a: Arrived, resolved: int) -> None:
+        gateway = self.directory.gateways.get(a.batch.gateway)
+        if gateway is None:  # taken out of the registry while its batch waited in the lane
+            return
+        counts = tick.minutes.setdefault((gateway.store, gateway.id), Counter())
+        n = 0 if a.columns is None else len(a.columns.kind)
+        counts["batches"] += 1
+        counts["sightings"] += n
+        counts["resolved"] += resolved
+        counts["unsynchronised"] += n if a.offset_ms is None else 0
+        self.counts["resolved"] += resolved
+
+    def _count(self, tick: Tick) -> None:
+        self.counts["batches"] += len(tick.batches)
+        self.counts["moments"] += len(tick.changes.moments)
+        self.counts["late"] += len(tick.late)
+        self.counts["sightings"] += sum(len(a.columns.kind) for a in tick.batches if a.columns is not None)
 
     def _located(self, shopper: str) -> bool:
         return self._consents.allows(shopper, "location")
 
 
-def _answer(reports: Sequence[Report], queued: Sequence[Queued]) -> None:
-    for report in reports:
+def _answer(tick: Tick, queued: Sequence[Queued]) -> None:
+    for report in tick.reports:
         if not report.answer.done():
             report.answer.set_result([q.delivery for q in queued if q.device == report.device])
-
-
-def _count_minutes(tick: _Tick, new: Sequence[Arrived]) -> None:
-    for a in new:
-        counts = tick.minutes.setdefault((a.topic.store, a.topic.gateway), Counter())
-        n = 0 if a.columns is None else len(a.columns.kind)
-        counts["batches"] += 1
-        counts["sightings"] += n
-        counts["unsynchronised"] += n if a.offset_ms is None else 0
-
-
-def _minute_rows(tick: _Tick, now_ms: int) -> list[dict[str, object]]:
-    return [
-        {
-            "store": store,
-            "gateway": gateway,
-            "minute_ms": now_ms - now_ms % 60_000,
-            "batches": counts["batches"],
-            "sightings": counts["sightings"],
-            "resolved": counts["resolved"],
-            "unsynchronised": counts["unsynchronised"],
-        }
-        for (store, gateway), counts in sorted(tick.minutes.items())
-    ]
+    for withdrawal in tick.withdrawals:
+        if withdrawal.done is not None and not withdrawal.done.done():
+            withdrawal.done.set_result(None)

@@ -32,10 +32,11 @@ class Arrived(msgspec.Struct, frozen=True):
 
 
 class StatusArrived(msgspec.Struct, frozen=True):
-    """An authentic status of a gateway."""
+    """An authentic status of a gateway, and its text as it is stored."""
 
     gateway: str
     status: Status
+    text: str
     received_ms: int
 
 
@@ -66,7 +67,7 @@ class Intake:
         keys = {key.id: key.secret for key in self.directory.keys.get(topic.gateway, ())}
         verify(envelope, keys, "up", topic_text)
         if topic.leaf == "status":
-            return StatusArrived(topic.gateway, decode_body(envelope, encoding, Status), received_ms)
+            return _status(topic, decode_body(envelope, encoding, Status), received_ms)
         if topic.leaf != "sightings":
             raise WireError("unknown topic", f"sightings or status, got {topic.leaf}")
         return _batch(topic, envelope, decode_body(envelope, encoding, Batch), received_ms)
@@ -75,12 +76,19 @@ class Intake:
         self.refused[reason] += 1
         last_ms = self._logged_ms.get(source)
         if last_ms is None and len(self._logged_ms) >= _LOG_SOURCES:
-            self._logged_ms = {s: at for s, at in self._logged_ms.items() if now_ms - at < _LOG_EVERY_MS}
+            self._logged_ms = {s: at for s, at in self._logged_ms.items() if 0 <= now_ms - at < _LOG_EVERY_MS}
             if len(self._logged_ms) >= _LOG_SOURCES:
                 return
-        if last_ms is None or now_ms - last_ms >= _LOG_EVERY_MS:
+        if last_ms is None or not 0 <= now_ms - last_ms < _LOG_EVERY_MS:
             self._logged_ms[source] = now_ms
             log.warning("payload refused", source=source, reason=reason, expected=expected)
+
+
+def _status(topic: Topic, status: Status, received_ms: int) -> StatusArrived:
+    try:
+        return StatusArrived(topic.gateway, status, msgspec.json.encode(status).decode(), received_ms)
+    except OverflowError:
+        raise WireError("malformed", "a Status with numbers of at most 64 bits") from None
 
 
 def _batch(topic: Topic, envelope: Envelope, batch: Batch, received_ms: int) -> Arrived:

@@ -14,14 +14,26 @@ _LEVEL: Final = 1
 """The fastest level of zlib: most of the saving at a tenth of the time."""
 
 
-async def append(tx: Transaction, seq: int, observations: Sequence[Observation], now_ms: int) -> None:
-    """Write one tick's resolved and consent-filtered observations."""
-    payload = zlib.compress(msgspec.msgpack.encode(observations), _LEVEL)
+def packed(observations: Sequence[Observation]) -> bytes:
+    """One tick's resolved and consent-filtered observations, as a journal row holds them."""
+    return zlib.compress(msgspec.msgpack.encode(observations), _LEVEL)
+
+
+async def append(tx: Transaction, seq: int, payload: bytes, now_ms: int) -> None:
+    """Write one tick's row. Raises `push.model.errors.UniqueError` where its number is taken."""
     await tx.execute("ingest.journal", seq=seq, at_ms=now_ms, payload=payload)
 
 
+async def holds(db: Queries, seq: int, payload: bytes, now_ms: int) -> bool | None:
+    """Whether a row of that number is there with just this content; None where another one is."""
+    row = await db.fetch_one("ingest.journal_row", seq=seq)
+    if row is None:
+        return False
+    return True if (bytes(row["payload"]), row["at_ms"]) == (payload, now_ms) else None
+
+
 async def checkpoint(tx: Transaction, presence: Presence, seq: int, now_ms: int) -> None:
-    """Write the state that includes journal row `seq`, and drop the rows up to it."""
+    """Write the state that includes journal row `seq`, and drop the rows before it; it stays, to mark its number."""
     payload = zlib.compress(presence.dump(), _LEVEL)
     await tx.execute("ingest.put_checkpoint", journal_seq=seq, at_ms=now_ms, payload=payload)
     await tx.execute("ingest.truncate_journal", seq=seq)

@@ -16,6 +16,7 @@ from push.model.ids import derived
 from push.model.people import Device, Purpose
 from push.model.ports import Transaction
 from push.model.presence import (
+    Anchor,
     Changes,
     Moment,
     Observation,
@@ -33,6 +34,9 @@ ANSWER_MS: Final = 250
 """Senders wait this long for the answer to a phone's own report to carry its message."""
 
 
+_OF_ABSENCE: Final = frozenset({"zone_left", "left"})
+
+
 class Queued(msgspec.Struct, frozen=True):
     """A delivery that a tick put into the outbox."""
 
@@ -40,15 +44,27 @@ class Queued(msgspec.Struct, frozen=True):
     device: str
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How old evidence may be to trigger, how long absence takes to be noticed, and the cap of pushes."""
+
+    stale_ms: int
+    leave_after_ms: int
+    pushes_per_visit: int
+
+    def is_fresh(self, moment: Moment, now_ms: int) -> bool:
+        """Whether a moment's evidence may trigger. What tells that somebody left is that nothing was heard since."""
+        silence_ms = self.leave_after_ms if moment.kind in _OF_ABSENCE else 0
+        return moment.heard_ms >= now_ms - self.stale_ms - silence_ms
+
+
 class Recorder:
     """Writes what presence found, and decides at every moment that is new."""
 
-    def __init__(self, directory: Directory, book: Book, vault: Vault, *, stale_ms: int, pushes_per_visit: int) -> None:
-        self.directory = directory
-        self.book = book
+    def __init__(self, vault: Vault, limits: Limits) -> None:
+        self.directory = Directory()
+        self.book = Book(())
         self._vault = vault
-        self._stale_ms = stale_ms
-        self._pushes_per_visit = pushes_per_visit
+        self._limits = limits
 
     async def write(self, tx: Transaction, changes: Changes, reporting: Mapping[str, str], now_ms: int) -> list[Queued]:
         """Write a tick's changes; `reporting` maps shoppers to the device whose own report this tick took in."""
@@ -57,10 +73,10 @@ class Recorder:
         queued = []
         for moment in changes.moments:
             if await tx.execute("ingest.moment", **msgspec.structs.asdict(moment)) == 1:
-                delivery = await self._answer(tx, moment, reporting.get(moment.shopper), now_ms)
-                queued += [] if delivery is None else [delivery]
                 if moment.kind == "left":
                     await outbox.cancel_visit(tx, moment.visit, now_ms)
+                delivery = await self._answer(tx, moment, reporting.get(moment.shopper), now_ms)
+                queued += [] if delivery is None else [delivery]
         return queued
 
     async def _answer(self, tx: Transaction, moment: Moment, reporting: str | None, now_ms: int) -> Queued | None:
@@ -68,15 +84,15 @@ class Recorder:
         candidates = self.book.candidates(moment)
         if not candidates:
             return None
-        granted = await consent.granted(tx, moment.shopper)
+        granted = await consent.granted_for_decision(tx, moment.shopper)
         to = destination(await people.devices_of(tx, moment.shopper, self._vault), granted, reporting)
         row = await tx.fetch_one("campaigns.cap_used", id=outbox.visit_cap(moment.visit))
         facts = Facts(
             granted=granted,
             channels=() if to is None else to.channels,
             pushes_this_visit=0 if row is None else row["used"],
-            max_pushes_per_visit=self._pushes_per_visit,
-            is_fresh=moment.heard_ms >= now_ms - self._stale_ms,
+            max_pushes_per_visit=self._limits.pushes_per_visit,
+            is_fresh=self._limits.is_fresh(moment, now_ms),
         )
         decision, chosen = await self._decide(tx, moment, candidates, facts, now_ms)
         await outbox.keep_decision(tx, decision)
@@ -95,8 +111,8 @@ class Recorder:
             return render(campaign.template, words)
 
         decision, chosen = decide(moment, candidates, facts, content, now_ms)
-        if chosen is not None and not await outbox.take_cap(tx, cap, self._pushes_per_visit, now_ms):
-            used_up = msgspec.structs.replace(facts, pushes_this_visit=self._pushes_per_visit)
+        if chosen is not None and not await outbox.take_cap(tx, cap, self._limits.pushes_per_visit, now_ms):
+            used_up = msgspec.structs.replace(facts, pushes_this_visit=self._limits.pushes_per_visit)
             decision, chosen = decide(moment, candidates, used_up, content, now_ms)
         return decision, chosen
 
@@ -141,35 +157,40 @@ async def _keep(tx: Transaction, record: Record) -> None:
             await tx.execute("ingest.close_stay", id=stay, left_ms=left_ms)
 
 
-async def keep_late(tx: Transaction, stores: Mapping[str, str], observations: Sequence[Observation]) -> None:
-    """Complete the record with what arrived too late to trigger; `stores` maps anchors to stores."""
-    spans: dict[tuple[str, str], tuple[int, int]] = {}
-    for o in observations:
-        key = (stores[o.anchor], o.shopper)
-        lo, hi = spans.get(key, (o.first_ms, o.last_ms))
-        spans[key] = (min(lo, o.first_ms), max(hi, o.last_ms))
-    for (store, shopper), (from_ms, to_ms) in spans.items():
-        row = await tx.fetch_one(
-            "ingest.visit_around",
-            store=store,
-            shopper=shopper,
-            from_ms=from_ms - LATE_GAP_MS,
-            to_ms=to_ms + LATE_GAP_MS,
-        )
-        if row is not None:
-            await tx.execute("ingest.widen_visit", id=row["id"], from_ms=from_ms, to_ms=to_ms)
-        else:
-            visit = derived("vis", store, shopper, from_ms, "late")
-            await tx.execute(
-                "ingest.late_visit",
-                id=visit,
-                store=store,
-                shopper=shopper,
-                entered_ms=from_ms,
-                left_ms=to_ms,
-                heard_ms=from_ms,
-            )
-
-
 LATE_GAP_MS: Final = 60_000
 """A late sighting this close to a visit belongs to it: the time after which presence lets a person go."""
+
+
+async def keep_late(tx: Transaction, anchors: Mapping[str, Anchor], observations: Sequence[Observation]) -> None:
+    """Complete the record with what arrived too late to trigger."""
+    heard: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for o in observations:
+        anchor = anchors.get(o.anchor)
+        if anchor is not None:
+            heard.setdefault((anchor.store, o.shopper), []).append((o.first_ms, o.last_ms))
+    for (store, shopper), spans in sorted(heard.items()):
+        for from_ms, to_ms in _merged(spans):
+            await _keep_late_span(tx, store, shopper, from_ms, to_ms)
+
+
+def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans that lie close together as one."""
+    merged: list[tuple[int, int]] = []
+    for from_ms, to_ms in sorted(spans):
+        if merged and from_ms - merged[-1][1] <= LATE_GAP_MS:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], to_ms))
+        else:
+            merged.append((from_ms, to_ms))
+    return merged
+
+
+async def _keep_late_span(tx: Transaction, store: str, shopper: str, from_ms: int, to_ms: int) -> None:
+    """Widen the visit that a span belongs to, or write one of its own."""
+    around = {"from_ms": from_ms - LATE_GAP_MS, "to_ms": to_ms + LATE_GAP_MS}
+    row = await tx.fetch_one("ingest.visit_around", store=store, shopper=shopper, **around)
+    if row is not None:
+        await tx.execute("ingest.widen_visit", id=row["id"], from_ms=from_ms, to_ms=to_ms)
+        return
+    visit = derived("vis", store, shopper, from_ms, "late")
+    times = {"entered_ms": from_ms, "left_ms": to_ms, "heard_ms": from_ms}
+    await tx.execute("ingest.late_visit", id=visit, store=store, shopper=shopper, **times)

@@ -10,6 +10,8 @@ DeliveryError
 DatabaseError
 ├── ConflictError       two transactions met: run the whole transaction again
 └── UniqueError         a row with this key exists already
+
+OverloadedError         too much waits already: try again in a moment
 """
 
 
@@ -58,3 +60,12 @@ class ConflictError(DatabaseError):
 
 class UniqueError(DatabaseError):
     """A row with the same unique key exists."""
+
+
+class OverloadedError(Exception):
+    """Too much waits already; `what` says of which kind. Nothing was taken in: try again in a moment."""
+
+    def __init__(self, what: str) -> None:
+        """Build the message."""
+        super().__init__(f"too many {what} wait: try again in a moment")
+        self.what = what

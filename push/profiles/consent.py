@@ -39,6 +39,12 @@ async def granted(db: Queries, shopper: str) -> Granted:
     return frozenset(row["purpose"] for row in rows if row["granted"])
 
 
+async def granted_for_decision(tx: Transaction, shopper: str) -> Granted:
+    """What a shopper grants, and will until `tx` ends: a withdrawal waits for it, and then finds what it wrote."""
+    rows = await tx.fetch("profiles.lock_consents", shopper=shopper)
+    return frozenset(row["purpose"] for row in rows if row["granted"])
+
+
 async def consents(db: Queries, shopper: str) -> list[Consent]:
     """Every purpose that a shopper was asked about, with time and source."""
     rows = await db.fetch("profiles.consents_of", shopper=shopper)

@@ -19,11 +19,11 @@ INSERT INTO journal (seq, at_ms, payload) VALUES (:seq, :at_ms, :payload)
 -- name: ingest.journal_after
 SELECT seq, at_ms, payload FROM journal WHERE seq > :seq ORDER BY seq
 
--- name: ingest.last_seq
-SELECT COALESCE(MAX(seq), 0) AS seq FROM journal
+-- name: ingest.journal_row
+SELECT at_ms, payload FROM journal WHERE seq = :seq
 
 -- name: ingest.truncate_journal
-DELETE FROM journal WHERE seq <= :seq
+DELETE FROM journal WHERE seq < :seq
 
 -- name: ingest.put_checkpoint
 INSERT INTO checkpoints (id, journal_seq, at_ms, payload) VALUES ('presence', :journal_seq, :at_ms, :payload)
@@ -68,6 +68,7 @@ WHERE store = :store AND shopper = :shopper AND entered_ms <= :to_ms AND (left_m
 ORDER BY entered_ms DESC LIMIT 1
 
 -- name: ingest.widen_visit
+-- An open visit ends where presence says.
 UPDATE visits SET
     entered_ms = CASE WHEN entered_ms > :from_ms THEN :from_ms ELSE entered_ms END,
     left_ms = CASE WHEN left_ms < :to_ms THEN :to_ms ELSE left_ms END

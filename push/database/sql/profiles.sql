@@ -53,6 +53,9 @@ VALUES (:id, :shopper, :purpose, :granted, :at_ms, :source)
 -- name: profiles.consents_of
 SELECT purpose, granted, at_ms, source FROM consents WHERE shopper = :shopper ORDER BY purpose
 
+-- name: profiles.lock_consents
+SELECT purpose, granted FROM consents WHERE shopper = :shopper ORDER BY purpose {for_update}
+
 -- name: profiles.consent_history
 SELECT purpose, granted, at_ms, source FROM consent_history WHERE shopper = :shopper ORDER BY at_ms, id
 

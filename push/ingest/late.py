@@ -1,0 +1,78 @@
+"""Batches heard some time ago: resolved one after the other in a thread, while ticks go on without them."""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from push.ingest.intake import Arrived
+from push.ingest.observe import Observer, gather, select
+from push.model.presence import Observation
+from push.registry.table import UNKNOWN
+
+MAX_WAITING: Final = 256
+"""Late batches that wait; more are dropped and counted: gateways send again what is not acknowledged."""
+OLDEST_MS: Final = 366 * 86_400_000
+"""No spool keeps anything longer; what claims to be older was heard under a clock that is wrong."""
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """A late batch with its observations, and how many of its sightings resolved."""
+
+    arrived: Arrived
+    observations: list[Observation]
+    resolved: int
+
+
+class LateLane:
+    """Where late batches wait, and what came of them."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Arrived] = deque()
+        self._known: set[tuple[str, str, int]] = set()
+        self._done: list[Resolved] = []
+        self._arrival = asyncio.Event()
+
+    def put(self, arrived: Arrived) -> bool:
+        """Let a batch wait, once; False where too many do."""
+        key = _key(arrived)
+        if key in self._known:
+            return True
+        if len(self._known) >= MAX_WAITING:
+            return False
+        self._known.add(key)
+        self._waiting.append(arrived)
+        self._arrival.set()
+        return True
+
+    def take(self) -> list[Resolved]:
+        """What has been resolved since the last call."""
+        done, self._done = self._done, []
+        self._known -= {_key(r.arrived) for r in done}
+        return done
+
+    async def wait(self) -> None:
+        """Until a batch waits."""
+        await self._arrival.wait()
+        self._arrival.clear()
+
+    async def resolve_one(self, observer: Observer) -> bool:
+        """Resolve the batch that waits longest; False where none does."""
+        if not self._waiting:
+            return False
+        self._done.append(await asyncio.to_thread(_resolved, self._waiting.popleft(), observer))
+        return True
+
+
+def _key(arrived: Arrived) -> tuple[str, str, int]:
+    return arrived.batch.gateway, arrived.batch.boot, arrived.batch.sequence
+
+
+def _resolved(arrived: Arrived, observer: Observer) -> Resolved:
+    sightings = gather([arrived])
+    sightings = select(sightings, sightings.first_ms >= arrived.received_ms - OLDEST_MS)
+    beacons = observer.resolver.find_past(sightings.kind, sightings.id, sightings.first_ms)
+    observations, _ = observer.observe(sightings, beacons, [arrived])
+    return Resolved(arrived, observations, int(np.count_nonzero(beacons != UNKNOWN)))

@@ -1,0 +1,172 @@
+"""One tick: what it takes in, and how that becomes durable, once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import msgspec
+import structlog
+
+from push.ingest import journal
+from push.ingest.intake import Arrived, StatusArrived
+from push.ingest.ledger import Boot
+from push.ingest.marks import Mark
+from push.ingest.record import Queued, Recorder, keep_late
+from push.model.errors import DatabaseError
+from push.model.ports import Clock, Database, Transaction
+from push.model.presence import Anchor, Changes, Observation
+from push.presence.thresholds import Presence
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+FIRST_DELAY_S: Final = 0.05
+MOST_DELAY_S: Final = 5.0
+
+
+class RivalError(Exception):
+    """Another server writes to this database: this one must stop."""
+
+
+class Report(msgspec.Struct, eq=False):
+    """A phone's own sightings, resolved; `answer` gets what they put into the outbox once that is durable."""
+
+    shopper: str
+    device: str
+    observations: list[Observation]
+    answer: asyncio.Future[list[str]]
+
+
+class Withdrawal(msgspec.Struct, eq=False):
+    """Somebody who is no longer to be located; `done` is set once that is durable."""
+
+    shopper: str
+    done: asyncio.Future[None] | None = None
+
+
+class Tick(msgspec.Struct):
+    """What one tick takes in and gives out. `marks` holds every boot heard from, `changed` those that moved."""
+
+    now_ms: int
+    batches: list[Arrived] = []
+    statuses: list[StatusArrived] = []
+    reports: list[Report] = []
+    withdrawals: list[Withdrawal] = []
+    marks: dict[Boot, Mark] = {}
+    changed: dict[Boot, Mark] = {}
+    observations: list[Observation] = []
+    late: list[Observation] = []
+    minutes: dict[tuple[str, str], Counter[str]] = {}
+    changes: Changes = msgspec.field(default_factory=Changes)
+
+    def is_idle(self) -> bool:
+        """Whether there is nothing to write."""
+        written = (self.statuses, self.changed, self.observations, self.late, self.minutes)
+        return not (any(written) or self.changes.records or self.changes.moments)
+
+
+async def insist(work: Callable[[], Awaitable[T]], counts: Counter[str]) -> T:
+    """Do what a database may refuse for a while, as often as it takes."""
+    delay_s = FIRST_DELAY_S
+    while True:
+        try:
+            return await work()
+        except DatabaseError as error:
+            counts["commit_failures"] += 1
+            log.warning("the database failed, trying again", error=str(error), in_s=delay_s)
+            await asyncio.sleep(delay_s)
+            delay_s = min(MOST_DELAY_S, delay_s * 2)
+
+
+class Writer:
+    """Writes ticks one after the other, each in one transaction, as often as it takes and never twice.
+
+    A tick's journal row is written first, under the next number: where a commit's outcome stayed unknown, the
+    next attempt finds the row there, and is done.
+    """
+
+    def __init__(self, db: Database, clock: Clock, presence: Presence, recorder: Recorder, checkpoint_ms: int) -> None:
+        self._db = db
+        self._clock = clock
+        self._presence = presence
+        self._recorder = recorder
+        self._period_ms = checkpoint_ms
+        self._seq = 0
+        self._checkpoint_seq = 0
+        self._checkpoint_ms = 0
+        self._overdue = False
+
+    async def resume(self) -> None:
+        """Bring presence to where the last commit left it. Raises `DatabaseError`."""
+        self._seq = self._checkpoint_seq = await journal.resume(self._db, self._presence)
+        self.want_checkpoint()
+
+    def want_checkpoint(self) -> None:
+        """Presence has changed in a way that no journal tells: the next tick writes a checkpoint."""
+        self._overdue = True
+
+    async def write(self, tick: Tick, anchors: dict[str, Anchor], counts: Counter[str]) -> list[Queued]:
+        """Make a tick durable; what it put into the outbox. Presence has moved on: there is no way but forward."""
+        due = self._overdue or self._is_due(tick.now_ms)
+        if tick.is_idle() and not due:
+            return []
+        payload = journal.packed(tick.observations)
+        queued: list[Queued] = []
+        tried = False
+
+        async def attempt() -> None:
+            nonlocal tried
+            if tried and await self._is_written(payload, tick.now_ms):
+                return
+            tried = True
+            async with self._db.transaction() as tx:
+                await journal.append(tx, self._seq + 1, payload, tick.now_ms)
+                queued[:] = await self._effects(tx, tick, anchors)
+                if due:
+                    await journal.checkpoint(tx, self._presence, self._seq + 1, tick.now_ms)
+
+        await insist(attempt, counts)
+        self._seq += 1
+        if due:
+            self._checkpoint_seq, self._checkpoint_ms, self._overdue = self._seq, tick.now_ms, False
+        return queued
+
+    async def _is_written(self, payload: bytes, now_ms: int) -> bool:
+        """Whether a commit whose outcome stayed unknown had succeeded. Raises `RivalError`, `DatabaseError`."""
+        held = await journal.holds(self._db, self._seq + 1, payload, now_ms)
+        if held is None:
+            raise RivalError(f"journal row {self._seq + 1} was written by another server")
+        return held
+
+    def _is_due(self, now_ms: int) -> bool:
+        """Whether it is time for a checkpoint; a clock that was set back never puts it off."""
+        return self._seq > self._checkpoint_seq and not 0 <= now_ms - self._checkpoint_ms < self._period_ms
+
+    async def _effects(self, tx: Transaction, tick: Tick, anchors: dict[str, Anchor]) -> list[Queued]:
+        for (gateway, boot), mark in tick.changed.items():
+            applied = msgspec.json.encode(mark).decode()
+            await tx.execute("ingest.put_mark", gateway=gateway, boot=boot, applied=applied, updated_ms=tick.now_ms)
+        for status in tick.statuses:
+            await tx.execute(
+                "ingest.put_status",
+                gateway=status.gateway,
+                state=status.status.state,
+                status=status.text,
+                received_ms=status.received_ms,
+            )
+        # Decisions are made at the time of the attempt: what was fresh before a database's outage may not be after it.
+        reporting = {r.shopper: r.device for r in tick.reports}
+        queued = await self._recorder.write(tx, tick.changes, reporting, self._clock.now_ms())
+        await keep_late(tx, anchors, tick.late)
+        await tx.execute_many("ingest.count_minute", _minute_rows(tick))
+        return queued
+
+
+def _minute_rows(tick: Tick) -> list[dict[str, object]]:
+    names = ("batches", "sightings", "resolved", "unsynchronised")
+    minute_ms = tick.now_ms - tick.now_ms % 60_000
+    return [
+        {"store": store, "gateway": gateway, "minute_ms": minute_ms, **{name: counts[name] for name in names}}
+        for (store, gateway), counts in sorted(tick.minutes.items())
+    ]
