@@ -77,10 +77,11 @@ WHERE id = :id AND state = 'sending' AND attempt = :attempt
 RETURNING cap, maybe_sent
 
 -- name: deliver.answer
+-- In the answer to a phone's own report: in the app, and so only where she agreed to that.
 UPDATE deliveries SET
     state = 'accepted', channel = 'inapp', attempt = attempt + 1, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END,
     handed_over_ms = :now_ms, accepted_ms = :now_ms
-WHERE id = :id AND device = :device AND state = 'pending' AND expires_ms > :now_ms
+WHERE id = :id AND device = :device AND state = 'pending' AND expires_ms > :now_ms AND channels LIKE '%inapp%'
 RETURNING id, message
 
 -- name: deliver.attempt

@@ -1,0 +1,244 @@
+"""What apps call, over real HTTP: registering, agreeing, subscribing, ranging, receipts."""
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from firmware_sim.webpush import SubscriptionKeys
+from push.model.delivery import State
+from tests.support.servers import FIXTURE, STORE, Caller, Phone, becomes
+
+ALL = {"location": True, "marketing": True, "inapp": True}
+KEYS = SubscriptionKeys.generate()
+
+
+def subscription(endpoint: str = "https://push.example/x") -> dict[str, object]:
+    return dict(KEYS.address(endpoint))
+
+
+# --- registering ------------------------------------------------------------------------------------------------------
+
+
+async def test_an_app_registers_devices_of_new_shoppers_without_any_consent(server: Caller) -> None:
+    one, two = await server.phone(), await server.phone()
+    assert len({one.device, two.device, one.token, two.token, one.shopper, two.shopper}) == 6
+    answer = await server.call("GET", one.path("consent"), one.token)
+    assert set(answer.json["purposes"].values()) == {False}
+
+
+async def test_the_key_of_an_app_links_nothing_that_is_known(server: Caller) -> None:
+    body = {"platform": "ios", "shopper": "ada"}
+    answer = await server.call("POST", "/v1/devices", server.app, body)
+    assert (answer.status, answer.json["title"]) == (403, "Not allowed")
+    linked = await server.operate("POST", "/v1/devices", body)
+    assert linked["shopper"] == "ada"
+
+
+async def test_what_an_app_needs_to_begin(server: Caller) -> None:
+    config = (await server.call("GET", "/v1/app/config", server.app)).json
+    assert len(config["application_server_key"]) == 87
+    assert config["regions"] == [{"store": STORE, "kind": "ibeacon", "id": FIXTURE}]
+    assert {p["id"] for p in config["purposes"]} == {"location", "marketing", "profiling", "inapp", "webpush"}
+
+
+# --- consent ----------------------------------------------------------------------------------------------------------
+
+
+async def test_purposes_that_are_left_out_stay_as_they_are(server: Caller) -> None:
+    phone = await server.phone(**ALL)
+    answer = await server.call("PUT", phone.path("consent"), phone.token, {"purposes": {"inapp": False}})
+    assert answer.json["purposes"] == {
+        "location": True, "marketing": True, "profiling": False, "inapp": False, "webpush": False,
+    }  # fmt: skip
+
+
+async def test_without_consent_nobody_is_located_or_given_an_identity(server: Caller) -> None:
+    phone = await server.phone(marketing=True, inapp=True)
+    ranged = await server.range(phone)
+    tag = await server.call("POST", phone.path("tag"), phone.token, {})
+    assert (ranged.status, tag.status) == (409, 409)
+    assert await server.operate("GET", "/v1/visits") == []
+
+
+async def test_a_withdrawal_lets_go_of_her_at_once_and_takes_back_what_waits(server: Caller) -> None:
+    phone = await server.phone(location=True, marketing=True, webpush=True)
+    await server.call("PUT", phone.path("subscription"), phone.token, subscription("https://127.0.0.1:1/x"))
+    await server.range(phone)
+
+    async def waits() -> bool:
+        found = await server.operate("GET", "/v1/deliveries")
+        return bool(found) and found[0]["attempt"] >= 1 and found[0]["state"] in {"pending", "failed"}
+
+    await becomes(waits, "a first attempt")
+    withdrawn = await server.call("PUT", phone.path("consent"), phone.token, {"purposes": {"location": False}})
+    assert withdrawn.json["purposes"]["location"] is False
+    [visit] = await server.operate("GET", "/v1/visits")
+    assert visit["left_ms"] is not None
+    [delivery] = await server.operate("GET", "/v1/deliveries")
+    assert State(delivery["state"]).is_terminal
+    assert (await server.range(phone)).status == 409
+
+
+async def test_what_an_operator_withdraws_for_her_is_withdrawn_alike(server: Caller) -> None:
+    phone = await server.phone(**ALL)
+    await server.range(phone)
+    body = {"id": phone.shopper, "purposes": {"location": False, "marketing": False}, "source": "letter"}
+    await server.operate("PUT", f"/v1/shoppers/{phone.shopper}", body)
+    [visit] = await server.operate("GET", "/v1/visits")
+    assert visit["left_ms"] is not None
+
+
+async def test_a_phone_that_hangs_up_after_withdrawing_is_not_located_any_more(server: Caller) -> None:
+    """The answer has no reader; what was asked for holds all the same."""
+    phone = await server.phone(**ALL)
+    await server.range(phone)
+    holding = await asyncio.to_thread(_lock, str(server.folder / "push.db"))
+    host, _, port = server.running.http_url.removeprefix("http://").partition(":")
+    body = b'{"purposes": {"location": false}}'
+    _, writer = await asyncio.open_connection(host, int(port))
+    head = f"PUT {phone.path('consent')} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {phone.token}\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    await asyncio.sleep(0.3)
+    writer.transport.abort()
+    await asyncio.sleep(0.1)
+    await asyncio.to_thread(holding.close)
+
+    async def left() -> bool:
+        visits = await server.operate("GET", "/v1/visits")
+        return all(visit["left_ms"] is not None for visit in visits)
+
+    await becomes(left, "the visit to end")
+
+
+def _lock(path: str) -> sqlite3.Connection:
+    """Keep the server from writing, until closed."""
+    connection = sqlite3.connect(path, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+async def test_without_consent_for_messages_in_the_app_the_answer_carries_none(server: Caller) -> None:
+    phone = await server.phone(location=True, marketing=True, webpush=True)
+    await server.call("PUT", phone.path("subscription"), phone.token, subscription())
+    assert (await server.range(phone)).json == {"messages": []}
+    [delivery] = await server.operate("GET", "/v1/deliveries")
+    assert delivery["channel"] != "inapp"
+
+
+# --- Web Push ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_subscription_is_taken_and_forgotten(server: Caller) -> None:
+    phone = await server.phone()
+    body = {**subscription(), "expirationTime": None}
+    assert (await server.call("PUT", phone.path("subscription"), phone.token, body)).status == 204
+    assert (await server.call("DELETE", phone.path("subscription"), phone.token)).status == 204
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"endpoint": "http://push.example/x"},
+        {"endpoint": "https://user:password@push.example/x"},
+        {"endpoint": "nonsense"},
+        {"endpoint": "https://"},
+        {"keys": {"p256dh": "AAAA", "auth": "A" * 22}},
+        {"keys": {"p256dh": KEYS.address("")["keys"]["p256dh"], "auth": "AAAA"}},  # type: ignore[index]
+    ],
+)
+async def test_a_subscription_that_can_never_work_is_refused_when_it_is_given(
+    server: Caller, change: dict[str, object]
+) -> None:
+    phone = await server.phone()
+    answer = await server.call("PUT", phone.path("subscription"), phone.token, {**subscription(), **change})
+    assert (answer.status, answer.json["title"]) == (400, "Not a subscription")
+    assert "password" not in answer.json["detail"]
+
+
+# --- ranging ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_answer_to_what_a_phone_ranged_carries_its_message(server: Caller) -> None:
+    phone = await server.phone(**ALL)
+    answer = await server.range(phone)
+    [message] = answer.json["messages"]
+    assert (message["title"], message["url"]) == ("Welcome to Hamburg", None)
+    assert (await server.range(phone)).json == {"messages": []}
+    [delivery] = await server.operate("GET", "/v1/deliveries")
+    assert (delivery["id"], delivery["state"], delivery["channel"]) == (message["delivery"], "accepted", "inapp")
+
+
+async def test_what_came_in_an_answer_can_be_had_again_by_resuming(server: Caller) -> None:
+    """The answer may have got lost on its way."""
+    phone = await server.phone(**ALL)
+    [message] = (await server.range(phone)).json["messages"]
+    async with server.listen(phone, last_id="1") as stream:
+        assert (await stream.event())[1] == message
+
+
+@pytest.mark.parametrize(
+    ("change", "store"),
+    [
+        ({"id": "00" * 20}, STORE),
+        ({"heard_ms_ago": 60_000}, STORE),
+        ({}, "elsewhere"),
+        ({"kind": "altbeacon"}, STORE),
+    ],
+    ids=["not ours", "too long ago", "another store", "another kind"],
+)
+async def test_what_proves_nothing_locates_nobody(server: Caller, change: dict[str, object], store: str) -> None:
+    phone = await server.phone(**ALL)
+    sighting = {"kind": "ibeacon", "id": FIXTURE, "rssi_dbm": -50, **change}
+    answer = await server.call("POST", "/v1/sightings", phone.token, {"store": store, "sightings": [sighting]})
+    assert (answer.status, answer.json) == (200, {"messages": []})
+    assert await server.operate("GET", "/v1/visits") == []
+
+
+async def test_nothing_ranged_is_no_error(server: Caller) -> None:
+    phone = await server.phone(**ALL)
+    answer = await server.call("POST", "/v1/sightings", phone.token, {"store": STORE, "sightings": []})
+    assert (answer.status, answer.json) == (200, {"messages": []})
+
+
+async def test_an_id_of_the_wrong_length_is_named(server: Caller) -> None:
+    phone = await server.phone(**ALL)
+    sightings = [{"kind": "eid", "id": "00" * 20, "rssi_dbm": -50}]
+    answer = await server.call("POST", "/v1/sightings", phone.token, {"store": STORE, "sightings": sightings})
+    assert (answer.status, answer.json["detail"]) == (400, "sightings[0].id: kind eid has 16 hex digits.")
+
+
+async def test_a_phone_that_is_both_ranging_and_listening_gets_the_message_once_by_the_answer(server: Caller) -> None:
+    phone = await server.phone(**ALL)
+    async with server.listen(phone):
+        [message] = (await server.range(phone)).json["messages"]
+        detail = await server.operate("GET", f"/v1/deliveries/{message['delivery']}")
+    assert detail["attempts"] == []
+    assert detail["delivery"]["attempt"] == 1
+
+
+# --- receipts ---------------------------------------------------------------------------------------------------------
+
+
+async def report(server: Caller, phone: Phone, delivery: str, kind: str) -> int:
+    body = {"receipts": [{"delivery": delivery, "kind": kind, "at_ms": 2**53}]}
+    answer = await server.call("POST", "/v1/receipts", phone.token, body)
+    assert answer.status == 202
+    return int(answer.json["accepted"])
+
+
+async def test_receipts_lead_to_the_end_of_the_trace(server: Caller) -> None:
+    phone, other = await server.phone(**ALL), await server.phone(**ALL)
+    [message] = (await server.range(phone)).json["messages"]
+    delivery = message["delivery"]
+
+    assert await report(server, other, delivery, "shown") == 0
+    assert await report(server, phone, delivery, "shown") == 1
+    assert await report(server, phone, delivery, "opened") == 1
+    assert await report(server, phone, delivery, "opened") == 1
+
+    trace = (await server.operate("GET", f"/v1/deliveries/{delivery}"))["delivery"]
+    hops = ["heard", "received", "resolved", "decided", "handed_over", "accepted", "shown", "opened"]
+    times = [trace[f"{hop}_ms"] for hop in hops]
+    assert trace["state"] == "opened"
+    assert times == sorted(times)
