@@ -32,11 +32,10 @@ class Arrived(msgspec.Struct, frozen=True):
 
 
 class StatusArrived(msgspec.Struct, frozen=True):
-    """An authentic status of a gateway, and its text as it is stored."""
+    """An authentic status of a gateway."""
 
     gateway: str
     status: Status
-    text: str
     received_ms: int
 
 
@@ -67,7 +66,7 @@ class Intake:
         keys = {key.id: key.secret for key in self.directory.keys.get(topic.gateway, ())}
         verify(envelope, keys, "up", topic_text)
         if topic.leaf == "status":
-            return _status(topic, decode_body(envelope, encoding, Status), received_ms)
+            return StatusArrived(topic.gateway, decode_body(envelope, encoding, Status), received_ms)
         if topic.leaf != "sightings":
             raise WireError("unknown topic", f"sightings or status, got {topic.leaf}")
         return _batch(topic, envelope, decode_body(envelope, encoding, Batch), received_ms)
@@ -82,13 +81,6 @@ class Intake:
         if last_ms is None or not 0 <= now_ms - last_ms < _LOG_EVERY_MS:
             self._logged_ms[source] = now_ms
             log.warning("payload refused", source=source, reason=reason, expected=expected)
-
-
-def _status(topic: Topic, status: Status, received_ms: int) -> StatusArrived:
-    try:
-        return StatusArrived(topic.gateway, status, msgspec.json.encode(status).decode(), received_ms)
-    except OverflowError:
-        raise WireError("malformed", "a Status with numbers of at most 64 bits") from None
 
 
 def _batch(topic: Topic, envelope: Envelope, batch: Batch, received_ms: int) -> Arrived:

@@ -152,7 +152,7 @@ class Writer:
                 "ingest.put_status",
                 gateway=status.gateway,
                 state=status.status.state,
-                status=status.text,
+                status=msgspec.json.encode(status.status).decode(),
                 received_ms=status.received_ms,
             )
         # Decisions are made at the time of the attempt: what was fresh before a database's outage may not be after it.

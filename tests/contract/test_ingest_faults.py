@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import pytest
@@ -48,6 +48,12 @@ async def db(database_url: str, clock: SettableClock) -> AsyncIterator[Database]
         yield opened
 
 
+async def until(holds: Callable[[], bool], timeout_s: float = 10) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not holds():  # noqa: ASYNC110 - what is waited for sets no event
+            await asyncio.sleep(0.001)
+
+
 async def rows(db: Database) -> dict[str, list[Row]]:
     """Everything that ingest keeps."""
     return {name: await db.fetch(name, **ALL_TIME) for name in ("ingest.visits", "ingest.moments", "deliver.list")} | {
@@ -86,8 +92,7 @@ async def test_nothing_is_acknowledged_before_it_is_durable(db: Database, clock:
     flaky.plan = ["before"] * 1000
     server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"]))))
     ticking = asyncio.create_task(server.engine.tick())
-    while flaky.failed["before"] < 2:
-        await asyncio.sleep(0.01)
+    await until(lambda: flaky.failed["before"] >= 2)
     assert server.box.published == []
     ticking.cancel()
     await asyncio.gather(ticking, return_exceptions=True)
@@ -114,8 +119,7 @@ async def test_what_was_fresh_before_an_outage_is_stale_after_it(db: Database, c
     flaky.plan = ["before"] * 2
     server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"]))))
     ticking = asyncio.create_task(server.engine.tick())
-    while not flaky.failed["before"]:
-        await asyncio.sleep(0.001)
+    await until(lambda: flaky.failed["before"] >= 1)
     clock.advance(31_000)
     await ticking
     (decision,) = await db.fetch("campaigns.decisions", **ALL_TIME)
@@ -288,8 +292,7 @@ async def test_a_phones_report_is_answered_once_it_is_durable_with_what_it_put_i
     again = asyncio.create_task(server.engine.report("ann", "dev-ann", [ranged("ann", clock)]))
     await asyncio.sleep(0)
     ticking = asyncio.create_task(server.engine.tick())
-    while flaky.failed["before"] < 2:
-        await asyncio.sleep(0.01)
+    await until(lambda: flaky.failed["before"] >= 2)
     assert not report.done()
     flaky.plan = []
     await ticking
@@ -361,8 +364,7 @@ async def test_engine_runs_by_itself(db: Database, clock: SettableClock) -> None
     server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"]))))
     server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"], ago_ms=3_600_000))))
     async with asyncio.timeout(10):
-        while server.box.settled("g1") != {(gateway.boot, 1), (gateway.boot, 2)}:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.box.settled("g1") == {(gateway.boot, 1), (gateway.boot, 2)})
         await server.say("ann", {"location": False})
         await server.engine.forget("ann")
     assert server.engine.presence.shoppers() == set()
