@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
-import pytest
 
 from firmware_sim.proxy import TcpProxy
 from firmware_sim.stage import Actor, start
@@ -50,7 +49,7 @@ async def until(what: str, holds: Condition, actors: Sequence[Actor]) -> None:
         ended = [actor.name for actor in actors if not actor.is_running]
         if ended or time.monotonic() > give_up_s:
             said = [f"{actor.name} said:\n{await asyncio.to_thread(actor.last_words)}" for actor in actors]
-            pytest.fail("\n".join([f"waited for {what}; ended: {ended}", *said]))
+            raise AssertionError("\n".join([f"waited for {what}; ended: {ended}", *said]))
         await asyncio.sleep(POLL_S)
 
 

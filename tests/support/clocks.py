@@ -21,3 +21,13 @@ class RealClock:
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+
+class ShiftedClock(RealClock):
+    """The machine's clock and what a test adds: hours pass in no time, or somebody sets it wrong."""
+
+    def __init__(self) -> None:
+        self.shift_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.shift_ms

@@ -13,6 +13,17 @@ from firmware_sim.radio import Heard
 CARD_EVERY_S = 0.1
 
 
+def stranger_payload() -> bytes:
+    """A packet of an id that was never heard before and never will be again."""
+    return ad.join(*encode(Eid(tx_power_dbm=-18, eid=secrets.token_bytes(8))))
+
+
+def card_payload(card: bytes) -> bytes:
+    """A packet of an iBeacon card, whose id is as the registry has it."""
+    major, minor = int.from_bytes(card[16:18], "big"), int.from_bytes(card[18:], "big")
+    return ad.join(*encode(IBeacon(uuid=card[:16], major=major, minor=minor, measured_power_dbm=-59)))
+
+
 class Ether:
     """Sends packets into an air. `strangers` counts those that somebody listened to."""
 
@@ -22,9 +33,9 @@ class Ether:
         self.cards: list[bytes] = []
 
     def stranger(self, gateway: str = "g1") -> None:
-        """One packet of an id that was never heard before and never will be again: one sighting."""
+        """One packet of somebody new: one sighting."""
         self.strangers += gateway in self.air.listening
-        self._send(gateway, ad.join(*encode(Eid(tx_power_dbm=-18, eid=secrets.token_bytes(8)))), -70)
+        self._send(gateway, stranger_payload(), -70)
 
     def new_card(self) -> bytes:
         """The id of an iBeacon card, as the registry has it."""
@@ -33,9 +44,7 @@ class Ether:
 
     def card(self, card: bytes, rssi_dbm: int = -60, gateway: str = "g1") -> None:
         """One packet of a card."""
-        numbers = int.from_bytes(card[16:18], "big"), int.from_bytes(card[18:], "big")
-        frame = IBeacon(uuid=card[:16], major=numbers[0], minor=numbers[1], measured_power_dbm=-59)
-        self._send(gateway, ad.join(*encode(frame)), rssi_dbm)
+        self._send(gateway, card_payload(card), rssi_dbm)
 
     @asynccontextmanager
     async def crowd(self, per_s: float = 50, gateway: str = "g1") -> AsyncIterator[None]:

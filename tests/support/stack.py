@@ -30,6 +30,7 @@ from push.model.ports import Clock
 from push.settings import PushSettings
 from tests.support.box import HOST, STORE, Box, Condition, Enrolled, quiet_port, until, write_toml
 from tests.support.breakable import Broker, External
+from tests.support.clocks import RealClock
 from tests.support.ether import Ether
 
 CAMPAIGN = {
@@ -64,10 +65,10 @@ class Books(NamedTuple):
         gone = lost or {}
         marks = {m["boot"]: (m["floor"], m["done"], m["lost"]) for m in self.statistics["marks"]}
         made = {boot: count for boot, count in self.made.items() if count}
-        assert marks == {boot: (count, [], gone.get(boot, 0)) for boot, count in made.items()}
+        assert marks == {boot: (count, [], gone.get(boot, 0)) for boot, count in made.items()}, (marks, made)
         assert self.statistics["batches"] == sum(made.values()) - sum(gone.values()), self.statistics
-        assert self.statistics["duplicate_batches_applied"] == 0
-        assert self.statistics["lost_batches"] == sum(gone.values())
+        assert self.statistics["duplicate_batches_applied"] == 0, self.statistics
+        assert self.statistics["lost_batches"] == sum(gone.values()), self.statistics
 
 
 class Stack:
@@ -82,6 +83,7 @@ class Stack:
         self.server: Actor | None = None
         self.settings: dict[str, object] = {"push.http.port": quiet_port()}
         self.url = f"http://{HOST}:{self.settings['push.http.port']}"
+        self.clock: Clock = RealClock()
         self._exits = AsyncExitStack()
 
     async def start_server(self) -> None:
@@ -126,6 +128,7 @@ class Stack:
         """The server in this process, on a clock of the test's."""
         config = await asyncio.to_thread(self._write)
         settings = await asyncio.to_thread(load, PushSettings, "push", config, {})
+        self.clock = clock
         async with serve(settings, clock):
             yield
 
@@ -170,7 +173,9 @@ class Stack:
         notices: list[Notice] = []
         habits = PhoneHabits(show_ms=5, opens=0)
         number = len(self.ether.cards)
-        phone = Phone(f"phone-{number}", server, now_ms=now_ms, seed=number, habits=habits, noticed=notices.append)
+        phone = Phone(
+            f"phone-{number}", server, now_ms=self.clock.now_ms, seed=number, habits=habits, noticed=notices.append
+        )
         device = await phone.join()
         card = self.ether.new_card()
         beacon = {"id": f"card-{number}", "role": "tag", "format": "ibeacon", "static_id": card.hex()}
