@@ -15,6 +15,8 @@ Metres = Annotated[float, msgspec.Meta(ge=-10_000, le=10_000)]
 Point = tuple[Metres, Metres]
 Format = Literal["ibeacon", "altbeacon", "uid", "eid"]
 Role = Literal["tag", "fixture"]
+StaticId = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{32}|[0-9a-f]{40})$(?!\n)")]
+"""One spelling only, so that an id cannot be registered twice."""
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,7 +52,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Beacon(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A registered transmitter.
 
-    `static_id` is the hex of what it always says (20 bytes iBeacon and AltBeacon, 16 bytes UID); a
+    `static_id` is the lower-case hex of what it always says (20 bytes iBeacon and AltBeacon, 16 bytes UID); a
     rotating one (`eid`) has none: its 16-byte identity key is sealed on the server, `exponent` is K
     of the Eddystone-EID specification, and its clock read `counter_s` at `counter_at_ms`. A fixture
     has a store and a zone, a tag has a shopper (or belongs to staff, and is dropped).
@@ -59,7 +61,7 @@ class Beacon(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     id: Id
     role: Role
     format: Format
-    static_id: str | None = None
+    static_id: StaticId | None = None
     exponent: Annotated[int, msgspec.Meta(ge=0, le=15)] = 0
     counter_s: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] = 0
     counter_at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0

@@ -23,7 +23,7 @@ TAG_BYTES: Final = 16
 
 Direction = Literal["up", "down"]
 Encoding = Literal["msgpack", "json"]
-BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
+BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
 Ms = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 

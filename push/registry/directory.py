@@ -36,7 +36,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
 
     def gateway_config(self, gateway: str) -> GatewayConfig:
         """What a gateway lets through: every registered static id but staff's, which it drops."""
-        static = [b for b in self.beacons if b.static_id is not None]
+        static = [b for b in self.beacons if b.static_id is not None and b.format != "eid"]
         passed = [b for b in static if not b.staff]
         dropped = [b for b in static if b.staff]
         return GatewayConfig(
@@ -104,8 +104,9 @@ async def put_gateway(tx: Transaction, gateway: Gateway, secret: bytes, vault: V
 async def put_beacon(tx: Transaction, beacon: Beacon, identity_key: bytes | None, vault: Vault) -> None:
     """Register a beacon, or change it; without a key a known one keeps the key it has."""
     sealed = None if identity_key is None else vault.seal(identity_key, f"beacon:{beacon.id}")
+    before = await tx.fetch_one("registry.said_by", id=beacon.id)
     await tx.execute("registry.put_beacon", **msgspec.structs.asdict(beacon), key_sealed=sealed)
-    if beacon.static_id is not None:
+    if beacon.static_id is not None or (before is not None and before["static_id"] is not None):
         await tx.execute("registry.bump_config")
 
 

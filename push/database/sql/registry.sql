@@ -49,6 +49,9 @@ ON CONFLICT (id) DO UPDATE SET
     x_m = excluded.x_m, y_m = excluded.y_m, shopper = excluded.shopper, staff = excluded.staff,
     power_1m_dbm = excluded.power_1m_dbm
 
+-- name: registry.said_by
+SELECT static_id FROM beacons WHERE id = :id
+
 -- name: registry.beacons
 SELECT
     id, role, format, static_id, exponent, counter_s, counter_at_ms, key_sealed, store, zone, x_m, y_m, shopper,
