@@ -13,7 +13,6 @@ from beacons.frames import EddystoneUid, Eid, Frame, IBeacon, encode, identity
 from beacons.ids import padded
 from beacons.wire import GatewayConfig
 
-BEACONS: Final = 100
 INTERVAL_MS: Final = 100
 JITTER_MS: Final = 10
 """advDelay, which each advertising event adds (Core Specification 5.4, Vol 6, Part B, 4.4.2.2.1)."""
@@ -29,14 +28,14 @@ class Packet(NamedTuple):
     service_data: dict[str, bytes]
 
 
-def frames() -> list[Frame]:
+def frames(beacons: int = 100) -> list[Frame]:
     """A third each of iBeacon, Eddystone-UID and Eddystone-EID."""
     kinds: list[Callable[[int], Frame]] = [
         lambda n: IBeacon(uuid=bytes(16), major=1, minor=n, measured_power_dbm=-59),
         lambda n: EddystoneUid(tx_power_dbm=-20, namespace=bytes(10), instance=n.to_bytes(6, "big")),
         lambda n: Eid(tx_power_dbm=-20, eid=n.to_bytes(8, "big")),
     ]
-    return [kinds[n % len(kinds)](n) for n in range(BEACONS)]
+    return [kinds[n % len(kinds)](n) for n in range(beacons)]
 
 
 def config(heard: Iterable[Frame]) -> GatewayConfig:

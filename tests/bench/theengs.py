@@ -8,6 +8,7 @@ its own client on its own connection, and the time ends when the broker has ever
 """
 
 import base64
+import gc
 import json
 import sys
 import time
@@ -74,6 +75,8 @@ def with_broker(gateway: Gateway, packets: Packets, rounds: int) -> list[float]:
 def main() -> None:
     order = json.load(sys.stdin)
     packets = read(order["recording"])
+    gc.collect()
+    gc.freeze()  # as for ours
     gateway = DiscoveryGateway({**DEFAULT_CONFIG, "gateway_id": "bench", **(order["broker"] or {})})
     if order["broker"]:
         costs = with_broker(gateway, packets, order["rounds"])
