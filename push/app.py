@@ -1,10 +1,11 @@
 """The server, wired: every room gets what it needs here, and nowhere else."""
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from beacons.wire import broker_password
-from push import metrics
+from push import operations
 from push.api import apps, insight, openapi, registry, stream
 from push.api.contract import Context, ProblemError
 from push.api.server import application
@@ -33,7 +34,6 @@ from push.database.open import open_database
 from push.deliver.sender import Sender
 from push.ingest.engine import Engine, Outside
 from push.model.campaigns import Campaign
-from push.model.errors import DatabaseError
 from push.model.people import Purpose
 from push.model.ports import Channel, Clock, Database
 from push.model.vault import Vault
@@ -50,8 +50,6 @@ RUNNING: Final = "running.json"
 """Where the server listens, for whoever started it; gone when it stops."""
 SHUTDOWN_S: Final = 2.0
 """Event streams are asked to end, and calls to finish; after this long they are cut."""
-READY_S: Final = 2.0
-"""A database that takes longer to say anything is not ready."""
 
 
 class StartError(RuntimeError):
@@ -120,6 +118,7 @@ async def serve(settings: PushSettings, clock: Clock | None = None) -> AsyncIter
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(make_folder, Path(settings.data_dir))
+        bound = stack.enter_context(await asyncio.to_thread(_bind, settings.http))
         vault = Vault(await asyncio.to_thread(master_key, settings.file(settings.master_key_file)))
         db = await stack.enter_async_context(open_database(settings.database(), clock))
         app_key = await _tokens(settings, db, clock)
@@ -165,8 +164,9 @@ async def serve(settings: PushSettings, clock: Clock | None = None) -> AsyncIter
         app.on_shutdown.append(_ending(streams))
         cors.allow(app, settings.http.allowed_origins)
         add_routes(app, await asyncio.to_thread(app_files), _app_settings(settings, app_key, engine))
-        _operations(app, db, client, _figures(engine, sender, client, streams, answered))
-        running = Running(await _listen(stack, app, settings.http), endpoint.url)
+        figures = operations.figures(engine, sender, client, streams, answered)
+        operations.add_routes(app, db, client, figures, openapi.document(ENDPOINTS, version("footfall")))
+        running = Running(await _listen(stack, app, bound), endpoint.url)
         await asyncio.to_thread(_tell, settings, running)
         stack.push_async_callback(asyncio.to_thread, settings.file(RUNNING).unlink, missing_ok=True)
         yield running
@@ -274,79 +274,28 @@ def _app_settings(settings: PushSettings, app_key: str, engine: Engine) -> Calla
     return read
 
 
-def _figures(
-    engine: Engine, sender: Sender, client: BrokerClient, streams: EventStreams, answered: Counter[str]
-) -> metrics.Counters:
-    return metrics.Counters(
-        {
-            "footfall_ingest": ("What ingest took in", "what", lambda: engine.counts),
-            "footfall_refused_payloads": ("Payloads refused", "reason", lambda: engine.refused),
-            "footfall_deliveries": ("What became of attempts", "outcome", lambda: sender.counts),
-            "footfall_http_answers": ("Answers by class", "status", lambda: answered),
-            "footfall_broker": ("The broker client", "what", lambda: msgspec.structs.asdict(client.counters)),
-        },
-        {
-            "footfall_now": (
-                "Depths and connections",
-                "what",
-                lambda: {
-                    "queued_payloads": engine.depth,
-                    "event_streams": streams.connected,
-                    "deliveries_in_flight": sender.in_flight,
-                },
-            )
-        },
-    )
+def _bind(http: HttpSettings) -> socket.socket:
+    """The address to serve at, taken before anything else is started. Raises `StartError`."""
+    with ExitStack() as unless_bound:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM)[0]
+            bound = unless_bound.enter_context(socket.socket(family, kind, protocol))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a former process left waiting is no harm
+            bound.bind(address)
+        except OSError as error:
+            detail = f"push.http: {http.host} port {http.port} cannot be listened on: {error.strerror}"
+            raise StartError(detail) from None
+        unless_bound.pop_all()
+    return bound
 
 
-def _operations(app: web.Application, db: Database, client: BrokerClient, figures: metrics.Counters) -> None:
-    """What machines ask: alive, ready, figures, and the API's description."""
-    description = openapi.document(ENDPOINTS, version("footfall"))
-
-    async def healthz(request: web.Request) -> web.Response:
-        del request
-        return web.json_response({"status": "alive"})
-
-    async def readyz(request: web.Request) -> web.Response:
-        del request
-        parts = {"broker": client.connected, "database": await _answers(db)}
-        ready = all(parts.values())
-        return web.json_response({"ready": ready, **parts}, status=200 if ready else 503)
-
-    async def prometheus(request: web.Request) -> web.Response:
-        del request
-        return web.Response(body=metrics.text(figures), headers={"Content-Type": metrics.CONTENT_TYPE})
-
-    async def describe(request: web.Request) -> web.Response:
-        del request
-        return web.Response(body=description, content_type="application/json")
-
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", prometheus)
-    app.router.add_get("/openapi.json", describe)
-
-
-async def _answers(db: Database) -> bool:
-    try:
-        async with asyncio.timeout(READY_S):
-            await db.fetch_one("deliver.next_due")
-    except (DatabaseError, TimeoutError):
-        return False
-    return True
-
-
-async def _listen(stack: AsyncExitStack, app: web.Application, http: HttpSettings) -> str:
+async def _listen(stack: AsyncExitStack, app: web.Application, bound: socket.socket) -> str:
     """Serve; the URL. Handlers outlive a caller who goes away: what was committed is also brought into force."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, http.host, http.port).start()
-    except OSError as error:
-        detail = f"push.http: {http.host} port {http.port} cannot be listened on: {error.strerror}"
-        raise StartError(detail) from None
-    host, port = runner.addresses[0][:2]
+    await web.SockSite(runner, bound).start()
+    host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

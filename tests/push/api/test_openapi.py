@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -92,9 +92,9 @@ def _right(schema: dict[str, Any]) -> SearchStrategy[Any]:
             return st.one_of([drawn(option) for option in schema[key]])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
-    makers = {
+    makers: dict[str, Callable[[dict[str, Any]], SearchStrategy[Any]]] = {
         "object": _objects, "array": _arrays, "string": _strings, "integer": _integers, "number": _numbers,
-        "boolean": lambda _: st.booleans(), "null": lambda _: st.none(),
+        "boolean": _booleans, "null": _nulls,
     }  # fmt: skip
     maker = makers.get(schema.get("type", ""))
     return ANYTHING if maker is None else maker(schema)
@@ -125,6 +125,14 @@ def _strings(schema: dict[str, Any]) -> SearchStrategy[Any]:
     return st.one_of(IDS, st.from_regex(pattern.replace("(?!\\n)", ""), fullmatch=True))
 
 
+def _booleans(_: dict[str, Any]) -> SearchStrategy[Any]:
+    return st.booleans()
+
+
+def _nulls(_: dict[str, Any]) -> SearchStrategy[Any]:
+    return st.none()
+
+
 def _integers(schema: dict[str, Any]) -> SearchStrategy[Any]:
     return st.integers(schema.get("minimum", -(2**63)), schema.get("maximum", 2**63))
 
@@ -138,8 +146,11 @@ def calls(draw: st.DrawFn) -> tuple[str, str, object]:
     """Method, path with `{device}` still in it, body."""
     path, method, operation = draw(st.sampled_from([op for op in OPERATIONS if "text/event-stream" not in str(op)]))
     path = re.sub(r"{(?!device)\w+}", lambda _: draw(IDS), path)
-    query = {p["name"]: draw(st.text(max_size=5) | IDS) for p in operation["parameters"] if p["in"] == "query"}
-    if query and draw(st.booleans()):
+    query: dict[str, str] = {
+        p["name"]: draw(st.text(max_size=5) | IDS) for p in operation["parameters"] if p["in"] == "query"
+    }
+    asks: bool = draw(st.booleans())
+    if query and asks:
         path += "?" + "&".join(f"{name}={value}" for name, value in query.items() if value.isalnum())
     content = operation.get("requestBody", {}).get("content", {})
     schema = content.get("application/json", {}).get("schema")
