@@ -28,6 +28,7 @@ from gateway.scan import Scanner, open_scanner
 from gateway.settings import GatewaySettings, SpoolSettings
 from gateway.spool import Boot, Limits, Stored
 from gateway.spool_file import open_spool
+from gateway.tasks import ended
 from gateway.uplink import Outside, Uplink
 
 SPOOL_FILE: Final = "spool.db"
@@ -108,14 +109,15 @@ class _Daemon:
         uplink = self._reporter.uplink = self._uplink = self._new_uplink()
         self._reporter.flights = self._flights
         scanner = self._scanner or open_scanner(self._settings.scan, self._scanner_said)
-        async with asyncio.TaskGroup() as tasks:
-            scan = tasks.create_task(scanner.run(self._parts.pipeline.hear), name="scan")
-            sending = tasks.create_task(uplink.run(), name="uplink")
-            reloads = await _asked(requests, scan)
-            scan.cancel()
+        scan = asyncio.create_task(scanner.run(self._parts.pipeline.hear), name="scan")
+        sending = asyncio.create_task(uplink.run(), name="uplink")
+        try:
+            reloads = await _asked(requests, scan, sending)
+            await ended(scan)
             if not reloads:
                 await self._drain()
-            sending.cancel()
+        finally:
+            await ended(scan, sending)
         return reloads
 
     async def _drain(self) -> None:
@@ -169,14 +171,14 @@ def _signals() -> Requests:
     return requests
 
 
-async def _asked(requests: Requests, scan: asyncio.Task[None]) -> bool:
-    """Wait for a request, or for the scanner's end; True for a reload."""
+async def _asked(requests: Requests, *running: "asyncio.Task[None]") -> bool:
+    """Wait for a request, or for the end of what is running; True for a reload."""
     stop, reload = (asyncio.create_task(event.wait()) for event in requests)
     try:
-        await asyncio.wait({scan, stop, reload}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*running, stop, reload}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.cancel()
         reload.cancel()
-    reloads = requests.reload.is_set() and not requests.stop.is_set() and not scan.done()
+    reloads = requests.reload.is_set() and not requests.stop.is_set() and not any(task.done() for task in running)
     requests.reload.clear()
     return reloads

@@ -24,6 +24,7 @@ from gateway.credentials import Credentials
 from gateway.flights import Departure, Flights
 from gateway.settings import GatewaySettings
 from gateway.spool import Boot, OldBoot, Spool, Stored
+from gateway.tasks import heed_cancellation
 
 BACKLOG_ROWS: Final = 8
 """Rows read from the spool at a time: some of a rate's share, few enough to hold in memory."""
@@ -138,6 +139,7 @@ class Uplink:
         every_ms = self._settings.health.every_s * 1000
         while True:
             await mqtt.publish(self._topic("status"), self._seal_status("online"), qos=1, retain=True)
+            heed_cancellation()
             await self._status_alarm.wait(self._clock.boot_ms() + every_ms)
 
     async def _send(self, mqtt: aiomqtt.Client, tasks: asyncio.TaskGroup) -> NoReturn:
