@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 
 from beacons.topics import is_id
 from push.api.contract import Call, Context, Endpoint, ProblemError
-from push.model.errors import DatabaseError
+from push.model.errors import DatabaseError, OverloadedError
 from push.model.ports import Clock
 from push.model.tokens import Principal
 from push.profiles import people
@@ -68,14 +68,23 @@ class Problems:
             return problem(error.status, error.title, error.detail, error.headers)
         except web.HTTPException as error:
             return _refused(request, error)
-        except DatabaseError as error:
-            self._log("database does not answer", request, str(error))
-            return problem(503, "Not now", "The database does not answer. Try again in a moment.", {"Retry-After": "2"})
         except Exception as error:  # noqa: BLE001 - whatever failed, the caller gets a problem and the log says why
-            if isinstance(error, ConnectionError) and _is_gone(request):
+            return self._failed(request, error)
+
+    def _failed(self, request: web.Request, error: Exception) -> web.Response:
+        """The problem that a failure is: 503 where trying again helps, our fault otherwise."""
+        match error:
+            case OverloadedError():
+                return problem(503, "Not now", f"{error}.", {"Retry-After": "1"})
+            case DatabaseError():
+                self._log("database does not answer", request, str(error))
+                detail = "The database does not answer. Try again in a moment."
+                return problem(503, "Not now", detail, {"Retry-After": "2"})
+            case ConnectionError() if _is_gone(request):
                 return problem(400, "Gone", "The caller went away.")
-            self._log("call failed", request, type(error).__name__, error)
-            return problem(500, "Our fault", "This call failed in the server; its log says why.")
+            case _:
+                self._log("call failed", request, type(error).__name__, error)
+                return problem(500, "Our fault", "This call failed in the server; its log says why.")
 
     def _log(self, event: str, request: web.Request, why: str, error: Exception | None = None) -> None:
         """One line with what was held back since the last; the route's pattern, for a path may name a person."""

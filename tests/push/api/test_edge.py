@@ -5,11 +5,24 @@ import io
 import json
 import random
 import socket
+import sqlite3
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
+from push.api import apps
+from push.api.server import application
+from push.channels.inapp import EventStreams
+from push.database.open import open_database
+from push.model.tokens import new_token
+from push.profiles import people
+from tests.support import small_api
+from tests.support.clocks import RealClock
+from tests.support.outbox import join
 from tests.support.servers import REGISTRY, Answer, Caller, Phone
 
 DEVICE_BODY: dict[str, object] = {"platform": "sim", "locale": "en"}
@@ -259,9 +272,23 @@ async def test_without_a_database_callers_are_told_to_come_back_and_the_log_stay
     assert lines[0]["route"] == "/v1/visits"
 
 
-def _break_tables(path: str) -> None:
-    import sqlite3  # noqa: PLC0415 - only here
+async def test_where_too_much_waits_callers_are_told_to_come_back(tmp_path: Path) -> None:
+    clock = RealClock()
+    token = new_token("device")
+    async with open_database(f"sqlite://{tmp_path}/push.db", clock) as db:
+        await join(db, clock, "d1")
+        async with db.transaction() as tx:
+            await people.keep_token(tx, token, "device", "d1", clock.now_ms())
+        context = small_api.context(db, clock, EventStreams(), small_api.Crowded())
+        async with TestClient(TestServer(application(context, apps.ENDPOINTS, Counter()))) as client:
+            body = {"purposes": {"location": False}}
+            headers = {"Authorization": f"Bearer {token}"}
+            async with client.put("/v1/devices/d1/consent", json=body, headers=headers) as answer:
+                assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+                assert (await answer.json())["detail"] == "too many withdrawals wait: try again in a moment."
 
+
+def _break_tables(path: str) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("ALTER TABLE visits RENAME TO gone")
     connection.close()

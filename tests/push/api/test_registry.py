@@ -36,7 +36,7 @@ async def test_a_new_gateways_secret_is_shown_once(server: Caller) -> None:
 
 
 async def test_nothing_is_kept_of_a_registry_with_one_fault(server: Caller) -> None:
-    body = {"stores": [{"id": "s2", "name": "Two"}], "beacons": [{"beacon": {**TAG, "static_id": "zz" * 20}}]}
+    body = {"stores": [{"id": "s2", "name": "Two"}], "beacons": [{"beacon": {**TAG, "static_id": "00" * 16}}]}
     told = await refused(server, "/v1/registry", body)
     assert told["detail"] == "beacon tag-1: format ibeacon needs a static_id of 40 hex digits in lower case"
     assert [s["id"] for s in (await server.operate("GET", "/v1/registry"))["stores"]] == [STORE]
@@ -45,8 +45,7 @@ async def test_nothing_is_kept_of_a_registry_with_one_fault(server: Caller) -> N
 @pytest.mark.parametrize(
     ("beacon", "key", "said"),
     [
-        ({**TAG, "static_id": "AB" * 20}, None, "40 hex digits in lower case"),
-        ({**TAG, "static_id": "ab" * 19}, None, "40 hex digits"),
+        ({**TAG, "static_id": "ab" * 16}, None, "40 hex digits"),
         ({**TAG, "static_id": None}, None, "40 hex digits"),
         ({**TAG, "format": "uid"}, None, "32 hex digits"),
         ({**TAG}, "0" * 32, "has no identity_key"),
@@ -63,6 +62,12 @@ async def test_a_beacon_whose_parts_do_not_fit_is_refused_by_name(
     told = await refused(server, "/v1/beacons/tag-1", {"beacon": beacon, "identity_key": key})
     assert "beacon tag-1: " in told["detail"]
     assert said in told["detail"]
+
+
+@pytest.mark.parametrize("static_id", ["zz" * 20, "AB" * 20, "ab" * 19, "ab" * 20 + "\n"])
+async def test_an_id_that_is_no_hex_never_reaches_the_registry(server: Caller, static_id: str) -> None:
+    told = await refused(server, "/v1/beacons/tag-1", {"beacon": {**TAG, "static_id": static_id}})
+    assert "static_id" in told["detail"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import pytest
 from aiohttp import web
 
 from push.api import stream
-from push.api.contract import Context
 from push.api.server import application
 from push.api.stream import Patience
 from push.channels.inapp import MAX_WAITING, EventStreams, InAppChannel
@@ -21,12 +20,11 @@ from push.database.open import open_database
 from push.model.delivery import Content, Message, Outgoing, State
 from push.model.errors import OutcomeUnknownError, TransientError, UnreachableError
 from push.model.ports import Database
-from push.model.presence import Observation
 from push.model.tokens import new_token
 from push.profiles import people
-from push.registry.directory import Directory
+from tests.support import small_api
 from tests.support.clocks import RealClock
-from tests.support.outbox import VAULT, enqueue, join, state
+from tests.support.outbox import enqueue, join, state
 from tests.support.servers import Caller, Phone, becomes, serving, settings
 
 CLOCK = RealClock()
@@ -252,9 +250,7 @@ async def stream_server(tmp_path: Path, patience: Patience) -> AsyncIterator[tup
         await join(db, CLOCK, "d1")
         async with db.transaction() as tx:
             await people.keep_token(tx, TOKEN, "device", "d1", CLOCK.now_ms())
-        context = Context(
-            db, VAULT, CLOCK, streams, Nowhere(), nothing, lambda *_: None, lambda: None, "", lambda _: None, dict
-        )
+        context = small_api.context(db, CLOCK, streams, small_api.Nowhere())
         app = application(context, (), Counter())
         app.router.add_get(stream.PATH, stream.handler(context, patience))
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -267,27 +263,6 @@ async def stream_server(tmp_path: Path, patience: Patience) -> AsyncIterator[tup
         finally:
             streams.close()
             await runner.cleanup()
-
-
-class Nowhere:
-    """Presence where nobody is."""
-
-    directory = Directory()
-
-    def identify(self, ids: list[tuple[int, bytes]], at_ms: int) -> list[str | None]:
-        del at_ms
-        return [None] * len(ids)
-
-    async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:
-        del shopper, device, observations
-        return []
-
-    async def forget(self, shopper: str) -> None:
-        del shopper
-
-
-async def nothing() -> None:
-    pass
 
 
 async def counts(streams: EventStreams, wanted: int) -> bool:

@@ -1,0 +1,44 @@
+"""The API on a real database without ingest: presence where nobody is, or where too much waits."""
+
+from push.api.contract import Context
+from push.channels.inapp import EventStreams
+from push.model.errors import OverloadedError
+from push.model.ports import Clock, Database
+from push.model.presence import Observation
+from push.registry.directory import Directory
+from tests.support.outbox import VAULT
+
+
+class Nowhere:
+    """Presence where nobody is."""
+
+    directory = Directory()
+
+    def identify(self, ids: list[tuple[int, bytes]], at_ms: int) -> list[str | None]:
+        del at_ms
+        return [None] * len(ids)
+
+    async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:
+        del shopper, device, observations
+        return []
+
+    async def forget(self, shopper: str) -> None:
+        del shopper
+
+
+class Crowded(Nowhere):
+    """Presence that takes nothing more in."""
+
+    async def forget(self, shopper: str) -> None:
+        del shopper
+        raise OverloadedError("withdrawals")
+
+
+async def nothing() -> None:
+    """No registry, nothing to reload."""
+
+
+def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere) -> Context:
+    return Context(
+        db, VAULT, clock, streams, presence, nothing, lambda *_: None, lambda: None, "", lambda _: None, dict
+    )
