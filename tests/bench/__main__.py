@@ -23,7 +23,8 @@ def main(names: list[str]) -> int:
         lines.touch()
         broken = [file.name for file in files if not _run(file, lines)]
         found = [line.split("\t") for line in lines.read_text(encoding="utf-8").splitlines()]
-    say("\nThe budgets", *rows([HEAD, *found]))
+    if found:
+        say("\nThe budgets", *rows([HEAD, *found]))
     say(f"\n{len(files)} benches in {time.monotonic() - began_s:.0f} s; broken: {', '.join(broken) or 'none'}")
     return len(broken)
 
