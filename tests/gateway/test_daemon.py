@@ -273,6 +273,20 @@ async def test_a_dead_address_gives_way_to_the_next(
     assert (await health(settings)).counters["connections_lost"] >= 1
 
 
+async def test_a_gateway_of_another_store_says_what_is_wrong(
+    tmp_path: Path, nats_broker: RunningBroker, radio: ScriptedRadio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = await gateway_settings(tmp_path / "gateway", nats_broker)
+    said: list[str] = []
+
+    def refused() -> bool:
+        said.append(capsys.readouterr().out)
+        return "are id and store as enrolled?" in "".join(said)
+
+    async with running(msgspec.structs.replace(settings, store="s2"), radio):
+        await until(refused)
+
+
 async def test_batches_as_json_say_the_same(
     tmp_path: Path, any_broker: RunningBroker, radio: ScriptedRadio, server: WireServer
 ) -> None:
