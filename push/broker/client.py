@@ -76,6 +76,7 @@ class BrokerClient:
                 await self._connection(on_message, tls)
             except aiomqtt.MqttError as error:
                 _LOG.warning("broker not reached", url=self._endpoint.url, error=str(error))
+            _heed_cancellation()
             if loop.time() - began_s > STEADY_S:
                 backoff.reset()
             await asyncio.sleep(backoff.next_s())
@@ -160,6 +161,13 @@ class BrokerClient:
             return False
         self.counters.published += 1
         return True
+
+
+def _heed_cancellation() -> None:
+    """Raise the cancellation that aiomqtt's `asyncio.wait_for` may have swallowed on Python 3.11 (gh-86296)."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _is_refused(code: int | ReasonCode) -> bool:
