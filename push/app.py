@@ -14,7 +14,6 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from beacons.wire import broker_password
 from push import operations
 from push.api import apps, insight, openapi, registry, stream
 from push.api.contract import Context, ProblemError
@@ -22,8 +21,6 @@ from push.api.server import application
 from push.broker.client import BrokerClient
 from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, run_broker
 from push.broker.endpoint import Endpoint
-from push.broker.users import gateway_user
-from push.campaigns.book import Book, Versioned
 from push.channels import vapid, webpush
 from push.channels.inapp import EventStreams, InAppChannel
 from push.channels.log import LogChannel
@@ -33,13 +30,12 @@ from push.console.routes import add_routes
 from push.database.open import open_database
 from push.deliver.sender import Sender
 from push.ingest.engine import Engine, Outside
-from push.model.campaigns import Campaign
 from push.model.people import Purpose
 from push.model.ports import Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
-from push.registry import directory
+from push.registrar import Registrar
 from push.secrets import ensure_token, make_folder, master_key, read_or_make, read_text, write_private
 from push.settings import HttpSettings, PushSettings
 
@@ -71,42 +67,22 @@ class Running(NamedTuple):
     broker_url: str
 
 
-class Registrar:
-    """Brings committed changes of registry and campaigns into force: ingest, broker users, gateway configurations."""
+class Parts(NamedTuple):
+    """What the server is made of, wired."""
 
-    def __init__(self, db: Database, vault: Vault, engine: Engine, broker: EmbeddedBroker | None) -> None:
-        self._db = db
-        self._vault = vault
-        self._engine = engine
-        self._broker = broker
-        self._wanted = 0
-        self._done = 0
-        self._busy = asyncio.Lock()
-
-    async def reload(self) -> None:
-        """Return once everything committed before this call is in force; calls that wait share one reload."""
-        self._wanted += 1
-        mine = self._wanted
-        async with self._busy:
-            if self._done >= mine:
-                return
-            covers = self._wanted
-            await self._load()
-            self._done = covers
-
-    async def _load(self) -> None:
-        held = self._engine.directory
-        loaded = await directory.load(self._db, self._vault)
-        rows = await self._db.fetch("campaigns.all")
-        campaigns = [Versioned(msgspec.json.decode(r["definition"], type=Campaign), r["version"]) for r in rows]
-        await self._engine.use(loaded, Book(campaigns))
-        if self._broker is not None and loaded.keys != held.keys:
-            await self._broker.set_users(
-                gateway_user(g.store, g.id, broker_password(loaded.keys[g.id][0].secret))
-                for g in loaded.gateways.values()
-            )
-        if (loaded.config_versions, loaded.gateways) != (held.config_versions, held.gateways):
-            await self._engine.publish_configs()
+    settings: PushSettings
+    db: Database
+    vault: Vault
+    clock: Clock
+    app_key: str
+    endpoint: Endpoint
+    client: BrokerClient
+    push: webpush.WebPush
+    streams: EventStreams
+    consents: ConsentBook
+    sender: Sender
+    engine: Engine
+    registrar: Registrar
 
 
 @asynccontextmanager
@@ -115,71 +91,98 @@ async def serve(settings: PushSettings, clock: Clock | None = None) -> AsyncIter
 
     Raises what stops a start; a task that dies later ends the block.
     """
-    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(make_folder, Path(settings.data_dir))
         bound = stack.enter_context(await asyncio.to_thread(_bind, settings.http))
-        vault = Vault(await asyncio.to_thread(master_key, settings.file(settings.master_key_file)))
-        db = await stack.enter_async_context(open_database(settings.database(), clock))
-        app_key = await _tokens(settings, db, clock)
-        broker, endpoint = await _broker(settings, stack)
-        client = BrokerClient(endpoint)
-        vapid_key = await asyncio.to_thread(vapid.load_or_create, settings.file(settings.webpush.key_file))
-        push = await stack.enter_async_context(_webpush(settings, vapid_key))
-        streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
-        channels: dict[str, Channel] = {c.name: c for c in (InAppChannel(streams), push, LogChannel())}
-        sender = Sender(settings.sender, db, vault, clock, channels)
-        outside = Outside(db, vault, clock, client, sender.wake)
-        stale_ms = settings.presence.stale_s * 1000
-        engine = Engine(settings.ingest, outside, presence, consents, stale_ms=stale_ms)
-        await consents.load(db)
-        registrar = Registrar(db, vault, engine, broker)
-        await registrar.reload()
-        await engine.resume()
-
-        def note(shopper: str, purposes: Mapping[Purpose, bool]) -> None:
-            consents.note(shopper, purposes)
-
-        def statistics() -> Mapping[str, int]:
-            return {**engine.counts, **{f"sender_{k}": v for k, v in sender.counts.items()}}
-
-        context = Context(
-            db,
-            vault,
-            clock,
-            streams,
-            engine,
-            registrar.reload,
-            note,
-            sender.wake,
-            push.application_server_key,
-            push.check,
-            statistics,
-        )
+        parts = await _parts(stack, settings, clock or SystemClock())
+        context = _context(parts)
         await _seed(settings, context)
-        await _work(stack, client, engine, sender)
-        answered: Counter[str] = Counter()
-        app = application(context, [e for e in ENDPOINTS if e is not stream.ENDPOINT], answered)
-        app.router.add_get(stream.PATH, stream.handler(context))
-        app.on_shutdown.append(_ending(streams))
-        cors.allow(app, settings.http.allowed_origins)
-        add_routes(app, await asyncio.to_thread(app_files), _app_settings(settings, app_key, engine))
-        figures = operations.figures(engine, sender, client, streams, answered)
-        operations.add_routes(app, db, client, figures, openapi.document(ENDPOINTS, version("footfall")))
-        running = Running(await _listen(stack, app, bound), endpoint.url)
+        await _work(stack, parts)
+        running = Running(await _listen(stack, await _application(parts, context), bound), parts.endpoint.url)
         await asyncio.to_thread(_tell, settings, running)
         stack.push_async_callback(asyncio.to_thread, settings.file(RUNNING).unlink, missing_ok=True)
         yield running
 
 
-async def _work(stack: AsyncExitStack, client: BrokerClient, engine: Engine, sender: Sender) -> None:
+async def _parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
+    """Open what is to be opened, wire the rest, and come back to where the last run left off."""
+    vault = Vault(await asyncio.to_thread(master_key, settings.file(settings.master_key_file)))
+    db = await stack.enter_async_context(open_database(settings.database(), clock))
+    app_key = await _tokens(settings, db, clock)
+    broker, endpoint = await _broker(settings, stack)
+    client = BrokerClient(endpoint)
+    vapid_key = await asyncio.to_thread(vapid.load_or_create, settings.file(settings.webpush.key_file))
+    push = await _webpush(stack, settings, vapid_key)
+    streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
+    channels: dict[str, Channel] = {c.name: c for c in (InAppChannel(streams), push, LogChannel())}
+    sender = Sender(settings.sender, db, vault, clock, channels)
+    outside = Outside(db, vault, clock, client, sender.wake)
+    engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
+    await consents.load(db)
+    registrar = Registrar(db, vault, engine, broker)
+    await registrar.reload()
+    await engine.resume()
+    return Parts(
+        settings, db, vault, clock, app_key, endpoint, client, push, streams, consents, sender, engine, registrar
+    )
+
+
+async def _webpush(stack: AsyncExitStack, settings: PushSettings, key: vapid.Key) -> webpush.WebPush:
+    """The channel. Raises `StartError`."""
+    try:
+        return await stack.enter_async_context(webpush.connect(settings.webpush, key))
+    except OSError as error:
+        detail = f"push.webpush.ca_file: {settings.webpush.ca_file!r} is no file of certificates as PEM ({error})"
+        raise StartError(detail) from None
+
+
+def _context(parts: Parts) -> Context:
+    """The server as endpoints see it."""
+    engine, sender = parts.engine, parts.sender
+
+    def note(shopper: str, purposes: Mapping[Purpose, bool]) -> None:
+        parts.consents.note(shopper, purposes)
+
+    def statistics() -> Mapping[str, int]:
+        return {**engine.counts, **{f"sender_{k}": v for k, v in sender.counts.items()}}
+
+    return Context(
+        db=parts.db,
+        vault=parts.vault,
+        clock=parts.clock,
+        streams=parts.streams,
+        presence=engine,
+        reload=parts.registrar.reload,
+        note_consent=note,
+        wake_senders=sender.wake,
+        application_server_key=parts.push.application_server_key,
+        check_subscription=parts.push.check,
+        statistics=statistics,
+    )
+
+
+async def _application(parts: Parts, context: Context) -> web.Application:
+    """Everything that is served."""
+    answered: Counter[str] = Counter()
+    app = application(context, [e for e in ENDPOINTS if e is not stream.ENDPOINT], answered)
+    app.router.add_get(stream.PATH, stream.handler(context))
+    app.on_shutdown.append(_ending(parts.streams))
+    cors.allow(app, parts.settings.http.allowed_origins)
+    add_routes(app, await asyncio.to_thread(app_files), _app_settings(parts))
+    figures = operations.figures(parts.engine, parts.sender, parts.client, parts.streams, answered)
+    operations.add_routes(app, parts.db, parts.client, figures, openapi.document(ENDPOINTS, version("footfall")))
+    return app
+
+
+async def _work(stack: AsyncExitStack, parts: Parts) -> None:
     """Run what runs by itself; at the end the sender first finishes what is on its way."""
     group = await stack.enter_async_context(asyncio.TaskGroup())
+    sender = parts.sender
     sending = group.create_task(sender.run(), name="sender")
     tasks = [
         sending,
-        group.create_task(client.run(engine.offer), name="broker client"),
-        group.create_task(engine.run(), name="ingest"),
+        group.create_task(parts.client.run(parts.engine.offer), name="broker client"),
+        group.create_task(parts.engine.run(), name="ingest"),
     ]
 
     async def end() -> None:
@@ -197,20 +200,6 @@ def _ending(streams: EventStreams) -> Callable[[web.Application], Awaitable[None
         streams.close()
 
     return end_streams
-
-
-@asynccontextmanager
-async def _webpush(settings: PushSettings, key: vapid.Key) -> AsyncIterator[webpush.WebPush]:
-    try:
-        connecting = webpush.connect(settings.webpush, key)
-        channel = await connecting.__aenter__()
-    except OSError as error:
-        detail = f"push.webpush.ca_file: {settings.webpush.ca_file!r} is no file of certificates as PEM ({error})"
-        raise StartError(detail) from None
-    try:
-        yield channel
-    finally:
-        await connecting.__aexit__(None, None, None)
 
 
 async def _tokens(settings: PushSettings, db: Database, clock: Clock) -> str:
@@ -264,12 +253,12 @@ def read_seed(path: Path) -> registry.Seed:
         raise StartError(f"{path}: expected a registry as JSON: {error}") from None
 
 
-def _app_settings(settings: PushSettings, app_key: str, engine: Engine) -> Callable[[], Mapping[str, object]]:
+def _app_settings(parts: Parts) -> Callable[[], Mapping[str, object]]:
     """What the phone's app is told of its server: the publishable key, and the store that it greets for, by name."""
 
     def read() -> Mapping[str, object]:
-        store = engine.directory.stores.get(settings.app_store or "")
-        return {"app_key": app_key, "store": None if store is None else store.name}
+        store = parts.engine.directory.stores.get(parts.settings.app_store or "")
+        return {"app_key": parts.app_key, "store": None if store is None else store.name}
 
     return read
 
