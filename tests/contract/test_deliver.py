@@ -1,5 +1,6 @@
 """Deliveries on both engines: no terminal state is left, caps count what may have arrived, receipts are kept."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -435,6 +436,19 @@ async def test_no_more_is_claimed_than_asked_for_and_first_comes_first(db: Datab
 
     assert sorted(one.seq for one in first) == [1, 2]
     assert sorted(one.seq for one in rest) == [3, 4, 5]
+
+
+async def test_senders_that_claim_at_once_never_get_the_same(db: Database, clock: SettableClock) -> None:
+    for n in range(12):
+        await enqueue(db, clock, "d1", name=f"m{n}")
+
+    claims = await asyncio.gather(*(claim(db, clock, 4) for _ in range(4)))
+
+    assert all(len(claimed_) <= 4 for claimed_ in claims)
+    got = [one.id for claimed_ in claims for one in claimed_]
+    assert len(got) == len(set(got))
+    rest = [one.id for one in await claim(db, clock, 12)]
+    assert len({*got, *rest}) == len(got) + len(rest) == 12
 
 
 async def test_next_due_is_the_earliest_of_what_waits_and_of_leases(db: Database, clock: SettableClock) -> None:

@@ -9,11 +9,12 @@ from push.model.ports import Database, Row, Transaction
 
 
 class FaultyDatabase:
-    """`push.model.ports.Database` on another one; `asked` counts statements that were read outside transactions."""
+    """`push.model.ports.Database` on another one; `asked` counts what it was asked for, `refused` names what fails."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.away = False
+        self.refused: set[str] = set()
         self.asked: Counter[str] = Counter()
 
     async def fetch(self, name: str, /, **params: object) -> list[Row]:
@@ -33,5 +34,5 @@ class FaultyDatabase:
 
     def _answer(self, what: str) -> None:
         self.asked[what] += 1
-        if self.away:
+        if self.away or what in self.refused:
             raise DatabaseError(f"{what}: away")

@@ -34,6 +34,13 @@ class Crowded(Nowhere):
         raise OverloadedError("withdrawals")
 
 
+class Broken(Nowhere):
+    """Presence with a fault in it."""
+
+    async def forget(self, shopper: str) -> None:
+        raise ZeroDivisionError(f"a fault that names {shopper}")
+
+
 async def nothing() -> None:
     """No registry, nothing to reload."""
 

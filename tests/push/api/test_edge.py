@@ -272,20 +272,35 @@ async def test_without_a_database_callers_are_told_to_come_back_and_the_log_stay
     assert lines[0]["route"] == "/v1/visits"
 
 
-async def test_where_too_much_waits_callers_are_told_to_come_back(tmp_path: Path) -> None:
-    clock = RealClock()
-    token = new_token("device")
+async def withdrawn(tmp_path: Path, presence: small_api.Nowhere) -> Answer:
+    """The answer to a withdrawal where presence does as it is told."""
+    clock, token = RealClock(), new_token("device")
     async with open_database(f"sqlite://{tmp_path}/push.db", clock) as db:
         await join(db, clock, "d1")
         async with db.transaction() as tx:
             await people.keep_token(tx, token, "device", "d1", clock.now_ms())
-        context = small_api.context(db, clock, EventStreams(), small_api.Crowded())
+        context = small_api.context(db, clock, EventStreams(), presence)
         async with TestClient(TestServer(application(context, apps.ENDPOINTS, Counter()))) as client:
             body = {"purposes": {"location": False}}
             headers = {"Authorization": f"Bearer {token}"}
             async with client.put("/v1/devices/d1/consent", json=body, headers=headers) as answer:
-                assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
-                assert (await answer.json())["detail"] == "too many withdrawals wait: try again in a moment."
+                return Answer(answer.status, answer.headers.copy(), await answer.read())
+
+
+async def test_where_too_much_waits_callers_are_told_to_come_back(tmp_path: Path) -> None:
+    answer = await withdrawn(tmp_path, small_api.Crowded())
+    told = is_problem(answer, 503)
+    assert (answer.headers["Retry-After"], told["detail"]) == (
+        "1", "too many withdrawals wait: try again in a moment.",
+    )  # fmt: skip
+
+
+async def test_a_fault_of_ours_is_a_problem_that_tells_nothing_and_a_line_in_the_log(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        told = is_problem(await withdrawn(tmp_path, small_api.Broken()), 500)
+    assert told["detail"] == "This call failed in the server; its log says why."
+    [line] = [line for line in logs if line["event"] == "call failed"]
+    assert (line["route"], line["error"]) == ("/v1/devices/{device}/consent", "ZeroDivisionError")
 
 
 def _break_tables(path: str) -> None:

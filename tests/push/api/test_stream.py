@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from push.model.tokens import new_token
 from push.profiles import people
 from tests.support import small_api
 from tests.support.clocks import RealClock
+from tests.support.faulty import FaultyDatabase
 from tests.support.outbox import enqueue, join, state
 from tests.support.servers import Caller, Phone, becomes, serving, settings
 
@@ -220,6 +221,18 @@ async def test_more_than_can_wait_for_a_slow_reader_is_tried_again_later(tmp_pat
             assert not any(pushed is not None and pushed.begin() for pushed in offered)
 
 
+@pytest.mark.parametrize(("refused", "last"), [("begin", ""), ("deliver.stream_since", "Last-Event-ID: 1\r\n")])
+async def test_without_a_database_the_app_is_told_to_come_back(tmp_path: Path, refused: str, last: str) -> None:
+    async with stream_server(tmp_path, Patience(), {refused}) as (place, streams):
+        reader, writer = await asyncio.open_connection(*place)
+        writer.write(REQUEST.removesuffix(b"\r\n") + last.encode() + b"\r\n")
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 2" in answer
+        assert streams.connected == 0
+        writer.close()
+
+
 async def test_a_silent_stream_says_that_it_is_still_there(tmp_path: Path) -> None:
     async with stream_server(tmp_path, Patience(heartbeat_s=0.02)) as (place, _):
         reader, writer = await asyncio.open_connection(*place)
@@ -243,13 +256,17 @@ REQUEST = f"GET /v1/devices/d1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Be
 
 
 @asynccontextmanager
-async def stream_server(tmp_path: Path, patience: Patience) -> AsyncIterator[tuple[tuple[str, int], EventStreams]]:
-    """The stream's handler alone, on a socket whose system buffers are small."""
+async def stream_server(
+    tmp_path: Path, patience: Patience, refused: Collection[str] = ()
+) -> AsyncIterator[tuple[tuple[str, int], EventStreams]]:
+    """The stream's handler alone, on a socket whose system buffers are small; the database fails for `refused`."""
     streams = EventStreams()
-    async with open_database(f"sqlite://{tmp_path}/push.db", CLOCK) as db:
+    async with open_database(f"sqlite://{tmp_path}/push.db", CLOCK) as opened:
+        db = FaultyDatabase(opened)
         await join(db, CLOCK, "d1")
         async with db.transaction() as tx:
             await people.keep_token(tx, TOKEN, "device", "d1", CLOCK.now_ms())
+        db.refused.update(refused)
         context = small_api.context(db, CLOCK, streams, small_api.Nowhere())
         app = application(context, (), Counter())
         app.router.add_get(stream.PATH, stream.handler(context, patience))

@@ -300,6 +300,30 @@ async def _is_idle(sender: Sender) -> bool:
     return sender.in_flight == 0
 
 
+async def test_a_message_that_could_not_be_read_is_tried_again(db: FaultyDatabase) -> None:
+    channel = ScriptedChannel("inapp")
+    delivery = await enqueue(db, CLOCK, "d1")
+    db.refused.add("deliver.outgoing")
+    async with running(db, [channel]):
+        await becomes(lambda: _attempted(db, delivery))
+        db.refused.clear()
+        await reaches(db, delivery, State.ACCEPTED)
+
+    assert (await outcomes(db, delivery))[0] == (1, "none", "database_failed")
+
+
+async def _attempted(db: FaultyDatabase, delivery: str) -> bool:
+    return bool(await outcomes(db, delivery))
+
+
+async def test_what_is_for_a_device_that_is_gone_fails_alone(db: FaultyDatabase) -> None:
+    delivery = await enqueue(db, CLOCK, "nobody")
+    async with running(db, [ScriptedChannel("inapp")]):
+        await reaches(db, delivery, State.FAILED)
+
+    assert (await row_of(db, delivery))["reason"] == "device_unknown"
+
+
 # --- stopping ---------------------------------------------------------------------------------------------------------
 
 
