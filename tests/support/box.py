@@ -64,16 +64,27 @@ class Enrolled(NamedTuple):
 class Box:
     """One gateway's machine: its files, its link to the broker, and the process that runs on it, if any."""
 
-    def __init__(self, enrolled: Enrolled, folder: Path, link: TcpProxy, http: aiohttp.ClientSession) -> None:
+    def __init__(self, enrolled: Enrolled, folder: Path, port: int, http: aiohttp.ClientSession) -> None:
         self.enrolled = enrolled
         self.name, self.secret, self.user = enrolled
         self.folder = folder
-        self.link = link
+        self._port = port
+        self._link: TcpProxy | None = None
         self.made: dict[str, int] = {}
         self.actor: Actor | None = None
         self.settings: dict[str, object] = {}
         self._http = http
         self._metrics = quiet_port()
+
+    @property
+    def link(self) -> TcpProxy:
+        """Its way to the broker, to be broken."""
+        assert self._link is not None
+        return self._link
+
+    @link.setter
+    def link(self, link: TcpProxy) -> None:
+        self._link, self._port = link, link.port
 
     async def start(self, environment: Mapping[str, str], **settings: object) -> None:
         """Run the daemon; returns once it answers."""
@@ -158,7 +169,7 @@ class Box:
                 "gateway.secret_file": str(self.folder / "secret"),
                 "gateway.data_dir": str(self.folder / "data"),
                 "gateway.scan.backend": "firmware_sim.backend:SimScanner",
-                "gateway.uplink.brokers": [f"mqtt://{HOST}:{self.link.port}"],
+                "gateway.uplink.brokers": [f"mqtt://{HOST}:{self._port}"],
                 "gateway.uplink.username": self.user.name,
                 "gateway.uplink.password_file": str(self.folder / "password"),
                 "gateway.uplink.resend_ms": 300,

@@ -140,13 +140,14 @@ class Stack:
         await (await self.operator()).put(f"/v1/stores/{STORE}/gateways/{name}", body)
         return Enrolled(name, secret, user)
 
-    async def add_gateway(self, name: str = "g1") -> Box:
-        """A gateway's machine; nothing runs on it yet."""
+    async def add_gateway(self, name: str = "g1", *, linked: bool = False) -> Box:
+        """A gateway's machine; nothing runs on it yet. `linked` puts a `link` that can be broken before the broker."""
         enrolled = await self.enrol(name)
         folder = self.folder / name
         await asyncio.to_thread(folder.mkdir)
-        link = await self._exits.enter_async_context(TcpProxy(HOST, self.broker.port))
-        box = self.boxes[name] = Box(enrolled, folder, link, self.http)
+        box = self.boxes[name] = Box(enrolled, folder, self.broker.port, self.http)
+        if linked:
+            box.link = await self._exits.enter_async_context(TcpProxy(HOST, self.broker.port))
         return box
 
     async def start_gateway(self, box: Box, **settings: object) -> None:

@@ -3,16 +3,19 @@
 import secrets
 from typing import Final
 
+import msgspec
 import pytest
 
 from beacons.ids import IdKind
+from beacons.wire import Batch
 from tests.support.clocks import ShiftedClock
-from tests.support.stack import Stack, now_ms
+from tests.support.stack import Shopper, Stack, now_ms
 from tests.support.wire_gateway import WireGateway, boot_ms, sighting
 
 pytestmark = pytest.mark.system
 
 HOUR_MS: Final = 3_600_000
+STALE_S: Final = 2
 TOLERANCE_MS: Final = 2_000
 """What a slow machine may add between two clocks that a test reads one after the other."""
 
@@ -86,39 +89,74 @@ async def test_the_servers_clock_jumps_by_hours_in_full_flow(stack: Stack) -> No
         assert len(there.shown()) == 1
 
 
-async def test_batches_held_back_complete_the_record_and_trigger_nothing(stack: Stack) -> None:
+async def assert_nothing_was_triggered(stack: Stack, shopper: Shopper, heard_ms: int) -> None:
+    """Her visit is in the record, at the time at which she was heard, and nobody reacted to it."""
+    (visit,) = await stack.visits(shopper)
+    assert visit["late"]
+    assert abs(visit["entered_ms"] - heard_ms) < TOLERANCE_MS
+    assert await stack.moments(shopper) == []
+    assert await stack.get("/v1/decisions") == []
+    assert await stack.get("/v1/deliveries") == []
+    assert shopper.shown() == []
+
+
+@pytest.mark.parametrize("offset_known", [False, True])
+async def test_batches_held_back_for_half_a_minute_complete_the_record_and_trigger_nothing(
+    *, stack: Stack, offset_known: bool
+) -> None:
+    """Half a minute passes on both clocks at once, the gateway's and the server's."""
     clock = ShiftedClock()
     async with stack.serving_here(clock):
-        box = await stack.add_gateway()
-        await stack.start_gateway(box)
-        await stack.until_configured(box)
         shopper = await stack.add_shopper()
-        async with stack.ether.crowd():
-            await stack.until_applied(3)
-            box.link.cut()
-            heard_ms = clock.now_ms()
-            spooled = (await box.counters())["batches_spooled"]
-            stack.ether.card(shopper.card)
-            await box.until_counted("batches_spooled", spooled + 5)
-            clock.shift_ms += 40_000
-            before = await stack.applied()
-            box.link.mend()
-            await stack.until_applied(before + 5)
+        gateway = WireGateway(await stack.enrol("g1"))
+        utc_offset_ms = now_ms() - boot_ms()
+        heard_ms = boot_ms()
+        held = gateway.batch(1, [sighting(shopper.card, heard_ms, IdKind.IBEACON)])
+        clock.shift_ms += 35_000
 
-            async def recorded() -> bool:
-                return len(await stack.visits(shopper)) == 1
+        def sent_now(batch: Batch) -> Batch:
+            offset_ms = utc_offset_ms if offset_known else None
+            return msgspec.structs.replace(batch, sent_boot_ms=boot_ms() + clock.shift_ms, offset_ms=offset_ms)
 
-            await stack.until("the visit to be in the record", recorded)
-            await stack.until_applied(await stack.applied() + 3)
-            (visit,) = await stack.visits(shopper)
-            assert visit["late"]
-            assert abs(visit["entered_ms"] - heard_ms) < TOLERANCE_MS
-            assert await stack.moments(shopper) == []
-            assert await stack.get("/v1/decisions") == []
-            assert await stack.get("/v1/deliveries") == []
-            assert shopper.shown() == []
-            async with stack.ether.presence(shopper.card):  # what is heard now is another matter
-                await stack.until_shown(shopper)
-        books = await stack.close_books()
-        books.assert_exactly_once()
+        async with gateway.on_air(stack.broker.port):
+            await gateway.say(sent_now(held))
+            await gateway.say(sent_now(gateway.batch(2)))
+            await stack.until_applied(2)
+            await assert_nothing_was_triggered(stack, shopper, heard_ms + utc_offset_ms)
+            news = [sighting(shopper.card, boot_ms() + clock.shift_ms, IdKind.IBEACON)]
+            await gateway.say(sent_now(gateway.batch(3, news)))  # what is heard now is another matter
+            await stack.until_shown(shopper)
         assert len(await stack.moments(shopper)) == 1
+
+
+async def test_what_a_gateway_held_back_triggers_nothing(stack: Stack) -> None:
+    """A real gateway whose network stalls, and a server that finds two seconds stale."""
+    stack.settings["push.presence.stale_s"] = STALE_S
+    await stack.start_server()
+    box = await stack.add_gateway(linked=True)
+    await stack.start_gateway(box)
+    await stack.until_configured(box)
+    shopper = await stack.add_shopper()
+    async with stack.ether.crowd():
+        before = await stack.until_applied(3)
+        box.link.freeze()
+        heard_ms = now_ms()
+        stack.ether.card(shopper.card)
+
+        async def stale() -> bool:
+            return now_ms() - heard_ms > (STALE_S + 1) * 1000
+
+        await box.until("her packet to be old", stale)
+        box.link.thaw()
+
+        async def recorded() -> bool:
+            return len(await stack.visits(shopper)) == 1
+
+        await stack.until("the visit to be in the record", recorded)
+        await stack.until_applied(before + 10)
+        await assert_nothing_was_triggered(stack, shopper, heard_ms)
+        async with stack.ether.presence(shopper.card):
+            await stack.until_shown(shopper)
+    books = await stack.close_books()
+    books.assert_exactly_once()
+    assert len(await stack.moments(shopper)) == 1

@@ -59,7 +59,7 @@ async def test_a_server_killed_while_people_come_in_greets_everybody_once(stack:
 
 async def test_a_gateway_killed_in_full_flow_sends_what_it_had_spooled_as_of_that_boot(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway()
+    box = await stack.add_gateway(linked=True)
     await stack.start_gateway(box)
     await stack.until_configured(box)
     shopper = await stack.add_shopper()

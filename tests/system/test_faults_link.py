@@ -25,7 +25,7 @@ async def test_acknowledgements_that_come_too_late_make_duplicates_that_change_n
 
 async def test_a_link_cut_in_the_middle_of_messages_loses_nothing(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway()
+    box = await stack.add_gateway(linked=True)
     await stack.start_gateway(box)
     await stack.until_configured(box)
     async with stack.ether.crowd():
@@ -42,7 +42,7 @@ async def test_a_link_cut_in_the_middle_of_messages_loses_nothing(stack: Stack) 
 async def test_a_half_open_connection_is_noticed_and_replaced(stack: Stack) -> None:
     """The gateway finds out by itself; the broker still has the old connection when the new one comes."""
     await stack.start_server()
-    box = await stack.add_gateway()
+    box = await stack.add_gateway(linked=True)
     await stack.start_gateway(box, **{"gateway.uplink.keepalive_s": 5})
     await stack.until_configured(box)
     async with stack.ether.crowd():
