@@ -214,7 +214,8 @@ async def test_a_second_crash_right_after_a_restart_loses_no_visit(db: Database,
     clock.advance(600_000)
     server = await Server(db, clock, Box()).start()
     clock.advance(1000)
-    await server.take(gateway, gateway.batch(gateway.heard(STATIC["bob"])))
+    server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["bob"]))))
+    await server.engine.tick()
     assert server.engine.presence.shoppers() == {"ann", "bob"}
     server = await Server(db, clock, Box()).start()
     assert server.engine.presence.shoppers() == {"ann", "bob"}
@@ -238,6 +239,35 @@ async def test_a_registry_that_changed_before_a_crash_opens_and_closes_the_same_
     await server.pass_time(70)
     moments = await db.fetch("ingest.moments", **ALL_TIME)
     assert [m["zone"] for m in moments if m["kind"] == "zone_left"] == ["shoes"]
+
+
+async def test_a_crash_after_a_standstill_loses_no_visit(db: Database, clock: SettableClock) -> None:
+    await agree(db, "bob")
+    gateway = WireGateway("g1", clock)
+    server = await Server(db, clock, Box()).start()
+    await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
+    clock.advance(300_000)
+    server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["bob"]))))
+    await server.engine.tick()
+    server = await Server(db, clock, Box()).start()
+    assert server.engine.presence.shoppers() == {"ann", "bob"}
+
+
+async def test_a_crash_after_the_registry_changed_leads_to_the_same_stays(db: Database, clock: SettableClock) -> None:
+    server = await Server(db, clock, Box()).start()
+    gateway = WireGateway("g2", clock)
+    await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
+    async with db.transaction() as tx:
+        held = server.engine.directory.gateways["g2"]
+        await directory.put_gateway(tx, msgspec.structs.replace(held, zone="renamed"), b"", VAULT)
+    await server.reload()
+    clock.advance(1000)
+    server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"]))))
+    await server.engine.tick()
+    (ann,) = server.engine.presence.present("s1")
+    assert ann.zone == "renamed"
+    reborn = await Server(db, clock, Box()).start()
+    assert [(p.zone, p.stay) for p in reborn.engine.presence.present("s1")] == [("renamed", ann.stay)]
 
 
 async def test_the_journal_is_let_go_of_at_checkpoints(db: Database, clock: SettableClock) -> None:

@@ -163,7 +163,7 @@ def test_a_stale_sighting_triggers_nothing() -> None:
 
 
 def test_a_late_sighting_prolongs_a_visit_and_moves_nobody() -> None:
-    there = presence(stale_s=30, leave_after_s=60)
+    there = presence(stale_s=30, leave_after_s=60, anchor_forget_s=600)
     step(there, 0, heard(0))
     assert there.concerns(heard(20, "rack"))
     assert not there.concerns(heard(20, "other"))
