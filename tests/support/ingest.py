@@ -159,8 +159,10 @@ class WireGateway:
         )
 
     def sealed(self, body: Batch | Status, encoding: Encoding = "msgpack") -> tuple[str, bytes]:
-        leaf = "status" if isinstance(body, Status) else "sightings"
-        where = topic(GATEWAYS[self.name], self.name, leaf)  # type: ignore[arg-type]
+        if isinstance(body, Status):
+            where = topic(GATEWAYS[self.name], self.name, "status")
+            return where, seal(body, self.key, "up", where, encoding)
+        where = topic(GATEWAYS[self.name], self.name, "sightings")
         return where, seal(body, self.key, "up", where, encoding)
 
 
@@ -256,10 +258,6 @@ class Flaky:
         if fate == "after":
             self.failed[fate] += 1
             raise DatabaseError("commit: connection lost, outcome unknown")
-
-
-async def table(db: Database, name: str, **params: object) -> list[Row]:
-    return await db.fetch(name, **params)
 
 
 WELCOME = campaign("welcome")
