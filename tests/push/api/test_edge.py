@@ -165,7 +165,7 @@ async def test_a_body_whose_encoding_is_broken_is_refused(server: Caller) -> Non
     head = f"POST /v1/devices HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.app}\r\n"
     for rest in (
         "Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!",
-        "Content-Encoding: deflate\r\nContent-Length: 9\r\n\r\nnot flate",
+        "Content-Encoding: deflate\r\nContent-Length: 9\r\n\r\nnot zlib!",
         "Transfer-Encoding: chunked\r\n\r\nzz\r\nnonsense\r\n",
         "Content-Length: abc\r\n\r\n{}",
         "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
