@@ -12,7 +12,16 @@ from tests.support.wire_gateway import WireGateway
 
 pytestmark = pytest.mark.system
 
-WELL_FORMED_BUT = "footfall_refused_payloads_total"
+REFUSED = "footfall_refused_payloads_total"
+EXTREME = 2**53
+IMPOSSIBLE: tuple[dict[str, int | None], ...] = (
+    {"base_ms": EXTREME},
+    {"base_ms": -EXTREME, "offset_ms": -EXTREME},
+    {"sent_boot_ms": -EXTREME, "sent_wall_ms": -EXTREME},
+    {"sent_boot_ms": None, "offset_ms": EXTREME},
+    {"sent_boot_ms": EXTREME, "offset_ms": EXTREME},
+)
+"""Times that no clock ever showed, and that the contract lets through."""
 
 
 def mutated(payload: bytes, chance: random.Random) -> bytes:
@@ -26,7 +35,7 @@ def mutated(payload: bytes, chance: random.Random) -> bytes:
 
 async def refusals(stack: Stack) -> dict[str, float]:
     """Payloads refused so far, by reason."""
-    prefix = WELL_FORMED_BUT + '{reason="'
+    prefix = REFUSED + '{reason="'
     return {
         name.removeprefix(prefix).removesuffix('"}'): count
         for name, count in (await stack.metrics()).items()
@@ -82,7 +91,6 @@ async def test_authentic_nonsense_is_refused_once_and_for_all_beside_real_batche
     await stack.start_server()
     gateway = WireGateway(await stack.enrol("g1"))
     chance = random.Random(12)  # noqa: S311 - no secret
-    extreme = 2**53
     async with gateway.on_air(stack.broker.port):
         where = gateway.topic("sightings")
         for body in (b"", b"\xc1", chance.randbytes(200), msgspec.msgpack.encode({"gateway": "g1"})):
@@ -91,17 +99,8 @@ async def test_authentic_nonsense_is_refused_once_and_for_all_beside_real_batche
         torn = msgspec.structs.replace(gateway.batch(1).sightings, rssi_max_dbm=b"12345")
         await gateway.say(gateway.batch(1, sightings=None, gateway="g2"))
         await gateway.say(msgspec.structs.replace(gateway.batch(1), sightings=torn))
-        for n, changes in enumerate(
-            (
-                {"base_ms": extreme},
-                {"base_ms": -extreme, "offset_ms": -extreme},
-                {"sent_boot_ms": -extreme, "sent_wall_ms": -extreme},
-                {"sent_boot_ms": None, "offset_ms": extreme},
-                {"sent_boot_ms": extreme, "offset_ms": extreme},
-            ),
-            start=2,
-        ):
-            await gateway.say(gateway.batch(n, **changes))
+        for n, changes in enumerate(IMPOSSIBLE, start=2):
+            await gateway.say(msgspec.structs.replace(gateway.batch(n), **changes))
         await gateway.say(gateway.batch(7))
 
         async def settled() -> bool:
