@@ -106,6 +106,10 @@ class Box:
         counters: dict[str, int] = (await self.health())["counters"]
         return counters
 
+    async def config_version(self) -> int:
+        """Of the remote configuration in force; 0 before the server has said anything."""
+        return int((await self.health())["config_version"])
+
     async def until(self, what: str, holds: Condition) -> None:
         await until(what, holds, [] if self.actor is None else [self.actor])
 

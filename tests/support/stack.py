@@ -164,7 +164,7 @@ class Stack:
         """A gateway forwards nothing before the server has told it what."""
 
         async def configured() -> bool:
-            return int((await box.health())["config_version"]) > 0
+            return await box.config_version() > 0
 
         await box.until(f"{box.name} to be configured", configured)
 
@@ -181,7 +181,13 @@ class Stack:
         card = self.ether.new_card()
         beacon = {"id": f"card-{number}", "role": "tag", "format": "ibeacon", "static_id": card.hex()}
         body = {"beacon": {**beacon, "store": STORE, "shopper": device.shopper}}
+        before = {box: await box.config_version() for box in self.boxes.values() if box.actor is not None}
         await (await self.operator()).put(f"/v1/beacons/card-{number}", body)
+
+        async def passed() -> bool:  # else a gateway may still filter her out
+            return all([await box.config_version() > version for box, version in before.items()])
+
+        await self.until("the gateways to know her card", passed)
         running = asyncio.create_task(phone.run(), name=phone.name)
         self._exits.callback(running.cancel)
         return Shopper(device.shopper, card, phone, notices)
