@@ -196,7 +196,7 @@ async def put_consent(context: Context, call: Call) -> Consents:
     purposes: dict[Purpose, bool] = call.body.purposes
     shopper = await shopper_of(context, own_device(call))
     async with context.db.transaction() as tx:
-        await consents.write(tx, context, shopper, purposes, f"device:{call.principal.subject}")
+        await consents.write(tx, shopper, purposes, f"device:{call.principal.subject}", context.clock.now_ms())
     await consents.bring_into_force(context, shopper, purposes)
     return await get_consent(context, call)
 

@@ -9,15 +9,17 @@ from push.model.people import Purpose
 from push.model.ports import Transaction
 from push.profiles import consent
 
-_OF_EVERY_MESSAGE: Final[tuple[Purpose, ...]] = ("location", "marketing")
-"""Who withdraws one of these is sent nothing that waits; a single channel is asked about as it is used."""
+_BEHIND_A_MESSAGE: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling"})
+"""What a waiting message was decided or worded with; a single channel is asked about as it is used."""
 
 
-async def write(tx: Transaction, context: Context, shopper: str, purposes: Mapping[Purpose, bool], source: str) -> None:
+async def write(tx: Transaction, shopper: str, purposes: Mapping[Purpose, bool], source: str, now_ms: int) -> None:
     """Write what was granted or withdrawn; a withdrawal takes back what was not handed over yet."""
-    now_ms = context.clock.now_ms()
+    withdrawn = {purpose for purpose, yes in purposes.items() if not yes} & await consent.granted_for_decision(
+        tx, shopper
+    )
     await consent.set_consents(tx, shopper, purposes, at_ms=now_ms, source=source)
-    if any(purposes.get(purpose) is False for purpose in _OF_EVERY_MESSAGE):
+    if withdrawn & _BEHIND_A_MESSAGE:
         await outbox.cancel_shopper(tx, shopper, now_ms)
 
 

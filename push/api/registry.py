@@ -150,7 +150,7 @@ def unknown_places(seed: Seed, held: directory.Directory) -> list[str]:
 async def put_shopper(tx: Transaction, context: Context, body: ShopperIn) -> None:
     """Write a shopper's traits and proven consents."""
     await people.put_shopper(tx, Shopper(id=body.id, traits=body.traits, created_ms=context.clock.now_ms()))
-    await consents.write(tx, context, body.id, body.purposes, body.source)
+    await consents.write(tx, body.id, body.purposes, body.source, context.clock.now_ms())
 
 
 async def put_campaign(tx: Transaction, context: Context, campaign: Campaign) -> None:
