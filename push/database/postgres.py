@@ -140,7 +140,8 @@ def _translated(what: str) -> Iterator[None]:
         yield
     except asyncpg.PostgresError as error:
         raise _kind(error)(f"{what}: {_harmless(error)} ({error.sqlstate})") from None
-    except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
+        # An internal error is what a connection says that the server ended between two steps of one statement.
         raise DatabaseError(f"{what}: {str(error) or type(error).__name__}") from None
 
 
