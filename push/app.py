@@ -15,8 +15,9 @@ import structlog
 from aiohttp import web
 
 from push import operations
-from push.api import apps, insight, openapi, registry, stream
+from push.api import apps, insight, messages, openapi, registry, stream
 from push.api.contract import Context, ProblemError
+from push.api.seed import Seed
 from push.api.server import application
 from push.broker.client import BrokerClient
 from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, run_broker
@@ -41,7 +42,7 @@ from push.settings import HttpSettings, PushSettings
 
 log = structlog.get_logger()
 
-ENDPOINTS: Final = (*apps.ENDPOINTS, stream.ENDPOINT, *registry.ENDPOINTS, *insight.ENDPOINTS)
+ENDPOINTS: Final = (*apps.ENDPOINTS, *messages.ENDPOINTS, stream.ENDPOINT, *registry.ENDPOINTS, *insight.ENDPOINTS)
 RUNNING: Final = "running.json"
 """Where the server listens, for whoever started it; gone when it stops."""
 SHUTDOWN_S: Final = 2.0
@@ -243,10 +244,10 @@ async def _seed(settings: PushSettings, context: Context) -> None:
             log.warning("registry", warning=warning)
 
 
-def read_seed(path: Path) -> registry.Seed:
+def read_seed(path: Path) -> Seed:
     """The registry in a JSON file. Raises `StartError`."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=registry.Seed)
+        return msgspec.json.decode(path.read_bytes(), type=Seed)
     except OSError as error:
         raise StartError(f"{path}: expected a readable registry as JSON ({error.strerror})") from None
     except (ValueError, RecursionError) as error:

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 import msgspec
 from aiohttp import web
 
-from push.api.apps import MessageOut, message_out
 from push.api.contract import DEVICE, Call, Context, Endpoint, Parameter, ProblemError, own_device
+from push.api.messages import MessageOut, message_out
 from push.api.server import Handler, authenticate
 from push.model.delivery import Content
 from push.model.ports import Pushed, Row, Stream

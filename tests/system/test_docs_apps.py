@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from push.api import apps, stream
+from push.api import apps, messages, stream
 from tests.support.servers import serving, settings
 from tests.support.tools import ci_or_skip
 
@@ -55,5 +55,5 @@ async def test_every_command_of_the_guide_prints_what_it_says(tmp_path: Path) ->
 
 
 def test_every_call_of_an_app_is_in_the_guide() -> None:
-    for endpoint in (*apps.ENDPOINTS, stream.ENDPOINT):
+    for endpoint in (*apps.ENDPOINTS, *messages.ENDPOINTS, stream.ENDPOINT):
         assert f"{endpoint.path}`" in GUIDE, f"{endpoint.method} {endpoint.path}"

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from push.api.registry import Seed
+from push.api.seed import Seed
 from tests.support.servers import FIXTURE, STORE, Caller
 
 TAG = {"id": "tag-1", "role": "tag", "format": "ibeacon", "static_id": "ab" * 20, "shopper": "ada"}
@@ -89,6 +89,13 @@ async def test_an_id_that_is_no_hex_never_reaches_the_registry(server: Caller, s
 )
 async def test_a_place_that_is_not_there_is_named(server: Caller, path: str, body: object, said: str) -> None:
     assert said in (await refused(server, path, body))["detail"]
+
+
+async def test_a_gateway_and_a_beacon_do_not_share_an_id(server: Caller) -> None:
+    """Presence knows the ends of radio links by id alone."""
+    await server.operate("PUT", f"/v1/stores/{STORE}/gateways/tag-1", {"gateway": {"id": "tag-1", "store": STORE}})
+    told = await refused(server, "/v1/beacons/tag-1", {"beacon": TAG})
+    assert "tag-1: a gateway and a beacon cannot share an id" in told["detail"]
 
 
 async def test_path_and_body_must_agree(server: Caller) -> None:
