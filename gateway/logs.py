@@ -17,7 +17,6 @@ def log_to_stderr() -> None:
     structlog.configure(
         processors=[structlog.processors.add_log_level, *(_terminal() if sys.stderr.isatty() else _journal())],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
 
 

@@ -130,5 +130,4 @@ def _log_to_stderr() -> None:
             *([_for_people()] if sys.stderr.isatty() else [format_exc_info, JSONRenderer()]),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 
 from beacons.columns import unpack
 from beacons.frames import IBeacon
@@ -274,17 +275,12 @@ async def test_a_dead_address_gives_way_to_the_next(
 
 
 async def test_a_gateway_of_another_store_says_what_is_wrong(
-    tmp_path: Path, nats_broker: RunningBroker, radio: ScriptedRadio, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, nats_broker: RunningBroker, radio: ScriptedRadio
 ) -> None:
     settings = await gateway_settings(tmp_path / "gateway", nats_broker)
-    said: list[str] = []
-
-    def refused() -> bool:
-        said.append(capsys.readouterr().out)
-        return "are id and store as enrolled?" in "".join(said)
-
-    async with running(msgspec.structs.replace(settings, store="s2"), radio):
-        await until(refused)
+    with structlog.testing.capture_logs() as said:
+        async with running(msgspec.structs.replace(settings, store="s2"), radio):
+            await until(lambda: any("are id and store as enrolled?" in str(line) for line in said))
 
 
 async def test_batches_as_json_say_the_same(

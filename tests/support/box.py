@@ -27,11 +27,15 @@ POLL_S = 0.03
 Condition = Callable[[], Awaitable[bool]]
 
 
+_CHANCE = random.SystemRandom()
+"""Not the seeded generator: pytest-randomly gives every worker the same, and so the same port."""
+
+
 def quiet_port() -> int:
     """A port that nobody listens on, below those that systems give to clients: a restart finds it free again."""
     while True:
         try:
-            return try_bind(HOST, random.randrange(20_000, 32_000))  # noqa: S311 - no secret
+            return try_bind(HOST, _CHANCE.randrange(20_000, 32_000))
         except OSError:
             continue
 
