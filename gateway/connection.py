@@ -17,6 +17,9 @@ QUEUED_IN: Final = 1000
 """Messages waiting to be looked at; acknowledgements beyond are repeated by the server."""
 TIMEOUT_S: Final = 10.0
 """For everything that a broker must answer; then it is taken for dead."""
+CONNECT_S: Final = 5.0
+"""For its answer to CONNECT, as long as paho gives TCP. A connection that is closed before that answer, as balancers
+close it while no broker stands behind them, is only noticed by this wait: aiomqtt reports it to nobody."""
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 30.0
 """A store is back half a minute after its network at the latest."""
@@ -46,17 +49,23 @@ class Session(NamedTuple):
     identifier: str
     will: aiomqtt.Will | None = None
     timeout_s: float = TIMEOUT_S
+    connect_s: float = CONNECT_S
 
 
 class _Client(aiomqtt.Client):
     """Closes what aiomqtt leaves open when a broker never answers: a daemon tries again for years."""
 
+    connect_s = CONNECT_S
+
     async def __aenter__(self) -> Self:
+        timeout_s, self.timeout = self.timeout, min(self.timeout, self.connect_s)
         try:
             return await super().__aenter__()
         except BaseException:
             self._client.disconnect()
             raise
+        finally:
+            self.timeout = timeout_s
 
 
 def client(where: Address, settings: UplinkSettings, credentials: Credentials, session: Session) -> aiomqtt.Client:
@@ -78,6 +87,7 @@ def client(where: Address, settings: UplinkSettings, credentials: Credentials, s
         max_inflight_messages=settings.window,
         logger=logging.getLogger("gateway.mqtt"),
     )
+    made.connect_s = session.connect_s
     made.pending_calls_threshold = 2 * settings.window
     return made
 

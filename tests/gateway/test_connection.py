@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiomqtt
 import pytest
 import trustme
 
 from beacons.config import ConfigError
 from gateway.check import Finding, findings
-from gateway.connection import FIRST_WAIT_S, LONGEST_WAIT_S, Backoff, address
+from gateway.connection import FIRST_WAIT_S, LONGEST_WAIT_S, Backoff, Session, address, client
 from gateway.credentials import read_credentials
 from gateway.settings import GatewaySettings, UplinkSettings
 from tests.support.brokers import RunningBroker, accepts, until
@@ -156,6 +157,23 @@ async def test_a_broker_that_accepts_and_says_nothing_is_given_up(tmp_path: Path
         finding = await broker_finding(chosen)
         await left.wait()  # and hung up on
     assert finding.next_step == "is the broker up, and its port open from here?"
+
+
+async def test_a_broker_that_hangs_up_before_it_answers_is_left_sooner_than_one_that_is_slow(
+    tmp_path: Path, free_port: int
+) -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        await writer.wait_closed()
+
+    chosen = await asyncio.to_thread(settings, tmp_path, UplinkSettings(brokers=(f"mqtt://{HOST}:{free_port}",)))
+    credentials = await asyncio.to_thread(read_credentials, chosen, "test")
+    where = address(chosen.uplink.brokers[0], credentials.tls)
+    made = client(where, chosen.uplink, credentials, Session("g1", timeout_s=100.0, connect_s=0.2))
+    async with await asyncio.start_server(hang_up, HOST, free_port), asyncio.timeout(50):
+        with pytest.raises(aiomqtt.MqttError):
+            await made.__aenter__()
+    assert made.timeout == 100.0  # which is what anything else may take
 
 
 def test_addresses() -> None:
