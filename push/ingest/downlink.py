@@ -1,6 +1,6 @@
 """What goes down to gateways: acknowledgements of what is durable, and their configuration. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from beacons.topics import topic
 from beacons.wire import Ack, seal
@@ -33,8 +33,8 @@ def acks(
         yield where, seal(ack, key, "down", where)
 
 
-def configs(directory: Directory) -> Iterator[tuple[str, bytes]]:
-    """Topic and payload of every gateway's configuration."""
-    for gateway in directory.gateways.values():
+def configs(directory: Directory, gateways: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Topic and payload of the configuration of each of these gateways."""
+    for gateway in (directory.gateways[name] for name in gateways):
         where = topic(gateway.store, gateway.id, "config")
         yield where, seal(directory.gateway_config(gateway.id), directory.keys[gateway.id][0], "down", where)

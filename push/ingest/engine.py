@@ -6,7 +6,7 @@ table turns in a third.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -20,6 +20,7 @@ from push.ingest.late import LateLane
 from push.ingest.ledger import Ledger
 from push.ingest.observe import Observer, gather
 from push.ingest.record import Limits, Queued, Recorder
+from push.ingest.strays import Strays
 from push.ingest.tick import Report, Tick, Withdrawal, Writer, insist
 from push.model.errors import OverloadedError
 from push.model.ports import Clock, Database, Publisher
@@ -87,6 +88,7 @@ class Engine:
         self._writer = Writer(self._db, self._clock, presence, self._recorder, settings.checkpoint_s * 1000)
         self._ledger = Ledger()
         self._late = LateLane()
+        self._strays = Strays()
         self._queue: deque[tuple[str, bytes, int]] = deque()
         self._reports: list[Report] = []
         self._withdrawals: list[Withdrawal] = []
@@ -160,7 +162,10 @@ class Engine:
 
     async def publish_configs(self) -> None:
         """Publish every gateway's configuration, retained."""
-        for where, payload in downlink.configs(self.directory):
+        await self._publish_configs(self.directory.gateways)
+
+    async def _publish_configs(self, gateways: Iterable[str]) -> None:
+        for where, payload in downlink.configs(self.directory, tuple(gateways)):
             await self._publisher.publish(where, payload, retain=True)
 
     async def resume(self) -> None:
@@ -234,6 +239,7 @@ class Engine:
             self._wake_senders()
         for where, payload in downlink.acks(tick.batches, tick.marks, self.directory, self._clock.now_ms()):
             await self._publisher.publish(where, payload)
+        await self._publish_configs(self._strays.found(tick.statuses, self.directory))
 
     def _mind_the_clock(self, now_ms: int) -> None:
         """After a standstill, or a clock that was set, nobody has been silent: we have not listened."""

@@ -1,6 +1,7 @@
 """Ingest on both databases: what arrives is applied once, acknowledged, and says no more than it may."""
 
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import msgspec
 import pytest
@@ -282,3 +283,29 @@ async def test_payloads_beyond_what_can_wait_are_dropped_and_counted(server: Ser
     assert server.engine.refused["unknown topic"] == 10_000
     await server.take(gateway, gateway.batch())
     assert server.box.settled("g1")
+
+
+async def test_a_gateway_that_goes_on_with_another_configuration_is_told_its_own_again(
+    server: Server, gateway: WireGateway
+) -> None:
+    """As after a broker came back with what it had retained long ago, or a server with a database that began anew."""
+    right = server.engine.directory.config_versions["g1"]
+
+    async def say(version: int, state: Literal["online", "offline"] = "online") -> list[int]:
+        """What the server answers to a status."""
+        told = len(server.box.configs("g1"))
+        status = Status(state=state, version="1.0", boot=gateway.boot, config_version=version)
+        await server.take(gateway, status)
+        return [config.version for config in server.box.configs("g1")[told:]]
+
+    for wrong in (right - 1, right + 50):
+        assert await say(right) == []
+        assert await say(wrong) == [], "the right one may be on its way"
+        assert await say(wrong, "offline") == [], "that is what it said when it connected"
+        assert await say(wrong) == [right]
+        assert await say(wrong) == [], "it was told just now"
+        assert await say(wrong) == [right]
+    assert await say(right - 1) == []
+    assert await say(right) == []
+    assert await say(right - 1) == []
+    assert server.box.configs("g2") == []

@@ -219,6 +219,19 @@ async def test_a_filter_that_makes_no_sense_changes_nothing(
     assert (await health(settings)).counters["configs_refused"] == 1
 
 
+async def test_what_the_server_says_last_holds_even_under_a_lower_version(
+    any_broker: RunningBroker, settings: GatewaySettings, radio: ScriptedRadio, server: WireServer
+) -> None:
+    """A server whose database began anew counts from 1 again."""
+    async with server.at(any_broker), running(settings, radio):
+        await configured(server, [TAG], version=57)
+        await configured(server, [ibeacon(3)], version=1)
+        await radio.hear(TAG)
+        await radio.hear(ibeacon(3))
+        await until(lambda: len(server.batches) == 1)
+    assert minors(server.batches) == [3]
+
+
 async def test_the_radio_s_offset_is_added(
     any_broker: RunningBroker, settings: GatewaySettings, radio: ScriptedRadio, server: WireServer
 ) -> None:
