@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Callable
-from typing import Final, Never
+from typing import Final
 
 import aiomqtt
 import msgspec
@@ -22,6 +22,8 @@ from push.broker.endpoint import Endpoint
 FILTERS: Final = ("footfall/v1/+/+/sightings", "footfall/v1/+/+/status")
 TIMEOUT_S: Final = 5.0
 KEEPALIVE_S: Final = 20
+MAX_WAITING: Final = 2048
+"""Payloads at QoS 0 that wait for the connection to take them; one more takes the place of the oldest."""
 STEADY_S: Final = 5.0
 """A connection that held this long was a good one: the next wait after it is short again."""
 
@@ -43,7 +45,7 @@ class BrokerCounters(msgspec.Struct, kw_only=True):
     """Messages whose callback raised."""
     published: int = 0
     dropped: int = 0
-    """Payloads at QoS 0 that met no connection."""
+    """Payloads at QoS 0 that met no connection, or one that took nothing any more."""
 
 
 class BrokerClient:
@@ -54,7 +56,9 @@ class BrokerClient:
         self._endpoint = endpoint
         self._client: aiomqtt.Client | None = None
         self._up = asyncio.Event()
+        self._passing: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(MAX_WAITING)
         self._held: dict[str, bytes] = {}
+        self._lasting: asyncio.Queue[str] = asyncio.Queue()
 
     @property
     def connected(self) -> bool:
@@ -65,9 +69,32 @@ class BrokerClient:
         """Until messages flow."""
         await self._up.wait()
 
-    async def run(self, on_message: OnMessage) -> Never:
-        """Stay connected, forever. Raises `BrokerError` where the endpoint's certificates cannot be read."""
+    async def run(self, on_message: OnMessage) -> None:
+        """Stay connected, until cancelled. Raises `BrokerError` where the endpoint's certificates cannot be read."""
         tls = await asyncio.to_thread(self._endpoint.tls)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stay_connected(on_message, tls), name="broker connection")
+            group.create_task(self._send_passing(), name="acknowledgements")
+            group.create_task(self._send_lasting(), name="retained messages")
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish, at QoS 1 where retained, else at QoS 0. Never waits for the broker, which may be long gone.
+
+        Without a connection a QoS 0 payload is dropped and counted. A retained one is held until a broker has
+        confirmed it, a later one for the same topic taking its place; it goes out with the next connection.
+        """
+        if retain:
+            self._held[topic] = payload
+            self._lasting.put_nowait(topic)
+        elif self._client is None:
+            self.counters.dropped += 1
+        else:
+            if self._passing.full():
+                self._passing.get_nowait()
+                self.counters.dropped += 1
+            self._passing.put_nowait((topic, payload))
+
+    async def _stay_connected(self, on_message: OnMessage, tls: ssl.SSLContext | None) -> None:
         backoff = Backoff(base_s=0.2, most_s=10.0)
         loop = asyncio.get_running_loop()
         while True:
@@ -81,17 +108,17 @@ class BrokerClient:
                 backoff.reset()
             await asyncio.sleep(backoff.next_s())
 
-    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Publish, at QoS 1 where retained, else at QoS 0.
+    async def _send_passing(self) -> None:
+        while True:
+            topic, payload = await self._passing.get()
+            if not await self._send(topic, payload, qos=0):
+                self.counters.dropped += 1
+            _heed_cancellation()
 
-        Without a connection a QoS 0 payload is dropped and counted. A retained one is held until a broker has
-        confirmed it, a later one for the same topic taking its place; it goes out with the next connection.
-        """
-        if retain:
-            self._held[topic] = payload
-            await self._send_held(topic)
-        elif not await self._send(topic, payload, qos=0):
-            self.counters.dropped += 1
+    async def _send_lasting(self) -> None:
+        while True:
+            await self._send_held(await self._lasting.get())
+            _heed_cancellation()
 
     async def _connection(self, on_message: OnMessage, tls: ssl.SSLContext | None) -> None:
         """One connection, to its end. Raises `aiomqtt.MqttError`."""

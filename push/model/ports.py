@@ -55,7 +55,10 @@ class Publisher(Protocol):
     """The way down to gateways."""
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Publish, QoS 1 where retained, else QoS 0; without a connection a QoS 0 payload is dropped and counted."""
+        """Publish, QoS 1 where retained, else QoS 0, without waiting for the broker.
+
+        Without a connection a QoS 0 payload is dropped and counted.
+        """
         ...
 
 

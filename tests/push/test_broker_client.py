@@ -1,14 +1,17 @@
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiomqtt
+import msgspec
 import pytest
 
 from beacons.topics import topic
+from firmware_sim.proxy import TcpProxy
 from push.broker.backoff import Backoff
-from push.broker.client import BrokerClient
+from push.broker.client import MAX_WAITING, BrokerClient
 from push.broker.endpoint import Endpoint
 from push.broker.errors import BrokerError
 from push.broker.users import BrokerUser
@@ -110,6 +113,28 @@ async def test_without_a_connection_acks_are_dropped_and_config_is_held(any_brok
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def test_a_broker_that_takes_nothing_any_more_holds_nobody_up(any_broker: RunningBroker) -> None:
+    """A link whose other end is gone takes bytes until buffers are full; who publishes then must not wait for it."""
+    endpoint = any_broker.endpoint
+    async with TcpProxy(endpoint.host, endpoint.port) as link:
+        through = msgspec.structs.replace(endpoint, url=f"mqtt://127.0.0.1:{link.port}")
+        async with running(through, Inbox()) as client:
+            link.freeze()
+            longest_s = max([await seconds_to_publish(client, b"a" * 50_000) for _ in range(MAX_WAITING + 500)])
+            assert client.counters.dropped > 0
+            assert client.counters.connections == 1
+            configs = [await seconds_to_publish(client, b"filter", retain=True) for _ in range(3)]
+            link.cut()
+    assert max(longest_s, *configs) < 1.0
+
+
+async def seconds_to_publish(client: BrokerClient, payload: bytes, *, retain: bool = False) -> float:
+    began_s = time.monotonic()
+    await client.publish(topic("s1", "g1", "config" if retain else "ack"), payload, retain=retain)
+    await asyncio.sleep(0)
+    return time.monotonic() - began_s
 
 
 async def test_it_comes_back_after_the_broker_was_killed(any_broker: RunningBroker) -> None:
