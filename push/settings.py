@@ -73,5 +73,8 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return self.database_url or f"sqlite:{Path(self.data_dir) / 'push.db'}"
 
     def shown_database(self) -> str:
-        """The same without a password, to be read by people."""
-        return re.sub(r"(?<=:)[^:@/]*(?=@)", "…", self.database())
+        """The same to be read by people: without whatever may be a password, also in a misspelled URL."""
+        url = self.database()
+        if re.match("sqlite:(?!//[^/])", url):
+            return url
+        return re.sub(r"\?.*", "?…", re.sub(r"^([^:]*:/*).*@", r"\1…@", url))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from push.database.postgres import PostgresDatabase, open_postgres
 from push.database.schema import Schema, load_schema
@@ -32,18 +32,18 @@ async def open_database(url: str, clock: Clock, schema: Schema | None = None) ->
 
 
 def _connected(url: str, schema: Schema) -> AbstractAsyncContextManager[SqliteDatabase | PostgresDatabase]:
-    engine = _ENGINES.get(urlsplit(url).scheme)
+    engine = _ENGINES.get(url.partition(":")[0].lower())
     if engine is None:
-        raise DatabaseError(
-            f"database URL {url!r}: expected sqlite:///path, sqlite:path or postgresql://user@host/name"
-        )
+        # Not the URL itself: a password may stand anywhere in one that is misspelled.
+        raise DatabaseError("database URL: expected sqlite:///path, sqlite:path or postgresql://user@host/name")
     statements = Statements(schema.statements, engine)
     return open_sqlite(sqlite_path(url), statements) if engine is Engine.SQLITE else open_postgres(url, statements)
 
 
 def sqlite_path(url: str) -> Path:
     """The file that a ``sqlite:`` URL names. Raises `DatabaseError` where it names none."""
-    parts = urlsplit(url)
-    if parts.netloc or not parts.path.strip("/"):
-        raise DatabaseError(f"database URL {url!r}: expected a path, as in sqlite:///var/lib/push.db or sqlite:push.db")
-    return Path(unquote(parts.path))
+    rest = url.partition(":")[2]
+    path = rest.removeprefix("//") if rest.startswith("///") else rest
+    if path.startswith("//") or not path.strip("/"):
+        raise DatabaseError("database URL: expected a path, as in sqlite:///var/lib/push.db or sqlite:push.db")
+    return Path(unquote(path))

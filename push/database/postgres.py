@@ -30,15 +30,20 @@ _CONFLICTS: Final = (
 @asynccontextmanager
 async def open_postgres(url: str, statements: Statements) -> AsyncIterator["PostgresDatabase"]:
     """A pool on the database at `url`, for the length of the block. Raises `DatabaseError`."""
-    with _translated("connect"):
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=POOL_SIZE,
-            command_timeout=COMMAND_TIMEOUT_S,
-            statement_cache_size=CACHED_STATEMENTS,
-            reset=_keep,
-        )
+    try:
+        with _translated("connect"):
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=POOL_SIZE,
+                command_timeout=COMMAND_TIMEOUT_S,
+                statement_cache_size=CACHED_STATEMENTS,
+                reset=_keep,
+            )
+    except ValueError:  # which may quote a part of the password
+        raise DatabaseError(
+            "database URL: expected postgresql://user:password@host:port/name, special characters as in %40"
+        ) from None
     try:
         yield PostgresDatabase(pool, statements)
     finally:

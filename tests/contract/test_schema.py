@@ -105,6 +105,17 @@ async def test_a_url_that_names_no_database_is_refused(url: str, schema: Schema)
         await open_database(url, SettableClock(), schema).__aenter__()
 
 
+@pytest.mark.parametrize("mark", ["", "/", "?", "#", "["], ids=["plain", "slash", "query", "fragment", "bracket"])
+@pytest.mark.parametrize("scheme", ["mysql", "sqlite", "postgresql"])
+async def test_a_url_that_is_refused_is_not_quoted(scheme: str, mark: str, schema: Schema) -> None:
+    """A password may stand anywhere in one that is misspelled."""
+    url = f"{scheme}://user:hunter{mark}2secret@127.0.0.1:1/name"
+    with pytest.raises(DatabaseError) as refused:
+        await open_database(url, SettableClock(), schema).__aenter__()
+    assert "hunter" not in str(refused.value)
+    assert "2secret" not in str(refused.value)
+
+
 async def test_a_place_that_cannot_be_opened_says_where(tmp_path: Path, schema: Schema) -> None:
     with pytest.raises(DatabaseError, match=r"missing/push\.db"):
         await open_database(f"sqlite://{tmp_path}/missing/push.db", SettableClock(), schema).__aenter__()

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from push.cli import main
+from push.settings import PushSettings
 
 
 def run(arguments: list[str], env: Mapping[str, str] | None = None) -> Result:
@@ -81,7 +82,7 @@ def test_a_check_starts_and_writes_nothing(tmp_path: Path) -> None:
 def test_a_databases_password_is_not_shown(tmp_path: Path) -> None:
     result = check("[push]\ndatabase_url = 'postgresql://footfall:s3cret@db.example/footfall'", tmp_path)
     assert result.exit_code == 0
-    assert "postgresql://footfall:…@db.example/footfall" in result.output
+    assert "postgresql://…@db.example/footfall" in result.output
     assert "s3cret" not in result.output
 
 
@@ -103,3 +104,17 @@ def test_a_file_that_settings_name_is_looked_into(setting: str, content: str | N
     assert result.exit_code == 1, result.output
     assert result.stderr.startswith(f"footfall-push: {named}: ")
     assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("", "sqlite:data/push.db"),
+        ("sqlite:///srv/a@b/push.db", "sqlite:///srv/a@b/push.db"),
+        ("postgresql://ann:hunter2@db:5432/shop", "postgresql://…@db:5432/shop"),
+        ("postgresql://ann:hun@ter/2@db/shop", "postgresql://…@db/shop"),
+        ("postgresql://db/shop?user=ann&password=hunter2", "postgresql://db/shop?…"),
+    ],
+)
+def test_a_database_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert PushSettings(database_url=url).shown_database() == shown
