@@ -21,6 +21,7 @@ from firmware_sim.air import AirServer, play
 from firmware_sim.commands import demo, phones
 from firmware_sim.floor import Floor, hamburg
 from firmware_sim.radio import Heard
+from firmware_sim.stopping import until_stopped
 from firmware_sim.walkers import Habits, Walker, arrivals, crowd
 from firmware_sim.world import Carrier, World
 
@@ -66,9 +67,8 @@ def air(socket: Path, seconds: float, shoppers: int, seed: int) -> None:
     gateway.scan.backend = "firmware_sim.backend:SimScanner".
     """
     try:
-        asyncio.run(_serve(socket, seconds, shoppers, seed))
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+        if asyncio.run(until_stopped(_serve(socket, seconds, shoppers, seed))):
+            click.echo("stopped", err=True)
     except OSError as error:
         raise click.ClickException(f"cannot serve {socket}: {error.strerror}") from None
 

@@ -1,8 +1,6 @@
 """`footfall-sim demo` and `footfall-sim phones`."""
 
 import asyncio
-import signal
-import sys
 from pathlib import Path
 
 import click
@@ -15,6 +13,7 @@ from firmware_sim.operator import OperatorError
 from firmware_sim.phone_api import ApiError
 from firmware_sim.report import Report
 from firmware_sim.stage import StageError
+from firmware_sim.stopping import on_stop, until_stopped
 
 
 @click.command()
@@ -38,9 +37,7 @@ def demo(seconds: float | None, shoppers: int, seed: int, as_json: bool) -> None
 async def _until_interrupted(options: stage_play.Options, look: stage_play.Look) -> Report:
     """Run the demo; Ctrl-C ends the play, and the report still comes."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    on_stop(stop.set)
     return await stage_play.perform(options, look, stop)
 
 
@@ -56,18 +53,9 @@ def phones(server: str, app_key_file: Path, store: str, air: Path, push_service:
     """Run phones that join a server and tell in JSON lines what they carry and show."""
     place = cast.Place(server, app_key_file.read_text().strip(), store, air, push_service)
     try:
-        asyncio.run(_phones(place, count, seed))
-    except ApiError as error:
-        click.echo(f"footfall-sim phones: {error}", err=True)
-        sys.exit(1)
-
-
-async def _phones(place: cast.Place, count: int, seed: int) -> None:
-    """Run phones until SIGTERM or Ctrl-C."""
-    playing = asyncio.create_task(cast.perform(place, count, seed))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, playing.cancel)
-    await asyncio.wait([playing])
-    if not playing.cancelled():
-        playing.result()
+        asyncio.run(until_stopped(cast.perform(place, count, seed)))
+    except ExceptionGroup as errors:
+        said, others = errors.split(ApiError)
+        if said is None or others is not None:
+            raise
+        raise click.ClickException(str(said.exceptions[0])) from None

@@ -147,7 +147,7 @@ class Server:
                     for event in parser.feed(chunk):
                         yield event
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise OfflineError("GET", path, repr(error)) from None
+            raise OfflineError("GET", path, str(error) or repr(error)) from None
 
     async def _request(self, method: str, path: str, token: str, body: object = None) -> bytes:
         raw = None if body is None else msgspec.json.encode(body)
@@ -160,7 +160,7 @@ class Server:
                 await _check(response, method, path)
                 return await response.read()
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise OfflineError(method, path, repr(error)) from None
+            raise OfflineError(method, path, str(error) or repr(error)) from None
 
 
 def _headers(token: str) -> dict[str, str]:

@@ -51,9 +51,13 @@ def test_a_place_that_cannot_be_served_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-async def test_air_serves_packets_to_other_processes_until_it_is_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_air_serves_packets_to_other_processes_until_it_is_stopped(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     path = tmp_path / "air"
-    program = "from firmware_sim.cli import main; main()"
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # as what a script starts with & inherits
+    program = f"{ignoring}; from firmware_sim.cli import main; main()"
     command = [sys.executable, "-c", program, "air", str(path), "--seconds", "60", "--shoppers", "2"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)  # noqa: ASYNC220, S603 - our own program
     try:
@@ -61,7 +65,7 @@ async def test_air_serves_packets_to_other_processes_until_it_is_stopped(tmp_pat
         async for packet in listen(path, "hamburg-entrance"):
             assert packet.receiver == "hamburg-entrance"
             break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         await until(lambda: process.poll() is not None, 10)
         assert process.returncode == 0
         assert not os.path.exists(path)  # noqa: ASYNC240, PTH110 - a question, not a wait
