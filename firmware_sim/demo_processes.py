@@ -13,6 +13,7 @@ import msgspec
 
 from beacons.registry import Gateway
 from firmware_sim import air, cast
+from firmware_sim.child import TIDY
 from firmware_sim.floor import Floor
 from firmware_sim.operator import Operator
 from firmware_sim.stage import Actor, StageError, start, until
@@ -52,7 +53,7 @@ async def _start_server(stack: AsyncExitStack, folder: Path, push_origin: str, p
             f'push.webpush.origin_overrides."{push_origin}"': push_origin,
         },
     )
-    actor = await start("server", ["push", "run", "--config", str(config)], folder, os.environ)
+    actor = await start("server", ["push", "run", "--config", str(config)], folder, _environment(folder))
     stack.push_async_callback(actor.stop)
     running = folder / "data" / "running.json"
 
@@ -61,6 +62,11 @@ async def _start_server(stack: AsyncExitStack, folder: Path, push_origin: str, p
 
     await until("the server to listen", listening, START_S, [actor])
     return actor, str(json.loads(running.read_text())["http_url"])
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Of a child that leaves nothing behind should this process be killed: the folder holds keys and tokens."""
+    return {**os.environ, TIDY: str(folder)}
 
 
 def _write(path: Path, settings: Mapping[str, object]) -> Path:
@@ -127,7 +133,7 @@ async def start_gateway(stack: AsyncExitStack, folder: Path, gateway: Gateway, k
             "gateway.uplink.brokers": [broker_url],
         },
     )
-    env = {**os.environ, "FOOTFALL_SIM_AIR": str(folder / "air"), "FOOTFALL_SIM_RECEIVER": name}
+    env = {**_environment(folder), "FOOTFALL_SIM_AIR": str(folder / "air"), "FOOTFALL_SIM_RECEIVER": name}
     actor = await start(name, ["gateway", "run", "--config", str(config)], folder, env)
     stack.push_async_callback(actor.stop)
     return actor
@@ -150,7 +156,7 @@ async def start_phones(stack: AsyncExitStack, folder: Path, place: cast.Place, c
     arguments = ["sim", "phones", "--server", place.server, "--app-key-file", str(folder / "data" / "app.token")]
     arguments += ["--store", place.store, "--air", str(place.air), "--push-service", place.push_service]
     arguments += ["--count", str(count), "--seed", str(seed)]
-    actor = await start("phones", arguments, folder, os.environ, piped=True)
+    actor = await start("phones", arguments, folder, _environment(folder), piped=True)
     stack.push_async_callback(actor.stop)
     joined: list[cast.Joined] = []
     noticed: list[cast.Noticed] = []

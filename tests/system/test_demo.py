@@ -199,7 +199,7 @@ async def test_ctrl_c_ends_it_in_order_with_a_report(tmp_path: Path, when: str) 
 
 
 @pytest.mark.skipif(not ON_LINUX, reason="needs /proc to see who is left")
-async def test_killed_with_9_it_leaves_no_process_behind(tmp_path: Path) -> None:
+async def test_killed_with_9_it_leaves_no_process_and_no_token_behind(tmp_path: Path) -> None:
     async with running_demo(tmp_path) as demo:
         await demo.until("somebody walks in", demo.visited)
         assert len(demo.processes()) >= 7  # itself, server, broker, gateways, phones
@@ -208,3 +208,4 @@ async def test_killed_with_9_it_leaves_no_process_behind(tmp_path: Path) -> None
         async with asyncio.timeout(WITHIN_S):
             while demo.processes():  # noqa: ASYNC110 - they end by themselves
                 await asyncio.sleep(0.1)
+        assert demo.files() == []
