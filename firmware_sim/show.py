@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firmware_sim.floor import Floor, zone_at
-from firmware_sim.report import Report, percentiles
+from firmware_sim.report import Percentiles, Report, percentiles
 from firmware_sim.scene import Scene
 
 if TYPE_CHECKING:
@@ -166,17 +166,15 @@ def summary(report: Report) -> RenderableType:
         ("visits noticed", report.visits),
         ("decisions", report.decisions),
         ("pushes sent · shown · opened", f"{report.pushes_sent} · {report.pushes_shown} · {report.pushes_opened}"),
-        ("first packet to store entered, ms", f"p50 {latency.heard_to_moment.p50}  p99 {latency.heard_to_moment.p99}"),
-        (
-            "first packet to handed over, ms",
-            f"p50 {latency.heard_to_handed_over.p50}  p99 {latency.heard_to_handed_over.p99}",
-        ),
-        (
-            "phone's report to handed over, ms",
-            f"p50 {latency.report_to_handed_over.p50}  p99 {latency.report_to_handed_over.p99}",
-        ),
+        ("first packet to store entered", _spread(latency.heard_to_moment)),
+        ("first packet to handed over", _spread(latency.heard_to_handed_over)),
+        ("phone's report to handed over", _spread(latency.report_to_handed_over)),
         ("batches lost · applied twice", f"{report.lost_batches} · {report.duplicate_batches_applied}"),
     ]
     for name, value in rows:
         table.add_row(name, str(value))
     return table
+
+
+def _spread(latency: Percentiles) -> str:
+    return f"p50 {latency.p50:g} ms  p99 {latency.p99:g} ms" if latency.n else "-"
