@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import pty
 import secrets
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -184,6 +186,38 @@ async def test_a_quarter_of_a_minute_shows_the_whole_path_and_only_those_who_agr
     for latency in ("heard_to_moment", "heard_to_handed_over"):
         p50, p95, p99 = (report["latency_ms"][latency][p] for p in ("p50", "p95", "p99"))
         assert 0 < p50 <= p95 <= p99
+
+
+async def test_on_a_terminal_it_draws_the_store_and_ends_with_a_summary(tmp_path: Path) -> None:
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (40, 160))
+    process = await asyncio.create_subprocess_exec(
+        *(PROGRAM, "demo", "--seconds", "5", "--shoppers", "4"),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "TERM": "xterm-256color"},
+        stdin=its,
+        stdout=its,
+        stderr=its,
+    )
+    os.close(its)
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            drawn = await asyncio.to_thread(everything_on, ours)
+            assert await process.wait() == 0, drawn
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        os.close(ours)
+    for sign in ("Footfall Hamburg", "/app/", " s left", "Floor", "◆", "batches lost", " s in a simulated store"):
+        assert sign in drawn
+
+
+def everything_on(terminal: int) -> str:
+    """What is written there until nobody has it open any more, which Linux reports as an error."""
+    pieces = []
+    with suppress(OSError):
+        while piece := os.read(terminal, 65_536):
+            pieces.append(piece)
+    return b"".join(pieces).decode()
 
 
 @pytest.mark.parametrize("when", ["serves", "shows"])
