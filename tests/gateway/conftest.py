@@ -1,10 +1,8 @@
-import socket
-
 import pytest
+
+from tests.support.box import quiet_port
 
 
 @pytest.fixture
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return quiet_port()

@@ -87,7 +87,10 @@ async def heard_and_sent(radio: ScriptedRadio, server: WireServer) -> None:
     assert (batch.gateway, batch.sequence, batch.oldest) == (GATEWAY, 1, 1)
     assert batch.sent_boot_ms is not None
     assert 0 <= batch.sent_boot_ms - sighting.last_ms < 5000
-    await asyncio.sleep(0.2)  # a later sighting, sent when the first acknowledgement has told the time
+    version = 1
+    while server.statuses[-1].skew_ms is None:  # until an acknowledgement has told it the time, and it has told us
+        version += 1
+        await configured(server, [TAG], version)
     await radio.hear(TAG, -80)
     await until(lambda: len(server.batches) == 2)
     second = server.batches[1]
