@@ -1,4 +1,4 @@
-"""One small schema, opened on each engine in turn."""
+"""One small schema, and one small chain of stores, opened on each engine in turn."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +9,7 @@ from push.database.open import open_database
 from push.database.schema import Schema, load_schema
 from push.model.ports import Database
 from tests.support.clocks import SettableClock
+from tests.support.ingest import T0_MS, WELCOME, agree, register
 
 STATEMENTS = """
 -- name: things.add
@@ -69,4 +70,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def database(database_url: str, schema: Schema) -> AsyncIterator[Database]:
     async with open_database(database_url, SettableClock(), schema) as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock(T0_MS)
+
+
+@pytest.fixture
+async def db(database_url: str, clock: SettableClock) -> AsyncIterator[Database]:
+    """Where a campaign welcomes people, and Ann agreed to everything."""
+    async with open_database(database_url, clock) as opened:
+        await register(opened, [WELCOME])
+        await agree(opened, "ann")
         yield opened

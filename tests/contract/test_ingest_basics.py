@@ -1,6 +1,5 @@
 """Ingest on both databases: what arrives is applied once, acknowledged, and says no more than it may."""
 
-from collections.abc import AsyncIterator
 from typing import Literal
 
 import msgspec
@@ -10,39 +9,21 @@ from beacons.columns import Sighting
 from beacons.ids import IdKind
 from beacons.registry import Gateway, Store
 from beacons.wire import SightingColumns, Status
-from push.database.open import open_database
 from push.model.ports import Database
 from push.registry import directory
 from tests.support.clocks import SettableClock
 from tests.support.ingest import (
+    ALL_TIME,
     PEOPLE,
     SECRETS,
     STATIC,
     T0_MS,
     VAULT,
-    WELCOME,
     Box,
     Server,
     WireGateway,
-    agree,
-    register,
     rotating_id,
 )
-
-ALL_TIME = {"since_ms": -(2**60), "most": 1000}
-
-
-@pytest.fixture
-def clock() -> SettableClock:
-    return SettableClock(T0_MS)
-
-
-@pytest.fixture
-async def db(database_url: str, clock: SettableClock) -> AsyncIterator[Database]:
-    async with open_database(database_url, clock) as opened:
-        await register(opened, [WELCOME])
-        await agree(opened, "ann")
-        yield opened
 
 
 @pytest.fixture

@@ -18,9 +18,8 @@ from push.model.ports import Database, Transaction
 from push.model.presence import Changes
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
-from tests.support.ingest import T0_MS, VAULT, agree, register
+from tests.support.ingest import ALL_TIME, T0_MS, VAULT, agree, register
 
-ALL_TIME = {"since_ms": -(2**60), "most": 10_000}
 CAP = outbox.visit_cap("vis_1")
 
 

@@ -20,7 +20,7 @@ from push.model.presence import Observation
 from push.profiles import consent, people
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
-from tests.support.ingest import PEOPLE, STATIC, T0_MS, VAULT, Box, Server, WireGateway, agree, register
+from tests.support.ingest import ALL_TIME, PEOPLE, STATIC, T0_MS, VAULT, Box, Server, WireGateway, agree, register
 
 TITLE = "{{ shopper.name | default: 'Somebody' }}"
 TRIGGERS = [
@@ -29,12 +29,6 @@ TRIGGERS = [
     Trigger(kind="dwelled", mark_s=30),
     Trigger(kind="dwelled", mark_s=120),
 ]
-ALL_TIME = {"since_ms": -(2**60), "most": 10_000}
-
-
-@pytest.fixture
-def clock() -> SettableClock:
-    return SettableClock(T0_MS)
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from push.database.open import open_database
 from push.ingest.tick import RivalError
 from push.model.campaigns import Trigger
 from push.model.errors import OverloadedError
@@ -18,34 +17,18 @@ from push.registry import directory
 from tests.support.campaigns import campaign
 from tests.support.clocks import SettableClock
 from tests.support.ingest import (
+    ALL_TIME,
     BEACONS,
     PEOPLE,
     STATIC,
     T0_MS,
     VAULT,
-    WELCOME,
     Box,
     Flaky,
     Server,
     WireGateway,
     agree,
-    register,
 )
-
-ALL_TIME = {"since_ms": -(2**60), "most": 1000}
-
-
-@pytest.fixture
-def clock() -> SettableClock:
-    return SettableClock(T0_MS)
-
-
-@pytest.fixture
-async def db(database_url: str, clock: SettableClock) -> AsyncIterator[Database]:
-    async with open_database(database_url, clock) as opened:
-        await register(opened, [WELCOME])
-        await agree(opened, "ann")
-        yield opened
 
 
 async def until(holds: Callable[[], bool], timeout_s: float = 10) -> None:

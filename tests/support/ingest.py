@@ -33,6 +33,8 @@ PEOPLE = ("ann", "bob", "cyd")
 STATIC = {name: bytes([n]) * 20 for n, name in enumerate(PEOPLE, 1)}
 EXPONENT = 4
 GATEWAYS = {"g1": "s1", "g2": "s1", "g3": "s2"}
+ALL_TIME = {"since_ms": -(2**60), "most": 10_000}
+"""For statements that list what happened."""
 SECRETS = {name: bytes([n]) * 32 for n, name in enumerate(GATEWAYS, 1)}
 
 
