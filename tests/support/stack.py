@@ -160,6 +160,13 @@ class Stack:
 
         await box.until(f"{box.name} to scan", listening)
 
+    async def run_gateway(self, *, linked: bool = False, **settings: object) -> Box:
+        """A gateway at work: it listens to the air, and forwards what the server told it to."""
+        box = await self.add_gateway(linked=linked)
+        await self.start_gateway(box, **settings)
+        await self.until_configured(box)
+        return box
+
     async def until_configured(self, box: Box) -> None:
         """A gateway forwards nothing before the server has told it what."""
 

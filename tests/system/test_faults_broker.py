@@ -9,9 +9,7 @@ pytestmark = pytest.mark.system
 
 async def test_a_broker_that_is_away_when_the_gateway_starts_costs_nothing(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway()
-    await stack.start_gateway(box)
-    await stack.until_configured(box)  # and keeps it
+    box = await stack.run_gateway()  # and keeps it
     await box.stop()
     await stack.broker_goes()
     await stack.start_gateway(box)
@@ -28,9 +26,7 @@ async def test_a_broker_that_is_away_when_the_gateway_starts_costs_nothing(stack
 
 async def test_a_broker_that_is_away_for_a_while_costs_nothing(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway()
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    box = await stack.run_gateway()
     shopper = await stack.add_shopper()
     async with stack.ether.crowd(), stack.ether.presence(shopper.card):
         await stack.until_shown(shopper)
@@ -48,9 +44,7 @@ async def test_a_broker_that_is_away_for_a_while_costs_nothing(stack: Stack) -> 
 
 async def test_a_broker_killed_in_full_flow_costs_nothing(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway()
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    box = await stack.run_gateway()
     async with stack.ether.crowd():
         for _ in range(2):
             before = await stack.applied()

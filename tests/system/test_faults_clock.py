@@ -69,9 +69,7 @@ async def test_what_an_earlier_boot_heard_is_dated_by_what_that_boot_learned_of_
 async def test_the_servers_clock_jumps_by_hours_in_full_flow(stack: Stack) -> None:
     clock = ShiftedClock()
     async with stack.serving_here(clock):
-        box = await stack.add_gateway()
-        await stack.start_gateway(box)
-        await stack.until_configured(box)
+        await stack.run_gateway()
         there = await stack.add_shopper()
         async with stack.ether.crowd(), stack.ether.presence(there.card):
             await stack.until_shown(there)
@@ -133,9 +131,7 @@ async def test_what_a_gateway_held_back_triggers_nothing(stack: Stack) -> None:
     """A real gateway whose network stalls, and a server that finds two seconds stale."""
     stack.settings["push.presence.stale_s"] = STALE_S
     await stack.start_server()
-    box = await stack.add_gateway(linked=True)
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    box = await stack.run_gateway(linked=True)
     shopper = await stack.add_shopper()
     async with stack.ether.crowd():
         before = await stack.until_applied(3)

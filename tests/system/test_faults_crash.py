@@ -11,9 +11,7 @@ pytestmark = pytest.mark.system
 
 async def test_a_server_killed_in_full_flow_goes_on_where_it_was(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway()
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    box = await stack.run_gateway()
     shopper = await stack.add_shopper()
     async with stack.ether.crowd(), stack.ether.presence(shopper.card):
         await stack.until_shown(shopper)
@@ -35,9 +33,7 @@ async def test_a_server_killed_in_full_flow_goes_on_where_it_was(stack: Stack) -
 
 async def test_a_server_killed_while_people_come_in_greets_everybody_once(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway()
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    await stack.run_gateway()
     shoppers = [await stack.add_shopper() for _ in range(6)]
     for shopper, after_s in zip(shoppers, (0.0, 0.09, 0.0, 0.11, 0.0, 0.15), strict=True):
         stack.ether.card(shopper.card)
@@ -59,9 +55,7 @@ async def test_a_server_killed_while_people_come_in_greets_everybody_once(stack:
 
 async def test_a_gateway_killed_in_full_flow_sends_what_it_had_spooled_as_of_that_boot(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway(linked=True)
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    box = await stack.run_gateway(linked=True)
     shopper = await stack.add_shopper()
     async with stack.ether.crowd(), stack.ether.presence(shopper.card):
         await stack.until_shown(shopper)
@@ -84,9 +78,7 @@ async def test_a_gateway_killed_in_full_flow_sends_what_it_had_spooled_as_of_tha
 async def test_a_gateway_killed_again_and_again_loses_nothing_that_was_spooled(own_stack: Stack) -> None:
     stack = own_stack
     await stack.start_server()
-    box = await stack.add_gateway()
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    box = await stack.run_gateway()
     async with stack.ether.crowd(per_s=200):
         for n in range(4):
             await box.until_counted("batches_spooled", 3 + n)

@@ -96,9 +96,7 @@ class CommitBreaker:
 async def in_full_flow(stack: Stack) -> Shopper:
     """A deployment in which somebody has just been greeted."""
     await stack.start_server()
-    box = await stack.add_gateway()
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    await stack.run_gateway()
     return await stack.add_shopper()
 
 

@@ -45,9 +45,7 @@ async def refusals(stack: Stack) -> dict[str, float]:
 
 async def test_hostile_payloads_are_counted_refusals_while_real_ones_flow(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway()
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    box = await stack.run_gateway()
     hostile = WireGateway(box.enrolled)  # knows the login; most of what it says is not signed, though
     chance = random.Random(11)  # noqa: S311 - no secret
     genuine = hostile.sealed(hostile.batch(1))

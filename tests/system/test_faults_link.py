@@ -12,9 +12,7 @@ pytestmark = pytest.mark.system
 
 async def test_acknowledgements_that_come_too_late_make_duplicates_that_change_nothing(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway()
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    box = await stack.run_gateway()
     async with stack.ether.crowd(), stack.server_asleep():  # the broker says that it has it; the server says nothing
         await box.until_counted("batches_sent_again", 20)
     books = await stack.close_books()
@@ -25,9 +23,7 @@ async def test_acknowledgements_that_come_too_late_make_duplicates_that_change_n
 
 async def test_a_link_cut_in_the_middle_of_messages_loses_nothing(stack: Stack) -> None:
     await stack.start_server()
-    box = await stack.add_gateway(linked=True)
-    await stack.start_gateway(box)
-    await stack.until_configured(box)
+    box = await stack.run_gateway(linked=True)
     async with stack.ether.crowd():
         for bytes_more in (1, 300, 777, 1500):
             lost = (await box.counters()).get("connections_lost", 0)
@@ -42,9 +38,7 @@ async def test_a_link_cut_in_the_middle_of_messages_loses_nothing(stack: Stack) 
 async def test_a_half_open_connection_is_noticed_and_replaced(stack: Stack) -> None:
     """The gateway finds out by itself; the broker still has the old connection when the new one comes."""
     await stack.start_server()
-    box = await stack.add_gateway(linked=True)
-    await stack.start_gateway(box, **{"gateway.uplink.keepalive_s": 5})
-    await stack.until_configured(box)
+    box = await stack.run_gateway(linked=True, **{"gateway.uplink.keepalive_s": 5})
     async with stack.ether.crowd():
         await stack.until_applied(3)
         lost = (await box.counters()).get("connections_lost", 0)

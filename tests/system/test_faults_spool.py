@@ -32,9 +32,7 @@ def fill(box: Box) -> None:
 async def test_a_full_disk_costs_what_is_oldest_and_nobody_is_silent_about_it(own_stack: Stack) -> None:
     stack = own_stack
     await stack.start_server()
-    box = await stack.add_gateway(linked=True)
-    await stack.start_gateway(box, **SMALL)
-    await stack.until_configured(box)
+    box = await stack.run_gateway(linked=True, **SMALL)
     await box.stop()
     await asyncio.to_thread(fill, box)
     await stack.start_gateway(box, **SMALL)
