@@ -176,7 +176,7 @@ async def test_a_token_file_that_holds_no_token_stops_the_start(tmp_path: Path, 
     ("lines", "said"),
     [
         ("database_url = 'mysql://x/y'", "expected sqlite:///path"),
-        ("database_url = 'sqlite:////nowhere/at/all.db'", "/nowhere/at/all.db"),
+        ("database_url = 'sqlite:///nowhere/at/all.db'", "/nowhere/at/all.db"),
         ("seed_file = '/nowhere.json'", "/nowhere.json: expected a readable registry"),
         ("webpush = {ca_file = '/nowhere.pem'}", "push.webpush.ca_file: '/nowhere.pem' is no file of certificates"),
     ],
