@@ -21,7 +21,9 @@ def log_to_stderr() -> None:
 
 
 def _terminal() -> list[Processor]:
-    return [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), structlog.dev.ConsoleRenderer()]
+    """Tracebacks come without the values of variables, which hold secrets."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), renderer]
 
 
 def _journal() -> list[Processor]:
