@@ -139,6 +139,7 @@ class BrokerClient:
         _LOG.info("broker reached", url=self._endpoint.url)
         for topic in tuple(self._held):
             await self._send_held(topic)
+        _heed_cancellation()
         async for _ in client.messages:  # nothing ever comes this way: it only ends, with the connection
             pass
 

@@ -1,5 +1,7 @@
 import asyncio
 import contextlib
+import gc
+import random
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -135,6 +137,17 @@ async def seconds_to_publish(client: BrokerClient, payload: bytes, *, retain: bo
     await client.publish(topic("s1", "g1", "config" if retain else "ack"), payload, retain=retain)
     await asyncio.sleep(0)
     return time.monotonic() - began_s
+
+
+async def test_it_stops_whenever_it_is_told_to_also_while_it_connects(any_broker: RunningBroker) -> None:
+    chance = random.Random(1)  # noqa: S311 - moments that repeat themselves
+    for _ in range(50):
+        task = asyncio.create_task(BrokerClient(any_broker.endpoint).run(Inbox().take))
+        await asyncio.sleep(chance.uniform(0, 0.01))
+        task.cancel()
+        ended, _ = await asyncio.wait([task], timeout=5)
+        assert ended
+    gc.collect()  # aiomqtt leaves futures behind; what asyncio says about them belongs to this test
 
 
 async def test_it_comes_back_after_the_broker_was_killed(any_broker: RunningBroker) -> None:
