@@ -136,9 +136,8 @@ async def put_consent(context: Context, call: Call) -> Consents:
     """Grant or withdraw purposes; a withdrawal takes back what was not handed over yet."""
     purposes: dict[Purpose, bool] = call.body.purposes
     shopper = await shopper_of(context, own_device(call))
-    async with context.db.transaction() as tx:
+    async with consents.changing(context, {shopper: purposes}) as tx:
         await consents.write(tx, shopper, purposes, f"device:{call.principal.subject}", context.clock.now_ms())
-    await consents.bring_into_force(context, shopper, purposes)
     return await get_consent(context, call)
 
 

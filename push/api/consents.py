@@ -1,10 +1,13 @@
 """A change of consent, wherever it comes from: written with what it takes back, then brought into force."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Final
 
 from push.api.contract import Context
 from push.campaigns import outbox
+from push.model.errors import ConflictError, DatabaseError, UniqueError
 from push.model.people import Purpose
 from push.model.ports import Transaction
 from push.profiles import consent
@@ -23,8 +26,23 @@ async def write(tx: Transaction, shopper: str, purposes: Mapping[Purpose, bool],
         await outbox.cancel_shopper(tx, shopper, now_ms)
 
 
-async def bring_into_force(context: Context, shopper: str, purposes: Mapping[Purpose, bool]) -> None:
-    """What was just committed holds from here on: whoever is not located any more is let go of."""
-    context.note_consent(shopper, purposes)
-    if purposes.get("location") is False:
-        await context.presence.forget(shopper)
+@asynccontextmanager
+async def changing(context: Context, asked: Mapping[str, Mapping[Purpose, bool]]) -> AsyncIterator[Transaction]:
+    """A transaction that writes what shoppers were asked; it holds from its commit on.
+
+    Whoever is not located any more is let go of before this returns. Raises what the transaction raises; where nobody
+    knows whether it was committed, withdrawals hold all the same.
+    """
+    try:
+        async with context.db.transaction() as tx:
+            yield tx
+    except (ConflictError, UniqueError):
+        raise  # nothing was kept
+    except DatabaseError:
+        for shopper, purposes in asked.items():
+            context.note_consent(shopper, {purpose: False for purpose, yes in purposes.items() if not yes})
+        raise
+    for shopper, purposes in asked.items():
+        context.note_consent(shopper, purposes)
+    gone = [shopper for shopper, purposes in asked.items() if purposes.get("location") is False]
+    await asyncio.gather(*map(context.presence.forget, gone))

@@ -14,7 +14,7 @@ from push.api.seed import BeaconIn, GatewayIn, Seed, ShopperIn, beacon_problem, 
 from push.campaigns.render import TemplateError, check
 from push.model.campaigns import Campaign
 from push.model.errors import UniqueError
-from push.model.people import Shopper
+from push.model.people import Purpose, Shopper
 from push.model.ports import Transaction
 from push.profiles import people
 from push.registry import directory
@@ -101,7 +101,7 @@ async def put_seed(context: Context, seed: Seed, actor: str) -> Stored:
         raise ProblemError(400, "Does not fit", f"{'; '.join(unknown[:MOST_NAMED])}.")
     counts: dict[str, int] = {}
     try:
-        async with context.db.transaction() as tx:
+        async with consents.changing(context, _asked(seed)) as tx:
             for part, writer in _PARTS:
                 for item in getattr(seed, part):
                     await writer(tx, context, item)
@@ -113,10 +113,16 @@ async def put_seed(context: Context, seed: Seed, actor: str) -> Stored:
         raise ProblemError(
             409, "Taken", "Another beacon says the same static_id; every id must be one beacon's."
         ) from None
-    for shopper in seed.shoppers:
-        await consents.bring_into_force(context, shopper.id, shopper.purposes)
     await context.reload()
     return Stored(counts, warnings(seed))
+
+
+def _asked(seed: Seed) -> dict[str, dict[Purpose, bool]]:
+    """What shoppers were asked; one that is listed twice, both times."""
+    asked: dict[str, dict[Purpose, bool]] = {}
+    for shopper in seed.shoppers:
+        asked.setdefault(shopper.id, {}).update(shopper.purposes)
+    return asked
 
 
 async def put_registry(context: Context, call: Call) -> Stored:

@@ -95,6 +95,7 @@ class Engine:
         self._arrival = asyncio.Event()
         self._stepping = asyncio.Lock()
         self._ticked_ms: int | None = None
+        self._running = False
 
     @property
     def refused(self) -> Counter[str]:
@@ -133,7 +134,13 @@ class Engine:
         return await answer
 
     async def forget(self, shopper: str) -> None:
-        """Stop locating a shopper: her open visits end now, her presence is let go of; returns once that is durable."""
+        """Stop locating a shopper: her open visits end now, her presence is let go of; returns once that is durable.
+
+        Before `run` nobody is located: the first tick lets go of her before it takes anything in.
+        """
+        if not self._running:
+            self._withdrawals.append(Withdrawal(shopper))
+            return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._withdrawals.append(Withdrawal(shopper, done))
         self._arrival.set()
@@ -177,6 +184,7 @@ class Engine:
 
     async def run(self) -> None:
         """Tick until cancelled."""
+        self._running = True
         async with asyncio.TaskGroup() as group:
             group.create_task(self._run_ticks(), name="ticks")
             group.create_task(self._run_late(), name="late batches")

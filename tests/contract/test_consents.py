@@ -1,12 +1,18 @@
-"""What a withdrawal takes back with it, on both databases."""
+"""What a withdrawal takes back with it, on both databases, and from when on it holds."""
+
+from collections.abc import Mapping
 
 import pytest
 
 from push.api import consents
+from push.channels.inapp import EventStreams
 from push.database.open import open_database
 from push.model.delivery import State
+from push.model.errors import ConflictError, DatabaseError
 from push.model.people import PURPOSES, Purpose
+from tests.support import small_api
 from tests.support.clocks import SettableClock
+from tests.support.faulty import FaultyDatabase
 from tests.support.outbox import enqueue, join, state
 
 BEHIND: tuple[Purpose, ...] = ("location", "marketing", "profiling")
@@ -27,3 +33,26 @@ async def test_a_waiting_message_goes_with_what_it_was_made_of(
             await consents.write(tx, shopper, {purpose: False}, "test", clock.now_ms())
         found = await state(db, delivery)
     assert found == (State.CANCELLED if granted and purpose in BEHIND else State.PENDING)
+
+
+@pytest.mark.parametrize(
+    ("error", "noted"),
+    [(None, {"location": False, "inapp": True}), (DatabaseError, {"location": False}), (ConflictError, None)],
+)
+async def test_a_withdrawal_holds_even_where_nobody_knows_whether_it_was_committed(
+    database_url: str, error: type[DatabaseError] | None, noted: dict[Purpose, bool] | None
+) -> None:
+    clock, book = SettableClock(), dict[str, Mapping[Purpose, bool]]()
+    async with open_database(database_url, clock) as db:
+        context = small_api.context(FaultyDatabase(db), clock, EventStreams(), small_api.Nowhere())
+        context = context._replace(note_consent=book.__setitem__)
+        shopper = await join(db, clock, "phone")
+        asked: dict[Purpose, bool] = {"location": False, "inapp": True}
+        try:
+            async with consents.changing(context, {shopper: asked}) as tx:
+                await consents.write(tx, shopper, asked, "test", clock.now_ms())
+                if error is not None:
+                    raise error("away")
+        except DatabaseError as raised:
+            assert type(raised) is error  # noqa: PT017 - the first case raises nothing
+    assert book.get(shopper) == noted

@@ -1,12 +1,15 @@
 """What operations register, over real HTTP: all or nothing, in force at once, and what does not fit is named."""
 
+import json
+import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from push.api.seed import Seed
-from tests.support.servers import FIXTURE, STORE, Caller
+from tests.support.servers import FIXTURE, STORE, Caller, serving, settings
 
 TAG = {"id": "tag-1", "role": "tag", "format": "ibeacon", "static_id": "ab" * 20, "shopper": "ada"}
 
@@ -138,3 +141,19 @@ async def test_a_new_campaign_is_in_force_for_the_next_moment(server: Caller) ->
     [decision] = await server.operate("GET", f"/v1/decisions?shopper={phone.shopper}")
     verdicts = {c["campaign"]: c["verdict"] for c in decision["considered"]}
     assert verdicts == {"better": "chosen", "welcome": "outvalued"}
+
+
+@pytest.mark.timeout(30)
+async def test_a_seed_file_may_say_what_nobody_agreed_to(tmp_path: Path) -> None:
+    """Nothing ticks yet while it is taken over: a withdrawal in it must not wait for that."""
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps({"shoppers": [{"id": "ann", "purposes": {"location": False}}]}))
+    async with serving(settings(tmp_path / "data", seed_file=str(seed))) as server:
+        assert await server.operate("GET", "/v1/visits") == []
+
+
+async def test_what_many_withdraw_at_once_does_not_take_one_tick_for_each(server: Caller) -> None:
+    people = [{"id": f"shp-{n}", "purposes": {"location": False}} for n in range(200)]
+    began_s = time.monotonic()
+    await server.operate("PUT", "/v1/registry", {"shoppers": people})
+    assert time.monotonic() - began_s < 5
