@@ -83,6 +83,8 @@ async def report_sightings(context: Context, call: Call) -> Messages:
         return Messages(())
     deliveries = await context.presence.report(shopper, device, observations)
     async with context.db.transaction() as tx:
+        if "inapp" not in await consent.granted_for_decision(tx, shopper):  # any more: senders try what else there is
+            return Messages(())
         return Messages(tuple([m for d in deliveries for m in await _answered(tx, d, device, context)]))
 
 
@@ -111,7 +113,7 @@ async def _answered(tx: Transaction, delivery: str, device: str, context: Contex
     row = await tx.fetch_one("deliver.answer", id=delivery, device=device, seq=seq, now_ms=now_ms)
     if row is None:
         return []
-    message = await tx.fetch_one("deliver.outgoing", message=row["message"], device=device)
+    message = await tx.fetch_one("deliver.outgoing", id=delivery)
     if message is None:
         return []
     content = msgspec.json.decode(message["content"], type=Content)

@@ -8,11 +8,14 @@ from typing import Final, NamedTuple
 import msgspec
 from aiohttp import web
 
+from push.api.apps import shopper_of
 from push.api.contract import DEVICE, Call, Context, Endpoint, Parameter, ProblemError, own_device
 from push.api.messages import MessageOut, message_out
 from push.api.server import Handler, authenticate
+from push.campaigns.decide import ALWAYS_NEEDED
 from push.model.delivery import Content
 from push.model.ports import Pushed, Row, Stream
+from push.profiles import consent
 
 HEARTBEAT_S: Final = 15.0
 """Proxies close connections that are silent for 30 to 60 s."""
@@ -87,8 +90,11 @@ def _last_event_id(request: web.Request) -> int | None:
 
 
 async def _missed(context: Context, device: str, after_seq: int | None, upto_seq: int) -> Sequence[Row]:
-    """What was handed over after the last event that the app saw, and before this stream."""
+    """What was handed over after the last event that the app saw, before this stream; nothing after a withdrawal."""
     if after_seq is None:
+        return ()
+    granted = await consent.granted(context.db, await shopper_of(context, device))
+    if not {"inapp", *ALWAYS_NEEDED} <= granted:
         return ()
     return await context.db.fetch(
         "deliver.stream_since",

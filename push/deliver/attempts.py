@@ -84,9 +84,11 @@ class Attempts:
         return Result(claimed, (Attempt("none", began_ms, self._clock.now_ms(), error),))
 
     async def _try_channels(self, claimed: Claimed) -> Result:
-        row = await self._db.fetch_one("deliver.outgoing", message=claimed.message, device=claimed.device)
+        row = await self._db.fetch_one("deliver.outgoing", id=claimed.id)
         if row is None:
             return self._hopeless(claimed, "device_unknown")
+        if row["taken_back"]:
+            return self._hopeless(claimed, "taken_back")
         granted = await consent.granted(self._db, row["shopper"])
         agreed = [name for name in claimed.channels if name not in CHANNEL_PURPOSES or name in granted]
         if not agreed:

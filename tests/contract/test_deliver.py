@@ -9,7 +9,7 @@ import pytest
 from push.campaigns import outbox
 from push.database.open import open_database
 from push.deliver import receipts, results
-from push.deliver.attempts import Attempt, Claimed, Result
+from push.deliver.attempts import Attempt, Attempts, Claimed, Result
 from push.deliver.receipts import ReceiptIn
 from push.deliver.retry import RetrySettings
 from push.model.delivery import NEXT, Accepted, State, entries
@@ -23,7 +23,7 @@ from push.model.errors import (
 )
 from push.model.ports import Database, Row
 from tests.support.clocks import SettableClock
-from tests.support.outbox import enqueue, join, state, used
+from tests.support.outbox import VAULT, ScriptedChannel, enqueue, join, state, used
 
 LEASE_MS = 45_000
 LIFETIME_S = 600
@@ -285,6 +285,20 @@ async def test_what_is_being_sent_when_it_is_taken_back_is_not_tried_again(
 
     assert await claim(db, clock) == []
     assert await state(db, delivery) == State.EXPIRED
+    assert await used(db) == 0
+
+
+async def test_what_is_taken_back_after_it_was_claimed_is_not_handed_over(db: Database, clock: SettableClock) -> None:
+    delivery, channel = await enqueue(db, clock, "d1"), ScriptedChannel("inapp")
+    [one] = await claim(db, clock)
+    async with db.transaction() as tx:
+        await outbox.cancel_shopper(tx, "shp_d1", clock.now_ms())
+    result = await Attempts(db, VAULT, clock, {"inapp": channel}).make(one)
+    async with db.transaction() as tx:
+        await results.write(tx, [result], RETRY, clock.now_ms())
+
+    assert channel.sent == []
+    assert await state(db, delivery) == State.FAILED
     assert await used(db) == 0
 
 

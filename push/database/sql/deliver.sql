@@ -33,9 +33,14 @@ WHERE id IN (SELECT id FROM due)
 RETURNING id, message, device, channels, seq, attempt, expires_ms
 
 -- name: deliver.outgoing
-SELECT m.id, m.shopper, m.campaign, m.content, m.collapse_key, m.created_ms, m.expires_ms, d.subscription_sealed
-FROM messages AS m INNER JOIN devices AS d ON d.id = :device
-WHERE m.id = :message
+-- Whoever takes a delivery back while it is being sent lets it expire.
+SELECT
+    m.id, m.shopper, m.campaign, m.content, m.collapse_key, m.created_ms, m.expires_ms, v.subscription_sealed,
+    CASE WHEN d.expires_ms < m.expires_ms THEN 1 ELSE 0 END AS taken_back
+FROM deliveries AS d
+    INNER JOIN messages AS m ON m.id = d.message
+    INNER JOIN devices AS v ON v.id = d.device
+WHERE d.id = :id
 
 -- name: deliver.next_due
 SELECT MIN(CASE WHEN state = 'pending' THEN next_ms ELSE lease_until_ms END) AS due_ms

@@ -2,11 +2,25 @@
 
 import asyncio
 import sqlite3
+from pathlib import Path
 
 import pytest
 
+from beacons.registry import Beacon
 from firmware_sim.webpush import SubscriptionKeys
+from push.api.contract import Call
+from push.api.messages import Messages, Ranged, Ranging, report_sightings
+from push.channels.inapp import EventStreams
+from push.database.open import open_database
 from push.model.delivery import State
+from push.model.ports import Database
+from push.model.presence import Observation
+from push.model.tokens import Principal
+from push.profiles import consent
+from push.registry.directory import Directory
+from tests.support import small_api
+from tests.support.clocks import RealClock
+from tests.support.outbox import enqueue, join, state
 from tests.support.servers import FIXTURE, STORE, Caller, Phone, becomes
 
 ALL = {"location": True, "marketing": True, "inapp": True}
@@ -124,6 +138,38 @@ async def test_without_consent_for_messages_in_the_app_the_answer_carries_none(s
     assert (await server.range(phone)).json == {"messages": []}
     [delivery] = await server.operate("GET", "/v1/deliveries")
     assert delivery["channel"] != "inapp"
+
+
+class Withdrawing(small_api.Nowhere):
+    """Presence that finds a message for her, and meanwhile she changes her mind."""
+
+    directory = Directory(beacons=(Beacon(id="f", role="fixture", format="ibeacon", static_id=FIXTURE, store=STORE),))
+
+    def __init__(self, db: Database, delivery: str) -> None:
+        self.db = db
+        self.delivery = delivery
+
+    def identify(self, ids: list[tuple[int, bytes]], at_ms: int) -> list[str | None]:
+        del at_ms
+        return ["f"] * len(ids)
+
+    async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:
+        del device, observations
+        async with self.db.transaction() as tx:
+            await consent.set_consents(tx, shopper, {"inapp": False}, at_ms=0, source="test")
+        return [self.delivery]
+
+
+async def test_who_withdraws_while_her_report_is_taken_in_gets_no_message_in_the_answer(tmp_path: Path) -> None:
+    clock = RealClock()
+    async with open_database(f"sqlite://{tmp_path}/push.db", clock) as db:
+        await join(db, clock, "d1")
+        delivery = await enqueue(db, clock, "d1", channels=("inapp", "webpush"))
+        context = small_api.context(db, clock, EventStreams(), Withdrawing(db, delivery))
+        body = Ranging(STORE, (Ranged("ibeacon", FIXTURE, -50),))
+        answer = await report_sightings(context, Call(Principal("device", "d1"), {}, {}, body))
+        assert answer == Messages(())
+        assert await state(db, delivery) == State.PENDING
 
 
 # --- Web Push ---------------------------------------------------------------------------------------------------------

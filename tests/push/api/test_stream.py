@@ -123,6 +123,21 @@ async def test_without_a_last_event_nothing_is_repeated(server: Caller, db: Data
         assert (await stream.event())[1]["title"] == "Hello m2"
 
 
+@pytest.mark.parametrize("purpose", ["location", "marketing", "inapp"])
+async def test_what_was_missed_is_not_repeated_to_who_withdrew_since(
+    server: Caller, db: Database, purpose: str
+) -> None:
+    phone = await server.phone(**ALL)
+    async with server.listen(phone) as stream:
+        await accepted(db, await send(db, phone, "m1"))
+        number, _ = await stream.event()
+    withdrawn = await server.call("PUT", phone.path("consent"), phone.token, {"purposes": {purpose: False}})
+    assert withdrawn.status == 200
+    async with server.listen(phone, last_id=str(number - 1)) as stream:
+        await send(db, phone, "m2")
+        assert (await stream.event())[1]["title"] == "Hello m2"
+
+
 async def test_both_tabs_of_a_browser_get_every_message(server: Caller, db: Database) -> None:
     phone = await server.phone(**ALL)
     async with server.listen(phone) as one, server.listen(phone) as two:
