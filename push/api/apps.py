@@ -200,7 +200,7 @@ async def issue_tag(context: Context, call: Call) -> TagOut:
 async def config(context: Context, call: Call) -> AppConfig:
     """What an app needs to begin: key, consent texts, and at most 20 regions to wait for."""
     del call
-    fixtures = [b for b in context.presence.directory.beacons if b.role == "fixture" and b.static_id is not None]
+    fixtures = [b for b in context.presence.directory.fixtures if b.static_id is not None]
     regions = tuple(Region(b.store or "", b.format, b.static_id or "") for b in fixtures[:MAX_REGIONS])
     purposes = tuple(PurposeOut(p, *PURPOSE_TEXTS[p]) for p in PURPOSES)
     return AppConfig(context.application_server_key, purposes, regions)

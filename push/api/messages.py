@@ -96,7 +96,7 @@ def _observed(context: Context, body: Ranging, shopper: str, now_ms: int) -> lis
             raise ProblemError(400, "Not understood", f"sightings[{n}].id: kind {ranged.kind} has {digits} hex digits.")
     heard = [r for r in body.sightings if r.heard_ms_ago <= MAX_AGO_MS]
     ids = [(int(KINDS[r.kind]), bytes.fromhex(r.id)) for r in heard]
-    anchors = context.presence.directory.anchors()
+    anchors = context.presence.directory.anchors
     found = []
     for ranged, name in zip(heard, context.presence.identify(ids, now_ms), strict=True):
         anchor = anchors.get(name or "")

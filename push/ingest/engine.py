@@ -164,7 +164,7 @@ class Engine:
             self._recorder.directory = directory
             self._recorder.book = book
             self._observer = Observer(directory, resolver, self._located)
-            if self.presence.use_anchors(directory.anchors()):
+            if self.presence.use_anchors(directory.anchors):
                 self._writer.want_checkpoint()
 
     async def publish_configs(self) -> None:
@@ -239,7 +239,7 @@ class Engine:
             self._reports, self._withdrawals = [], []
             await self._take(tick)
             self._step(tick)
-            queued = await self._writer.write(tick, self.directory.anchors() if tick.late else {}, self.counts)
+            queued = await self._writer.write(tick, self.directory.anchors, self.counts)
             self._ledger.keep(tick.marks)
             self._count(tick)
         _answer(tick, queued)

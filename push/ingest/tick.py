@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 import msgspec
@@ -106,7 +106,7 @@ class Writer:
         """Presence has changed in a way that no journal tells: the next tick writes a checkpoint."""
         self._overdue = True
 
-    async def write(self, tick: Tick, anchors: dict[str, Anchor], counts: Counter[str]) -> list[Queued]:
+    async def write(self, tick: Tick, anchors: Mapping[str, Anchor], counts: Counter[str]) -> list[Queued]:
         """Make a tick durable; what it put into the outbox. Presence has moved on: there is no way but forward."""
         due = self._overdue or self._is_due(tick.now_ms)
         if tick.is_idle() and not due:
@@ -143,7 +143,7 @@ class Writer:
         """Whether it is time for a checkpoint; a clock that was set back never puts it off."""
         return self._seq > self._checkpoint_seq and not 0 <= now_ms - self._checkpoint_ms < self._period_ms
 
-    async def _effects(self, tx: Transaction, tick: Tick, anchors: dict[str, Anchor]) -> list[Queued]:
+    async def _effects(self, tx: Transaction, tick: Tick, anchors: Mapping[str, Anchor]) -> list[Queued]:
         for (gateway, boot), mark in tick.changed.items():
             applied = msgspec.json.encode(mark).decode()
             await tx.execute("ingest.put_mark", gateway=gateway, boot=boot, applied=applied, updated_ms=tick.now_ms)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,8 +18,11 @@ from push.model.vault import Vault
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class Directory(msgspec.Struct, frozen=True, kw_only=True):
-    """What is registered, as it stood at one commit. `keys` are each gateway's, the current one first."""
+class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """What is registered, as it stood at one commit. `keys` are each gateway's, the current one first.
+
+    What is derived from it is derived once: a chain's tags are too many to go through for every call.
+    """
 
     stores: dict[str, Store] = {}
     zones: dict[tuple[str, str], Zone] = {}
@@ -28,25 +32,35 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
     beacons: tuple[Beacon, ...] = ()
     beacon_keys: dict[str, bytes] = {}
 
-    def anchors(self) -> dict[str, Anchor]:
+    @cached_property
+    def fixtures(self) -> tuple[Beacon, ...]:
+        """Beacons that are mounted at a place."""
+        return tuple(b for b in self.beacons if b.role == "fixture")
+
+    @cached_property
+    def anchors(self) -> Mapping[str, Anchor]:
         """Gateways and fixtures by id: the known ends of radio links."""
         places = {g.id: Anchor(g.id, g.store, g.zone) for g in self.gateways.values()}
-        fixtures = (b for b in self.beacons if b.role == "fixture" and b.store is not None)
-        return places | {b.id: Anchor(b.id, b.store or "", b.zone) for b in fixtures}
+        return places | {b.id: Anchor(b.id, b.store, b.zone) for b in self.fixtures if b.store is not None}
 
-    def gateway_config(self, gateway: str) -> GatewayConfig:
-        """What a gateway lets through: every registered static id but staff's, which it drops."""
+    @cached_property
+    def _filter(self) -> GatewayConfig:
+        """What every gateway lets through: each registered static id but staff's, which it drops."""
         static = [b for b in self.beacons if b.static_id is not None and b.format != "eid"]
         passed = [b for b in static if not b.staff]
         dropped = [b for b in static if b.staff]
         return GatewayConfig(
-            version=self.config_versions.get(gateway, 1),
+            version=1,
             pass_kind=bytes(KINDS[b.format] for b in passed),
             pass_id=b"".join(padded(bytes.fromhex(b.static_id or "")) for b in passed),
             drop_kind=bytes(KINDS[b.format] for b in dropped),
             drop_id=b"".join(padded(bytes.fromhex(b.static_id or "")) for b in dropped),
-            radio_offset_db=self.gateways[gateway].radio_offset_db,
         )
+
+    def gateway_config(self, gateway: str) -> GatewayConfig:
+        """What a gateway is told."""
+        version, offset_db = self.config_versions.get(gateway, 1), self.gateways[gateway].radio_offset_db
+        return msgspec.structs.replace(self._filter, version=version, radio_offset_db=offset_db)
 
     def static_tag_stores(self) -> frozenset[str]:
         """Stores that explicitly allow tags which never rotate."""
