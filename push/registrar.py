@@ -6,13 +6,14 @@ import msgspec
 
 from beacons.wire import broker_password
 from push.broker.embedded import EmbeddedBroker
-from push.broker.users import gateway_user
+from push.broker.users import BrokerUser, gateway_user
 from push.campaigns.book import Book, Versioned
 from push.ingest.engine import Engine
 from push.model.campaigns import Campaign
 from push.model.ports import Database
 from push.model.vault import Vault
 from push.registry import directory
+from push.registry.directory import Directory
 
 
 class Registrar:
@@ -26,6 +27,8 @@ class Registrar:
         self._wanted = 0
         self._done = 0
         self._busy = asyncio.Lock()
+        self._users: frozenset[BrokerUser] = frozenset()
+        self._told = Directory()
 
     async def reload(self) -> None:
         """Return once everything committed before this call is in force; calls that wait share one reload."""
@@ -39,15 +42,20 @@ class Registrar:
             self._done = covers
 
     async def _load(self) -> None:
-        held = self._engine.directory
         loaded = await directory.load(self._db, self._vault)
         rows = await self._db.fetch("campaigns.all")
         campaigns = [Versioned(msgspec.json.decode(r["definition"], type=Campaign), r["version"]) for r in rows]
         await self._engine.use(loaded, Book(campaigns))
-        if self._broker is not None and loaded.keys != held.keys:
-            await self._broker.set_users(
-                gateway_user(g.store, g.id, broker_password(loaded.keys[g.id][0].secret))
-                for g in loaded.gateways.values()
-            )
-        if (loaded.config_versions, loaded.gateways) != (held.config_versions, held.gateways):
+        await self._let_in(loaded)
+        if (loaded.config_versions, loaded.gateways) != (self._told.config_versions, self._told.gateways):
             await self._engine.publish_configs()
+            self._told = loaded
+
+    async def _let_in(self, loaded: Directory) -> None:
+        """Give the broker its users where they are others than it last took."""
+        users = frozenset(
+            gateway_user(g.store, g.id, broker_password(loaded.keys[g.id][0].secret)) for g in loaded.gateways.values()
+        )
+        if self._broker is not None and users != self._users:
+            await self._broker.set_users(users)
+            self._users = users

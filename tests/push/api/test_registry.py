@@ -1,14 +1,19 @@
 """What operations register, over real HTTP: all or nothing, in force at once, and what does not fit is named."""
 
+import asyncio
 import json
 import time
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import msgspec
 import pytest
 
+from beacons.topics import topic
+from beacons.wire import broker_password
 from push.api.seed import Seed
+from push.broker.users import gateway_user
 from tests.support.servers import FIXTURE, STORE, Caller, serving, settings
 
 TAG = {"id": "tag-1", "role": "tag", "format": "ibeacon", "static_id": "ab" * 20, "shopper": "ada"}
@@ -141,6 +146,18 @@ async def test_a_new_campaign_is_in_force_for_the_next_moment(server: Caller) ->
     [decision] = await server.operate("GET", f"/v1/decisions?shopper={phone.shopper}")
     verdicts = {c["campaign"]: c["verdict"] for c in decision["considered"]}
     assert verdicts == {"better": "chosen", "welcome": "outvalued"}
+
+
+async def test_a_gateway_that_moved_to_another_store_is_let_in_there(server: Caller) -> None:
+    await server.operate("PUT", "/v1/stores/s2", {"id": "s2", "name": "Bremen"})
+    new = await server.operate("PUT", f"/v1/stores/{STORE}/gateways/g1", {"gateway": {"id": "g1", "store": STORE}})
+    await server.operate("PUT", "/v1/stores/s2/gateways/g1", {"gateway": {"id": "g1", "store": "s2"}})
+    user = gateway_user("s2", "g1", broker_password(bytes.fromhex(new["secret"])))
+    host, _, port = server.running.broker_url.removeprefix("mqtt://").partition(":")
+    async with aiomqtt.Client(host, int(port), username=user.name, password=user.password) as gateway:
+        await gateway.subscribe(topic("s2", "g1", "config"), qos=1)
+        async with asyncio.timeout(10):
+            assert (await anext(aiter(gateway.messages))).topic.value == topic("s2", "g1", "config")
 
 
 @pytest.mark.timeout(30)
