@@ -8,6 +8,7 @@ returns nothing changed nothing, so that a journal of the others replays to the 
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from typing import Annotated, Final
 
 import msgspec
@@ -87,6 +88,7 @@ class Presence:
         self._use_settings(settings)
         self._anchors = dict(anchors)
         self._people: dict[tuple[str, str], Person] = {}
+        self._deadlines: list[tuple[int, str, str, str]] = []
 
     def _use_settings(self, settings: PresenceSettings) -> None:
         self._settings = settings
@@ -124,13 +126,41 @@ class Presence:
     def step(self, observations: Iterable[Observation], now_ms: int) -> Changes:
         """Take observations, let time pass until `now_ms`, and say what changed. Stale ones only prolong a visit."""
         changes = Changes()
+        heard: dict[str, Person] = {}
         for o in sorted(observations, key=lambda o: o.first_ms):
             anchor = self._anchors.get(o.anchor)
-            if anchor is not None:
-                self._observe(o, anchor, now_ms, changes)
-        for person in list(self._people.values()):
-            self._pass_time(person, now_ms, changes)
+            person = None if anchor is None else self._observe(o, anchor, now_ms, changes)
+            if person is not None:
+                heard[person.visit] = person
+        for person in heard.values():
+            self._dwell(person, now_ms, changes)
+        for person in self._overdue(now_ms):
+            self._leave(person, now_ms, changes)
         return changes
+
+    def _overdue(self, now_ms: int) -> list[Person]:
+        """Who has not been heard for too long. Only those are looked at whose deadline has come since the last look.
+
+        A deadline is where somebody's was when she was last looked at: it only ever moves on, or all are set anew.
+        """
+        overdue = []
+        while self._deadlines and self._deadlines[0][0] <= now_ms:
+            _, store, shopper, visit = heappop(self._deadlines)
+            person = self._people.get((store, shopper))
+            if person is None or person.visit != visit:
+                continue
+            if now_ms - person.alive_ms >= self._leave_ms:
+                overdue.append(person)
+            else:
+                heappush(self._deadlines, self._deadline(person))
+        return sorted(overdue, key=lambda p: (p.store, p.shopper))
+
+    def _deadline(self, person: Person) -> tuple[int, str, str, str]:
+        return person.alive_ms + self._leave_ms, person.store, person.shopper, person.visit
+
+    def _set_deadlines(self) -> None:
+        self._deadlines = [self._deadline(person) for person in self._people.values()]
+        heapify(self._deadlines)
 
     def forget(self, shopper: str, now_ms: int) -> Changes:
         """End every visit of a shopper at once: she withdrew her consent to be located."""
@@ -152,10 +182,12 @@ class Presence:
             self._use_settings(then.settings)
             self._anchors = then.anchors
             self._people = {(p.store, p.shopper): p for p in then.people}
+            self._set_deadlines()
         for observations, now_ms in steps:
             self.step(observations, now_ms)
         self._use_settings(settings)
         self._anchors = anchors
+        self._set_deadlines()
 
     def resume(self, now_ms: int) -> None:
         """Give everybody a fresh deadline: the silence was the server's, or its clock was set, and not theirs."""
@@ -165,18 +197,20 @@ class Presence:
             person.stay_since_ms = min(person.stay_since_ms, now_ms)
             for link in person.links.values():
                 link.last_ms = min(link.last_ms, now_ms)
+        self._set_deadlines()
 
-    def _observe(self, o: Observation, anchor: Anchor, now_ms: int, changes: Changes) -> None:
+    def _observe(self, o: Observation, anchor: Anchor, now_ms: int, changes: Changes) -> Person | None:
+        """Take one observation; the person that it is of, where she is there or has just come in."""
         person = self._people.get((anchor.store, o.shopper))
         stale = self.is_stale(o.last_ms, now_ms)
         if person is None:
             if stale or o.rssi_dbm < self._settings.enter_dbm or now_ms - o.last_ms >= self._leave_ms:
-                return
+                return None
             person = self._enter(o, anchor, now_ms, changes)
         person.last_ms = max(person.last_ms, o.last_ms)
         person.alive_ms = max(person.alive_ms, o.last_ms)
         if stale:
-            return
+            return person
         link = person.links.get(o.anchor)
         if link is None:
             person.links[o.anchor] = Link(o.rssi_dbm, o.last_ms)
@@ -184,11 +218,13 @@ class Presence:
             link.rssi_dbm += SMOOTHING * (o.rssi_dbm - link.rssi_dbm)
             link.last_ms = o.last_ms
         self._place(person, o, now_ms, changes)
+        return person
 
     def _enter(self, o: Observation, anchor: Anchor, now_ms: int, changes: Changes) -> Person:
         visit = derived("vis", anchor.store, o.shopper, o.first_ms)
         person = Person(anchor.store, o.shopper, visit, o.first_ms, o.last_ms, now_ms)
         self._people[anchor.store, o.shopper] = person
+        heappush(self._deadlines, self._deadline(person))
         changes.records.append(VisitOpened(visit, anchor.store, o.shopper, o.first_ms))
         changes.moments.append(_moment("store_entered", person, now_ms, o))
         return person
@@ -221,9 +257,9 @@ class Presence:
             changes.moments.append(_moment("zone_left", person, now_ms, o))
         person.zone = person.stay = None
 
-    def _pass_time(self, person: Person, now_ms: int, changes: Changes) -> None:
+    def _dwell(self, person: Person, now_ms: int, changes: Changes) -> None:
+        """Dwelling counts what was heard: only hearing somebody takes her over a mark, time alone never does."""
         if now_ms - person.alive_ms >= self._leave_ms:
-            self._leave(person, now_ms, changes)
             return
         dwelled_s = (person.last_ms - person.stay_since_ms) // 1000
         due = self._marks_s[person.marks_done : bisect_right(self._marks_s, dwelled_s)] if person.stay else []

@@ -264,6 +264,25 @@ def test_a_checkpoint_and_the_journal_lead_to_where_the_live_run_is(
     assert restored.step([], end_ms) == live.step([], end_ms)
 
 
+@given(plan=schedule, back_ms=st.integers(-60_000, 60_000), at=st.integers(0, 40))
+def test_nobody_stays_beyond_her_deadline_also_where_the_clock_was_set(
+    plan: list[tuple[int, list[tuple[str, str, int, int, int]]]], back_ms: int, at: int
+) -> None:
+    there, now_ms = Presence(RULES, ANCHORS), T0_MS
+    for n, (found, at_ms) in enumerate(timed(plan)):
+        now_ms = at_ms if n < at else at_ms - back_ms
+        if n == at:
+            there.resume(now_ms)
+        there.step([o for o in found if o.last_ms <= now_ms], now_ms)
+        if n % 7 == 0:
+            there.forget("bob", now_ms)
+        assert all(now_ms - p.alive_ms < 20_000 for store in ("s1", "s2") for p in there.present(store))
+    there.resume(now_ms)
+    there.step([], now_ms + 19_999)
+    who = there.shoppers()
+    assert {m.shopper for m in there.step([], now_ms + 20_000).moments if m.kind == "left"} == who
+
+
 @given(plan=schedule)
 def test_a_journal_replays_under_the_rules_that_it_was_written_under(
     plan: list[tuple[int, list[tuple[str, str, int, int, int]]]],
