@@ -2,5 +2,5 @@
 
     payload ─intake▶ Batch ─times, columns▶ sightings ─observe▶ Observations ─presence▶ Changes ─record▶ commit ▶ ack
 
-`marks` knows what was applied already, `journal` what presence is rebuilt from, `engine` runs the ticks.
+`marks` knows what was applied already, `journal` what presence is rebuilt from; `take` fills ticks, `engine` runs them.
 """

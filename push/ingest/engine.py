@@ -14,14 +14,11 @@ import numpy as np
 
 from beacons.ids import ID_BYTES, padded
 from push.campaigns.book import Book
-from push.ingest import downlink, marks
-from push.ingest.intake import Arrived, Intake, StatusArrived
-from push.ingest.late import LateLane
-from push.ingest.ledger import Ledger
-from push.ingest.observe import Observer, gather
+from push.ingest import downlink
 from push.ingest.record import Limits, Queued, Recorder
 from push.ingest.strays import Strays
-from push.ingest.tick import Report, Tick, Withdrawal, Writer, insist
+from push.ingest.take import Taker, Waiting
+from push.ingest.tick import Report, Tick, Withdrawal, Writer
 from push.model.errors import OverloadedError
 from push.model.ports import Clock, Database, Publisher
 from push.model.presence import Changes, Observation
@@ -29,7 +26,7 @@ from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
-from push.registry.resolver import BEHIND_MS, Resolver
+from push.registry.resolver import Resolver
 from push.registry.table import UNKNOWN
 
 MAX_QUEUED: Final = 10_000
@@ -79,17 +76,14 @@ class Engine:
         self._consents = consents
         self.presence = presence
         self.counts: Counter[str] = Counter()
-        self._intake = Intake(Directory())
-        self._observer = Observer(Directory(), Resolver((), {}, tolerance_ms=0), self._located)
+        self._taker = Taker(self._db, self._located, self.counts)
         limits = Limits(
             stale_ms=stale_ms, leave_after_ms=presence.leave_after_ms, pushes_per_visit=settings.pushes_per_visit
         )
         self._recorder = Recorder(vault, limits)
         self._writer = Writer(self._db, self._clock, presence, self._recorder, settings.checkpoint_s * 1000)
-        self._ledger = Ledger()
-        self._late = LateLane()
         self._strays = Strays()
-        self._queue: deque[tuple[str, bytes, int]] = deque()
+        self._queue: deque[Waiting] = deque()
         self._reports: list[Report] = []
         self._withdrawals: list[Withdrawal] = []
         self._arrival = asyncio.Event()
@@ -100,7 +94,7 @@ class Engine:
     @property
     def refused(self) -> Counter[str]:
         """Payloads refused, by reason."""
-        return self._intake.refused
+        return self._taker.refused
 
     @property
     def depth(self) -> int:
@@ -110,7 +104,7 @@ class Engine:
     @property
     def directory(self) -> Directory:
         """The registry as ingest sees it."""
-        return self._intake.directory
+        return self._taker.directory
 
     def offer(self, topic_text: str, payload: bytes) -> None:
         """Take a payload from the broker; it is stamped now and looked at in the next tick."""
@@ -150,7 +144,7 @@ class Engine:
         """The registered beacons that say these (kind, id) at a time; None where there is none."""
         kind = np.array([k for k, _ in ids], dtype=np.uint8)
         raw = np.frombuffer(b"".join(padded(i) for _, i in ids), dtype=f"V{ID_BYTES}")
-        resolver = self._observer.resolver
+        resolver = self._taker.observer.resolver
         found = resolver.find(kind, raw, np.full(len(ids), at_ms, dtype=np.int64))
         return [None if i == UNKNOWN else resolver.beacons[i].id for i in found.tolist()]
 
@@ -160,10 +154,9 @@ class Engine:
         resolver = Resolver(directory.beacons, directory.beacon_keys, tolerance_ms=tolerance_ms)
         await asyncio.to_thread(resolver.advance, self._clock.now_ms())
         async with self._stepping:
-            self._intake.directory = directory
+            self._taker.use(directory, resolver)
             self._recorder.directory = directory
             self._recorder.book = book
-            self._observer = Observer(directory, resolver, self._located)
             if self.presence.use_anchors(directory.anchors):
                 self._writer.want_checkpoint()
 
@@ -207,13 +200,13 @@ class Engine:
 
     async def _run_late(self) -> None:
         while True:
-            await self._late.wait()
+            await self._taker.late.wait()
             while await self.catch_up():
                 pass
 
     async def catch_up(self) -> bool:
         """Resolve one late batch; False where none waits."""
-        resolved = await self._late.resolve_one(self._observer)
+        resolved = await self._taker.late.resolve_one(self._taker.observer)
         self._arrival.set()
         return resolved
 
@@ -224,7 +217,7 @@ class Engine:
 
     async def turn(self) -> bool:
         """One slice of the resolver's table: computed in a thread, applied here; False where nothing is due."""
-        resolver = self._observer.resolver
+        resolver = self._taker.observer.resolver
         work = resolver.plan(self._clock.now_ms(), SLICE)
         if work.parts:
             resolver.apply(work, await asyncio.to_thread(resolver.compute, work))
@@ -237,10 +230,11 @@ class Engine:
             self._mind_the_clock(now_ms)
             tick = Tick(now_ms, reports=self._reports, withdrawals=self._withdrawals)
             self._reports, self._withdrawals = [], []
-            await self._take(tick)
+            waiting = [self._queue.popleft() for _ in range(min(MAX_TAKEN, len(self._queue)))]
+            await self._taker.take(tick, waiting)
             self._step(tick)
             queued = await self._writer.write(tick, self.directory.anchors, self.counts)
-            self._ledger.keep(tick.marks)
+            self._taker.ledger.keep(tick.marks)
             self._count(tick)
         _answer(tick, queued)
         if queued:
@@ -256,64 +250,6 @@ class Engine:
             self.presence.resume(now_ms)
             self._writer.want_checkpoint()
 
-    async def _take(self, tick: Tick) -> None:
-        """Open what waits, and find the observations in what is new."""
-        waiting = [self._queue.popleft() for _ in range(min(MAX_TAKEN, len(self._queue)))]
-        opened = [self._intake.open(*payload) for payload in waiting]
-        tick.statuses = [s for s in opened if isinstance(s, StatusArrived)]
-        batches = [a for a in opened if isinstance(a, Arrived)]
-        past = self._late.take()
-        boots = {(a.batch.gateway, a.batch.boot) for a in (*batches, *(r.arrived for r in past))}
-        tick.marks = await insist(lambda: self._ledger.load(self._db, boots), self.counts)
-        for resolved in past:
-            if self._settle(tick, resolved.arrived):
-                tick.observations += resolved.observations
-                self._count_minute(tick, resolved.arrived, resolved.resolved)
-        self._observe(tick, [a for a in batches if not self._is_late(tick, a) and self._settle(tick, a)])
-        for report in tick.reports:
-            tick.observations += report.observations
-        # Somebody may have withdrawn since she was observed, or since her phone reported.
-        tick.observations = [o for o in tick.observations if self._located(o.shopper)]
-
-    def _is_late(self, tick: Tick, a: Arrived) -> bool:
-        """Whether a batch goes to the lane, because the table holds no windows as old as its sightings."""
-        if a.columns is None or a.offset_ms is None or not len(a.columns.first_ms):
-            return False
-        first_ms = a.batch.base_ms + a.offset_ms + int(a.columns.first_ms.min())
-        if first_ms >= tick.now_ms - BEHIND_MS or tick.marks[a.batch.gateway, a.batch.boot].has(a.batch.sequence):
-            return False
-        if not self._late.put(a):
-            self.counts["dropped"] += 1
-        return True
-
-    def _settle(self, tick: Tick, a: Arrived) -> bool:
-        """Enter a batch into its boot's mark; whether it is to be applied."""
-        tick.batches.append(a)
-        if a.columns is None:
-            return False
-        boot = (a.batch.gateway, a.batch.boot)
-        mark = marks.raised(tick.marks[boot], min(a.batch.oldest, a.batch.sequence))
-        is_new = not mark.has(a.batch.sequence)
-        try:
-            mark = marks.applied(mark, a.batch.sequence)
-        except ValueError as error:
-            tick.batches[-1] = msgspec.structs.replace(a, columns=None, refusal=str(error))
-            return False
-        if mark != tick.marks[boot]:
-            tick.marks[boot] = tick.changed[boot] = mark
-        self.counts["duplicates"] += not is_new
-        return is_new
-
-    def _observe(self, tick: Tick, new: Sequence[Arrived]) -> None:
-        """Resolve a tick's sightings in one pass."""
-        sightings = gather(new)
-        beacons = self._observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
-        found, _ = self._observer.observe(sightings, beacons, new)
-        tick.observations += found
-        resolved = np.bincount(sightings.source[beacons != UNKNOWN], minlength=len(new)).tolist()
-        for a, known in zip(new, resolved, strict=True):
-            self._count_minute(tick, a, known)
-
     def _step(self, tick: Tick) -> None:
         """Let presence take what is fresh, and what prolongs the visits of those who are there."""
         changes = [self.presence.forget(w.shopper, tick.now_ms) for w in tick.withdrawals]
@@ -327,18 +263,6 @@ class Engine:
         ]
         changes.append(self.presence.step(tick.observations, tick.now_ms))
         tick.changes = Changes([r for c in changes for r in c.records], [m for c in changes for m in c.moments])
-
-    def _count_minute(self, tick: Tick, a: Arrived, resolved: int) -> None:
-        gateway = self.directory.gateways.get(a.batch.gateway)
-        if gateway is None:  # taken out of the registry while its batch waited in the lane
-            return
-        counts = tick.minutes.setdefault((gateway.store, gateway.id), Counter())
-        n = 0 if a.columns is None else len(a.columns.kind)
-        counts["batches"] += 1
-        counts["sightings"] += n
-        counts["resolved"] += resolved
-        counts["unsynchronised"] += n if a.offset_ms is None else 0
-        self.counts["resolved"] += resolved
 
     def _count(self, tick: Tick) -> None:
         self.counts["batches"] += len(tick.batches)

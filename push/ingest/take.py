@@ -1,0 +1,122 @@
+"""What one tick takes in: payloads are opened, settled against their boots' marks, and resolved in one pass.
+
+payload ─open▶ Batch ─is it late?▶ lane
+                 └─settle▶ mark ─observe▶ observations ◀ phones' reports, and what the lane has resolved
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+
+from push.ingest import marks
+from push.ingest.intake import Arrived, Intake, StatusArrived
+from push.ingest.late import LateLane
+from push.ingest.ledger import Ledger
+from push.ingest.observe import Observer, gather
+from push.ingest.tick import Tick, insist
+from push.model.ports import Database
+from push.registry.directory import Directory
+from push.registry.resolver import BEHIND_MS, Resolver
+from push.registry.table import UNKNOWN
+
+Waiting = tuple[str, bytes, int]
+"""A topic, a payload, and when it was received."""
+
+
+class Taker:
+    """Fills ticks. `allows` says who may be located; `counts` is told what became of batches."""
+
+    def __init__(self, db: Database, allows: Callable[[str], bool], counts: Counter[str]) -> None:
+        self._db = db
+        self._allows = allows
+        self._counts = counts
+        self._intake = Intake(Directory())
+        self.observer = Observer(Directory(), Resolver((), {}, tolerance_ms=0), allows)
+        self.ledger = Ledger()
+        self.late = LateLane()
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Payloads refused, by reason."""
+        return self._intake.refused
+
+    @property
+    def directory(self) -> Directory:
+        """The registry in use."""
+        return self._intake.directory
+
+    def use(self, directory: Directory, resolver: Resolver) -> None:
+        """Take over a changed registry."""
+        self._intake.directory = directory
+        self.observer = Observer(directory, resolver, self._allows)
+
+    async def take(self, tick: Tick, waiting: Sequence[Waiting]) -> None:
+        """Open what waits, and find the observations in what is new."""
+        opened = [self._intake.open(*payload) for payload in waiting]
+        tick.statuses = [s for s in opened if isinstance(s, StatusArrived)]
+        batches = [a for a in opened if isinstance(a, Arrived)]
+        past = self.late.take()
+        boots = {(a.batch.gateway, a.batch.boot) for a in (*batches, *(r.arrived for r in past))}
+        tick.marks = await insist(lambda: self.ledger.load(self._db, boots), self._counts)
+        for resolved in past:
+            if self._settle(tick, resolved.arrived):
+                tick.observations += resolved.observations
+                self._count_minute(tick, resolved.arrived, resolved.resolved)
+        self._observe(tick, [a for a in batches if not self._is_late(tick, a) and self._settle(tick, a)])
+        for report in tick.reports:
+            tick.observations += report.observations
+        # Somebody may have withdrawn since she was observed, or since her phone reported.
+        tick.observations = [o for o in tick.observations if self._allows(o.shopper)]
+
+    def _is_late(self, tick: Tick, a: Arrived) -> bool:
+        """Whether a batch goes to the lane, because the table holds no windows as old as its sightings."""
+        if a.columns is None or a.offset_ms is None or not len(a.columns.first_ms):
+            return False
+        first_ms = a.batch.base_ms + a.offset_ms + int(a.columns.first_ms.min())
+        if first_ms >= tick.now_ms - BEHIND_MS or tick.marks[a.batch.gateway, a.batch.boot].has(a.batch.sequence):
+            return False
+        if not self.late.put(a):
+            self._counts["dropped"] += 1
+        return True
+
+    def _settle(self, tick: Tick, a: Arrived) -> bool:
+        """Enter a batch into its boot's mark; whether it is to be applied."""
+        tick.batches.append(a)
+        if a.columns is None:
+            return False
+        boot = (a.batch.gateway, a.batch.boot)
+        mark = marks.raised(tick.marks[boot], min(a.batch.oldest, a.batch.sequence))
+        is_new = not mark.has(a.batch.sequence)
+        try:
+            mark = marks.applied(mark, a.batch.sequence)
+        except ValueError as error:
+            tick.batches[-1] = msgspec.structs.replace(a, columns=None, refusal=str(error))
+            return False
+        if mark != tick.marks[boot]:
+            tick.marks[boot] = tick.changed[boot] = mark
+        self._counts["duplicates"] += not is_new
+        return is_new
+
+    def _observe(self, tick: Tick, new: Sequence[Arrived]) -> None:
+        """Resolve a tick's sightings in one pass."""
+        sightings = gather(new)
+        beacons = self.observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
+        found, _ = self.observer.observe(sightings, beacons, new)
+        tick.observations += found
+        resolved = np.bincount(sightings.source[beacons != UNKNOWN], minlength=len(new)).tolist()
+        for a, known in zip(new, resolved, strict=True):
+            self._count_minute(tick, a, known)
+
+    def _count_minute(self, tick: Tick, a: Arrived, resolved: int) -> None:
+        gateway = self.directory.gateways.get(a.batch.gateway)
+        if gateway is None:  # taken out of the registry while its batch waited in the lane
+            return
+        counts = tick.minutes.setdefault((gateway.store, gateway.id), Counter())
+        n = 0 if a.columns is None else len(a.columns.kind)
+        counts["batches"] += 1
+        counts["sightings"] += n
+        counts["resolved"] += resolved
+        counts["unsynchronised"] += n if a.offset_ms is None else 0
+        self._counts["resolved"] += resolved
