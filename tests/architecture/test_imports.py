@@ -10,6 +10,6 @@ PROGRAM = Path(sys.executable).with_name("lint-imports")
 
 def test_rooms_import_in_one_direction_only() -> None:
     """In a process of its own: it sets logging up anew, and so silences every logger that other tests listen to."""
-    command = [PROGRAM, "--no-cache", "--no-logo"]
+    command = [str(PROGRAM), "--no-cache", "--no-logo"]
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert checked.returncode == 0, checked.stdout
