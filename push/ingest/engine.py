@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from beacons.ids import ID_BYTES, padded
+from beacons.wire import MAX_PAYLOAD_BYTES
 from push.campaigns.book import Book
 from push.ingest import downlink
 from push.ingest.record import Limits, Queued, Recorder
@@ -31,6 +32,8 @@ from push.registry.table import UNKNOWN
 
 MAX_QUEUED: Final = 10_000
 """Payloads waiting for a tick; more are dropped and counted: gateways send again what is not acknowledged."""
+MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
+"""And their size: 10,000 batches of a busy store take a tenth of it; 10,000 of the largest would take 2.5 GB."""
 MAX_REPORTS: Final = 2_000
 """Phones' reports waiting for a tick; more are refused: a phone reports again in a second."""
 MAX_TAKEN: Final = 500
@@ -84,6 +87,7 @@ class Engine:
         self._writer = Writer(self._db, self._clock, presence, self._recorder, settings.checkpoint_s * 1000)
         self._strays = Strays()
         self._queue: deque[Waiting] = deque()
+        self._queued_bytes = 0
         self._reports: list[Report] = []
         self._withdrawals: list[Withdrawal] = []
         self._arrival = asyncio.Event()
@@ -108,10 +112,12 @@ class Engine:
 
     def offer(self, topic_text: str, payload: bytes) -> None:
         """Take a payload from the broker; it is stamped now and looked at in the next tick."""
-        if len(self._queue) >= MAX_QUEUED:
+        kept = payload[: MAX_PAYLOAD_BYTES + 1]  # enough to see that a larger one is too large
+        if len(self._queue) >= MAX_QUEUED or self._queued_bytes + len(kept) > MAX_QUEUED_BYTES:
             self.counts["dropped"] += 1
             return
-        self._queue.append((topic_text, payload, self._clock.now_ms()))
+        self._queue.append((topic_text, kept, self._clock.now_ms()))
+        self._queued_bytes += len(kept)
         self._arrival.set()
 
     async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:
@@ -231,6 +237,7 @@ class Engine:
             tick = Tick(now_ms, reports=self._reports, withdrawals=self._withdrawals)
             self._reports, self._withdrawals = [], []
             waiting = [self._queue.popleft() for _ in range(min(MAX_TAKEN, len(self._queue)))]
+            self._queued_bytes -= sum(len(payload) for _, payload, _ in waiting)
             await self._taker.take(tick, waiting)
             self._step(tick)
             queued = await self._writer.write(tick, self.directory.anchors, self.counts)

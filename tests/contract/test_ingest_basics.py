@@ -8,7 +8,8 @@ import pytest
 from beacons.columns import Sighting
 from beacons.ids import IdKind
 from beacons.registry import Gateway, Store
-from beacons.wire import SightingColumns, Status
+from beacons.wire import MAX_PAYLOAD_BYTES, SightingColumns, Status
+from push.ingest.engine import MAX_QUEUED_BYTES
 from push.model.ports import Database
 from push.registry import directory
 from tests.support.clocks import SettableClock
@@ -251,6 +252,18 @@ async def test_quiet_ticks_write_nothing(server: Server, clock: SettableClock) -
         clock.advance(1000)
         await server.engine.tick()
     assert await server.db.fetch("ingest.journal_after", seq=0) == before
+
+
+async def test_payloads_larger_together_than_what_can_wait_are_dropped_and_counted(server: Server) -> None:
+    fit = MAX_QUEUED_BYTES // (MAX_PAYLOAD_BYTES + 1)
+    for _ in range(fit + 3):
+        server.engine.offer("footfall/v1/s1/gw-1/sightings", bytes(4 * MAX_PAYLOAD_BYTES))
+    assert server.engine.depth == fit
+    assert server.engine.counts["dropped"] == 3
+    await server.engine.tick()
+    assert server.engine.refused["oversized"] == fit
+    server.engine.offer("footfall/v1/s1/gw-1/sightings", bytes(4 * MAX_PAYLOAD_BYTES))
+    assert server.engine.depth == 1
 
 
 async def test_payloads_beyond_what_can_wait_are_dropped_and_counted(server: Server, gateway: WireGateway) -> None:
