@@ -11,7 +11,7 @@ from push.ingest.marks import Mark
 from push.model.campaigns import Considered
 from push.model.delivery import Content, State
 from push.model.people import Platform, Purpose
-from push.model.presence import MomentKind
+from push.model.presence import Moment
 
 MOST: Final = 1000
 
@@ -84,21 +84,6 @@ class VisitOut(msgspec.Struct, frozen=True, kw_only=True):
     left_ms: int | None
     heard_ms: int
     late: bool
-
-
-class MomentOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment."""
-
-    id: str
-    kind: MomentKind
-    store: str
-    zone: str | None
-    shopper: str
-    visit: str
-    mark_s: int
-    at_ms: int
-    heard_ms: int
-    received_ms: int
 
 
 class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,10 +179,10 @@ async def visits(context: Context, call: Call) -> list[VisitOut]:
     return [msgspec.convert({**row, "late": bool(row["late"])}, VisitOut) for row in rows]
 
 
-async def moments(context: Context, call: Call) -> list[MomentOut]:
+async def moments(context: Context, call: Call) -> list[Moment]:
     """Moments since a time."""
     rows = await context.db.fetch("ingest.moments", since_ms=_since(call), most=MOST)
-    return [msgspec.convert(dict(row), MomentOut) for row in rows]
+    return [msgspec.convert(dict(row), Moment) for row in rows]
 
 
 async def devices(context: Context, call: Call) -> list[DeviceRow]:
@@ -261,7 +246,7 @@ ENDPOINTS: Final = (
     ),
     Endpoint("GET", "/v1/visits", OPERATOR, "Visits since a time", visits, result=list[VisitOut], parameters=(_SINCE,)),
     Endpoint(
-        "GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[MomentOut], parameters=(_SINCE,)
+        "GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[Moment], parameters=(_SINCE,)
     ),
     Endpoint(
         "GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow], parameters=(_SINCE,)
