@@ -27,7 +27,16 @@ PURPOSE_TEXTS: Final[dict[Purpose, tuple[str, str]]] = {
     "profiling": ("Make offers personal", "Your name, visits and purchases choose what you are offered."),
     "inapp": ("Show offers in this app", "Offers appear here while the app is open."),
     "webpush": ("Send notifications", "Offers appear as notifications even when the app is closed."),
+    "fcm": ("Send notifications", "Offers appear as notifications, through Google's service."),
+    "apns": ("Send notifications", "Offers appear as notifications, through Apple's service."),
+    "email": ("Send e-mail", "Offers come to your mailbox. Every mail has a link that ends them."),
+    "webhook": ("Send messages to my number", "Offers come as a text message."),
+    "screen": ("Greet me on screens", "A screen in the store may greet you by the nickname that you choose."),
 }
+
+
+OFFERED: Final[tuple[Purpose, ...]] = ("location", "marketing", "profiling", "inapp", "webpush")
+"""What an app asks about: the purposes of every shop, and the channels that need no credential of the shop's."""
 
 
 class DeviceIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -202,7 +211,7 @@ async def config(context: Context, call: Call) -> AppConfig:
     del call
     fixtures = [b for b in context.presence.directory.fixtures if b.static_id is not None]
     regions = tuple(Region(b.store or "", b.format, b.static_id or "") for b in fixtures[:MAX_REGIONS])
-    purposes = tuple(PurposeOut(p, *PURPOSE_TEXTS[p]) for p in PURPOSES)
+    purposes = tuple(PurposeOut(p, *PURPOSE_TEXTS[p]) for p in OFFERED)
     return AppConfig(context.application_server_key, purposes, regions)
 
 

@@ -1,25 +1,49 @@
 """Messages on their way: content, the state machine of a delivery, receipts."""
 
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 Urgency = Literal["very-low", "low", "normal", "high"]
 ReceiptKind = Literal["shown", "opened"]
 
+Basis = Literal["marketing", "service"]
+"""Why a message may be sent: she agreed to offers, or she is owed it (a collection is ready)."""
 
-class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person reads: rendered text, and where a tap leads."""
+DEFAULT_APP: Final = "default"
+"""The app of a channel that has but one."""
 
-    title: str
-    body: str
-    url: str | None = None
-    image: str | None = None
+Text = Annotated[str, msgspec.Meta(max_length=2000)]
+Url = Annotated[str, msgspec.Meta(max_length=2000)]
+DataKey = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$(?!\n)")]
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A button: what it says, and where it leads."""
+
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    url: Url
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a person reads, rendered, where a tap leads, and `data` for the app. A channel says what it had to drop."""
+
+    title: Text
+    body: Text
+    url: Url | None = None
+    image: Url | None = None
+    actions: Annotated[tuple[Action, ...], msgspec.Meta(max_length=4)] = ()
+    data: Annotated[dict[DataKey, Text], msgspec.Meta(max_length=32)] = {}
+    locale: Annotated[str, msgspec.Meta(max_length=35)] | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """The rendered offer for one shopper; it makes no sense after `expires_ms`."""
+    """What is said to one shopper; it makes no sense after `expires_ms`.
+
+    `campaign` is empty where none asked for it. One message replaces another of the same `collapse_key`, where the
+    channel can do that.
+    """
 
     id: str
     shopper: str
@@ -29,12 +53,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int
     collapse_key: str
     urgency: Urgency = "high"
+    basis: Basis = "marketing"
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt: a message for one device. `address` is what the channel needs to reach it.
+    """One attempt: a message for one device. `address` is what the channel needs to reach it; each documents its own.
 
-    For Web Push that is the subscription as browsers give it: ``{"endpoint", "keys": {"p256dh", "auth"}}``.
+    For Web Push that is the subscription as browsers give it: ``{"endpoint", "keys": {"p256dh", "auth"}}``. `app` names
+    the credential that the address belongs to, `registered_ms` is when it was registered.
     """
 
     delivery: str
@@ -44,11 +70,19 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     now_ms: int
     seq: int = 0
     """Number of the message in its device's event stream."""
+    app: str = DEFAULT_APP
+    registered_ms: int = 0
+    unsubscribe_url: str | None = None
+    """Where one click ends this channel for her, of marketing messages; None where there is no public address."""
 
     @property
     def ttl_s(self) -> int:
         """Whole seconds that the message still makes sense, never negative."""
         return max(0, (self.message.expires_ms - self.now_ms) // 1000)
+
+
+Part = Literal["body", "url", "image", "actions", "data", "locale", "urgency", "collapse_key", "text"]
+"""A part of a message; "text" is title and body together, which private mode replaces."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +92,16 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
     seq: int = 0
     """Number of the message in its device's event stream, where it went there."""
+    dropped: tuple[Part, ...] = ()
+    """What of the message the channel could not carry."""
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential that was found good: what names it without giving it away, and when it ends (None: never)."""
+
+    summary: str
+    expires_ms: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class State(StrEnum):

@@ -2,10 +2,13 @@
 
 DeliveryError
 ├── TransientError      try again, not before `retry_after_ms`
-│   └── OutcomeUnknownError the message may have been taken, nobody said so: repeat it under the same id only
+│   ├── OutcomeUnknownError the message may have been taken, nobody said so: repeat it under the same id only
+│   ├── BusyError           the service asks for less (429, 503): send it fewer at once
+│   └── CredentialError     the service refuses us, not the message: nothing gets through until the credential is mended
 └── PermanentError      never again with this device and channel
     ├── DeviceGoneError     the service says that the address is dead: remove it
-    └── UnreachableError    the channel cannot reach the device now: try the next channel
+    ├── UnreachableError    the channel cannot reach the device now: try the next channel
+    └── TooLargeError       the message does not fit what the channel carries
 
 DatabaseError
 ├── ConflictError       two transactions met: run the whole transaction again
@@ -38,12 +41,42 @@ class OutcomeUnknownError(TransientError):
     """The message was on its way when the answer got lost: it may have arrived."""
 
 
+class BusyError(TransientError):
+    """The service has too much to do, or we send too much."""
+
+
+class CredentialError(TransientError):
+    """The service refuses who we say we are: expired, revoked, of another team, or for another app."""
+
+
 class PermanentError(DeliveryError):
     """Will not work with this message, device and channel."""
 
 
+class TooLargeError(PermanentError):
+    """The message is larger than the channel carries; found before anything is sent."""
+
+    def __init__(self, size_bytes: int, most_bytes: int) -> None:
+        """Keep both sizes."""
+        super().__init__("payload_too_large")
+        self.size_bytes = size_bytes
+        self.most_bytes = most_bytes
+
+    def __str__(self) -> str:
+        """Say what was expected."""
+        return f"the message has {self.size_bytes} bytes as this channel sends it, at most {self.most_bytes} fit"
+
+
 class DeviceGoneError(PermanentError):
-    """The service says that the device's address is dead."""
+    """The service says that the device's address is dead, since `since_ms` where it says so.
+
+    A device that was registered again after that has a new life.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, since_ms: int | None = None) -> None:
+        """Keep since when."""
+        super().__init__(reason, status=status)
+        self.since_ms = since_ms
 
 
 class UnreachableError(PermanentError):

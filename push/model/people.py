@@ -1,16 +1,19 @@
 """Shoppers, their devices, and what they agreed to."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
-Purpose = Literal["location", "marketing", "profiling", "inapp", "webpush"]
+Purpose = Literal[
+    "location", "marketing", "profiling", "inapp", "webpush", "fcm", "apns", "email", "webhook", "screen"
+]  # fmt: skip
 """What a shopper may grant: to be located, to get offers, to be profiled, and each channel."""
 
-PURPOSES: Final[tuple[Purpose, ...]] = ("location", "marketing", "profiling", "inapp", "webpush")
-CHANNEL_PURPOSES: Final[frozenset[Purpose]] = frozenset({"inapp", "webpush"})
+PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
+CHANNEL_PURPOSES: Final[frozenset[Purpose]] = frozenset(PURPOSES[3:])
 
-Platform = Literal["web", "android", "ios", "sim"]
+Platform = Literal["web", "android", "ios", "sim", "email", "webhook"]
+"""What kind of thing receives; a mailbox is one, and so is what a webhook reaches (a phone number, say)."""
 Locale = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$(?!\n)")]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol
 
-from push.model.delivery import Accepted, Outgoing
+from push.model.delivery import Accepted, Checked, Outgoing, Part
 
 Row = Mapping[str, Any]
 """One row of a result, by column name."""
@@ -69,6 +69,41 @@ class Channel(Protocol):
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Hand a message over. Raises `push.model.errors.DeliveryError`."""
+        ...
+
+
+class Addressed(Channel, Protocol):
+    """A channel whose devices have an address, and whose messages a limit."""
+
+    def check_address(self, address: Mapping[str, object]) -> None:
+        """Refuse an address that can never work, when it is registered. Raises `push.model.errors.PermanentError`."""
+        ...
+
+    def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
+        """What of a message the channel would have to drop. Raises `push.model.errors.TooLargeError`."""
+        ...
+
+
+class Credentialed(Addressed, Protocol):
+    """A channel with a service that asks who we are: one credential for each app.
+
+    A credential is a mapping as the API takes it; each channel documents its own, as a Struct that forbids unknown
+    fields. Secrets of it never appear in what is raised, logged or returned.
+    """
+
+    async def check(self, app: str, credential: Mapping[str, object]) -> Checked:
+        """Try a credential with the service, sending nothing to anybody.
+
+        Raises `push.model.errors.PermanentError` where it is malformed (its reason says which field, and what was
+        expected), `CredentialError` where the service refuses it, `TransientError` where the service does not answer.
+        """
+        ...
+
+    def use(self, credentials: Mapping[str, Mapping[str, object]]) -> None:
+        """Send with these from now on, by app; what is on its way ends as it began. All of them were checked before.
+
+        Without a credential for its app, `send` raises `CredentialError` with the reason ``no_credential``.
+        """
         ...
 
 
