@@ -1,13 +1,15 @@
 """What a radio heard, and the port through which the gateway hears it."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 Report = Callable[[str, dict[str, object]], None]
 """Takes the name of what happened, and its particulars."""
 
 
-class Advert(NamedTuple):
+class Advert(Struct, frozen=True, gc=False):
     """One packet of one transmitter, as far as it is of use: what it said, how loud, and when on the boot clock."""
 
     address: str

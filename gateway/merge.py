@@ -21,9 +21,10 @@ the server accepts an id in its own window only.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from beacons.frames import EDDYSTONE
+from gateway.advert import Advert
 
 ACTIVE_PATIENCE_MS: Final = 10_500
 """With DuplicateData every packet proves its parts; the slowest interval is 10.24 s (Core, Vol 4, Part E, 7.8.5)."""
@@ -40,45 +41,33 @@ Key = TypeVar("Key", int, str)
 """A company id, or a service's UUID."""
 
 
-class Snapshot(NamedTuple):
-    """What one callback shows. `marks` are bleak's own objects of (ManufacturerData, ServiceData), if it shows them."""
-
-    address: str
-    rssi_dbm: int
-    manufacturer_data: Mapping[int, bytes]
-    service_data: Mapping[str, bytes]
-    marks: tuple[object, object] | None
-    now_ms: int
-
-
-class Parts(NamedTuple):
-    """What a packet said."""
-
-    manufacturer_data: Mapping[int, bytes]
-    service_data: Mapping[str, bytes]
+Marks = tuple[object, object]
+"""Bleak's own objects of the properties (ManufacturerData, ServiceData): new ones were in this signal."""
 
 
 class _Known:
-    """The last snapshot of an address, and when each of its parts was last proven to be on air."""
+    """What an address last showed, and when each of its parts was last proven to be on air."""
 
-    __slots__ = ("proven_ms", "seen")
+    __slots__ = ("marks", "proven_ms", "shown")
 
-    def __init__(self, seen: Snapshot) -> None:
-        self.seen = seen
+    def __init__(self, shown: Advert, marks: Marks | None) -> None:
+        self.shown = shown
+        self.marks = marks
         self.proven_ms: dict[int | str, int] = {}
-        self.prove(seen.manufacturer_data, seen.now_ms)
-        self.prove(seen.service_data, seen.now_ms)
+        self.prove(shown.manufacturer_data, shown.heard_ms)
+        self.prove(shown.service_data, shown.heard_ms)
 
     def prove(self, keys: Iterable[int | str], now_ms: int) -> None:
         """These parts were in this packet."""
         for key in keys:
             self.proven_ms[key] = now_ms
 
-    def shown(self, seen: Snapshot) -> None:
-        """This is the last snapshot now; what it does not show any more is forgotten."""
-        self.seen = seen
-        if len(self.proven_ms) > len(seen.manufacturer_data) + len(seen.service_data):
-            keys = {*seen.manufacturer_data, *seen.service_data}
+    def show(self, shown: Advert, marks: Marks | None) -> None:
+        """This was shown last; what it does not show any more is forgotten."""
+        self.shown = shown
+        self.marks = marks
+        if len(self.proven_ms) > len(shown.manufacturer_data) + len(shown.service_data):
+            keys = {*shown.manufacturer_data, *shown.service_data}
             self.proven_ms = {key: when_ms for key, when_ms in self.proven_ms.items() if key in keys}
 
 
@@ -89,38 +78,49 @@ class Merge:
         self._patience_ms = patience_ms
         self._limit = limit
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._forget_at_ms = 0
 
     def __len__(self) -> int:
         """How many addresses are remembered."""
         return len(self._known)
 
-    def packet(self, seen: Snapshot) -> Parts | None:
-        """What the packet said, empty where it carried no data; None where the callback is about no packet."""
-        self._forget(seen.now_ms)
-        known = self._known.get(seen.address)
+    def packet(self, shown: Advert, marks: Marks | None) -> Advert | None:
+        """What the packet said, empty where it carried no data; None where the callback is about no packet.
+
+        `shown` is everything that the callback shows, `marks` what bleak lets see of it.
+        """
+        if shown.heard_ms >= self._forget_at_ms:
+            self._forget(shown.heard_ms)
+        known = self._known.get(shown.address)
         if known is None:
-            self._known[seen.address] = _Known(seen)
+            self._known[shown.address] = _Known(shown, marks)
             if len(self._known) > self._limit:
                 self._known.popitem(last=False)
-            return Parts(seen.manufacturer_data, seen.service_data)
-        parts = self._told_apart(known, seen)
-        known.shown(seen)
-        self._known.move_to_end(seen.address)
-        return parts
+            return shown
+        packet = self._told_apart(known, shown, marks)
+        known.show(shown, marks)
+        self._known.move_to_end(shown.address)
+        return packet
 
-    def _told_apart(self, known: _Known, seen: Snapshot) -> Parts | None:
-        old = known.seen
-        manufacturer_news, service_news = _signalled(old, seen)
-        if manufacturer_news or service_news:
-            return Parts(
-                self._within(known, seen.manufacturer_data, old.manufacturer_data, seen.now_ms)
-                if manufacturer_news
-                else {},
-                self._within(known, seen.service_data, old.service_data, seen.now_ms) if service_news else {},
-            )
-        if seen.marks is not None and seen.rssi_dbm == old.rssi_dbm:
-            return None
-        return self._repeated(known, seen.manufacturer_data, seen.service_data, seen.now_ms)
+    def _told_apart(self, known: _Known, shown: Advert, marks: Marks | None) -> Advert | None:
+        old = known.shown
+        manufacturer_data, service_data = shown.manufacturer_data, shown.service_data
+        if marks is None or known.marks is None:  # bleak does not show its objects: what differs was signalled
+            manufacturer_news = manufacturer_data != old.manufacturer_data
+            service_news = service_data != old.service_data
+        else:
+            manufacturer_news = marks[0] is not known.marks[0]
+            service_news = marks[1] is not known.marks[1]
+        if not manufacturer_news and not service_news:
+            if marks is not None and shown.rssi_dbm == old.rssi_dbm:
+                return None
+            return self._repeated(known, shown)
+        now_ms = shown.heard_ms
+        return _said(
+            shown,
+            self._within(known, manufacturer_data, old.manufacturer_data, now_ms) if manufacturer_news else {},
+            self._within(known, service_data, old.service_data, now_ms) if service_news else {},
+        )
 
     def _within(
         self, known: _Known, data: Mapping[Key, bytes], old: Mapping[Key, bytes], now_ms: int
@@ -133,32 +133,32 @@ class Merge:
         known.prove(changed, now_ms)
         return changed or self._alive(known, data, now_ms) or _lasting(data)
 
-    def _repeated(
-        self, known: _Known, manufacturer_data: Mapping[int, bytes], service_data: Mapping[str, bytes], now_ms: int
-    ) -> Parts:
+    def _repeated(self, known: _Known, shown: Advert) -> Advert:
         """What a packet repeated that only the RSSI tells of."""
+        manufacturer_data, service_data, now_ms = shown.manufacturer_data, shown.service_data, shown.heard_ms
         if len(manufacturer_data) + len(service_data) <= 1:
-            return Parts(manufacturer_data, service_data)
-        alive = Parts(self._alive(known, manufacturer_data, now_ms), self._alive(known, service_data, now_ms))
-        return alive if any(alive) else Parts(_lasting(manufacturer_data), _lasting(service_data))
+            return shown
+        alive = self._alive(known, manufacturer_data, now_ms), self._alive(known, service_data, now_ms)
+        return _said(shown, *(alive if any(alive) else (_lasting(manufacturer_data), _lasting(service_data))))
 
     def _alive(self, known: _Known, data: Mapping[Key, bytes], now_ms: int) -> dict[Key, bytes]:
         since_ms = now_ms - self._patience_ms
         return {key: value for key, value in data.items() if known.proven_ms.get(key, since_ms - 1) >= since_ms}
 
     def _forget(self, now_ms: int) -> None:
+        """Forget who has been silent; until `_forget_at_ms` nobody will have been for long enough."""
         while self._known:
-            address = next(iter(self._known))
-            if now_ms - self._known[address].seen.now_ms < FORGET_MS:
+            address, known = next(iter(self._known.items()))
+            if now_ms - known.shown.heard_ms < FORGET_MS:
+                self._forget_at_ms = known.shown.heard_ms + FORGET_MS
                 return
             del self._known[address]
+        self._forget_at_ms = now_ms + FORGET_MS
 
 
-def _signalled(old: Snapshot, seen: Snapshot) -> tuple[bool, bool]:
-    """Whether each property was signalled; where bleak does not show its objects, whether it differs."""
-    if seen.marks is None or old.marks is None:
-        return seen.manufacturer_data != old.manufacturer_data, seen.service_data != old.service_data
-    return seen.marks[0] is not old.marks[0], seen.marks[1] is not old.marks[1]
+def _said(shown: Advert, manufacturer_data: Mapping[int, bytes], service_data: Mapping[str, bytes]) -> Advert:
+    """Of what is shown, this was in the packet."""
+    return Advert(shown.address, shown.rssi_dbm, manufacturer_data, service_data, shown.heard_ms)
 
 
 def _lasting(data: Mapping[Key, bytes]) -> dict[Key, bytes]:

@@ -17,7 +17,7 @@ from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback
 from gateway import watchdog
 from gateway.advert import Advert, OnAdvert, RadioAbsentError, RadioRefusedError, Report, ScannerDeadError
 from gateway.clock import Clock
-from gateway.merge import Merge, Parts, Snapshot
+from gateway.merge import Marks, Merge
 from gateway.watchdog import Step, Watchdog
 
 _UNKNOWN_DBM: Final = (-127, 127)
@@ -175,25 +175,18 @@ class _Ears:
         if data.rssi in _UNKNOWN_DBM or self.failed.done():
             return
         now_ms = self._clock.boot_ms()
-        parts = self._parts(device, data, now_ms)
-        if parts is None or not (parts.manufacturer_data or parts.service_data):
+        shown = Advert(device.address, data.rssi, data.manufacturer_data, data.service_data, now_ms)
+        advert = shown if self._merge is None else self._merge.packet(shown, _marks(data.platform_data))
+        if advert is None or not (advert.manufacturer_data or advert.service_data):
             return
         self._watchdog.heard(now_ms)
         try:
-            self._on_advert(Advert(device.address, data.rssi, parts.manufacturer_data, parts.service_data, now_ms))
+            self._on_advert(advert)
         except Exception as error:  # noqa: BLE001 - raised by `run`
             self.failed.set_exception(error)
 
-    def _parts(self, device: BLEDevice, data: AdvertisementData, now_ms: int) -> Parts | None:
-        if self._merge is None:
-            return Parts(data.manufacturer_data, data.service_data)
-        seen = Snapshot(
-            device.address, data.rssi, data.manufacturer_data, data.service_data, _marks(data.platform_data), now_ms
-        )
-        return self._merge.packet(seen)
 
-
-def _marks(platform_data: tuple[object, ...]) -> tuple[object, object] | None:
+def _marks(platform_data: tuple[object, ...]) -> Marks | None:
     """Bleak's own objects of the two properties; it promises nothing about them, so they may be missing."""
     properties = platform_data[1] if len(platform_data) > 1 else None
     if not isinstance(properties, dict):

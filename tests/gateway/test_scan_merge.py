@@ -1,12 +1,25 @@
-"""What was in the packet? Snapshots are made as bleak makes them: a property that was signalled is a new object."""
+"""What was in the packet? Properties are made as bleak makes them: one that was signalled is a new object."""
+
+from collections.abc import Mapping
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.merge import ACTIVE_PATIENCE_MS, FORGET_MS, PASSIVE_PATIENCE_MS, Merge, Parts, Snapshot
+from gateway.advert import Advert
+from gateway.merge import ACTIVE_PATIENCE_MS, FORGET_MS, PASSIVE_PATIENCE_MS, Marks, Merge
 from tests.support.bluez import APPLE, FEAA, TAG, Frame, eid, ibeacon, uid
 
 IBEACON, EID, UID = ibeacon(), eid(), uid()
+Parts = tuple[Mapping[int, bytes], Mapping[str, bytes]]
+
+
+def said(merge: Merge, shown: Advert, marks: Marks | None) -> Parts | None:
+    """Manufacturer data and service data that were in the packet."""
+    packet = merge.packet(shown, marks)
+    if packet is None:
+        return None
+    assert (packet.address, packet.rssi_dbm, packet.heard_ms) == (shown.address, shown.rssi_dbm, shown.heard_ms)
+    return packet.manufacturer_data, packet.service_data
 
 
 class Bleak:
@@ -31,7 +44,7 @@ class Bleak:
     def rssi(self, rssi_dbm: int, now_ms: int = 0) -> Parts | None:
         """Only the RSSI is signalled."""
         marks = self._properties if self._shows_marks else None
-        return self._merge.packet(Snapshot(TAG, rssi_dbm, *self._properties, marks, now_ms))
+        return said(self._merge, Advert(TAG, rssi_dbm, *self._properties, now_ms), marks)
 
 
 def test_interleaved_frames_are_told_apart() -> None:
@@ -118,7 +131,7 @@ def test_what_bluez_shows_no_more_is_new_when_it_comes_back() -> None:
     merge = Merge(PASSIVE_PATIENCE_MS)
 
     def show(frame: Frame, manufacturer_mark: object, service_mark: object) -> Parts | None:
-        return merge.packet(Snapshot(TAG, -60, *frame, (manufacturer_mark, service_mark), 0))
+        return said(merge, Advert(TAG, -60, *frame, 0), (manufacturer_mark, service_mark))
 
     both = (IBEACON[0], EID[1])
     assert show(both, "1", "1") == both
@@ -130,8 +143,7 @@ def test_what_is_silent_is_forgotten_and_greeted_anew() -> None:
     merge = Merge(ACTIVE_PATIENCE_MS)
     bleak = Bleak(merge)
     bleak.signal(IBEACON)
-    other = Snapshot("C0:00:00:00:00:02", -60, *IBEACON, IBEACON, FORGET_MS)
-    merge.packet(other)
+    merge.packet(Advert("C0:00:00:00:00:02", -60, *IBEACON, FORGET_MS), IBEACON)
     assert len(merge) == 1
     assert bleak.rssi(-60, FORGET_MS) == IBEACON
 
@@ -139,7 +151,7 @@ def test_what_is_silent_is_forgotten_and_greeted_anew() -> None:
 def test_memory_is_bounded_by_what_was_heard_last() -> None:
     merge = Merge(ACTIVE_PATIENCE_MS, limit=100)
     for number in range(1000):
-        merge.packet(Snapshot(f"{number}", -60, *IBEACON, IBEACON, 0))
+        merge.packet(Advert(f"{number}", -60, *IBEACON, 0), IBEACON)
     assert len(merge) == 100
 
 
