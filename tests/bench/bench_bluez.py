@@ -8,7 +8,6 @@ hearing one, and what we add to it. Needs dbus-daemon.
 """
 
 import asyncio
-import contextlib
 import os
 import shutil
 import sys
@@ -35,6 +34,7 @@ from gateway.scan import open_scanner
 from gateway.settings import ScanSettings
 from tests.bench import strollers
 from tests.bench.table import Line, say, show
+from tests.support.tasks import background
 
 ADAPTER: Final = "hci0"
 SECONDS: Final = 6
@@ -136,14 +136,9 @@ async def with_gateway(radio: asyncio.StreamWriter, told: bytes, count: int) -> 
         if what == "started":
             started.set_result(None)
 
-    scan = asyncio.create_task(open_scanner(ScanSettings(adapter=ADAPTER), said).run(counting.on_advert))
-    await started
-    try:
+    async with background(open_scanner(ScanSettings(adapter=ADAPTER), said).run(counting.on_advert)):
+        await started
         return await spent_s(radio, told, counting.done)
-    finally:
-        scan.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await scan
 
 
 async def measure(packets: Sequence[strollers.Packet]) -> tuple[float, float]:

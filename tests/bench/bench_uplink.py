@@ -8,7 +8,6 @@ while there was no network, emptied at a rate that the settings leave free.
 """
 
 import asyncio
-import contextlib
 import logging
 import tempfile
 import time
@@ -32,6 +31,7 @@ from gateway.spool_file import open_spool
 from gateway.uplink import Outside, Uplink
 from tests.bench.house import GATEWAY, KEY, SECRET, STORE, House, house
 from tests.bench.table import Line, show
+from tests.support.tasks import background
 
 BATCHES: Final = 3000
 SIGHTINGS: Final = 50
@@ -88,13 +88,8 @@ def sightings(now_ms: int) -> list[Sighting]:
 @asynccontextmanager
 async def sending(uplink: Uplink) -> AsyncIterator[None]:
     """Connected, for the length of the block."""
-    running = asyncio.create_task(uplink.run())
-    try:
+    async with background(uplink.run()):
         yield
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
 
 
 async def live(found: Gateway) -> None:

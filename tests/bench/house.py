@@ -18,6 +18,7 @@ import msgspec
 
 from beacons.topics import topic
 from beacons.wire import Ack, Batch, GatewayConfig, Status, broker_password, key_of, open_sealed, seal
+from gateway.tasks import heed_cancellation
 from push.broker.embedded import EmbeddedSettings, run_broker
 from push.broker.users import BrokerUser, gateway_user
 from push.ingest.marks import Mark, applied
@@ -90,6 +91,7 @@ async def _acknowledge(mqtt: aiomqtt.Client, configured: Callable[[], None]) -> 
             for boot, (sent_boot_ms, received_ms) in newest.items():
                 await _ack(mqtt, boot, marks[boot], sent_boot_ms, received_ms)
             newest.clear()
+            heed_cancellation()
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ticks())

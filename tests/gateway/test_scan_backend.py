@@ -1,7 +1,6 @@
 """Scanning with another backend than the system's: no D-Bus, no merging, the same watchdog."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any, ClassVar
 
 import pytest
@@ -14,6 +13,7 @@ from gateway.radio import Pace, Radio
 from gateway.scan import open_scanner, stack_of
 from gateway.settings import ScanSettings
 from tests.support.bluez import TAG, eid, ibeacon
+from tests.support.tasks import background
 
 Packet = tuple[int, dict[int, bytes], dict[str, bytes]]
 
@@ -56,12 +56,8 @@ async def listen(script: list[Packet], count: int, refusals: list[Exception] | N
         if len(adverts) == count:
             enough.set()
 
-    task = asyncio.create_task(open_scanner(SETTINGS, lambda *_: None).run(hear))
-    async with asyncio.timeout(5):
+    async with background(open_scanner(SETTINGS, lambda *_: None).run(hear)), asyncio.timeout(5):
         await enough.wait()
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
     assert Scripted.running == 0
     return adverts
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -11,6 +11,7 @@ from gateway.clock import SystemClock
 from gateway.radio import Pace, Radio
 from gateway.scan import open_scanner, stack_of
 from gateway.settings import ScanSettings
+from gateway.tasks import ended
 from tests.support.bluez import TAG, Frame, altbeacon, eid, ibeacon, running_bluez
 
 PATIENT = Pace(silence_ms=60_000)
@@ -51,13 +52,14 @@ class Listener:
 @asynccontextmanager
 async def listening(listener: Listener) -> AsyncIterator[Listener]:
     listener.task = asyncio.create_task(listener.scanner.run(listener.adverts.append))
-    await listener.until_event("started")
     try:
+        await listener.until_event("started")
         yield listener
     finally:
-        listener.task.cancel()
-        with suppress(asyncio.CancelledError, ScannerDeadError):
-            await listener.task
+        try:
+            await ended(listener.task)
+        except* ScannerDeadError:  # `until` has told the test
+            pass
 
 
 @pytest.mark.parametrize("mode", ["active", "passive"])

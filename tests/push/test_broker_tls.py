@@ -15,6 +15,7 @@ from push.broker.endpoint import Endpoint
 from push.broker.errors import BrokerError
 from push.broker.users import gateway_user
 from tests.support.brokers import HOST, kill_embedded, reach, until
+from tests.support.tasks import background
 
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of a broker that lives for a second
 
@@ -62,12 +63,8 @@ async def test_without_tls_nobody_is_heard_where_tls_is_spoken(tls_broker: Embed
 
 async def test_our_own_client_pins_the_certificate(tls_broker: EmbeddedBroker) -> None:
     client = BrokerClient(tls_broker.endpoint)
-    task = asyncio.create_task(client.run(lambda _topic, _payload: None))
-    async with asyncio.timeout(10):
+    async with background(client.run(lambda _topic, _payload: None)), asyncio.timeout(10):
         await client.wait_connected()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 async def test_a_refused_change_is_told_and_the_old_logins_stay(

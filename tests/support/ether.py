@@ -9,6 +9,7 @@ from beacons import ad
 from beacons.frames import Eid, IBeacon, encode
 from firmware_sim.air import AirServer
 from firmware_sim.radio import Heard
+from tests.support.tasks import background
 
 CARD_EVERY_S = 0.1
 
@@ -55,11 +56,8 @@ class Ether:
                 self.stranger(gateway)
                 await asyncio.sleep(1 / per_s)
 
-        task = asyncio.create_task(pass_by(), name="crowd")
-        try:
+        async with background(pass_by(), name="crowd"):
             yield
-        finally:
-            task.cancel()
 
     @asynccontextmanager
     async def presence(self, card: bytes, gateway: str = "g1") -> AsyncIterator[None]:
@@ -72,11 +70,8 @@ class Ether:
                 packets += 1
                 await asyncio.sleep(CARD_EVERY_S)
 
-        task = asyncio.create_task(walk(), name="card")
-        try:
+        async with background(walk(), name="card"):
             yield
-        finally:
-            task.cancel()
 
     def _send(self, gateway: str, payload: bytes, rssi_dbm: int) -> None:
         address = ":".join(f"{byte:02X}" for byte in secrets.token_bytes(6))

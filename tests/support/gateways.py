@@ -20,6 +20,7 @@ from gateway.daemon import Requests, run
 from gateway.settings import GatewaySettings, UplinkSettings
 from push.broker.endpoint import Endpoint
 from tests.support.brokers import RunningBroker, until
+from tests.support.tasks import background
 
 STORE = "s1"
 GATEWAY = "g1"
@@ -153,20 +154,17 @@ class WireServer:
     @asynccontextmanager
     async def at(self, broker: RunningBroker) -> AsyncIterator["WireServer"]:
         """Connected to `broker`, again and again, while the context lasts."""
-        task = asyncio.create_task(self._stay(lambda: broker.endpoint))
-        try:
+        async with background(self._stay(lambda: broker.endpoint)):
             await until(lambda: self.connected)
             yield self
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _stay(self, endpoint: Callable[[], Endpoint]) -> None:
         while True:
-            with suppress(aiomqtt.MqttError, AssertionError):  # the broker is away, or stopped
-                await self._session(endpoint())
-            self.connected = False
+            try:
+                with suppress(aiomqtt.MqttError, AssertionError):  # the broker is away, or stopped
+                    await self._session(endpoint())
+            finally:
+                self.connected = False
             await asyncio.sleep(0.05)
 
     async def _session(self, endpoint: Endpoint) -> None:

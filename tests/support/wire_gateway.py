@@ -1,6 +1,5 @@
 """A gateway that a test plays itself, over real MQTT: it may lie, repeat itself, and talk nonsense."""
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +14,7 @@ from beacons.ids import IdKind
 from beacons.topics import topic
 from beacons.wire import Ack, Batch, key_of, open_sealed, seal
 from tests.support.box import HOST, STORE, Enrolled
+from tests.support.tasks import background
 
 
 def boot_ms() -> int:
@@ -48,11 +48,8 @@ class WireGateway:
         async with aiomqtt.Client(HOST, port, username=user.name, password=user.password) as client:
             await client.subscribe(self.topic("ack"))
             self._client = client
-            listening = asyncio.create_task(self._listen(client), name=f"acks of {self.name}")
-            try:
+            async with background(self._listen(client), name=f"acks of {self.name}"):
                 yield self
-            finally:
-                listening.cancel()
 
     def topic(self, leaf: Any) -> str:  # noqa: ANN401 - any leaf, the contract's or not
         return topic(STORE, self.name, leaf)

@@ -11,6 +11,7 @@ from firmware_sim.bluez.outbox import BusGoneError
 from tests.support.bluez import emulated_bluez
 from tests.support.ether import card_payload, stranger_payload
 from tests.support.stack import Stack
+from tests.support.tasks import background
 
 pytestmark = pytest.mark.system
 
@@ -31,11 +32,8 @@ async def radio(service: BluezService, card: bytes) -> AsyncIterator[None]:
                 await service.advert("C0:FF:EE:00:00:01", (-60, -68)[packets // 20 % 2], card_payload(card))
             await asyncio.sleep(EVERY_S)
 
-    task = asyncio.create_task(transmit(), name="radio")
-    try:
+    async with background(transmit(), name="radio"):
         yield
-    finally:
-        task.cancel()
 
 
 async def test_a_restarted_bluetoothd_costs_what_was_on_the_air_meanwhile_and_nothing_else(stack: Stack) -> None:

@@ -23,6 +23,7 @@ from tests.support.bluez import emulated_bluez
 from tests.support.box import STORE, Box
 from tests.support.breakable import External
 from tests.support.stack import Stack, now_ms
+from tests.support.tasks import background
 from tests.support.webapp import App
 
 pytestmark = pytest.mark.system
@@ -67,12 +68,8 @@ async def transmit(build: Build, bluez: BluezService, seed: int, left: "asyncio.
 async def on_the_air(build: Build, bluez: BluezService, seed: int) -> AsyncIterator["asyncio.Future[float]"]:
     """A beacon that transmits while the block lasts; gives when its first packet left."""
     left: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-    playing = asyncio.create_task(transmit(build, bluez, seed, left), name="firmware")
-    try:
+    async with background(transmit(build, bluez, seed, left), name="firmware"):
         yield left
-    finally:
-        playing.cancel()
-        await asyncio.gather(playing, return_exceptions=True)
 
 
 async def start_gateway(stack: Stack, bus: str, bluez: BluezService) -> Box:
