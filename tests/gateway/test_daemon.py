@@ -1,7 +1,9 @@
 """The whole daemon in this process, against real brokers: what arrives, what is kept, what is ignored."""
 
 import asyncio
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -52,6 +54,13 @@ def server() -> WireServer:
 async def health(settings: GatewaySettings) -> Health:
     raw = await asyncio.to_thread((Path(settings.data_dir) / "health.json").read_bytes)
     return msgspec.json.decode(raw, type=Health)
+
+
+def spooled(settings: GatewaySettings) -> int:
+    """Batches in the spool's file."""
+    with closing(sqlite3.connect(Path(settings.data_dir) / "spool.db")) as db:
+        (count,) = db.execute("SELECT count(*) FROM batch").fetchone()
+    return int(count)
 
 
 async def configured(server: WireServer, frames: list[IBeacon], version: int = 1) -> None:
@@ -120,9 +129,9 @@ async def test_a_broker_that_is_away_at_first_costs_nothing(
         await configured(server, [TAG])
     await any_broker.stop()
     async with running(settings, radio):  # keeps to the configuration that it last had
-        for _ in range(3):
+        for batches in range(1, 4):
             await radio.hear(TAG)
-            await asyncio.sleep(0.15)
+            await until(lambda: spooled(settings) == batches)  # noqa: B023 - waited for here
         await radio.hear(ibeacon(99))
         await any_broker.start()
         async with server.at(any_broker):
@@ -319,11 +328,11 @@ async def test_a_backlog_follows_live_batches(
     )
     async with server.at(any_broker), running(slow, radio):
         await configured(server, frames)
-        for frame in frames[:25]:
+        for batches, frame in enumerate(frames[:25], 1):
             await radio.hear(frame)
-            await asyncio.sleep(0.02)
+            await until(lambda: spooled(settings) == batches)  # noqa: B023 - waited for here
     backlog = (await health(settings)).gauges["spool_batches"]
-    assert backlog >= 10
+    assert backlog == 25
     first_boot = server.statuses[-1].boot
     server.batches.clear()
     server.policy = acknowledge
