@@ -1,9 +1,11 @@
 """What apps call, over real HTTP: registering, agreeing, subscribing, ranging, receipts."""
 
 import asyncio
-import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from beacons.registry import Beacon
@@ -21,10 +23,11 @@ from push.registry.directory import Directory
 from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.outbox import enqueue, join, state
-from tests.support.servers import FIXTURE, STORE, Caller, Phone, becomes
+from tests.support.servers import FIXTURE, REGISTRY, STORE, Caller, Phone, becomes, serving, settings
 
 ALL = {"location": True, "marketing": True, "inapp": True}
 KEYS = SubscriptionKeys.generate()
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 def subscription(endpoint: str = "https://push.example/x") -> dict[str, object]:
@@ -102,33 +105,52 @@ async def test_what_an_operator_withdraws_for_her_is_withdrawn_alike(server: Cal
     assert visit["left_ms"] is not None
 
 
-async def test_a_phone_that_hangs_up_after_withdrawing_is_not_located_any_more(server: Caller) -> None:
-    """The answer has no reader; what was asked for holds all the same."""
-    phone = await server.phone(**ALL)
-    await server.range(phone)
-    holding = await asyncio.to_thread(_lock, str(server.folder / "push.db"))
+async def test_a_phone_that_hangs_up_after_withdrawing_is_not_located_any_more(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    """The answer has no reader; what was asked for holds all the same. PostgreSQL tells when the call waits for it."""
+    async with serving(settings(tmp_path / "data", database_url=postgres_url)) as server:
+        await server.operate("PUT", "/v1/registry", REGISTRY)
+        phone = await server.phone(**ALL)
+        await server.range(phone)
+        async with consents_held(postgres_url) as waited_for:
+            reader, writer = await withdraw(server, phone)
+            await becomes(waited_for, "the call to come to its consents")
+            writer.write_eof()
+            assert await reader.read() == b"", "the server has noticed, and hangs up in turn"
+            writer.close()
+
+        async def left() -> bool:
+            [visit] = await server.operate("GET", "/v1/visits")
+            return visit["left_ms"] is not None
+
+        await becomes(left, "the visit to end")
+
+
+@asynccontextmanager
+async def consents_held(url: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Let nobody read consents to change them while the block lasts; gives whether somebody waits to."""
+    holder = await asyncpg.connect(url)
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT 1 FROM consents FOR UPDATE")
+
+            async def waited_for() -> bool:
+                return bool(await holder.fetchval(WAITING))
+
+            yield waited_for
+    finally:
+        await holder.close()
+
+
+async def withdraw(server: Caller, phone: Phone) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Ask not to be located any more, and leave the answer where it is."""
     host, _, port = server.running.http_url.removeprefix("http://").partition(":")
     body = b'{"purposes": {"location": false}}'
-    _, writer = await asyncio.open_connection(host, int(port))
+    reader, writer = await asyncio.open_connection(host, int(port))
     head = f"PUT {phone.path('consent')} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {phone.token}\r\n"
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    await asyncio.sleep(0.3)
-    writer.transport.abort()
-    await asyncio.sleep(0.1)
-    await asyncio.to_thread(holding.close)
-
-    async def left() -> bool:
-        visits = await server.operate("GET", "/v1/visits")
-        return all(visit["left_ms"] is not None for visit in visits)
-
-    await becomes(left, "the visit to end")
-
-
-def _lock(path: str) -> sqlite3.Connection:
-    """Keep the server from writing, until closed."""
-    connection = sqlite3.connect(path, check_same_thread=False)
-    connection.execute("BEGIN IMMEDIATE")
-    return connection
+    return reader, writer
 
 
 async def test_without_consent_for_messages_in_the_app_the_answer_carries_none(server: Caller) -> None:
