@@ -61,7 +61,8 @@ class SimScanner(BaseBleakScanner):
         connected = asyncio.Event()
         self._task = asyncio.create_task(self._listen(path, receiver, connected), name=f"air of {receiver}")
         with suppress(TimeoutError):  # there may be no air yet: a scanner in a quiet place
-            await asyncio.wait_for(connected.wait(), FIRST_CONNECTION_S)
+            async with asyncio.timeout(FIRST_CONNECTION_S):
+                await connected.wait()
 
     async def stop(self) -> None:
         """Stop listening; a scanner that never started is not an error."""

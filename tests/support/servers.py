@@ -135,7 +135,8 @@ class Listener:
         self._waiting: list[Event] = []
 
     async def welcome(self) -> None:
-        assert await asyncio.wait_for(self.response.content.readline(), DEADLINE_S) == b": welcome\n"
+        async with asyncio.timeout(DEADLINE_S):
+            assert await self.response.content.readline() == b": welcome\n"
 
     async def event(self) -> tuple[int, dict[str, Any]]:
         """The next message, with its number."""

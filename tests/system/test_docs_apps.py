@@ -46,7 +46,8 @@ async def test_every_command_of_the_guide_prints_what_it_says(tmp_path: Path) ->
             cwd=tmp_path, env={**os.environ, "FOOTFALL": server.running.http_url},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        out, err = await asyncio.wait_for(shell.communicate(), 60)
+        async with asyncio.timeout(60):
+            out, err = await shell.communicate()
     assert (shell.returncode, err.decode()) == (0, ""), out.decode()
     said = out.decode().split(SEPARATOR)
     assert len(said) == len(steps())

@@ -327,7 +327,8 @@ async def raw(server: Caller, data: bytes, *, complete: bool = True) -> int | No
         writer.write(data)
         if not complete:
             writer.write_eof()
-        line = await asyncio.wait_for(reader.readline(), 10)
+        async with asyncio.timeout(10):
+            line = await reader.readline()
     except ConnectionError:
         return None
     finally:

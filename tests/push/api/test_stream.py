@@ -241,7 +241,8 @@ async def test_without_a_database_the_app_is_told_to_come_back(tmp_path: Path, r
     async with stream_server(tmp_path, Patience(), {refused}) as (place, streams):
         reader, writer = await asyncio.open_connection(*place)
         writer.write(REQUEST.removesuffix(b"\r\n") + last.encode() + b"\r\n")
-        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        async with asyncio.timeout(5):
+            answer = await reader.readuntil(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"Retry-After: 2" in answer
         assert streams.connected == 0
@@ -252,8 +253,9 @@ async def test_a_silent_stream_says_that_it_is_still_there(tmp_path: Path) -> No
     async with stream_server(tmp_path, Patience(heartbeat_s=0.02)) as (place, _):
         reader, writer = await asyncio.open_connection(*place)
         writer.write(REQUEST)
-        for _ in range(3):
-            await asyncio.wait_for(reader.readuntil(b": still here\n\n"), 5)
+        async with asyncio.timeout(15):
+            for _ in range(3):
+                await reader.readuntil(b": still here\n\n")
         writer.close()
 
 

@@ -68,7 +68,8 @@ async def running(folder: Path, lines: str = "", env: Mapping[str, str] | None =
 async def fails(folder: Path, lines: str = "") -> str:
     """What a server says that does not start: one line, no traceback."""
     actor = await launch(folder, lines)
-    status = await asyncio.wait_for(actor.process.wait(), 30)
+    async with asyncio.timeout(30):
+        status = await actor.process.wait()
     said = await asyncio.to_thread(actor.log.read_text)
     assert status == 1, said
     assert "Traceback" not in said
@@ -120,7 +121,8 @@ async def test_a_stop_during_the_start_is_a_stop(tmp_path: Path) -> None:
         url = f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/x?sslmode=disable"
         actor = await launch(tmp_path, f"database_url = '{url}'")
         accepted = asyncio.to_thread(silent.accept)
-        connection, _ = await asyncio.wait_for(accepted, 30)
+        async with asyncio.timeout(30):
+            connection, _ = await accepted
         with connection:
             assert await actor.stop() == 0, await asyncio.to_thread(actor.last_words)
 
@@ -143,7 +145,8 @@ async def test_a_taken_port_is_named(tmp_path: Path) -> None:
         path = configure(tmp_path)
         path.write_text(path.read_text().replace("port = 0", f"port = {port}"))
         actor = await start("server", ["push", "run", "--config", str(path)], tmp_path, os.environ)
-        status = await asyncio.wait_for(actor.process.wait(), 30)
+        async with asyncio.timeout(30):
+            status = await actor.process.wait()
     said = actor.log.read_text()
     assert (status, "Traceback" in said) == (1, False), said
     assert f"push.http: 127.0.0.1 port {port} cannot be listened on: " in said

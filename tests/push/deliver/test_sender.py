@@ -44,7 +44,8 @@ async def running(
         yield sender
         assert not task.done() or task.result() is None
         sender.stop()
-        await asyncio.wait_for(task, DEADLINE_S)
+        async with asyncio.timeout(DEADLINE_S):
+            await task
     finally:
         task.cancel()
 
