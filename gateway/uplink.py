@@ -197,6 +197,7 @@ class Uplink:
                 await handle(message.payload, self._clock.boot_ms())
             except WireError as error:
                 self._refused(error, message.topic.value)
+            heed_cancellation()  # a write to the spool that fails as we are told to stop raises that in its place
 
     def _refused(self, error: WireError, name: str) -> None:
         self._counters[f"messages_{error.reason}"] += 1

@@ -98,8 +98,10 @@ class NatsProcess:
 
     async def _await_ready(self) -> None:
         ready = asyncio.create_task(self._ready.wait(), name="broker ready")
-        await asyncio.wait({ready, self._reading}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
+        try:
+            await asyncio.wait({ready, self._reading}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
         if not self._ready.is_set():
             raise BrokerError(f"nats-server did not start: {self.last_words()}")
 
