@@ -41,7 +41,8 @@ class Pipeline:
         self.heard: dict[str, tuple[int, int]] = {}
         self._clock = clock
         self._counters = counters
-        self._malformed: Counter[str] = Counter()
+        self._adverts = self._beacons_heard = self._beacons_filtered = 0
+        self._malformed: dict[str, int] = {}
         self._alarm = Alarm(clock)
         self._offset_db = 0
         self._closing = False
@@ -56,19 +57,18 @@ class Pipeline:
 
     def hear(self, advert: Advert) -> None:
         """Take in one advert: the hot path, once per packet."""
-        counters = self._counters
-        counters["adverts"] += 1
+        self._adverts += 1
         frame = decode(advert.manufacturer_data, advert.service_data, self._malformed)
         named = None if frame is None else identity(frame)
         if named is None:
             return
-        counters["beacons_heard"] += 1
+        self._beacons_heard += 1
         kind, beacon_id, power_1m_dbm = named
         if not self.filter.passes(kind, beacon_id):
             self._withhold(kind, beacon_id, advert)
             return
         rssi_dbm = advert.rssi_dbm
-        if rssi_dbm < RSSI_UNKNOWN_DBM and self._offset_db:
+        if self._offset_db and rssi_dbm < RSSI_UNKNOWN_DBM:
             rssi_dbm = max(FAINTEST_DBM, min(LOUDEST_DBM, rssi_dbm + self._offset_db))
         if self.window.add(kind, beacon_id, rssi_dbm, power_1m_dbm, advert.heard_ms):
             self._alarm.ring()
@@ -88,9 +88,14 @@ class Pipeline:
         self._closing = True
         self._alarm.ring()
 
-    def malformed(self) -> dict[str, int]:
-        """How many adverts claimed to be a frame and were none, by what was wrong."""
-        return {f"malformed_{kind}": count for kind, count in self._malformed.items()}
+    def counts(self) -> dict[str, int]:
+        """What became of the adverts; how many claimed to be a frame and were none, by what was wrong."""
+        return {
+            "adverts": self._adverts,
+            "beacons_heard": self._beacons_heard,
+            "beacons_filtered": self._beacons_filtered,
+            **{f"malformed_{kind}": count for kind, count in self._malformed.items()},
+        }
 
     async def _spool(
         self, sightings: list[Sighting], spool: Spool, offer: Callable[[Stored], None], now_ms: int
@@ -103,7 +108,7 @@ class Pipeline:
                 offer(stored)
 
     def _withhold(self, kind: IdKind, beacon_id: bytes, advert: Advert) -> None:
-        self._counters["beacons_filtered"] += 1
+        self._beacons_filtered += 1
         if self.filter.installing:
             name = f"{NAMES[kind]} {beacon_id.hex()}"
             self.heard.pop(name, None)

@@ -131,7 +131,7 @@ class Reporter:
         return gauges if skew_ms is None else gauges | {"clock_skew_seconds": skew_ms / 1000}
 
     def _counters(self) -> dict[str, int]:
-        return dict(self._parts.counters) | self._parts.pipeline.malformed()
+        return dict(self._parts.counters) | self._parts.pipeline.counts()
 
     def _installing(self) -> bool:
         return self._parts.pipeline.filter.installing

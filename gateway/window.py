@@ -39,6 +39,14 @@ class _Heard:
         self.packets = 0
         self.rssi: dict[int, int] = {}
 
+    def add(self, rssi_dbm: int, heard_ms: int) -> None:
+        self.packets += 1
+        self.rssi[rssi_dbm] = self.rssi.get(rssi_dbm, 0) + 1
+        if heard_ms > self.last_ms:
+            self.last_ms = heard_ms
+        elif heard_ms < self.first_ms:
+            self.first_ms = heard_ms
+
     def absorb(self, other: "_Heard") -> None:
         self.first_ms = min(self.first_ms, other.first_ms)
         self.last_ms = max(self.last_ms, other.last_ms)
@@ -105,9 +113,16 @@ class Window:
             track = self._admit(key, heard_ms)
             if track is None:
                 return False
-        elif not track.fresh and heard_ms - track.last_ms >= self.times.forget_ms:
+        elif heard_ms - track.last_ms >= self.times.forget_ms and not track.fresh:
             self._renew(key, track)
-        self._note(track, rssi_dbm, power_1m_dbm, heard_ms)
+        track.power_1m_dbm = power_1m_dbm
+        if heard_ms > track.last_ms:  # noqa: PLR1730 - max() takes three times as long
+            track.last_ms = heard_ms
+        if track.now is not None:  # so it has its place in the plan
+            track.now.add(rssi_dbm, heard_ms)
+            return False
+        track.now = _Heard(heard_ms)
+        track.now.add(rssi_dbm, heard_ms)
         return self._plan(key, track, heard_ms)
 
     def due_ms(self) -> int | None:
@@ -151,19 +166,6 @@ class Window:
         self._heard.pop(key, None)
         track.now = track.quiet = None
         track.fresh = True
-
-    def _note(self, track: _Track, rssi_dbm: int, power_1m_dbm: int, heard_ms: int) -> None:
-        heard = track.now
-        if heard is None:
-            heard = track.now = _Heard(heard_ms)
-        heard.packets += 1
-        heard.rssi[rssi_dbm] = heard.rssi.get(rssi_dbm, 0) + 1
-        if heard_ms > heard.last_ms:
-            heard.last_ms = heard_ms
-        elif heard_ms < heard.first_ms:
-            heard.first_ms = heard_ms
-        track.last_ms = max(track.last_ms, heard_ms)
-        track.power_1m_dbm = power_1m_dbm
 
     def _plan(self, key: _Key, track: _Track, heard_ms: int) -> bool:
         if track.fresh:

@@ -108,17 +108,20 @@ class Eid(Struct, frozen=True, gc=False, tag="eid", tag_field="frame"):
 Frame = IBeacon | AltBeacon | EddystoneUid | EddystoneUrl | Tlm | EncryptedTlm | Eid
 
 
+_IBEACON, _ALTBEACON, _UID, _EID = IdKind  # by name, a member of an enum takes ten times as long to look up
+
+
 def identity(frame: Frame) -> tuple[IdKind, bytes, int] | None:
     """(kind, id, power at 1 m in dBm, a signed byte) of a frame that names its transmitter; None for URL and TLM."""
     if isinstance(frame, Eid):
-        return IdKind.EID, frame.eid, _at_1m(frame.tx_power_dbm)
+        return _EID, frame.eid, _at_1m(frame.tx_power_dbm)
     if isinstance(frame, IBeacon):
         numbers = (frame.major << 16 | frame.minor).to_bytes(4, "big")
-        return IdKind.IBEACON, frame.uuid + numbers, frame.measured_power_dbm
+        return _IBEACON, frame.uuid + numbers, frame.measured_power_dbm
     if isinstance(frame, EddystoneUid):
-        return IdKind.UID, frame.namespace + frame.instance, _at_1m(frame.tx_power_dbm)
+        return _UID, frame.namespace + frame.instance, _at_1m(frame.tx_power_dbm)
     if isinstance(frame, AltBeacon):
-        return IdKind.ALTBEACON, frame.beacon_id, frame.reference_rssi_dbm
+        return _ALTBEACON, frame.beacon_id, frame.reference_rssi_dbm
     return None
 
 
