@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from push.database.open import open_database
 from push.deliver.retry import RetrySettings
-from push.deliver.sender import Sender, SenderSettings
+from push.deliver.sender import IDLE_MS, Sender, SenderSettings
 from push.model.delivery import Accepted, State
 from push.model.errors import DeviceGoneError, OutcomeUnknownError, PermanentError, TransientError, UnreachableError
 from push.model.ports import Channel, Row
@@ -253,10 +253,11 @@ async def test_it_rests_while_nothing_is_due(db: FaultyDatabase, in_flight: int)
         sender.wake()
         await becomes(lambda: _sent(held, 1))
         db.asked.clear()
-        busy_s = time.process_time()
+        began_s, busy_s = time.monotonic(), time.process_time()
         await asyncio.sleep(1.5)
-        assert db.asked["begin"] <= 4
-        assert db.asked["deliver.next_due"] <= 4
+        most = 3 + (time.monotonic() - began_s) * 1000 / IDLE_MS  # a busy machine may let us sleep for longer
+        assert db.asked["begin"] <= most
+        assert db.asked["deliver.next_due"] <= most
         assert time.process_time() - busy_s < 0.5
 
 
@@ -285,20 +286,20 @@ async def test_what_was_sent_while_the_database_was_away_is_written_down_and_not
     channel = ScriptedChannel("inapp")
     channel.gate.clear()
     delivery = await enqueue(db, CLOCK, "d1")
-    async with running(db, [channel]) as sender:
-        await becomes(lambda: _sent(channel, 1))
-        db.away = True
-        channel.gate.set()
-        await becomes(lambda: _is_idle(sender))
-        await asyncio.sleep(0.1)
-        db.away = False
-        await reaches(db, delivery, State.ACCEPTED)
+    with capture_logs() as said:
+
+        async def tried_in_vain() -> bool:
+            return any(line["event"] == "results cannot be written, trying again" for line in said)
+
+        async with running(db, [channel]):
+            await becomes(lambda: _sent(channel, 1))
+            db.away = True
+            channel.gate.set()
+            await becomes(tried_in_vain)
+            db.away = False
+            await reaches(db, delivery, State.ACCEPTED)
 
     assert len(channel.sent) == 1
-
-
-async def _is_idle(sender: Sender) -> bool:
-    return sender.in_flight == 0
 
 
 async def test_a_message_that_could_not_be_read_is_tried_again(db: FaultyDatabase) -> None:
