@@ -157,7 +157,7 @@ def _context(parts: Parts) -> Context:
         note_consent=note,
         wake_senders=sender.wake,
         application_server_key=parts.push.application_server_key,
-        check_subscription=parts.push.check,
+        check_subscription=parts.push.check_address,
         statistics=statistics,
     )
 

@@ -4,6 +4,7 @@ The check is made on the address that the socket is about to connect to, so that
 nor one that changes between check and use, nor a literal address slips by.
 """
 
+import asyncio
 import socket
 import ssl
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -31,6 +32,32 @@ def connector(tls: ssl.SSLContext, *, per_host: int, public_only: bool) -> aioht
     return aiohttp.TCPConnector(
         ssl=tls, limit=0, limit_per_host=per_host, ttl_dns_cache=_DNS_CACHE_S, socket_factory=factory
     )
+
+
+async def open_socket(host: str, port: int, *, public_only: bool) -> socket.socket:
+    """A connection to the first of a host's addresses that takes one; with `public_only`, of its public ones.
+
+    Raises OSError: none does; `ForbiddenAddressError`: it has no other address than such.
+    """
+    loop = asyncio.get_running_loop()
+    failed: OSError = OSError("host has no address")
+    for info in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            return await _connected(loop, info, public_only=public_only)
+        except OSError as error:
+            failed = error
+    raise failed
+
+
+async def _connected(loop: asyncio.AbstractEventLoop, info: AddressInfo, *, public_only: bool) -> socket.socket:
+    opened = _public_socket(info) if public_only else socket.socket(*info[:3])
+    try:
+        opened.setblocking(False)  # noqa: FBT003 - positional only
+        await loop.sock_connect(opened, info[4])
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def is_public(address: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 
 import jwt
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -42,13 +43,19 @@ def generate() -> Key:
 
 def from_pem(pem: bytes, path: Path) -> Key:
     """The key in the content of the file at `path`. Raises `VapidKeyError`."""
-    try:
-        key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError):
-        raise VapidKeyError(path) from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != CURVE.name:
+    key = parse(pem)
+    if key is None:
         raise VapidKeyError(path)
     return key
+
+
+def parse(pem: bytes) -> Key | None:
+    """The key in a PEM text, None where it holds no unencrypted P-256 private key."""
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == CURVE.name else None
 
 
 def to_pem(key: Key) -> bytes:

@@ -1,29 +1,37 @@
-"""Web Push: the message protocol of RFC 8030, encrypted by RFC 8291, signed by RFC 8292."""
+"""Web Push: the message protocol of RFC 8030, encrypted by RFC 8291, signed by RFC 8292.
+
+UnifiedPush (unifiedpush.org, specification 3) is the same between server and push server, so an app's UnifiedPush
+endpoint and keys are registered like a browser's subscription. What differs is on the other side: the endpoint is any
+public host, that of the distributor which the user chose; most read neither `Topic` nor `Urgency`, so that a repeated
+or newer message comes beside the one before it (the app shows one id once); many keep a message for their own time,
+whatever its `TTL`; and an endpoint that is gone is a 404.
+"""
 
 import contextlib
 import hashlib
-import ssl
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Final
 
 import aiohttp
 import msgspec
 from yarl import URL
 
-from push.channels import aes128gcm, egress
+from push.channels import aes128gcm, http, vapid
+from push.channels.credentials import of_app, read
 from push.channels.vapid import Key, Signer
-from push.model.delivery import Accepted, Outgoing
-from push.model.errors import DeliveryError, DeviceGoneError, OutcomeUnknownError, PermanentError, TransientError
+from push.model.delivery import DEFAULT_APP, Accepted, Action, Checked, Outgoing, Part
+from push.model.errors import BusyError, DeviceGoneError, PermanentError, TooLargeError, TransientError
 
 # --- settings ---------------------------------------------------------------------------------------------------------
+
+
+Contact = Annotated[str, msgspec.Meta(pattern="^(mailto:|https://).", max_length=200)]
 
 
 class WebPushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to reach push services."""
 
-    contact: Annotated[str, msgspec.Meta(pattern="^(mailto:|https://).")] = "mailto:operator@example.com"
+    contact: Contact = "mailto:operator@example.com"
     """Where the operator of a push service can reach us; Apple's refuses what is not an address."""
     key_file: str = "vapid.pem"
     """The application server's private key; made on the first start. Whoever loses it loses every subscription."""
@@ -36,6 +44,28 @@ class WebPushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Certificate authorities, as PEM, to trust besides the system's: with a push service in-house."""
     origin_overrides: dict[str, str] = {}
     """Origins of endpoints, and where to send instead. They may be plain HTTP, and private. For tests and relays."""
+
+
+class WebPushCredential(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An app's own key pair, for apps beside the default one. `complete` makes the key where there is none yet."""
+
+    contact: Contact
+    private_key: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+    """P-256, PEM. Whoever loses it loses every subscription of the app. Secret."""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"WebPushCredential(contact={self.contact!r})"
+
+
+def complete(credential: Mapping[str, object]) -> dict[str, object]:
+    """The credential with a key, a new one where it has none: to be made once, before it is stored.
+
+    Raises `PermanentError`.
+    """
+    if read(credential, WebPushCredential).private_key is not None:
+        return dict(credential)
+    return {**credential, "private_key": vapid.to_pem(vapid.generate()).decode()}
 
 
 # --- payload ----------------------------------------------------------------------------------------------------------
@@ -71,6 +101,9 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_ms: int
     url: str | None = None
     image: str | None = None
+    actions: tuple[Action, ...] = ()
+    data: dict[str, str] = {}
+    locale: str | None = None
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -83,19 +116,25 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def payload(outgoing: Outgoing) -> bytes:
-    """The plaintext of a push message."""
-    message = outgoing.message
-    return msgspec.json.encode(
+    """The plaintext of a push message. Raises `TooLargeError`."""
+    message, content = outgoing.message, outgoing.message.content
+    plaintext = msgspec.json.encode(
         Payload(
             id=message.id,
             delivery=outgoing.delivery,
-            title=message.content.title,
-            body=message.content.body,
+            title=content.title,
+            body=content.body,
             expires_ms=message.expires_ms,
-            url=message.content.url,
-            image=message.content.image,
+            url=content.url,
+            image=content.image,
+            actions=content.actions,
+            data=content.data,
+            locale=content.locale,
         )
     )
+    if len(plaintext) > aes128gcm.MAX_PLAINTEXT:
+        raise TooLargeError(len(plaintext), aes128gcm.MAX_PLAINTEXT)
+    return plaintext
 
 
 def topic(collapse_key: str, auth: bytes) -> str:
@@ -127,7 +166,10 @@ def target(address: Mapping[str, object], overrides: Mapping[str, str]) -> Targe
 
 
 class WebPush:
-    """The channel. Made by `connect`, which closes what it opens."""
+    """The channel. Made by `connect`, which closes what it opens.
+
+    An address is a subscription as browsers give it: ``{"endpoint", "keys": {"p256dh", "auth"}}``.
+    """
 
     name = "webpush"
 
@@ -136,18 +178,46 @@ class WebPush:
     ) -> None:
         """Take two pools: one for the addresses that clients gave, one for those that the operator set."""
         self._overrides = {str(URL(origin).origin()): base for origin, base in settings.origin_overrides.items()}
-        self._signer = Signer(key, settings.contact)
+        self._default = Signer(key, settings.contact)
+        self._signers = {DEFAULT_APP: self._default}
         self._public = public
         self._overridden = overridden
 
     @property
     def application_server_key(self) -> str:
-        """What pages subscribe with."""
-        return self._signer.application_server_key
+        """What pages of the default app subscribe with."""
+        return self._signers[DEFAULT_APP].application_server_key
 
-    def check(self, address: Mapping[str, object]) -> None:
+    @property
+    def application_server_keys(self) -> dict[str, str]:
+        """What pages subscribe with, by app."""
+        return {app: signer.application_server_key for app, signer in self._signers.items()}
+
+    def check_address(self, address: Mapping[str, object]) -> None:
         """Refuse a subscription that can never work, when it is registered. Raises `PermanentError`."""
         target(address, self._overrides)
+
+    def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
+        """Nothing is dropped: what the browser cannot show, the service worker has. Raises `TooLargeError`."""
+        payload(outgoing)
+        return ()
+
+    async def check(self, app: str, credential: Mapping[str, object]) -> Checked:
+        """Read a credential; there is no one to ask, as push services learn of a key by its first use.
+
+        Raises `PermanentError`.
+        """
+        del app
+        signer = _signer(complete(credential))
+        missing = () if credential.get("private_key") else ("it has no private_key yet",)
+        return Checked(summary="a key pair of its own" if missing else signer.application_server_key, warnings=missing)
+
+    def use(self, credentials: Mapping[str, Mapping[str, object]]) -> None:
+        """Sign with these from now on; the default app keeps the key of `connect` unless it is among them.
+
+        Raises `PermanentError`: one was not `complete`.
+        """
+        self._signers = {DEFAULT_APP: self._default} | {a: _signer(c) for a, c in credentials.items()}
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Encrypt, sign and post. Raises `push.model.errors.DeliveryError`."""
@@ -158,52 +228,58 @@ class WebPush:
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):  # the status alone decides
                     await response.content.read(aes128gcm.MAX_BODY)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise _unanswered(error) from None
+            raise http.unanswered(error) from None
         return _answered(response.status, response.headers, outgoing.now_ms)
 
     def prepare(self, outgoing: Outgoing) -> tuple[Target, bytes, dict[str, str]]:
-        """The request for a message: where, body, headers. Raises `PermanentError`."""
+        """The request for a message: where, body, headers. Raises `PermanentError`, `CredentialError`."""
+        signer = of_app(self._signers, outgoing.app)
         to = target(outgoing.address, self._overrides)
-        plaintext = payload(outgoing)
-        if len(plaintext) > aes128gcm.MAX_PLAINTEXT:
-            raise PermanentError("payload_too_large")
         headers = {
-            "Authorization": self._signer.authorization(to.origin, outgoing.now_ms),
+            "Authorization": signer.authorization(to.origin, outgoing.now_ms),
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
             "TTL": str(min(outgoing.ttl_s, _MAX_TTL_S)),
             "Topic": topic(outgoing.message.collapse_key, to.keys.auth),
             "Urgency": outgoing.message.urgency,
         }
-        return to, aes128gcm.encrypt(plaintext, to.keys), headers
+        return to, aes128gcm.encrypt(payload(outgoing), to.keys), headers
+
+
+def _signer(credential: Mapping[str, object]) -> Signer:
+    """Raises `PermanentError`."""
+    known = read(credential, WebPushCredential)
+    key = vapid.parse((known.private_key or "").encode())
+    if key is None:
+        raise PermanentError("bad_credential: private_key: expected an unencrypted P-256 private key as PEM")
+    return Signer(key, known.contact)
 
 
 @contextlib.asynccontextmanager
 async def connect(settings: WebPushSettings, key: Key) -> AsyncIterator[WebPush]:
     """The channel, with its connections for as long as the context lasts. Raises OSError: no such `ca_file`."""
-    tls = ssl.create_default_context()
-    if settings.ca_file is not None:
-        tls.load_verify_locations(settings.ca_file)
+    tls = http.trust(settings.ca_file)
+
+    def session(*, public_only: bool) -> aiohttp.ClientSession:
+        return http.session(
+            tls,
+            per_host=settings.connections_per_host,
+            timeout_s=settings.timeout_s,
+            connect_timeout_s=settings.connect_timeout_s,
+            public_only=public_only,
+        )
+
     async with (
-        _session(settings, tls, public_only=not settings.allow_private_hosts) as public,
-        _session(settings, tls, public_only=False) as overridden,
+        session(public_only=not settings.allow_private_hosts) as public,
+        session(public_only=False) as overridden,
     ):
         yield WebPush(settings, key, public, overridden)
-
-
-def _session(settings: WebPushSettings, tls: ssl.SSLContext, *, public_only: bool) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=egress.connector(tls, per_host=settings.connections_per_host, public_only=public_only),
-        timeout=aiohttp.ClientTimeout(total=settings.timeout_s, sock_connect=settings.connect_timeout_s),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        headers={"User-Agent": "footfall"},
-    )
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 _GONE: Final = frozenset({404, 410})  # RFC 8030 section 7.3
+_BUSY: Final = frozenset({429, 503})
 _LATER: Final = frozenset({408, 425, 429})  # to be read like a 5xx
 _REASONS: Final = {
     400: "request_refused",
@@ -216,7 +292,6 @@ _REASONS: Final = {
     425: "service_busy",
     429: "rate_limited",
 }
-_SECONDS_DIGITS: Final = 9  # thirty years; what is longer is not meant
 _REFERENCE_SIZE: Final = 1024
 
 
@@ -232,42 +307,8 @@ def _answered(status: int, headers: Mapping[str, str], now_ms: int) -> Accepted:
         case 3:
             raise PermanentError("redirect_refused", status=status)
         case 5:
-            wait_ms = retry_after_ms(headers, now_ms)
-            raise TransientError(_REASONS.get(status, "service_failed"), status=status, retry_after_ms=wait_ms)
+            failure = BusyError if status in _BUSY else TransientError
+            wait_ms = http.retry_after_ms(headers, now_ms)
+            raise failure(_REASONS.get(status, "service_failed"), status=status, retry_after_ms=wait_ms)
         case _:
             raise PermanentError(_REASONS.get(status, "request_refused"), status=status)
-
-
-def _unanswered(error: Exception) -> DeliveryError:
-    """Without a status: what never left may be sent again, what may have arrived only under the same message id."""
-    if isinstance(error, aiohttp.ClientSSLError):
-        return TransientError("service_not_trusted")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        if isinstance(error.os_error, egress.ForbiddenAddressError):
-            return PermanentError("address_not_public")
-        return TransientError("service_unreachable")
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return TransientError("service_unreachable")
-    return OutcomeUnknownError("outcome_unknown")
-
-
-def retry_after_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
-    """How long to wait, from `Retry-After` (RFC 9110 section 10.2.3: seconds or a date); None where it does not say.
-
-    A date counts from the answer's own `Date`, so that two clocks which disagree do no harm; else from `now_ms`.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return int(text[:_SECONDS_DIGITS]) * 1000
-    until_ms = _date_ms(text)
-    if until_ms is None:
-        return None
-    return max(0, until_ms - (_date_ms(headers.get("Date", "")) or now_ms))
-
-
-def _date_ms(text: str) -> int | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp() * 1000)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from firmware_sim.push_service import Fault, Pushed, PushService, serving
 from firmware_sim.webpush import SubscriptionKeys
-from push.channels import vapid, webpush
+from push.channels import http, vapid, webpush
 from push.channels.aes128gcm import CURVE, decode
 from push.channels.webpush import WebPush, WebPushSettings
 from push.model.delivery import Content, Message, Outgoing
@@ -186,7 +186,7 @@ async def test_429_waits_as_long_as_it_was_asked_to(
 
 def test_without_a_date_of_the_answer_a_retry_date_counts_from_now() -> None:
     # NOW_MS is 2027-01-15 08:00:00 UTC.
-    assert webpush.retry_after_ms({"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT"}, NOW_MS) == 30_000
+    assert http.retry_after_ms({"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT"}, NOW_MS) == 30_000
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
@@ -328,7 +328,7 @@ async def test_a_push_service_in_house_is_reached_under_its_own_authority(tmp_pa
 )
 async def test_endpoints_that_are_no_https_address_are_refused(channel: WebPush, endpoint: str) -> None:
     with pytest.raises(PermanentError, match="bad_subscription"):
-        channel.check(KEYS.address(endpoint))
+        channel.check_address(KEYS.address(endpoint))
 
 
 @given(
