@@ -32,6 +32,7 @@ from tests.support.box import HOST, STORE, Box, Condition, Enrolled, quiet_port,
 from tests.support.breakable import Broker, External
 from tests.support.clocks import RealClock
 from tests.support.ether import Ether
+from tests.support.tasks import background
 
 CAMPAIGN = {
     "id": "welcome",
@@ -195,8 +196,7 @@ class Stack:
             return all([await box.config_version() > version for box, version in before.items()])
 
         await self.until("the gateways to know her card", passed)
-        running = asyncio.create_task(phone.run(), name=phone.name)
-        self._exits.callback(running.cancel)
+        await self._exits.enter_async_context(background(phone.run(), name=phone.name))
         return Shopper(device.shopper, card, phone, notices)
 
     async def operator(self) -> Operator:
