@@ -1,6 +1,5 @@
 """The daemon ends when it is told to, also where what it is in the middle of fails just then."""
 
-import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -24,14 +23,13 @@ async def test_a_spool_that_cannot_be_written_as_it_stops_does_not_hold_it_up(
     )
     radio, server = ScriptedRadio(), WireServer()
     server.policy = lambda _batch: None
-    async with server.at(nats_broker):
-        async with running(hasty, radio) as requests:
-            await server.configure(passing([TAG]))
-            await until(lambda: any(status.config_version == 1 for status in server.statuses))
-            await radio.hear(TAG)
-            await until(lambda: len(server.batches) == 1)
-            with closing(sqlite3.connect(Path(hasty.data_dir) / "spool.db", isolation_level=None)) as tool:
-                tool.execute("BEGIN IMMEDIATE")
-                await server.acknowledge(acknowledge(server.batches[0]))
-                requests.stop.set()
-                await until(lambda: server.statuses[-1].state == "offline")
+    async with server.at(nats_broker), running(hasty, radio) as requests:
+        await server.configure(passing([TAG]))
+        await until(lambda: any(status.config_version == 1 for status in server.statuses))
+        await radio.hear(TAG)
+        await until(lambda: len(server.batches) == 1)
+        with closing(sqlite3.connect(Path(hasty.data_dir) / "spool.db", isolation_level=None)) as tool:
+            tool.execute("BEGIN IMMEDIATE")
+            await server.acknowledge(acknowledge(server.batches[0]))
+            requests.stop.set()
+            await until(lambda: server.statuses[-1].state == "offline")
