@@ -116,6 +116,10 @@ class Merge:
                 return None
             return self._repeated(known, shown)
         now_ms = shown.heard_ms
+        news = manufacturer_data if manufacturer_news else service_data
+        if len(news) == 1 and len(manufacturer_data) + len(service_data) == 1:  # most beacons: one part, and no other
+            known.prove(news, now_ms)
+            return shown
         return _said(
             shown,
             self._within(known, manufacturer_data, old.manufacturer_data, now_ms) if manufacturer_news else {},
