@@ -251,6 +251,9 @@ class Spool:
         return len(rows)
 
     async def _renew_oldest(self, boots: Iterable[str]) -> None:
+        if not self.count:  # as after most acknowledgements: nothing to ask the file about
+            self.oldest.clear()
+            return
         for boot in boots:
             rows = list(await self._db.execute_fetchall("SELECT min(sequence) FROM batch WHERE boot = ?", (boot,)))
             self.oldest.pop(boot, None)
