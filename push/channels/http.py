@@ -28,7 +28,8 @@ def session(
     """A pool of connections that keeps no cookies and tells nobody our version; `timeout_s` bounds a whole request."""
     return aiohttp.ClientSession(
         connector=egress.connector(tls, per_host=per_host, public_only=public_only),
-        timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=connect_timeout_s),
+        # `connect` is also the wait for a free connection: who gives up there has sent nothing, and must hear so.
+        timeout=aiohttp.ClientTimeout(total=timeout_s, connect=connect_timeout_s, sock_connect=connect_timeout_s),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         headers={"User-Agent": "footfall"},
