@@ -176,7 +176,7 @@ async def test_a_wrong_password_is_reported_and_tried_again(any_broker: RunningB
     client = BrokerClient(Endpoint(url=right.url, username=right.username, password="not-the-password"))  # noqa: S106
     with capture_logs() as said:
         async with background(client.run(Inbox().take)):
-            await until(lambda: len(failures(said)) == 2)
+            await until(lambda: len(failures(said)) >= 2)
     assert client.counters.connections == 0
 
 
@@ -222,7 +222,7 @@ async def test_a_login_that_may_not_subscribe_is_never_called_connected(nats_bro
     client = BrokerClient(Endpoint(url=where.url, username=user.name, password=user.password))
     with capture_logs() as said:
         async with background(client.run(Inbox().take)):
-            await until(lambda: len(failures(said)) == 2)
+            await until(lambda: len(failures(said)) >= 2)
     assert client.counters.connections == 0
     assert all("was refused: check the broker's ACL" in why for why in failures(said))
 
