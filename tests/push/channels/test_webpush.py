@@ -24,7 +24,7 @@ from push.channels import http, vapid, webpush
 from push.channels.aes128gcm import CURVE, decode
 from push.channels.webpush import WebPush, WebPushSettings
 from push.model.delivery import Content, Message, Outgoing
-from push.model.errors import DeviceGoneError, PermanentError, TransientError
+from push.model.errors import DeviceGoneError, PermanentError, TooLargeError, TransientError
 
 NOW_MS = 1_800_000_000_000
 TTL_S = 600
@@ -275,9 +275,13 @@ async def test_redirects_are_not_followed(service: PushService, channel: WebPush
 async def test_a_message_that_does_not_fit_is_refused_before_it_is_sent(
     service: PushService, channel: WebPush, endpoint: str
 ) -> None:
-    with pytest.raises(PermanentError, match="payload_too_large"):
-        await channel.send(outgoing(endpoint, content=Content(title="x", body="ä" * 2000)))
+    large = outgoing(endpoint, content=Content(title="x", body="ä" * 2000))
+    with pytest.raises(TooLargeError, match="at most 3993 fit") as caught:
+        await channel.send(large)
+    with pytest.raises(TooLargeError):
+        channel.fit(large)
 
+    assert (caught.value.reason, caught.value.most_bytes) == ("payload_too_large", 3993)
     assert not service.requests
 
 
