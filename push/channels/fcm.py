@@ -228,6 +228,7 @@ _UNAVAILABLE: Final = 503
 _LATER: Final = frozenset({408, _QUOTA})  # to be read like a 5xx
 _QUOTA_WAIT_MS: Final = 60_000
 """What FCM asks for where it answers 429 and does not say how long."""
+_THIRD_PARTY: Final = frozenset({"THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"})
 _NOBODY: Final = frozenset({"bad_token", "request_refused", "sender_id_mismatch", "unregistered"})
 
 
@@ -283,7 +284,7 @@ def _final(status: int, error: wire.Error) -> DeliveryError:
 def _blames_third_party(answer: Answer) -> bool:
     """Whether it is the project's own credential for APNs or Web Push that was refused: not our access token."""
     error = wire.refused(answer.body)
-    return error is not None and error.code == "THIRD_PARTY_AUTH_ERROR"
+    return error is not None and error.code in _THIRD_PARTY
 
 
 def _check_dry_run(answer: Answer, now_ms: int) -> None:

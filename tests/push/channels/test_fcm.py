@@ -233,12 +233,12 @@ async def test_private_mode_tells_the_provider_nothing(service: FcmService, chan
 
 
 async def test_private_mode_is_the_default_and_its_words_are_the_apps_own(service: FcmService, channel: Fcm) -> None:
-    own = {**PRIVATE, "generic_title": "Neues für Sie", "generic_body": "Antippen zum Lesen"}
+    own = {**PRIVATE, "generic_title": "Neue Nachricht", "generic_body": "Antippen zum Lesen"}
     channel.use({"default": own})
     accepted = await channel.send(outgoing(content=Content(title="Welcome", body="Coffee")))
 
     alert = service.asked[-1].message["apns"]["payload"]["aps"]["alert"]
-    assert alert == {"title": "Neues für Sie", "body": "Antippen zum Lesen"}
+    assert alert == {"title": "Neue Nachricht", "body": "Antippen zum Lesen"}
     assert accepted.dropped == ("text",)
 
 

@@ -1,12 +1,15 @@
 """What FCM answers, and what becomes of it: by the documentation's own error codes, and where it breaks."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from push.channels import fcm
+from push.channels import fcm, fcm_wire
 from push.channels.fcm import Fcm
 from push.model.delivery import Content, Message, Outgoing
 from push.model.errors import (
@@ -79,6 +82,7 @@ BY_CODE = [
     (Fault(status=403, code="SENDER_ID_MISMATCH"), PermanentError, "sender_id_mismatch"),
     (Fault(status=403), CredentialError, "permission_denied"),
     (Fault(status=401, code="THIRD_PARTY_AUTH_ERROR"), CredentialError, "third_party_auth"),
+    (Fault(status=401, code="APNS_AUTH_ERROR"), CredentialError, "third_party_auth"),
     (Fault(status=429, code="QUOTA_EXCEEDED"), BusyError, "quota_exceeded"),
     (Fault(status=500, code="INTERNAL"), TransientError, "service_failed"),
     (Fault(status=503, code="UNAVAILABLE"), BusyError, "service_unavailable"),
@@ -264,3 +268,33 @@ async def test_private_hosts_can_be_allowed(service: FcmService) -> None:
         channel.use({"default": {"service_account": KEY_FILE}})
 
         assert (await channel.send(outgoing())).status == 200
+
+
+DOCUMENTED = json.dumps(
+    {
+        "name": "projects/shop-1/messages/0:1",
+        "error": {
+            "code": 400,
+            "message": "The registration token is not a valid FCM registration token",
+            "status": "INVALID_ARGUMENT",
+            "details": [
+                {"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": "INVALID_ARGUMENT"},
+                {
+                    "@type": "type.googleapis.com/google.rpc.BadRequest",
+                    "fieldViolations": [{"field": "message.token", "description": "Invalid"}],
+                },
+            ],
+        },
+    }
+).encode()
+
+
+@given(at=st.integers(0, len(DOCUMENTED)), length=st.integers(0, 40), instead=st.binary(max_size=20))
+def test_an_answer_with_any_damage_is_read_or_is_none(at: int, length: int, instead: bytes) -> None:
+    damaged = DOCUMENTED[:at] + instead + DOCUMENTED[at + length :]
+
+    sent, refused = fcm_wire.sent(damaged), fcm_wire.refused(damaged)
+
+    assert sent is None or sent.name
+    assert refused is None or isinstance(refused.code, str)
+    assert refused is None or refused.blames_target in (True, False)
