@@ -25,14 +25,17 @@ from push.broker.endpoint import Endpoint
 from push.channels import vapid, webpush
 from push.channels.inapp import EventStreams, InAppChannel
 from push.channels.log import LogChannel
+from push.channels.services import service_of
 from push.console import cors
 from push.console.files import app_files
 from push.console.routes import add_routes
 from push.database.open import open_database
+from push.deliver.attempts import Means
 from push.deliver.sender import Sender
 from push.ingest.engine import Engine, Outside
+from push.model.errors import PermanentError
 from push.model.people import Purpose
-from push.model.ports import Channel, Clock, Database
+from push.model.ports import Addressed, Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
@@ -79,6 +82,7 @@ class Parts(NamedTuple):
     endpoint: Endpoint
     client: BrokerClient
     push: webpush.WebPush
+    channels: Mapping[str, Channel]
     streams: EventStreams
     consents: ConsentBook
     sender: Sender
@@ -116,15 +120,28 @@ async def _parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) ->
     push = await _webpush(stack, settings, vapid_key)
     streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
     channels: dict[str, Channel] = {c.name: c for c in (InAppChannel(streams), push, LogChannel())}
-    sender = Sender(settings.sender, db, vault, clock, channels)
-    outside = Outside(db, vault, clock, client, sender.wake)
+    sender = Sender(settings.sender, Means(db, vault, clock, channels))
+    outside = Outside(db, clock, client, sender.wake)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
     await consents.load(db)
     registrar = Registrar(db, vault, engine, broker)
     await registrar.reload()
     await engine.resume()
     return Parts(
-        settings, db, vault, clock, app_key, endpoint, client, push, streams, consents, sender, engine, registrar
+        settings,
+        db,
+        vault,
+        clock,
+        app_key,
+        endpoint,
+        client,
+        push,
+        channels,
+        streams,
+        consents,
+        sender,
+        engine,
+        registrar,
     )
 
 
@@ -157,9 +174,20 @@ def _context(parts: Parts) -> Context:
         note_consent=note,
         wake_senders=sender.wake,
         application_server_key=parts.push.application_server_key,
-        check_subscription=parts.push.check_address,
+        check_address=_checker(parts.channels),
         statistics=statistics,
     )
+
+
+def _checker(channels: Mapping[str, Channel]) -> Callable[[str, Mapping[str, object]], str]:
+    def check(name: str, address: Mapping[str, object]) -> str:
+        channel = channels.get(name)
+        if not isinstance(channel, Addressed):
+            raise PermanentError("no_such_channel")
+        channel.check_address(address)
+        return service_of(name, address)
+
+    return check
 
 
 async def _application(parts: Parts, context: Context) -> web.Application:

@@ -77,7 +77,7 @@ def add_routes(
 async def _answers(db: Database) -> bool:
     try:
         async with asyncio.timeout(READY_S):
-            await db.fetch_one("deliver.next_due")
+            await db.fetch_one("deliver.ready")
     except (DatabaseError, TimeoutError):
         return False
     return True

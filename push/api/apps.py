@@ -9,9 +9,10 @@ from beacons.registry import Beacon
 from beacons.topics import Id
 from push.api import consents
 from push.api.contract import APP, DEVICE, Call, Context, Endpoint, ProblemError, own_device
+from push.model.delivery import DEFAULT_APP
 from push.model.errors import PermanentError
 from push.model.ids import fresh
-from push.model.people import PURPOSES, Device, Locale, Platform, Purpose
+from push.model.people import PURPOSES, Address, Device, Locale, Platform, Purpose
 from push.model.tokens import new_token
 from push.profiles import consent, people
 from push.registry.directory import audit, put_beacon
@@ -129,7 +130,7 @@ async def register(context: Context, call: Call) -> DeviceOut:
 
 async def shopper_of(context: Context, device_id: str) -> str:
     """Whose device this is. Raises `ProblemError` 404."""
-    device = await people.device(context.db, device_id, context.vault)
+    device = await people.device(context.db, device_id)
     if device is None:
         raise ProblemError(404, "Unknown device", "Register the device again with POST /v1/devices.")
     return device.shopper
@@ -155,14 +156,14 @@ async def put_subscription(context: Context, call: Call) -> None:
     device = own_device(call)
     subscription = msgspec.to_builtins(call.body)
     try:
-        context.check_subscription(subscription)
+        service = context.check_address("webpush", subscription)
     except PermanentError:
         raise ProblemError(400, "Not a subscription", _SUBSCRIPTION) from None
-    sealed = people.seal_subscription(subscription, device, context.vault)
+    now_ms = context.clock.now_ms()
+    address = Address(channel="webpush", app=DEFAULT_APP, service=service, address=subscription, registered_ms=now_ms)
     async with context.db.transaction() as tx:
-        await tx.execute(
-            "profiles.set_subscription", id=device, subscription_sealed=sealed, seen_ms=context.clock.now_ms()
-        )
+        await people.set_address(tx, device, address, context.vault)
+        await tx.execute("profiles.seen", id=device, seen_ms=now_ms)
 
 
 _SUBSCRIPTION: Final = (
@@ -174,12 +175,7 @@ _SUBSCRIPTION: Final = (
 async def delete_subscription(context: Context, call: Call) -> None:
     """Forget where Web Push reached the device."""
     async with context.db.transaction() as tx:
-        await tx.execute(
-            "profiles.set_subscription",
-            id=own_device(call),
-            subscription_sealed=None,
-            seen_ms=context.clock.now_ms(),
-        )
+        await tx.execute("profiles.delete_address", device=own_device(call), channel="webpush")
 
 
 async def issue_tag(context: Context, call: Call) -> TagOut:

@@ -56,8 +56,9 @@ class Context(NamedTuple):
     note_consent: Callable[[str, Mapping[Purpose, bool]], None]
     wake_senders: Callable[[], None]
     application_server_key: str
-    check_subscription: Callable[[Mapping[str, object]], None]
-    """Refuse a Web Push subscription that can never work. Raises `push.model.errors.PermanentError`."""
+    check_address: Callable[[str, Mapping[str, object]], str]
+    """Refuse an address of a channel that can never work; whose servers take it. Raises
+    `push.model.errors.PermanentError`."""
     statistics: Callable[[], Mapping[str, int]]
 
 

@@ -9,7 +9,7 @@ from beacons.topics import is_id
 from push.api.contract import OPERATOR, Call, Context, Endpoint, Parameter, ProblemError
 from push.ingest.marks import Mark
 from push.model.campaigns import Considered
-from push.model.delivery import Content, State
+from push.model.delivery import Basis, Content, Lane, State
 from push.model.people import Platform, Purpose
 from push.model.presence import Moment
 
@@ -25,14 +25,18 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     visit: str
     campaign: str
+    basis: Basis
+    lane: Lane
     state: State
     channel: str | None
+    app: str | None
     reason: str | None
+    dropped: str | None
     attempt: int
     expires_ms: int
-    heard_ms: int
-    received_ms: int
-    resolved_ms: int
+    heard_ms: int | None
+    received_ms: int | None
+    resolved_ms: int | None
     decided_ms: int
     handed_over_ms: int | None
     accepted_ms: int | None
@@ -45,7 +49,9 @@ class AttemptOut(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of a delivery on one channel."""
 
     attempt: int
+    device: str
     channel: str
+    app: str
     started_ms: int
     ended_ms: int
     outcome: str
@@ -59,7 +65,7 @@ class TraceDetail(msgspec.Struct, frozen=True, kw_only=True):
     delivery: Trace
     content: Content
     attempts: tuple[AttemptOut, ...]
-    decision: str
+    decision: str | None
 
 
 class DecisionOut(msgspec.Struct, frozen=True, kw_only=True):

@@ -113,7 +113,7 @@ async def _answered(tx: Transaction, delivery: str, device: str, context: Contex
     row = await tx.fetch_one("deliver.answer", id=delivery, device=device, seq=seq, now_ms=now_ms)
     if row is None:
         return []
-    message = await tx.fetch_one("deliver.outgoing", id=delivery)
+    message = await tx.fetch_one("deliver.message", id=row["message"])
     if message is None:
         return []
     content = msgspec.json.decode(message["content"], type=Content)

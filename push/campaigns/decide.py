@@ -25,6 +25,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Channels on which one of her devices can be reached and that she granted, best first."""
     pushes_this_visit: int
     max_pushes_per_visit: int = 1
+    is_snoozed: bool = False
+    """Whether she asked to be left alone for now."""
     is_fresh: bool = True
     """Whether the evidence of the moment is recent enough to trigger."""
 
@@ -87,6 +89,13 @@ def _objection(campaign: Campaign, facts: Facts) -> tuple[Verdict, str] | None:
     missing = sorted((ALWAYS_NEEDED | set(campaign.needs)) - facts.granted)
     if missing:
         return "consent", f"not granted: {', '.join(missing)}"
+    return _untimely(facts)
+
+
+def _untimely(facts: Facts) -> tuple[Verdict, str] | None:
+    """What speaks against any campaign at this moment."""
+    if facts.is_snoozed:
+        return "snoozed", "she asked for no offers for now"
     if not facts.is_fresh:
         return "stale", "the evidence is older than what may trigger"
     if facts.pushes_this_visit >= facts.max_pushes_per_visit:

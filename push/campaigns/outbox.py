@@ -1,22 +1,39 @@
-"""The outbox: a decision's message is written in the decision's own transaction, and taken back in another's."""
+"""The outbox: messages and deliveries are written in the transaction that asks for them, and taken back in another."""
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from push.campaigns import events
 from push.campaigns.decide import Chosen
+from push.campaigns.events import Event
+from push.campaigns.routes import Plan
 from push.model.campaigns import Decision
+from push.model.delivery import Lane, Message
 from push.model.ids import derived
 from push.model.ports import Row, Transaction
 from push.model.presence import Moment
 
 
-class Destination(msgspec.Struct, frozen=True):
-    """The device that a message goes to, and the channels to try, best first; senders wait for `hold_ms`."""
+class Heard(msgspec.Struct, frozen=True):
+    """The hops of a message before its decision, in UTC ms."""
 
-    device: str
-    channels: tuple[str, ...]
-    hold_ms: int = 0
+    heard_ms: int
+    received_ms: int
+    resolved_ms: int
+
+
+class Send(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to be sent: by which plan, in which lane, who asked for it; what it belongs to, where it does."""
+
+    message: Message
+    plan: Plan
+    lane: Lane
+    source: str
+    decision: str | None = None
+    visit: str = ""
+    cap: str = ""
+    heard: Heard | None = None
 
 
 def visit_cap(visit: str) -> str:
@@ -31,7 +48,7 @@ async def take_cap(tx: Transaction, cap: str, most: int, now_ms: int) -> bool:
 
 async def release_caps(tx: Transaction, ended: Iterable[Row], now_ms: int) -> None:
     """Give back the reservations of deliveries that ended and were surely not handed over."""
-    rows = [{"id": row["cap"], "updated_ms": now_ms} for row in ended if not row["maybe_sent"]]
+    rows = [{"id": row["cap"], "updated_ms": now_ms} for row in ended if row["cap"] and not row["maybe_sent"]]
     await tx.execute_many("campaigns.release_cap", rows)
 
 
@@ -49,53 +66,127 @@ async def keep_decision(tx: Transaction, decision: Decision) -> None:
     )
 
 
-async def enqueue(tx: Transaction, decision: Decision, chosen: Chosen, moment: Moment, to: Destination) -> str:
-    """Write message and delivery; the id of the delivery."""
+async def enqueue(tx: Transaction, decision: Decision, chosen: Chosen, moment: Moment, to: Plan) -> str:
+    """Write a decision's message and its delivery; the id of the delivery."""
     now_ms = decision.decided_ms
-    message = derived("msg", decision.id)
-    expires_ms = now_ms + chosen.campaign.lifetime_s * 1000
-    await tx.execute(
-        "outbox.message",
-        id=message,
-        decision=decision.id,
+    message = Message(
+        id=derived("msg", decision.id),
         shopper=decision.shopper,
         campaign=chosen.campaign.id,
-        content=msgspec.json.encode(chosen.content).decode(),
-        collapse_key=chosen.campaign.id,
+        content=chosen.content,
         created_ms=now_ms,
-        expires_ms=expires_ms,
+        expires_ms=now_ms + chosen.campaign.lifetime_s * 1000,
+        collapse_key=chosen.campaign.id,
+        urgency=chosen.campaign.urgency,
     )
-    delivery = derived("dlv", message, to.device)
-    row = await tx.fetch_one("profiles.take_seq", id=to.device)
-    await tx.execute(
-        "outbox.enqueue",
-        id=delivery,
+    send = Send(
         message=message,
-        device=to.device,
+        plan=to,
+        lane=Lane.MOMENT,
+        source="decision",
+        decision=decision.id,
         visit=moment.visit,
         cap=visit_cap(moment.visit),
-        channels=",".join(to.channels),
-        seq=0 if row is None else row["seq"],
-        next_ms=now_ms + to.hold_ms,
-        expires_ms=expires_ms,
-        heard_ms=moment.heard_ms,
-        received_ms=moment.received_ms,
-        resolved_ms=moment.at_ms,
-        decided_ms=now_ms,
+        heard=Heard(moment.heard_ms, moment.received_ms, moment.at_ms),
     )
+    [delivery] = await put(tx, [send])
     return delivery
+
+
+async def put(tx: Transaction, sends: Sequence[Send]) -> list[str]:
+    """Write messages, one delivery each; the deliveries' ids. What waits under the same collapse key gives way."""
+    await tx.execute_many("outbox.message", [_message_row(send) for send in sends])
+    for send in sends:
+        if send.message.collapse_key != send.message.id:
+            await _replace(tx, send.message)
+    rows = [_delivery_row(send) for send in sends]
+    await tx.execute_many("outbox.enqueue", rows)
+    queued = [
+        Event(kind="queued", message=s.message.id, delivery=str(row["id"]), shopper=s.message.shopper)
+        for s, row in zip(sends, rows, strict=True)
+    ]
+    await events.append(tx, queued, sends[0].message.created_ms if sends else 0)
+    return [event.delivery for event in queued]
+
+
+def _message_row(send: Send) -> dict[str, object]:
+    message = send.message
+    return {
+        "id": message.id,
+        "decision": send.decision,
+        "shopper": message.shopper,
+        "campaign": message.campaign,
+        "basis": message.basis,
+        "source": send.source,
+        "content": msgspec.json.encode(message.content).decode(),
+        "urgency": message.urgency,
+        "collapse_key": message.collapse_key,
+        "created_ms": message.created_ms,
+        "expires_ms": message.expires_ms,
+    }
+
+
+def _delivery_row(send: Send) -> dict[str, object]:
+    message, plan, heard = send.message, send.plan, send.heard
+    first = plan.routes[0]
+    return {
+        "id": derived("dlv", message.id, first.device),
+        "message": message.id,
+        "shopper": message.shopper,
+        "device": first.device,
+        "visit": send.visit,
+        "cap": send.cap,
+        "lane": int(send.lane),
+        "queue": first.queue(send.lane),
+        "routes": encoded(plan.routes),
+        "later": encoded(plan.later),
+        "fall_back_s": plan.fall_back_s,
+        "seq": message.created_ms,
+        "next_ms": message.created_ms + plan.hold_ms,
+        "expires_ms": message.expires_ms,
+        "heard_ms": None if heard is None else heard.heard_ms,
+        "received_ms": None if heard is None else heard.received_ms,
+        "resolved_ms": None if heard is None else heard.resolved_ms,
+        "decided_ms": message.created_ms,
+    }
+
+
+def encoded(routes: object) -> str:
+    """Routes, or steps of them, as they are stored."""
+    return msgspec.json.encode(routes).decode()
+
+
+async def _replace(tx: Transaction, message: Message) -> None:
+    rows = await tx.fetch(
+        "outbox.replace",
+        shopper=message.shopper,
+        collapse_key=message.collapse_key,
+        message=message.id,
+        now_ms=message.created_ms,
+    )
+    await _cancelled(tx, rows, message.created_ms, "replaced")
 
 
 async def cancel_visit(tx: Transaction, visit: str, now_ms: int) -> int:
     """Cancel what was not handed over before its shopper left; how many."""
-    return await _cancelled(tx, await tx.fetch("outbox.cancel_visit", visit=visit, now_ms=now_ms), now_ms)
+    rows = await tx.fetch("outbox.cancel_visit", visit=visit, now_ms=now_ms)
+    return await _cancelled(tx, rows, now_ms, "left the store")
 
 
-async def cancel_shopper(tx: Transaction, shopper: str, now_ms: int) -> int:
-    """Cancel what was not handed over before its shopper withdrew her consent; how many."""
-    return await _cancelled(tx, await tx.fetch("outbox.cancel_shopper", shopper=shopper, now_ms=now_ms), now_ms)
+async def cancel_shopper(tx: Transaction, shopper: str, now_ms: int, reason: str = "consent withdrawn") -> int:
+    """Cancel the offers that were not handed over before their shopper did not want them any more; how many."""
+    rows = await tx.fetch("outbox.cancel_shopper", shopper=shopper, now_ms=now_ms, reason=reason)
+    return await _cancelled(tx, rows, now_ms, reason)
 
 
-async def _cancelled(tx: Transaction, rows: Sequence[Row], now_ms: int) -> int:
+async def cancel_message(tx: Transaction, message: str, now_ms: int) -> int:
+    """Cancel the deliveries of a message that were not handed over yet; how many."""
+    rows = await tx.fetch("outbox.cancel_message", message=message, now_ms=now_ms)
+    return await _cancelled(tx, rows, now_ms, "taken back")
+
+
+async def _cancelled(tx: Transaction, rows: Sequence[Row], now_ms: int, reason: str) -> int:
     await release_caps(tx, rows, now_ms)
+    ended = [row for row in rows if row.get("state", "cancelled") == "cancelled"]
+    await events.append(tx, events.of("cancelled", ended, reason), now_ms)
     return len(rows)

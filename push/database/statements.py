@@ -25,10 +25,19 @@ class Engine(StrEnum):
 
 
 TOKENS: Final[dict[Engine, dict[str, str]]] = {
-    Engine.SQLITE: {"blob": "BLOB", "skip_locked": "", "for_update": ""},
-    Engine.POSTGRESQL: {"blob": "BYTEA", "skip_locked": "FOR UPDATE SKIP LOCKED", "for_update": "FOR UPDATE"},
+    Engine.SQLITE: {"blob": "BLOB", "skip_locked": "", "for_update": "", "json_each": "json_each", "as_json": ""},
+    Engine.POSTGRESQL: {
+        "blob": "BYTEA",
+        "skip_locked": "FOR UPDATE SKIP LOCKED",
+        "for_update": "FOR UPDATE",
+        "json_each": "json_array_elements_text",
+        "as_json": "::json",
+    },
 }
-"""SQLite needs no row locks: its one writer holds the whole database from `BEGIN IMMEDIATE` on."""
+"""SQLite needs no row locks: its one writer holds the whole database from `BEGIN IMMEDIATE` on.
+
+A list of ids is one parameter, a JSON array of strings: ``id IN (SELECT value FROM {json_each}(:ids{as_json}))``.
+"""
 
 _PLACEHOLDER: Final = {Engine.SQLITE: "?", Engine.POSTGRESQL: "$"}
 _NAME: Final = re.compile(r"^--[ \t]*name:[ \t]*(?P<name>\S*)[ \t]*$", re.MULTILINE)

@@ -1,126 +1,217 @@
-"""One claimed delivery on its way: its channels are tried in turn until one takes it, or may have taken it."""
+"""One claimed delivery on its way: its routes are tried in turn until one takes it, or may have taken it."""
 
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
 
-from push.model.delivery import Accepted, Content, Message, Outgoing
+from push.deliver import load
+from push.deliver.gates import Answer, Gates, Outcome, is_ours
+from push.deliver.load import Claimed
+from push.model.delivery import Accepted, Outgoing, Route
 from push.model.errors import (
+    BusyError,
+    CredentialError,
     DatabaseError,
     DeliveryError,
-    DeviceGoneError,
     OutcomeUnknownError,
     PermanentError,
     TransientError,
     UnreachableError,
 )
-from push.model.people import CHANNEL_PURPOSES
-from push.model.ports import Channel, Clock, Database, Row
+from push.model.ports import Channel, Clock, Database
 from push.model.vault import SealError, Vault
-from push.profiles import consent, people
+from push.profiles import people
 
 log = structlog.get_logger()
 
+NOWHERE: Final = Route("", "none")
+"""The route of what never came so far as to have one."""
+RECHECK_MS: Final = 50
+"""What was read longer ago is read again before the next route: she may have withdrawn meanwhile."""
+NEEDS_NO_ADDRESS: Final = frozenset({"inapp", "log", "screen"})
 
-class Claimed(msgspec.Struct, frozen=True):
-    """A delivery under lease."""
+Unsubscribe = Callable[[str, str], str | None]
+"""Where one click ends a channel for whoever got a delivery: takes delivery and channel."""
 
-    id: str
-    message: str
-    device: str
-    channels: tuple[str, ...]
-    seq: int
-    attempt: int
-    expires_ms: int
+
+def no_unsubscribe(_delivery: str, _channel: str) -> None:
+    """Without a public address there is no link."""
+
+
+class Means(NamedTuple):
+    """What senders work with."""
+
+    db: Database
+    vault: Vault
+    clock: Clock
+    channels: Mapping[str, Channel]
+    unsubscribe: Unsubscribe = no_unsubscribe
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One channel's answer to one attempt."""
+    """One route's answer to one attempt."""
 
-    channel: str
+    route: Route
     started_ms: int
     ended_ms: int
     error: DeliveryError | None
     accepted: Accepted | None = None
+    registered_ms: int = 0
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What came of a claimed delivery: its last attempt decides."""
+    """What came of a claimed delivery: its last attempt decides, unless it has to wait at another gate."""
 
     claimed: Claimed
     attempts: tuple[Attempt, ...]
-    dead_subscription: bytes | None = None
+    held_at: Route | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a route took it."""
+        return bool(self.attempts) and self.attempts[-1].error is None
+
+    @property
+    def again(self) -> tuple[Route, TransientError] | None:
+        """The route that may work later, and what was wrong with it; the last of them."""
+        for attempt in reversed(self.attempts):
+            if isinstance(attempt.error, TransientError):
+                return attempt.route, attempt.error
+        return None
 
     @property
     def may_connect(self) -> bool:
         """Whether an app that is not connected may yet open its event stream: that wakes the delivery."""
-        return any(a.channel == "inapp" and isinstance(a.error, UnreachableError) for a in self.attempts)
+        return any(a.route.channel == "inapp" and isinstance(a.error, UnreachableError) for a in self.attempts)
 
     @property
     def maybe_sent(self) -> bool:
         """Whether a message may have arrived although nobody said so."""
         return any(isinstance(a.error, OutcomeUnknownError) for a in self.attempts)
 
+    @property
+    def routes_left(self) -> tuple[Route, ...]:
+        """The ways that were not refused for good."""
+        dead = {
+            a.route
+            for a in self.attempts
+            if isinstance(a.error, PermanentError) and not isinstance(a.error, UnreachableError)
+        }
+        return tuple(route for route in self.claimed.routes if route not in dead)
+
 
 class Attempts:
     """Makes attempts. Never raises: whatever happens to one delivery is its result."""
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock, channels: Mapping[str, Channel]) -> None:
-        self._db = db
-        self._vault = vault
-        self._clock = clock
-        self._channels = channels
+    def __init__(self, means: Means, gates: Gates) -> None:
+        self._db, self._vault, self._clock, self._channels, self._unsubscribe = means
+        self._gates = gates
 
     async def make(self, claimed: Claimed) -> Result:
-        """Hand a delivery over, to the first channel that can."""
-        began_ms = self._clock.now_ms()
-        try:
-            return await self._try_channels(claimed)
-        except DatabaseError:
-            error: DeliveryError = TransientError("database_failed")
-        except SealError:
-            error = PermanentError("address_does_not_open")
-        return Result(claimed, (Attempt("none", began_ms, self._clock.now_ms(), error),))
-
-    async def _try_channels(self, claimed: Claimed) -> Result:
-        row = await self._db.fetch_one("deliver.outgoing", id=claimed.id)
-        if row is None:
-            return self._hopeless(claimed, "device_unknown")
-        if row["taken_back"]:
-            return self._hopeless(claimed, "taken_back")
-        granted = await consent.granted(self._db, row["shopper"])
-        agreed = [name for name in claimed.channels if name not in CHANNEL_PURPOSES or name in granted]
-        if not agreed:
-            return self._hopeless(claimed, "consent_withdrawn")
+        """Hand a delivery over, by the first route that can. It was let in at its own gate."""
         attempts: list[Attempt] = []
-        dead: bytes | None = None
-        for name in agreed:
-            attempts.append(await self._attempt(name, claimed, row))
-            error = attempts[-1].error
-            if isinstance(error, DeviceGoneError):
-                dead = row["subscription_sealed"]
-            elif not isinstance(error, UnreachableError):
-                break
-        return Result(claimed, tuple(attempts), dead)
+        inside = [] if is_ours(claimed.gate) else [claimed.gate]
+        try:
+            return await self._try_routes(claimed, attempts, inside)
+        except DatabaseError:
+            return Result(claimed, (*attempts, self._nowhere(TransientError("database_failed"))))
+        finally:
+            for gate in inside:
+                self._leave(gate, "idle")
 
-    def _hopeless(self, claimed: Claimed, reason: str) -> Result:
+    async def _try_routes(self, claimed: Claimed, attempts: list[Attempt], inside: list[str]) -> Result:
+        held: Route | None = None
+        now = claimed
+        for route in claimed.routes:
+            now = await self._fresh(now)
+            objection = self._objection(now, route)
+            if objection is not None:
+                attempts.append(self._none(route, PermanentError(objection)))
+                continue
+            if not self._let_in(route.gate, claimed.lane, inside):
+                held = held or route
+                if self._gates.gate(route.gate).is_open(self._clock.now_ms()):
+                    break  # it is only full: this way is as good as it was
+                continue
+            attempts.append(await self._attempt(route, now, inside))
+            if not isinstance(attempts[-1].error, (PermanentError, CredentialError)):
+                return Result(claimed, tuple(attempts))
+        if held is None and not attempts:
+            attempts.append(self._nowhere(PermanentError("no_route")))
+        return Result(claimed, tuple(attempts), held)
+
+    async def _fresh(self, claimed: Claimed) -> Claimed:
+        """A delivery as it stands now: what was read a moment ago will do."""
         now_ms = self._clock.now_ms()
-        return Result(claimed, (Attempt("none", now_ms, now_ms, PermanentError(reason)),))
+        if now_ms - claimed.read_ms <= RECHECK_MS:
+            return claimed
+        found = await load.claimed(self._db, [claimed.id], now_ms)
+        return found[0] if found else claimed
 
-    async def _attempt(self, name: str, claimed: Claimed, row: Row) -> Attempt:
+    def _objection(self, claimed: Claimed, route: Route) -> str | None:
+        """What speaks against a route as things stand now."""
+        if claimed.taken_back:
+            return "taken_back"
+        if route.device not in claimed.devices:
+            return "device_unknown"
+        if (route.device, route.channel) in claimed.suppressed:
+            return "suppressed"
+        return claimed.standing.objection(claimed.message.basis, route.channel, self._clock.now_ms())
+
+    def _let_in(self, gate: str, lane: int, inside: list[str]) -> bool:
+        if gate in inside or is_ours(gate):
+            return True
+        found = self._gates.gate(gate)
+        if found.room(lane, self._clock.now_ms()) <= 0:
+            return False
+        found.enter()
+        inside.append(gate)
+        return True
+
+    async def _attempt(self, route: Route, claimed: Claimed, inside: list[str]) -> Attempt:
         started_ms = self._clock.now_ms()
-        outgoing = _outgoing(claimed, row, self._vault, started_ms)
         accepted: Accepted | None = None
         error: DeliveryError | None = None
+        registered_ms = 0
         try:
-            accepted = await self._channel(name).send(outgoing)
+            outgoing = self._outgoing(route, claimed, started_ms)
+            registered_ms = outgoing.registered_ms
+            accepted = await self._channel(route.channel).send(outgoing)
         except DeliveryError as failure:
             error = failure
+        except SealError:
+            error = PermanentError("address_does_not_open")
         except Exception:
-            log.exception("channel failed", channel=name, delivery=claimed.id)
+            log.exception("channel failed", channel=route.channel, delivery=claimed.id)
             error = OutcomeUnknownError("channel_failed")
-        return Attempt(name, started_ms, self._clock.now_ms(), error, accepted)
+        ended_ms = self._clock.now_ms()
+        if route.gate in inside:
+            inside.remove(route.gate)
+            self._leave(route.gate, outcome(error), ended_ms - started_ms, error)
+        return Attempt(route, started_ms, ended_ms, error, accepted, registered_ms)
+
+    def _outgoing(self, route: Route, claimed: Claimed, now_ms: int) -> Outgoing:
+        found = claimed.addresses.get((route.device, route.channel))
+        address: dict[str, object] = {}
+        if found is not None:
+            address = people.open_address(found.sealed, route.device, route.channel, self._vault)
+        elif route.channel not in NEEDS_NO_ADDRESS and route.channel in self._channels:
+            raise PermanentError("no_address")
+        is_offer = claimed.message.basis == "marketing"
+        return Outgoing(
+            delivery=claimed.id,
+            device=route.device,
+            message=claimed.message,
+            address=address,
+            now_ms=now_ms,
+            seq=claimed.seq,
+            app=route.app,
+            registered_ms=0 if found is None else found.registered_ms,
+            unsubscribe_url=self._unsubscribe(claimed.id, route.channel) if is_offer else None,
+        )
 
     def _channel(self, name: str) -> Channel:
         channel = self._channels.get(name)
@@ -128,23 +219,28 @@ class Attempts:
             raise UnreachableError("no_such_channel")
         return channel
 
+    def _leave(self, gate: str, how: Outcome, took_ms: int = 0, error: DeliveryError | None = None) -> None:
+        wait_ms = error.retry_after_ms if isinstance(error, TransientError) else None
+        luck = random.random()  # noqa: S311 - jitter, not a secret
+        answer = Answer(how, took_ms, wait_ms, "" if error is None else error.reason)
+        self._gates.gate(gate).leave(answer, self._clock.now_ms(), luck)
 
-def _outgoing(claimed: Claimed, row: Row, vault: Vault, now_ms: int) -> Outgoing:
-    address = people.open_subscription(row["subscription_sealed"], claimed.device, vault)
-    message = Message(
-        id=row["id"],
-        shopper=row["shopper"],
-        campaign=row["campaign"],
-        content=msgspec.json.decode(row["content"], type=Content),
-        created_ms=row["created_ms"],
-        expires_ms=row["expires_ms"],
-        collapse_key=row["collapse_key"],
-    )
-    return Outgoing(
-        delivery=claimed.id,
-        device=claimed.device,
-        message=message,
-        address=address or {},
-        now_ms=now_ms,
-        seq=claimed.seq,
-    )
+    def _none(self, route: Route, error: DeliveryError) -> Attempt:
+        now_ms = self._clock.now_ms()
+        return Attempt(route, now_ms, now_ms, error)
+
+    def _nowhere(self, error: DeliveryError) -> Attempt:
+        return self._none(NOWHERE, error)
+
+
+def outcome(error: DeliveryError | None) -> Outcome:
+    """What an answer says about the service; whatever it says about the message, it was an answer."""
+    match error:
+        case None | PermanentError():
+            return "good"
+        case BusyError():
+            return "busy"
+        case CredentialError():
+            return "refused"
+        case _:
+            return "down"

@@ -1,12 +1,23 @@
 """Receipts: what an app says became of a delivery. Authenticated, idempotent, late ones welcome."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
+from push.campaigns import events
+from push.campaigns.events import Event
 from push.model.delivery import ReceiptKind
-from push.model.ports import Transaction
+from push.model.ports import Row, Transaction
+
+_MOVES: Final[dict[ReceiptKind, str]] = {
+    "shown": "deliver.shown",
+    "dismissed": "deliver.shown",
+    "opened": "deliver.opened",
+    "clicked": "deliver.opened",
+    "redeemed": "deliver.opened",
+}
+"""What a receipt proves of the delivery: what was put away was seen, what was used was opened; a verdict, nothing."""
 
 
 class ReceiptIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,16 +29,26 @@ class ReceiptIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def keep(tx: Transaction, device: str, receipts: Sequence[ReceiptIn], now_ms: int) -> int:
-    """Write the receipts of deliveries to `device`; how many were its own. A clock that runs ahead is cut at now."""
-    own = 0
+    """Write the receipts of deliveries to a person, from any device of hers; how many were hers.
+
+    A clock that runs ahead is cut at now. One that was reported before changes nothing.
+    """
+    own: list[Row] = []
+    happened: list[Event] = []
     for receipt in receipts:
-        at_ms = min(receipt.at_ms, now_ms)
-        if await tx.fetch_one("deliver.belongs", delivery=receipt.delivery, device=device) is None:
-            continue
-        own += 1
-        await tx.execute(
-            "deliver.receipt", delivery=receipt.delivery, kind=receipt.kind, at_ms=at_ms, received_ms=now_ms
-        )
-        statement = "deliver.shown" if receipt.kind == "shown" else "deliver.opened"
-        await tx.execute(statement, delivery=receipt.delivery, device=device, at_ms=at_ms)
-    return own
+        row = await tx.fetch_one("deliver.of_device", delivery=receipt.delivery, device=device)
+        if row is not None:
+            own.append(row)
+            happened += await _keep_one(tx, receipt, row, now_ms)
+    await events.append(tx, happened, now_ms)
+    return len(own)
+
+
+async def _keep_one(tx: Transaction, receipt: ReceiptIn, row: Row, now_ms: int) -> list[Event]:
+    at_ms = min(receipt.at_ms, now_ms)
+    new = await tx.execute(
+        "deliver.receipt", delivery=receipt.delivery, kind=receipt.kind, at_ms=at_ms, received_ms=now_ms
+    )
+    if receipt.kind in _MOVES:
+        await tx.execute(_MOVES[receipt.kind], delivery=receipt.delivery, at_ms=at_ms)
+    return [msgspec.structs.replace(event, channel=row["channel"]) for event in events.of(receipt.kind, [row] * new)]

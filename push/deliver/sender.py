@@ -1,25 +1,26 @@
-"""Senders: claim what is due under a lease, hand it to a channel, write down what came of it.
+"""Senders: claim what is due under a lease, hand it over, write down what came of it.
 
     outbox ─claim▶ Claimed ─attempts▶ Result ─queue▶ results, in one transaction
 
-A crash never loses a delivery: its lease runs out and it is claimed again, with the same message id.
+A crash never loses a delivery: its lease runs out and it is claimed again, with the same message id. Each queue (a lane
+at a service) is claimed for itself, as far as there is room at its gate: what is down or slow keeps nothing else back.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
 from typing import Annotated, Final
 
 import msgspec
 import structlog
 
-from push.campaigns import outbox
-from push.deliver import results
-from push.deliver.attempts import Attempts, Claimed, Result
+from push.campaigns import events, outbox
+from push.deliver import fallback, load, results
+from push.deliver.attempts import Attempts, Means, Result
+from push.deliver.gates import Gates, GateSettings, is_ours
+from push.deliver.load import Claimed
 from push.deliver.retry import RetrySettings
 from push.model.errors import DatabaseError
-from push.model.ports import Channel, Clock, Database, Row
-from push.model.vault import Vault
+from push.model.ports import Transaction
 
 log = structlog.get_logger()
 
@@ -27,34 +28,40 @@ IDLE_MS: Final = 1000
 """Without a wake-up the outbox is looked at this often: another process may have written to it."""
 LEAST_MS: Final = 5
 """What is due and yet cannot be claimed is being claimed by somebody else."""
+AT_ONCE: Final = 64
+"""Deliveries claimed from one queue, and results written, in one transaction: who else writes waits no longer."""
 
 
 class SenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many deliveries are on their way at once, and how long a claim lasts."""
 
-    in_flight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 64
-    lease_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 45
-    """Longer than all channels' time-outs together (in-app 5 s, Web Push 10 s), or a message could go out twice."""
+    in_flight: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 256
+    lease_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 90
+    """Longer than all channels' time-outs together, or a message could go out twice."""
     drain_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 3.0
     """How long a stop waits for what is on its way; the rest is sent again after its lease, under the same id."""
     retry: RetrySettings = RetrySettings()
+    gate: GateSettings = GateSettings()
 
 
 class Sender:
     """Runs deliveries until stopped."""
 
-    def __init__(
-        self, settings: SenderSettings, db: Database, vault: Vault, clock: Clock, channels: Mapping[str, Channel]
-    ) -> None:
+    def __init__(self, settings: SenderSettings, means: Means) -> None:
         self._settings = settings
-        self._db = db
-        self._clock = clock
-        self._attempts = Attempts(db, vault, clock, channels)
+        self._db = means.db
+        self._clock = means.clock
+        self.gates = Gates(settings.gate, settings.in_flight)
+        self._attempts = Attempts(means, self.gates)
         self._wake = asyncio.Event()
         self._results: asyncio.Queue[Result] = asyncio.Queue(settings.in_flight)
         self._unwritten = False
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._due_ms: int | None = None
+        self._full = False
+        """Whether something is due that there was no room for."""
+        self._low_water = 0
         self.counts: Counter[str] = Counter()
 
     @property
@@ -84,48 +91,86 @@ class Sender:
                 claimed = await self._claim()
                 for delivery in claimed:
                     self._start(group, delivery)
+                self._low_water = self.in_flight * 3 // 4
                 if not claimed:
                     await self._rest()
             await self._drain()
             writer.cancel()
 
     def _start(self, group: asyncio.TaskGroup, claimed: Claimed) -> None:
+        self.gates.inside += 1
+        if not is_ours(claimed.gate):
+            self.gates.gate(claimed.gate).enter()
         task = group.create_task(self._deliver(claimed), name=f"delivery {claimed.id}")
         self._running.add(task)
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
+        """Room for more; it is looked for once a quarter is free, not for each."""
         self._running.discard(task)
-        if self.in_flight == self._settings.in_flight - 1:
+        self.gates.inside -= 1
+        if self._full and self.in_flight <= self._low_water:
             self._wake.set()
 
     async def _deliver(self, claimed: Claimed) -> None:
         await self._results.put(await self._attempts.make(claimed))
 
-    @property
-    def _room(self) -> int:
-        """How many more may be claimed: none while results wait for the database, or they would be sent again."""
-        return 0 if self._unwritten else self._settings.in_flight - self.in_flight
-
     async def _claim(self) -> list[Claimed]:
-        if self._room <= 0:
+        """Claim from every queue what is due, as far as there is room; none while results wait for the database."""
+        self._due_ms = None
+        self._full = False
+        if self._unwritten or self.in_flight >= self._settings.in_flight:
             return []
-        now_ms = self._clock.now_ms()
-        lease_until_ms = now_ms + self._settings.lease_s * 1000
         try:
             async with self._db.transaction() as tx:
-                expired = await tx.fetch("deliver.expire", now_ms=now_ms)
-                await outbox.release_caps(tx, expired, now_ms)
-                rows = await tx.fetch("deliver.claim", now_ms=now_ms, lease_until_ms=lease_until_ms, most=self._room)
+                now_ms = self._clock.now_ms()
+                await self._expire(tx, now_ms)
+                self._note_due(await fallback.fall_back(tx, now_ms))
+                ids = await self._claim_queues(tx, now_ms)
+                return sorted(await load.claimed(tx, ids, now_ms), key=lambda c: (c.lane, c.seq))
         except DatabaseError as error:
             log.warning("outbox cannot be read, trying again", error=str(error))
             return []
+
+    async def _expire(self, tx: Transaction, now_ms: int) -> None:
+        expired = await tx.fetch("deliver.expire", now_ms=now_ms, most=AT_ONCE)
+        await outbox.release_caps(tx, expired, now_ms)
+        await events.append(tx, events.of("expired", expired, "too late"), now_ms)
         self.counts["expired"] += len(expired)
-        return [_claimed(row) for row in sorted(rows, key=lambda row: row["seq"])]
+        if len(expired) == AT_ONCE:
+            self._note_due(now_ms)
+
+    async def _claim_queues(self, tx: Transaction, now_ms: int) -> list[str]:
+        ids: list[str] = []
+        for row in await tx.fetch("deliver.queues"):
+            queue, due_ms = row["queue"], row["due_ms"]
+            lane, _, gate = queue.partition("/")
+            self._note_due(max(due_ms, self.gates.opens_ms(gate)))
+            if due_ms > now_ms:
+                continue
+            room = self.gates.room(gate, int(lane), now_ms) - len(ids)
+            if room <= 0:
+                self._full = True
+                continue
+            rows = await tx.fetch(
+                "deliver.claim",
+                queue=queue,
+                now_ms=now_ms,
+                lease_until_ms=now_ms + self._settings.lease_s * 1000,
+                most=min(room, AT_ONCE),
+            )
+            ids += [row["id"] for row in rows]
+        return ids
+
+    def _note_due(self, due_ms: int | None) -> None:
+        if due_ms is not None:
+            self._due_ms = due_ms if self._due_ms is None else min(self._due_ms, due_ms)
 
     async def _rest(self) -> None:
         """Wait for a wake-up, the next delivery's time, or a while."""
-        wait_ms = await self._wait_ms() if self._room > 0 else IDLE_MS
+        wait_ms = IDLE_MS
+        if self._due_ms is not None and not self._full:
+            wait_ms = min(IDLE_MS, max(LEAST_MS, self._due_ms - self._clock.now_ms()))
         try:
             async with asyncio.timeout(wait_ms / 1000):
                 await self._wake.wait()
@@ -133,19 +178,11 @@ class Sender:
             pass
         self._wake.clear()
 
-    async def _wait_ms(self) -> int:
-        try:
-            row = await self._db.fetch_one("deliver.next_due")
-        except DatabaseError:
-            return IDLE_MS
-        due_ms = None if row is None else row["due_ms"]
-        return IDLE_MS if due_ms is None else min(IDLE_MS, max(LEAST_MS, due_ms - self._clock.now_ms()))
-
     async def _write_results(self) -> None:
-        """Write what came back, everything that waits in one transaction, as often as it takes."""
+        """Write what came back, what waits in one transaction, as often as it takes."""
         while True:
             found = [await self._results.get()]
-            while not self._results.empty():
+            while not self._results.empty() and len(found) < AT_ONCE:
                 found.append(self._results.get_nowait())
             while not await self._written(found):  # noqa: ASYNC110 - a database that is away tells nobody when it is back
                 await asyncio.sleep(IDLE_MS / 1000)
@@ -162,7 +199,8 @@ class Sender:
             return False
         self._unwritten = False
         self.counts.update(counts)
-        self._wake.set()
+        if counts["again"] or counts["waiting"] or self._full:
+            self._wake.set()
         return True
 
     async def _drain(self) -> None:
@@ -176,15 +214,3 @@ class Sender:
             log.warning("stopped while messages were on their way", deliveries=self.in_flight)
         for task in self._running:
             task.cancel()
-
-
-def _claimed(row: Row) -> Claimed:
-    return Claimed(
-        row["id"],
-        row["message"],
-        row["device"],
-        tuple(row["channels"].split(",")),
-        row["seq"],
-        row["attempt"],
-        row["expires_ms"],
-    )

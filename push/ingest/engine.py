@@ -23,7 +23,6 @@ from push.ingest.tick import Report, Tick, Withdrawal, Writer
 from push.model.errors import OverloadedError
 from push.model.ports import Clock, Database, Publisher
 from push.model.presence import Changes, Observation
-from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
@@ -62,7 +61,6 @@ class Outside(NamedTuple):
     """What ingest needs of the outside."""
 
     db: Database
-    vault: Vault
     clock: Clock
     publisher: Publisher
     wake_senders: Callable[[], None]
@@ -75,7 +73,7 @@ class Engine:
         self, settings: IngestSettings, outside: Outside, presence: Presence, consents: ConsentBook, *, stale_ms: int
     ) -> None:
         self._settings = settings
-        self._db, vault, self._clock, self._publisher, self._wake_senders = outside
+        self._db, self._clock, self._publisher, self._wake_senders = outside
         self._consents = consents
         self.presence = presence
         self.counts: Counter[str] = Counter()
@@ -83,7 +81,7 @@ class Engine:
         limits = Limits(
             stale_ms=stale_ms, leave_after_ms=presence.leave_after_ms, pushes_per_visit=settings.pushes_per_visit
         )
-        self._recorder = Recorder(vault, limits)
+        self._recorder = Recorder(limits)
         self._writer = Writer(self._db, self._clock, presence, self._recorder, settings.checkpoint_s * 1000)
         self._strays = Strays()
         self._queue: deque[Waiting] = deque()

@@ -1,19 +1,20 @@
 """The effects of one tick, written in its transaction: visits, stays, moments, decisions, outbox."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from push.campaigns import outbox
+from push.campaigns import outbox, routes
 from push.campaigns.book import Book, Versioned
 from push.campaigns.decide import Chosen, Facts, decide
-from push.campaigns.outbox import Destination
 from push.campaigns.render import render
+from push.campaigns.routes import Plan, Wish
 from push.model.campaigns import Campaign, Decision
-from push.model.delivery import Content
+from push.model.delivery import Content, Route
 from push.model.ids import derived
-from push.model.people import Device, Purpose
+from push.model.people import Purpose
 from push.model.ports import Transaction
 from push.model.presence import (
     Anchor,
@@ -26,8 +27,8 @@ from push.model.presence import (
     VisitClosed,
     VisitOpened,
 )
-from push.model.vault import Vault
 from push.profiles import consent, people
+from push.profiles.consent import Standing
 from push.registry.directory import Directory
 
 ANSWER_MS: Final = 250
@@ -60,10 +61,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Recorder:
     """Writes what presence found, and decides at every moment that is new."""
 
-    def __init__(self, vault: Vault, limits: Limits) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.directory = Directory()
         self.book = Book(())
-        self._vault = vault
         self._limits = limits
 
     async def write(self, tx: Transaction, changes: Changes, reporting: Mapping[str, str], now_ms: int) -> list[Queued]:
@@ -84,21 +84,23 @@ class Recorder:
         candidates = self.book.candidates(moment)
         if not candidates:
             return None
-        granted = await consent.granted_for_decision(tx, moment.shopper)
-        to = destination(await people.devices_of(tx, moment.shopper, self._vault), granted, reporting)
+        standing = await consent.standing_for_decision(tx, moment.shopper, now_ms)
+        ways = routes.reach(await tx.fetch("deliver.reach", shoppers=json.dumps([moment.shopper])))
+        to = plan(ways, standing, reporting, now_ms)
         row = await tx.fetch_one("campaigns.cap_used", id=outbox.visit_cap(moment.visit))
         facts = Facts(
-            granted=granted,
+            granted=standing.granted,
             channels=() if to is None else to.channels,
             pushes_this_visit=0 if row is None else row["used"],
             max_pushes_per_visit=self._limits.pushes_per_visit,
+            is_snoozed=standing.snoozed_until_ms > now_ms,
             is_fresh=self._limits.is_fresh(moment, now_ms),
         )
         decision, chosen = await self._decide(tx, moment, candidates, facts, now_ms)
         await outbox.keep_decision(tx, decision)
         if chosen is None or to is None:
             return None
-        return Queued(await outbox.enqueue(tx, decision, chosen, moment, to), to.device)
+        return Queued(await outbox.enqueue(tx, decision, chosen, moment, to), to.routes[0].device)
 
     async def _decide(
         self, tx: Transaction, moment: Moment, candidates: Sequence[Versioned], facts: Facts, now_ms: int
@@ -129,18 +131,13 @@ class Recorder:
         }
 
 
-def destination(devices: Sequence[Device], granted: frozenset[Purpose], reporting: str | None) -> Destination | None:
-    """The device to use, and its channels: the one that just reported, else the one seen last; None without any."""
-    for device in sorted(devices, key=lambda d: d.id != reporting):
-        channels = tuple(
-            name
-            for name, usable in (("inapp", True), ("webpush", device.subscription is not None))
-            if usable and name in granted
-        )
-        if channels:
-            held = device.id == reporting and "inapp" in channels
-            return Destination(device.id, channels, ANSWER_MS if held else 0)
-    return None
+def plan(ways: Sequence[Route], standing: Standing, reporting: str | None, now_ms: int) -> Plan | None:
+    """The ways to try: the app that just reported comes first, and gets the message in its answer."""
+    first = sorted(ways, key=lambda way: (way.device, way.channel) != (reporting, "inapp"))
+    found = routes.plan(first, standing, Wish(), now_ms)
+    if found is None or found.routes[0] != Route(reporting or "", "inapp"):
+        return found
+    return msgspec.structs.replace(found, hold_ms=ANSWER_MS)
 
 
 async def _keep(tx: Transaction, record: Record) -> None:

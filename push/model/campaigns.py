@@ -48,6 +48,7 @@ Verdict = Literal[
     "outvalued",
     "not live",
     "consent",
+    "snoozed",
     "stale",
     "no channel",
     "cap",

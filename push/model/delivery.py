@@ -1,12 +1,18 @@
 """Messages on their way: content, the state machine of a delivery, receipts."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated, Final, Literal
 
 import msgspec
 
 Urgency = Literal["very-low", "low", "normal", "high"]
-ReceiptKind = Literal["shown", "opened"]
+ReceiptKind = Literal["shown", "opened", "clicked", "dismissed", "redeemed", "useful", "less"]
+"""What an app reports: seen; its body or an action followed; put away; the offer used; and her verdict on it."""
+EventKind = Literal[
+    "queued", "accepted", "failed", "expired", "cancelled",
+    "shown", "opened", "clicked", "dismissed", "redeemed", "useful", "less",
+]  # fmt: skip
+"""What happens to a delivery, as hooks and streams tell it."""
 
 Basis = Literal["marketing", "service"]
 """Why a message may be sent: she agreed to offers, or she is owed it (a collection is ready)."""
@@ -36,6 +42,32 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     actions: Annotated[tuple[Action, ...], msgspec.Meta(max_length=4)] = ()
     data: Annotated[dict[DataKey, Text], msgspec.Meta(max_length=32)] = {}
     locale: Annotated[str, msgspec.Meta(max_length=35)] | None = None
+
+
+class Lane(IntEnum):
+    """Who goes first: a mail-out never delays what somebody in a store is about to see."""
+
+    MOMENT = 0
+    SERVICE = 1
+    BULK = 2
+
+
+class Route(msgspec.Struct, frozen=True, array_like=True):
+    """One way to a person: a device, a channel, the app whose credential is used, and the service behind it."""
+
+    device: str
+    channel: str
+    app: str = DEFAULT_APP
+    service: str = ""
+
+    @property
+    def gate(self) -> str:
+        """What limits this way, together with all others that lead through the same service: channel/app/service."""
+        return f"{self.channel}/{self.app}/{self.service}"
+
+    def queue(self, lane: int) -> str:
+        """Where a delivery waits for this way: lane and gate. Queues are served in the order of their names."""
+        return f"{lane}/{self.gate}"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,14 +26,23 @@ class Shopper(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that can receive. `subscription` is the Web Push address, None without one."""
+    """Something that can receive."""
 
     id: str
     shopper: str
     platform: Platform
     locale: Locale
-    subscription: dict[str, object] | None = None
     seen_ms: int = 0
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a channel reaches a device; it holds secrets, so it is stored sealed."""
+
+    channel: str
+    app: str
+    service: str
+    address: dict[str, object]
+    registered_ms: int = 0
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from push.model.delivery import Accepted, Checked, Outgoing, Part
 
@@ -72,6 +72,7 @@ class Channel(Protocol):
         ...
 
 
+@runtime_checkable
 class Addressed(Channel, Protocol):
     """A channel whose devices have an address, and whose messages a limit."""
 

@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
-from push.model.people import Device, Shopper
+from push.model.people import Address, Device, Shopper
 from push.model.ports import Queries, Transaction
 from push.model.tokens import Principal, Scope, token_hash
 from push.model.vault import Vault
@@ -33,7 +32,7 @@ async def shopper(db: Queries, shopper_id: str) -> Shopper | None:
 
 
 async def new_device(tx: Transaction, device: Device) -> None:
-    """Register a device that can receive."""
+    """Register a device that can receive; a known one stays as it is."""
     await tx.execute(
         "profiles.new_device",
         id=device.id,
@@ -44,39 +43,56 @@ async def new_device(tx: Transaction, device: Device) -> None:
     )
 
 
-async def devices_of(db: Queries, shopper_id: str, vault: Vault) -> list[Device]:
-    """A shopper's devices, the one seen last first."""
-    return [device_of(row, vault) for row in await db.fetch("profiles.devices_of", shopper=shopper_id)]
-
-
-async def device(db: Queries, device_id: str, vault: Vault) -> Device | None:
+async def device(db: Queries, device_id: str) -> Device | None:
     """One device."""
     row = await db.fetch_one("profiles.device", id=device_id)
-    return None if row is None else device_of(row, vault)
+    return None if row is None else msgspec.convert(dict(row), Device)
 
 
-def device_of(row: Mapping[str, Any], vault: Vault) -> Device:
-    """A row of `devices` as a value."""
-    return Device(
-        id=row["id"],
-        shopper=row["shopper"],
-        platform=row["platform"],
-        locale=row["locale"],
-        subscription=open_subscription(row["subscription_sealed"], row["id"], vault),
-        seen_ms=row["seen_ms"],
+async def addresses_of(db: Queries, device_id: str, vault: Vault) -> list[Address]:
+    """Where channels reach a device. Raises `push.model.vault.SealError`."""
+    return [
+        Address(
+            channel=row["channel"],
+            app=row["app"],
+            service=row["service"],
+            address=open_address(row["sealed"], device_id, row["channel"], vault),
+            registered_ms=row["registered_ms"],
+        )
+        for row in await db.fetch("profiles.addresses_of", device=device_id)
+    ]
+
+
+async def set_address(tx: Transaction, device_id: str, address: Address, vault: Vault) -> None:
+    """Register where a channel reaches a device; another device that had this address loses it."""
+    plain = msgspec.json.encode(address.address, order="sorted")
+    fingerprint = address_hash(address.channel, address.address, vault)
+    await tx.execute("profiles.take_address", hash=fingerprint, channel=address.channel, device=device_id)
+    await tx.execute(
+        "profiles.set_address",
+        device=device_id,
+        channel=address.channel,
+        app=address.app,
+        service=address.service,
+        sealed=vault.seal(plain, _context(device_id, address.channel)),
+        hash=fingerprint,
+        registered_ms=address.registered_ms,
     )
 
 
-def seal_subscription(subscription: Mapping[str, object], device_id: str, vault: Vault) -> bytes:
-    """A Web Push subscription as it is stored: it holds a secret (`auth`) and a capability (`endpoint`)."""
-    return vault.seal(msgspec.json.encode(subscription), f"device:{device_id}")
+def address_hash(channel: str, address: Mapping[str, object], vault: Vault) -> str:
+    """What finds an address that nobody can read."""
+    return vault.fingerprint(msgspec.json.encode(address, order="sorted"), f"address:{channel}")
 
 
-def open_subscription(sealed: bytes | None, device_id: str, vault: Vault) -> dict[str, object] | None:
-    """A stored subscription, None where there is none. Raises `push.model.vault.SealError`."""
-    if sealed is None:
-        return None
-    return msgspec.json.decode(vault.open(sealed, f"device:{device_id}"), type=dict[str, object])
+def open_address(sealed: bytes, device_id: str, channel: str, vault: Vault) -> dict[str, object]:
+    """A stored address. Raises `push.model.vault.SealError`."""
+    return msgspec.json.decode(vault.open(sealed, _context(device_id, channel)), type=dict[str, object])
+
+
+def _context(device_id: str, channel: str) -> str:
+    """What an address is sealed for; Web Push was first, and had no other beside it."""
+    return f"device:{device_id}" if channel == "webpush" else f"device:{device_id}:{channel}"
 
 
 async def keep_token(tx: Transaction, token: str, scope: Scope, subject: str, now_ms: int) -> None:

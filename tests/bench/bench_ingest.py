@@ -29,7 +29,6 @@ from push.ingest.engine import Engine, IngestSettings, Outside
 from push.ingest.intake import Arrived, Intake
 from push.ingest.observe import Observer, gather
 from push.model.ports import Clock, Database
-from push.model.vault import Vault
 from push.presence.thresholds import Presence, PresenceSettings
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
@@ -186,7 +185,7 @@ async def engine(db: Database, directory: Directory, clock: Clock) -> Engine:
     for beacon in directory.beacons:
         consents.note(beacon.shopper or "", {"location": True})
     settings = PresenceSettings()
-    outside = Outside(db, Vault(bytes(32)), clock, Nowhere(), lambda: None)
+    outside = Outside(db, clock, Nowhere(), lambda: None)
     made = Engine(IngestSettings(), outside, Presence(settings, {}), consents, stale_ms=settings.stale_s * 1000)
     await made.use(directory, Book(()))
     return made

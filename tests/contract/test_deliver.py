@@ -8,8 +8,10 @@ import pytest
 
 from push.campaigns import outbox
 from push.database.open import open_database
-from push.deliver import receipts, results
-from push.deliver.attempts import Attempt, Attempts, Claimed, Result
+from push.deliver import load, receipts, results
+from push.deliver.attempts import RECHECK_MS, Attempt, Attempts, Means, Result
+from push.deliver.gates import Gates, GateSettings
+from push.deliver.load import Claimed
 from push.deliver.receipts import ReceiptIn
 from push.deliver.retry import RetrySettings
 from push.model.delivery import NEXT, Accepted, State, entries
@@ -46,14 +48,12 @@ async def claim(db: Database, clock: SettableClock, most: int = 10) -> list[Clai
     """As a sender claims: what is too late expires first."""
     now_ms = clock.now_ms()
     async with db.transaction() as tx:
-        await outbox.release_caps(tx, await tx.fetch("deliver.expire", now_ms=now_ms), now_ms)
-        rows = await tx.fetch("deliver.claim", now_ms=now_ms, lease_until_ms=now_ms + LEASE_MS, most=most)
-    return [claimed(row) for row in rows]
-
-
-def claimed(row: Row) -> Claimed:
-    channels = tuple(row["channels"].split(","))
-    return Claimed(row["id"], row["message"], row["device"], channels, row["seq"], row["attempt"], row["expires_ms"])
+        await outbox.release_caps(tx, await tx.fetch("deliver.expire", now_ms=now_ms, most=64), now_ms)
+        ids: list[str] = []
+        for queue in await tx.fetch("deliver.queues"):
+            lease = {"now_ms": now_ms, "lease_until_ms": now_ms + LEASE_MS, "most": most}
+            ids += [row["id"] for row in await tx.fetch("deliver.claim", queue=queue["queue"], **lease)]
+        return await load.claimed(tx, ids, now_ms)
 
 
 async def settle(
@@ -63,9 +63,9 @@ async def settle(
     now_ms = clock.now_ms()
     attempts = tuple(
         Attempt(
-            channel, now_ms if began_ms is None else began_ms, now_ms, error, Accepted(seq=7) if error is None else None
+            route, now_ms if began_ms is None else began_ms, now_ms, error, Accepted(seq=7) if error is None else None
         )
-        for channel, error in zip(("inapp", "webpush"), errors, strict=False)
+        for route, error in zip(one.routes, errors, strict=False)
     )
     async with db.transaction() as tx:
         await results.write(tx, [Result(one, attempts)], RETRY, now_ms)
@@ -293,7 +293,9 @@ async def test_what_is_taken_back_after_it_was_claimed_is_not_handed_over(db: Da
     [one] = await claim(db, clock)
     async with db.transaction() as tx:
         await outbox.cancel_shopper(tx, "shp_d1", clock.now_ms())
-    result = await Attempts(db, VAULT, clock, {"inapp": channel}).make(one)
+    clock.advance(RECHECK_MS + 1)
+    means = Means(db, VAULT, clock, {"inapp": channel})
+    result = await Attempts(means, Gates(GateSettings(), 8)).make(one)
     async with db.transaction() as tx:
         await results.write(tx, [result], RETRY, clock.now_ms())
 
@@ -448,8 +450,9 @@ async def test_no_more_is_claimed_than_asked_for_and_first_comes_first(db: Datab
 
     first, rest = await claim(db, clock, 2), await claim(db, clock)
 
-    assert sorted(one.seq for one in first) == [1, 2]
-    assert sorted(one.seq for one in rest) == [3, 4, 5]
+    begin_ms = clock.now_ms() - 5
+    assert sorted(one.seq - begin_ms for one in first) == [0, 1]
+    assert sorted(one.seq - begin_ms for one in rest) == [2, 3, 4]
 
 
 async def test_senders_that_claim_at_once_never_get_the_same(db: Database, clock: SettableClock) -> None:
@@ -467,8 +470,8 @@ async def test_senders_that_claim_at_once_never_get_the_same(db: Database, clock
 
 async def test_next_due_is_the_earliest_of_what_waits_and_of_leases(db: Database, clock: SettableClock) -> None:
     async def next_due() -> int | None:
-        row = await db.fetch_one("deliver.next_due")
-        return None if row is None or row["due_ms"] is None else int(row["due_ms"])
+        row = await db.fetch_one("deliver.queues")
+        return None if row is None else int(row["due_ms"])
 
     assert await next_due() is None
     await enqueue(db, clock, "d1", hold_ms=250)

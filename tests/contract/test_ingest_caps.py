@@ -8,19 +8,21 @@ import pytest
 
 from push.campaigns import outbox
 from push.campaigns.decide import Chosen
-from push.campaigns.outbox import Destination
+from push.campaigns.routes import Plan
 from push.database.open import open_database
 from push.ingest.record import Limits, Recorder
 from push.model.campaigns import Decision
-from push.model.delivery import Content
+from push.model.delivery import Content, Route
 from push.model.errors import ConflictError
 from push.model.ports import Database, Transaction
 from push.model.presence import Changes
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
-from tests.support.ingest import ALL_TIME, T0_MS, VAULT, agree, register
+from tests.support.ingest import ALL_TIME, T0_MS, agree, register
 
 CAP = outbox.visit_cap("vis_1")
+ROUTE = Route("dev-ann", "inapp")
+QUEUE = ROUTE.queue(0)
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ async def test_a_rolled_back_decision_takes_nothing(db: Database) -> None:
 
 async def test_two_moments_of_a_visit_decided_at_once_push_once(db: Database) -> None:
     """Both decisions may read an unused cap; the one that comes second learns of it, and says so."""
-    recorder = Recorder(VAULT, Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1))
+    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1))
     recorder.book = type(recorder.book)(versioned(campaign("c")))
 
     async def answer(name: str) -> int:
@@ -104,7 +106,7 @@ async def test_two_moments_of_a_visit_decided_at_once_push_once(db: Database) ->
 
 
 async def test_a_cap_that_is_used_up_between_reading_and_taking_is_noticed(db: Database) -> None:
-    recorder = Recorder(VAULT, Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1))
+    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1))
     recorder.book = type(recorder.book)(versioned(campaign("c")))
 
     class Late:
@@ -141,7 +143,7 @@ async def enqueued(db: Database) -> str:
             decision,
             Chosen(campaign("c"), Content(title="t", body="")),
             moment(),
-            Destination("dev-ann", ("inapp",), 250),
+            Plan((ROUTE,), hold_ms=250),
         )
 
 
@@ -152,7 +154,7 @@ async def test_an_enqueued_message_carries_what_senders_and_traces_need(db: Data
     assert (row["visit"], row["campaign"], row["shopper"], row["device"]) == ("vis_1", "c", "ann", "dev-ann")
     assert (row["expires_ms"], row["decided_ms"]) == (T0_MS + 600_000, T0_MS)
     assert (row["heard_ms"], row["received_ms"]) == (T0_MS - 100, T0_MS - 50)
-    claim = {"lease_until_ms": T0_MS + 10_000, "most": 9}
+    claim = {"queue": QUEUE, "lease_until_ms": T0_MS + 10_000, "most": 9}
     async with db.transaction() as tx:
         assert await tx.fetch("deliver.claim", now_ms=T0_MS + 249, **claim) == [], "held for the phone's own answer"
         assert len(await tx.fetch("deliver.claim", now_ms=T0_MS + 250, **claim)) == 1
@@ -171,7 +173,7 @@ async def test_however_many_take_a_message_back_its_cap_is_released_once(db: Dat
 
     async def expire() -> int:
         async with db.transaction() as tx:
-            rows = await tx.fetch("deliver.expire", now_ms=T0_MS + 10**9)
+            rows = await tx.fetch("deliver.expire", now_ms=T0_MS + 10**9, most=64)
             await outbox.release_caps(tx, rows, T0_MS)
             return len(rows)
 
@@ -186,13 +188,16 @@ async def test_however_many_take_a_message_back_its_cap_is_released_once(db: Dat
 async def test_a_message_that_may_have_been_handed_over_keeps_its_cap(db: Database) -> None:
     delivery = await enqueued(db)
     async with db.transaction() as tx:
-        (claimed,) = await tx.fetch("deliver.claim", now_ms=T0_MS + 300, lease_until_ms=T0_MS + 400, most=1)
+        await tx.fetch("deliver.claim", queue=QUEUE, now_ms=T0_MS + 300, lease_until_ms=T0_MS + 400, most=1)
         await tx.execute(
             "deliver.again",
             id=delivery,
-            attempt=claimed["attempt"],
+            attempt=1,
             reason="timed out",
             next_ms=T0_MS + 999,
+            queue=QUEUE,
+            routes=outbox.encoded((ROUTE,)),
+            later="[]",
             maybe_sent=True,
         )
     async with db.transaction() as tx:

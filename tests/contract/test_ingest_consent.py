@@ -10,10 +10,10 @@ import pytest
 
 from push.campaigns import outbox
 from push.campaigns.decide import Chosen, Facts, decide
-from push.campaigns.outbox import Destination
+from push.campaigns.routes import Plan
 from push.database.open import open_database
 from push.model.campaigns import Trigger
-from push.model.delivery import Content
+from push.model.delivery import Content, Route
 from push.model.people import PURPOSES, Purpose, Shopper
 from push.model.ports import Database, Row
 from push.model.presence import Observation
@@ -21,6 +21,7 @@ from push.profiles import consent, people
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
 from tests.support.ingest import ALL_TIME, PEOPLE, STATIC, T0_MS, VAULT, Box, Server, WireGateway, agree, register
+from tests.support.outbox import web_push
 
 TITLE = "{{ shopper.name | default: 'Somebody' }}"
 TRIGGERS = [
@@ -204,7 +205,7 @@ async def test_a_withdrawal_beside_a_decision_takes_back_what_it_wrote(db: Datab
         withdrawal = asyncio.create_task(withdraw())
         await asyncio.sleep(0.2)
         assert not withdrawal.done()
-        await outbox.enqueue(tx, decided, chosen, moment(), Destination("dev-ann", ("inapp",)))
+        await outbox.enqueue(tx, decided, chosen, moment(), Plan((Route("dev-ann", "inapp"),)))
     assert await withdrawal == 1
     assert [d["state"] for d in await db.fetch("deliver.list", **ALL_TIME)] == ["cancelled"]
 
@@ -226,16 +227,23 @@ async def test_consents_have_a_history(db: Database) -> None:
 
 async def test_subscriptions_open_for_their_own_device_only(db: Database) -> None:
     address = {"endpoint": "https://push.test/x", "keys": {"auth": "a", "p256dh": "p"}}
-    sealed = people.seal_subscription(address, "dev-ann", VAULT)
     async with db.transaction() as tx:
-        await tx.execute("profiles.set_subscription", id="dev-ann", subscription_sealed=sealed, seen_ms=5)
-        await tx.execute("profiles.set_subscription", id="dev-bob", subscription_sealed=sealed, seen_ms=5)
-    held = await people.device(db, "dev-ann", VAULT)
-    assert held is not None
-    assert held.subscription == address
+        await people.set_address(tx, "dev-ann", web_push(address, 5), VAULT)
+    [held] = await people.addresses_of(db, "dev-ann", VAULT)
+    assert held.address == address
+    [row] = await db.fetch("profiles.addresses_of", device="dev-ann")
     with pytest.raises(ValueError, match="device:dev-bob"):
-        await people.device(db, "dev-bob", VAULT)
-    assert await people.device(db, "dev-nobody", VAULT) is None
+        people.open_address(row["sealed"], "dev-bob", "webpush", VAULT)
+    assert await people.addresses_of(db, "dev-nobody", VAULT) == []
+
+
+async def test_an_address_belongs_to_the_device_that_registered_it_last(db: Database) -> None:
+    address = {"endpoint": "https://push.test/x", "keys": {"auth": "a", "p256dh": "p"}}
+    async with db.transaction() as tx:
+        await people.set_address(tx, "dev-ann", web_push(address, 5), VAULT)
+        await people.set_address(tx, "dev-bob", web_push(address, 6), VAULT)
+    assert await people.addresses_of(db, "dev-ann", VAULT) == []
+    assert [held.registered_ms for held in await people.addresses_of(db, "dev-bob", VAULT)] == [6]
     assert await people.shopper(db, "nobody") is None
 
 

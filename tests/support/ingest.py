@@ -181,7 +181,7 @@ class Server:
         rules = presence or PresenceSettings()
         self.consents = ConsentBook()
         await self.consents.load(self.db)
-        outside = Outside(self.db, VAULT, self.clock, self.box, self.wake)
+        outside = Outside(self.db, self.clock, self.box, self.wake)
         self.engine = Engine(
             ingest or IngestSettings(), outside, Presence(rules, {}), self.consents, stale_ms=rules.stale_s * 1000
         )

@@ -1,15 +1,16 @@
 """Shoppers, devices and messages that wait in the outbox of a real database, and a channel that does as it is told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from push.campaigns import outbox
 from push.campaigns.decide import Chosen
-from push.campaigns.outbox import Destination, visit_cap
+from push.campaigns.outbox import visit_cap
+from push.campaigns.routes import Plan
 from push.model.campaigns import Campaign, Decision, Template, Trigger
-from push.model.delivery import Accepted, Content, Outgoing, State
+from push.model.delivery import DEFAULT_APP, Accepted, Content, Outgoing, Route, State
 from push.model.ids import derived
-from push.model.people import PURPOSES, Device, Purpose
+from push.model.people import PURPOSES, Address, Device, Purpose
 from push.model.ports import Clock, Database
 from push.model.presence import Moment
 from push.model.vault import Vault
@@ -34,9 +35,18 @@ async def join(
         await people.new_device(tx, Device(id=device, shopper=shopper, platform="sim", locale="en", seen_ms=now_ms))
         await consent.set_consents(tx, shopper, dict.fromkeys(purposes, True), at_ms=now_ms, source="test")
         if subscription is not None:
-            sealed = people.seal_subscription(subscription, device, VAULT)
-            await tx.execute("profiles.set_subscription", id=device, subscription_sealed=sealed, seen_ms=now_ms)
+            await people.set_address(tx, device, web_push(subscription, now_ms), VAULT)
     return shopper
+
+
+def web_push(subscription: Mapping[str, object], registered_ms: int) -> Address:
+    return Address(
+        channel="webpush", app=DEFAULT_APP, service="", address=dict(subscription), registered_ms=registered_ms
+    )
+
+
+def ways(device: str, channels: Sequence[str]) -> tuple[Route, ...]:
+    return tuple(Route(device, channel) for channel in channels)
 
 
 async def enqueue(  # noqa: PLR0913 - a delivery has many sides
@@ -52,18 +62,19 @@ async def enqueue(  # noqa: PLR0913 - a delivery has many sides
 ) -> str:
     """A message for the device of a shopper who has joined, its cap taken; the delivery's id."""
     now_ms = clock.now_ms()
-    shopper = f"shp_{device}"
+    row = await db.fetch_one("profiles.device", id=device)
+    shopper = f"shp_{device}" if row is None else row["shopper"]
     decision = Decision(
         id=derived("dec", device, name),
         moment=derived("mom", device, name),
         shopper=shopper,
         store="s1",
-        campaign="welcome",
+        campaign=f"welcome-{name}",
         considered=(),
         decided_ms=now_ms,
     )
     campaign = Campaign(
-        id="welcome",
+        id=f"welcome-{name}",
         name="Welcome",
         trigger=Trigger(kind="store_entered"),
         template=Template(title="Hello"),
@@ -85,7 +96,7 @@ async def enqueue(  # noqa: PLR0913 - a delivery has many sides
     async with db.transaction() as tx:
         await outbox.take_cap(tx, visit_cap(visit), 100, now_ms)
         await outbox.keep_decision(tx, decision)
-        return await outbox.enqueue(tx, decision, chosen, moment, Destination(device, channels, hold_ms))
+        return await outbox.enqueue(tx, decision, chosen, moment, Plan(ways(device, channels), hold_ms=hold_ms))
 
 
 async def used(db: Database, visit: str = "v1") -> int:

@@ -47,5 +47,15 @@ async def nothing() -> None:
 
 def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere) -> Context:
     return Context(
-        db, VAULT, clock, streams, presence, nothing, lambda *_: None, lambda: None, "", lambda _: None, dict
+        db,
+        VAULT,
+        clock,
+        streams,
+        presence,
+        nothing,
+        lambda *_: None,
+        lambda: None,
+        "",
+        lambda _channel, _address: "",
+        dict,
     )

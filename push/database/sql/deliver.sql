@@ -1,121 +1,210 @@
 -- name: outbox.message
-INSERT INTO messages (id, decision, shopper, campaign, content, collapse_key, created_ms, expires_ms)
-VALUES (:id, :decision, :shopper, :campaign, :content, :collapse_key, :created_ms, :expires_ms)
+INSERT INTO messages (
+    id, decision, shopper, campaign, basis, source, content, urgency, collapse_key, created_ms, expires_ms
+)
+VALUES (
+    :id, :decision, :shopper, :campaign, :basis, :source, :content, :urgency, :collapse_key, :created_ms, :expires_ms
+)
 
 -- name: outbox.enqueue
 INSERT INTO deliveries (
-    id, message, device, visit, cap, channels, seq, state, attempt, maybe_sent, next_ms, lease_until_ms,
-    expires_ms, heard_ms, received_ms, resolved_ms, decided_ms
+    id, message, shopper, device, visit, cap, lane, queue, routes, later, fall_back_s, waits, seq, state, attempt,
+    maybe_sent, next_ms, expires_ms, heard_ms, received_ms, resolved_ms, decided_ms
 )
 VALUES (
-    :id, :message, :device, :visit, :cap, :channels, :seq, 'pending', 0, 0, :next_ms, 0, :expires_ms, :heard_ms,
-    :received_ms, :resolved_ms, :decided_ms
+    :id, :message, :shopper, :device, :visit, :cap, :lane, :queue, :routes, :later, :fall_back_s, 0, :seq, 'pending', 0,
+    0, :next_ms, :expires_ms, :heard_ms, :received_ms, :resolved_ms, :decided_ms
 )
+ON CONFLICT (id) DO NOTHING
+
+-- name: outbox.replace
+-- A newer message takes the place of one that was not handed over yet.
+UPDATE deliveries SET state = 'cancelled', reason = 'replaced', ended_ms = :now_ms, queue = NULL
+WHERE queue IS NOT NULL AND state = 'pending' AND shopper = :shopper AND message IN (
+    SELECT id FROM messages WHERE id = deliveries.message AND collapse_key = :collapse_key AND id <> :message
+)
+RETURNING id, message, shopper, cap, maybe_sent
 
 -- name: deliver.expire
 -- Who was sending when the lease ran out may have handed it over.
+WITH late AS MATERIALIZED (
+    SELECT id FROM deliveries
+    WHERE queue IS NOT NULL AND expires_ms <= :now_ms AND (state = 'pending' OR next_ms <= :now_ms)
+    ORDER BY expires_ms LIMIT :most {skip_locked}
+)
 UPDATE deliveries SET
-    state = 'expired', reason = 'too late', ended_ms = :now_ms,
+    state = 'expired', reason = 'too late', ended_ms = :now_ms, queue = NULL,
     maybe_sent = CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END
-WHERE expires_ms <= :now_ms AND (state = 'pending' OR (state = 'sending' AND lease_until_ms <= :now_ms))
-RETURNING id, cap, maybe_sent
+WHERE id IN (SELECT id FROM late)
+RETURNING id, message, shopper, cap, maybe_sent
+
+-- name: deliver.queues
+-- Every queue that is not empty, and when its first delivery is due: one step in the index for each.
+WITH RECURSIVE names (queue) AS (
+    SELECT MIN(d.queue) FROM deliveries AS d WHERE d.queue IS NOT NULL
+    UNION ALL
+    SELECT (SELECT MIN(d.queue) FROM deliveries AS d WHERE d.queue IS NOT NULL AND d.queue > names.queue)
+    FROM names WHERE names.queue IS NOT NULL
+)
+SELECT queue, (SELECT MIN(d.next_ms) FROM deliveries AS d WHERE d.queue = names.queue) AS due_ms
+FROM names WHERE queue IS NOT NULL
 
 -- name: deliver.claim
 WITH due AS MATERIALIZED (
     SELECT id FROM deliveries
-    WHERE (state = 'pending' AND next_ms <= :now_ms) OR (state = 'sending' AND lease_until_ms <= :now_ms)
-    ORDER BY next_ms, seq, id LIMIT :most {skip_locked}
+    WHERE queue = :queue AND next_ms <= :now_ms AND expires_ms > :now_ms
+    ORDER BY next_ms, seq LIMIT :most {skip_locked}
 )
 UPDATE deliveries SET
-    state = 'sending', attempt = attempt + 1, lease_until_ms = :lease_until_ms,
+    state = 'sending', attempt = attempt + 1, next_ms = :lease_until_ms, waits = 0,
     maybe_sent = CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END
 WHERE id IN (SELECT id FROM due)
-RETURNING id, message, device, channels, seq, attempt, expires_ms
+RETURNING id
 
 -- name: deliver.outgoing
 -- Whoever takes a delivery back while it is being sent lets it expire.
 SELECT
-    m.id, m.shopper, m.campaign, m.content, m.collapse_key, m.created_ms, m.expires_ms, v.subscription_sealed,
+    d.id, d.message, d.shopper, d.device, d.lane, d.queue, d.routes, d.later, d.seq, d.attempt, d.expires_ms,
+    m.campaign, m.basis, m.content, m.urgency, m.collapse_key, m.created_ms, m.expires_ms AS message_expires_ms,
     CASE WHEN d.expires_ms < m.expires_ms THEN 1 ELSE 0 END AS taken_back
-FROM deliveries AS d
-    INNER JOIN messages AS m ON m.id = d.message
-    INNER JOIN devices AS v ON v.id = d.device
-WHERE d.id = :id
+FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+WHERE d.id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
--- name: deliver.next_due
-SELECT MIN(CASE WHEN state = 'pending' THEN next_ms ELSE lease_until_ms END) AS due_ms
-FROM deliveries WHERE state IN ('pending', 'sending')
+-- name: deliver.reach
+SELECT
+    v.shopper, v.id AS device, v.platform, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.registered_ms,
+    s.reason AS suppressed
+FROM devices AS v
+    LEFT JOIN addresses AS a ON a.device = v.id
+    LEFT JOIN suppressions AS s ON s.channel = a.channel AND s.hash = a.hash
+WHERE v.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+ORDER BY v.seen_ms DESC, v.id, a.channel
+
+-- name: deliver.consents
+SELECT c.shopper, c.purpose, c.granted FROM consents AS c
+WHERE c.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+
+-- name: deliver.snoozes
+SELECT s.shopper, s.until_ms FROM snoozes AS s
+WHERE s.until_ms > :now_ms AND s.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+
+-- name: deliver.answers
+-- On which channels a person answers: what was handed over, and what she opened.
+SELECT channel, COUNT(*) AS handed_over, SUM(CASE WHEN opened_ms IS NULL THEN 0 ELSE 1 END) AS opened
+FROM deliveries
+WHERE shopper = :shopper AND decided_ms >= :since_ms AND channel IS NOT NULL GROUP BY channel
+
+-- name: deliver.depth
+SELECT COUNT(*) AS queued FROM deliveries WHERE queue IS NOT NULL
+
+-- name: deliver.ready
+SELECT MIN(expires_ms) AS expires_ms FROM deliveries WHERE queue IS NOT NULL
 
 -- name: deliver.accepted
 UPDATE deliveries SET
-    state = 'accepted', channel = :channel, reason = NULL, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END,
-    handed_over_ms = :handed_over_ms, accepted_ms = :accepted_ms
+    state = 'accepted', queue = NULL, waits = 0, device = :device, channel = :channel, app = :app, reason = NULL,
+    dropped = :dropped, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END, handed_over_ms = :handed_over_ms,
+    accepted_ms = :accepted_ms,
+    fall_back_ms = CASE WHEN later = '[]' OR fall_back_s = 0 THEN NULL ELSE :accepted_ms + 1000 * fall_back_s END
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
 
 -- name: deliver.note_hand_over
 -- The delivery had moved on: a receipt was faster than the service's answer, or the answer came after the lease.
 UPDATE deliveries SET
-    channel = :channel, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END, handed_over_ms = :handed_over_ms,
-    accepted_ms = :accepted_ms
+    device = :device, channel = :channel, app = :app, dropped = :dropped,
+    seq = CASE WHEN :seq > seq THEN :seq ELSE seq END, handed_over_ms = :handed_over_ms, accepted_ms = :accepted_ms
 WHERE id = :id AND accepted_ms IS NULL AND state NOT IN ('pending', 'sending')
 
 -- name: deliver.again
 UPDATE deliveries SET
-    state = 'pending', reason = :reason, next_ms = :next_ms,
+    state = 'pending', reason = :reason, next_ms = :next_ms, queue = :queue, routes = :routes, later = :later,
     maybe_sent = CASE WHEN maybe_sent = 1 THEN 1 ELSE :maybe_sent END
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
 
 -- name: deliver.wait
 -- For the app to connect; one that connected since the attempt began has looked for what waits in vain.
 UPDATE deliveries SET
-    state = 'pending', reason = :reason,
+    state = 'pending', reason = :reason, waits = 1, queue = :queue, routes = :routes,
     next_ms = CASE
-        WHEN EXISTS (SELECT 1 FROM devices WHERE devices.id = deliveries.device AND devices.seen_ms >= :since_ms)
+        WHEN EXISTS (SELECT 1 FROM devices WHERE devices.shopper = deliveries.shopper AND devices.seen_ms >= :since_ms)
             THEN :now_ms
         ELSE expires_ms
     END
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
 
 -- name: deliver.failed
-UPDATE deliveries SET state = 'failed', reason = :reason, ended_ms = :ended_ms
+UPDATE deliveries SET state = 'failed', reason = :reason, ended_ms = :ended_ms, queue = NULL
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
-RETURNING cap, maybe_sent
+RETURNING id, message, shopper, cap, maybe_sent
+
+-- name: deliver.falling_back
+SELECT
+    id, message, shopper, visit, lane, later, fall_back_s, expires_ms, heard_ms, received_ms, resolved_ms, decided_ms
+FROM deliveries
+WHERE fall_back_ms <= :now_ms AND fall_back_ms IS NOT NULL
+ORDER BY fall_back_ms LIMIT :most {skip_locked}
+
+-- name: deliver.fell_back
+UPDATE deliveries SET fall_back_ms = NULL WHERE id = :id
+
+-- name: deliver.next_fall_back
+SELECT MIN(fall_back_ms) AS due_ms FROM deliveries WHERE fall_back_ms IS NOT NULL
 
 -- name: deliver.answer
 -- In the answer to a phone's own report: in the app, and so only where she agreed to that.
 UPDATE deliveries SET
-    state = 'accepted', channel = 'inapp', attempt = attempt + 1, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END,
-    handed_over_ms = :now_ms, accepted_ms = :now_ms
-WHERE id = :id AND device = :device AND state = 'pending' AND expires_ms > :now_ms AND channels LIKE '%inapp%'
+    state = 'accepted', queue = NULL, waits = 0, channel = 'inapp', app = 'default', device = :device,
+    attempt = attempt + 1, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END, handed_over_ms = :now_ms,
+    accepted_ms = :now_ms
+WHERE id = :id AND state = 'pending' AND expires_ms > :now_ms
+    AND shopper = (SELECT shopper FROM devices WHERE devices.id = :device)
+    AND routes LIKE '%["' || :device || '","inapp"%'
 RETURNING id, message
 
 -- name: deliver.attempt
-INSERT INTO attempts (delivery, attempt, channel, started_ms, ended_ms, outcome, status, reference)
-VALUES (:delivery, :attempt, :channel, :started_ms, :ended_ms, :outcome, :status, :reference)
-ON CONFLICT (delivery, attempt, channel) DO NOTHING
+INSERT INTO attempts (delivery, attempt, device, channel, app, started_ms, ended_ms, outcome, status, reference)
+VALUES (:delivery, :attempt, :device, :channel, :app, :started_ms, :ended_ms, :outcome, :status, :reference)
+ON CONFLICT (delivery, attempt, device, channel) DO NOTHING
 
 -- name: outbox.cancel_visit
 -- What is being sent just now is not tried again: it expires unless it succeeds.
 UPDATE deliveries SET
     state = CASE WHEN state = 'pending' THEN 'cancelled' ELSE state END,
+    queue = CASE WHEN state = 'pending' THEN NULL ELSE queue END,
     reason = CASE WHEN state = 'pending' THEN 'left the store' ELSE reason END,
     ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
     expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
 WHERE state IN ('pending', 'sending') AND visit = :visit
-RETURNING id, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
+RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
 
 -- name: outbox.cancel_shopper
+-- What is being sent just now is not tried again: it expires unless it succeeds. What she is owed is not taken back.
+UPDATE deliveries SET
+    state = CASE WHEN state = 'pending' THEN 'cancelled' ELSE state END,
+    queue = CASE WHEN state = 'pending' THEN NULL ELSE queue END,
+    reason = CASE WHEN state = 'pending' THEN :reason ELSE reason END,
+    ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
+    expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
+WHERE queue IS NOT NULL AND shopper = :shopper
+    AND EXISTS (SELECT 1 FROM messages WHERE messages.id = deliveries.message AND messages.basis = 'marketing')
+RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
+
+-- name: outbox.cancel_message
 -- What is being sent just now is not tried again: it expires unless it succeeds.
 UPDATE deliveries SET
     state = CASE WHEN state = 'pending' THEN 'cancelled' ELSE state END,
-    reason = CASE WHEN state = 'pending' THEN 'consent withdrawn' ELSE reason END,
+    queue = CASE WHEN state = 'pending' THEN NULL ELSE queue END,
+    reason = CASE WHEN state = 'pending' THEN 'taken back' ELSE reason END,
     ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
+    fall_back_ms = NULL,
     expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
-WHERE state IN ('pending', 'sending') AND message IN (SELECT id FROM messages WHERE shopper = :shopper)
-RETURNING id, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
+WHERE message = :message AND (queue IS NOT NULL OR fall_back_ms IS NOT NULL)
+RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
 
 -- name: deliver.wake_device
-UPDATE deliveries SET next_ms = :now_ms WHERE device = :device AND state = 'pending' AND next_ms > :now_ms
+UPDATE deliveries SET next_ms = :now_ms
+WHERE queue IS NOT NULL AND waits = 1 AND state = 'pending' AND next_ms > :now_ms
+    AND shopper = (SELECT shopper FROM devices WHERE devices.id = :device)
 
 -- name: deliver.stream_since
 SELECT d.id, d.seq, m.id AS message, m.content, m.expires_ms
@@ -132,35 +221,65 @@ ON CONFLICT (delivery, kind) DO NOTHING
 -- Whatever became of it here: if a person saw it, the trace says so.
 UPDATE deliveries SET
     state = CASE WHEN state IN ('pending', 'sending', 'accepted') THEN 'shown' ELSE state END,
+    queue = NULL, waits = 0, fall_back_ms = NULL,
     shown_ms = CASE WHEN shown_ms < :at_ms THEN shown_ms ELSE :at_ms END
-WHERE id = :delivery AND device = :device
+WHERE id = :delivery
 
 -- name: deliver.opened
 UPDATE deliveries SET
     state = CASE WHEN state IN ('pending', 'sending', 'accepted', 'shown') THEN 'opened' ELSE state END,
+    queue = NULL, waits = 0, fall_back_ms = NULL,
     shown_ms = CASE WHEN shown_ms < :at_ms THEN shown_ms ELSE :at_ms END,
     opened_ms = CASE WHEN opened_ms < :at_ms THEN opened_ms ELSE :at_ms END
-WHERE id = :delivery AND device = :device
+WHERE id = :delivery
 
--- name: deliver.belongs
-SELECT 1 AS yes FROM deliveries WHERE id = :delivery AND device = :device
+-- name: deliver.of_device
+-- A delivery to any device of the same person.
+SELECT d.id, d.message, d.shopper, d.channel FROM deliveries AS d
+WHERE d.id = :delivery AND d.shopper = (SELECT v.shopper FROM devices AS v WHERE v.id = :device)
 
 -- name: deliver.trace
 SELECT
-    d.id, d.message, d.device, d.state, d.channel, d.reason, d.attempt, d.expires_ms, d.heard_ms, d.received_ms,
-    d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms, d.ended_ms,
-    d.visit, m.shopper, m.campaign, m.content, m.decision
+    d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,
+    d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
+    d.ended_ms, d.visit, d.shopper, m.campaign, m.basis, m.content, m.decision
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.id = :id
 
 -- name: deliver.list
 SELECT
-    d.id, d.message, d.device, d.state, d.channel, d.reason, d.attempt, d.expires_ms, d.heard_ms, d.received_ms,
-    d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms, d.ended_ms,
-    d.visit, m.shopper, m.campaign
+    d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,
+    d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
+    d.ended_ms, d.visit, d.shopper, m.campaign, m.basis
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.decided_ms >= :since_ms ORDER BY d.decided_ms, d.id LIMIT :most
 
+-- name: deliver.of_message
+SELECT
+    d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,
+    d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
+    d.ended_ms, d.visit, d.shopper, m.campaign, m.basis
+FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+WHERE d.message = :message ORDER BY d.decided_ms, d.id
+
+-- name: deliver.message
+SELECT id, decision, shopper, campaign, basis, source, content, urgency, collapse_key, created_ms, expires_ms
+FROM messages WHERE id = :id
+
 -- name: deliver.attempts_of
-SELECT attempt, channel, started_ms, ended_ms, outcome, status, reference FROM attempts
-WHERE delivery = :delivery ORDER BY attempt, started_ms
+SELECT attempt, device, channel, app, started_ms, ended_ms, outcome, status, reference FROM attempts
+WHERE delivery = :delivery ORDER BY attempt, started_ms, channel
+
+-- name: events.take
+UPDATE counters SET value = value + :n WHERE id = 'events' RETURNING value
+
+-- name: events.put
+INSERT INTO events (seq, at_ms, kind, message, delivery, shopper, channel, reason)
+VALUES (:seq, :at_ms, :kind, :message, :delivery, :shopper, :channel, :reason)
+
+-- name: events.after
+SELECT seq, at_ms, kind, message, delivery, shopper, channel, reason FROM events
+WHERE seq > :after_seq ORDER BY seq LIMIT :most
+
+-- name: events.last
+SELECT value AS seq FROM counters WHERE id = 'events'

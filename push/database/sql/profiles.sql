@@ -9,15 +9,16 @@ INSERT INTO shoppers (id, traits, created_ms) VALUES (:id, :traits, :created_ms)
 SELECT id, traits, created_ms FROM shoppers WHERE id = :id
 
 -- name: profiles.new_device
-INSERT INTO devices (id, shopper, platform, locale, subscription_sealed, next_seq, created_ms, seen_ms)
-VALUES (:id, :shopper, :platform, :locale, NULL, 1, :created_ms, :created_ms)
+INSERT INTO devices (id, shopper, platform, locale, created_ms, seen_ms)
+VALUES (:id, :shopper, :platform, :locale, :created_ms, :created_ms)
+ON CONFLICT (id) DO NOTHING
 
 -- name: profiles.device
-SELECT id, shopper, platform, locale, subscription_sealed, seen_ms FROM devices WHERE id = :id
+SELECT id, shopper, platform, locale, seen_ms FROM devices WHERE id = :id
 
--- name: profiles.devices_of
-SELECT id, shopper, platform, locale, subscription_sealed, seen_ms
-FROM devices WHERE shopper = :shopper ORDER BY seen_ms DESC, id
+-- name: profiles.addresses_of
+SELECT device, channel, app, service, sealed, hash, registered_ms FROM addresses
+WHERE device = :device ORDER BY channel
 
 -- name: profiles.devices_since
 SELECT id, shopper, platform, locale, created_ms, seen_ms FROM devices
@@ -28,17 +29,26 @@ SELECT shopper, purpose FROM consents
 WHERE granted = 1 AND shopper IN (SELECT shopper FROM devices WHERE created_ms >= :since_ms)
 ORDER BY shopper, purpose
 
--- name: profiles.set_subscription
-UPDATE devices SET subscription_sealed = :subscription_sealed, seen_ms = :seen_ms WHERE id = :id
+-- name: profiles.set_address
+INSERT INTO addresses (device, channel, app, service, sealed, hash, registered_ms)
+VALUES (:device, :channel, :app, :service, :sealed, :hash, :registered_ms)
+ON CONFLICT (device, channel) DO UPDATE SET
+    app = excluded.app, service = excluded.service, sealed = excluded.sealed, hash = excluded.hash,
+    registered_ms = excluded.registered_ms
 
--- name: profiles.drop_subscription
-UPDATE devices SET subscription_sealed = NULL WHERE id = :id AND subscription_sealed = :subscription_sealed
+-- name: profiles.take_address
+-- An address belongs to the device that registered it last: an app that was installed anew is one device, not two.
+DELETE FROM addresses WHERE hash = :hash AND channel = :channel AND device <> :device
+
+-- name: profiles.delete_address
+DELETE FROM addresses WHERE device = :device AND channel = :channel
+
+-- name: profiles.drop_address
+-- What a service says is dead, unless it was registered again since.
+DELETE FROM addresses WHERE device = :device AND channel = :channel AND registered_ms <= :since_ms
 
 -- name: profiles.seen
 UPDATE devices SET seen_ms = :seen_ms WHERE id = :id AND seen_ms < :seen_ms
-
--- name: profiles.take_seq
-UPDATE devices SET next_seq = next_seq + 1 WHERE id = :id RETURNING next_seq - 1 AS seq
 
 -- name: profiles.set_consent
 INSERT INTO consents (shopper, purpose, granted, at_ms, source)
@@ -67,3 +77,10 @@ INSERT INTO tokens (hash, scope, subject, created_ms) VALUES (:hash, :scope, :su
 
 -- name: profiles.token
 SELECT scope, subject FROM tokens WHERE hash = :hash
+
+-- name: profiles.snooze
+SELECT until_ms FROM snoozes WHERE shopper = :shopper AND until_ms > :now_ms
+
+-- name: profiles.set_snooze
+INSERT INTO snoozes (shopper, until_ms, at_ms) VALUES (:shopper, :until_ms, :at_ms)
+ON CONFLICT (shopper) DO UPDATE SET until_ms = excluded.until_ms, at_ms = excluded.at_ms

@@ -134,6 +134,7 @@ async def test_what_was_missed_is_not_repeated_to_who_withdrew_since(
     withdrawn = await server.call("PUT", phone.path("consent"), phone.token, {"purposes": {purpose: False}})
     assert withdrawn.status == 200
     async with server.listen(phone, last_id=str(number - 1)) as stream:
+        await server.call("PUT", phone.path("consent"), phone.token, {"purposes": {purpose: True}})
         await send(db, phone, "m2")
         assert (await stream.event())[1]["title"] == "Hello m2"
 

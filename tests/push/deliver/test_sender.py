@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from push.database.open import open_database
+from push.deliver.attempts import RECHECK_MS, Means
 from push.deliver.retry import RetrySettings
 from push.deliver.sender import IDLE_MS, Sender, SenderSettings
 from push.model.delivery import Accepted, State
@@ -19,7 +20,7 @@ from push.model.vault import Vault
 from push.profiles import people
 from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
-from tests.support.outbox import SUBSCRIPTION, VAULT, ScriptedChannel, enqueue, join, state
+from tests.support.outbox import SUBSCRIPTION, VAULT, ScriptedChannel, enqueue, join, state, web_push
 
 CLOCK = RealClock()
 SETTINGS = SenderSettings(drain_s=1.0, retry=RetrySettings(base_ms=10, cap_ms=100))
@@ -38,7 +39,7 @@ async def running(
     db: FaultyDatabase, channels: Sequence[Channel], settings: SenderSettings = SETTINGS
 ) -> AsyncIterator[Sender]:
     """A sender at work; after the block it is stopped, and must not have failed."""
-    sender = Sender(settings, db, VAULT, CLOCK, {channel.name: channel for channel in channels})
+    sender = Sender(settings, Means(db, VAULT, CLOCK, {channel.name: channel for channel in channels}))
     task = asyncio.create_task(sender.run())
     try:
         yield sender
@@ -101,7 +102,7 @@ async def test_a_wake_up_is_heard_at_once(db: FaultyDatabase) -> None:
 
 
 async def _asked(db: FaultyDatabase, times: int) -> bool:
-    return db.asked["deliver.next_due"] >= times
+    return db.asked["begin"] >= times
 
 
 @pytest.mark.parametrize("error", [TransientError("busy", status=503), OutcomeUnknownError("lost"), ValueError("bug")])
@@ -168,9 +169,9 @@ async def test_a_dead_address_is_removed_unless_it_was_renewed(db: FaultyDatabas
     first = await enqueue(db, CLOCK, "d1", channels=("webpush",))
     async with running(db, [webpush]) as sender:
         await becomes(lambda: _sent(webpush, 1))
-        renewed = people.seal_subscription({"endpoint": "new", "keys": {}}, "d1", VAULT)
+        renewed = web_push({"endpoint": "new", "keys": {}}, CLOCK.now_ms() + 1)
         async with db.transaction() as tx:
-            await tx.execute("profiles.set_subscription", id="d1", subscription_sealed=renewed, seen_ms=1)
+            await people.set_address(tx, "d1", renewed, VAULT)
         webpush.gate.set()
         await reaches(db, first, State.FAILED)
         assert await _subscription(db) == {"endpoint": "new", "keys": {}}
@@ -182,9 +183,7 @@ async def test_a_dead_address_is_removed_unless_it_was_renewed(db: FaultyDatabas
 
 
 async def _subscription(db: FaultyDatabase) -> dict[str, object] | None:
-    device = await people.device(db, "d1", VAULT)
-    assert device is not None
-    return device.subscription
+    return next((found.address for found in await people.addresses_of(db, "d1", VAULT)), None)
 
 
 async def _sent(channel: ScriptedChannel, times: int) -> bool:
@@ -192,12 +191,11 @@ async def _sent(channel: ScriptedChannel, times: int) -> bool:
 
 
 async def test_one_whose_address_does_not_open_fails_alone(db: FaultyDatabase) -> None:
-    sealed = people.seal_subscription(SUBSCRIPTION, "d1", Vault(bytes(32)))
     async with db.transaction() as tx:
-        await tx.execute("profiles.set_subscription", id="d1", subscription_sealed=sealed, seen_ms=1)
+        await people.set_address(tx, "d1", web_push(dict(SUBSCRIPTION), 1), Vault(bytes(32)))
     await join(db, CLOCK, "d2")
-    bad, good = await enqueue(db, CLOCK, "d1"), await enqueue(db, CLOCK, "d2")
-    async with running(db, [ScriptedChannel("inapp")]):
+    bad, good = await enqueue(db, CLOCK, "d1", channels=("webpush",)), await enqueue(db, CLOCK, "d2")
+    async with running(db, [ScriptedChannel("inapp"), ScriptedChannel("webpush")]):
         await reaches(db, bad, State.FAILED)
         await reaches(db, good, State.ACCEPTED)
 
@@ -257,7 +255,7 @@ async def test_it_rests_while_nothing_is_due(db: FaultyDatabase, in_flight: int)
         await asyncio.sleep(1.5)
         most = 3 + (time.monotonic() - began_s) * 1000 / IDLE_MS  # a busy machine may let us sleep for longer
         assert db.asked["begin"] <= most
-        assert db.asked["deliver.next_due"] <= most
+        assert db.asked["deliver.queues"] <= most
         assert time.process_time() - busy_s < 0.5
 
 
@@ -277,7 +275,7 @@ async def test_a_database_that_goes_away_and_comes_back_ends_nothing(db: FaultyD
 
 
 async def _looked_in_vain(db: FaultyDatabase) -> bool:
-    return db.asked["begin"] >= 2 and db.asked["deliver.next_due"] >= 2
+    return db.asked["begin"] >= 2
 
 
 async def test_what_was_sent_while_the_database_was_away_is_written_down_and_not_sent_again(
@@ -302,16 +300,25 @@ async def test_what_was_sent_while_the_database_was_away_is_written_down_and_not
     assert len(channel.sent) == 1
 
 
-async def test_a_message_that_could_not_be_read_is_tried_again(db: FaultyDatabase) -> None:
-    channel = ScriptedChannel("inapp")
-    delivery = await enqueue(db, CLOCK, "d1")
+async def test_what_could_not_be_read_again_before_the_next_channel_is_tried_again(db: FaultyDatabase) -> None:
+    slow, webpush = ScriptedChannel("inapp", [UnreachableError("app_not_connected")]), ScriptedChannel("webpush")
+    slow.gate.clear()
+    delivery = await enqueue(db, CLOCK, "d1", channels=("inapp", "webpush"))
     db.refused.add("deliver.outgoing")
-    async with running(db, [channel]):
+    async with running(db, [slow, webpush]):
+        await becomes(lambda: _sent(slow, 1))
+        sent_ms = slow.sent[0].now_ms
+        await becomes(lambda: _is_past(sent_ms + RECHECK_MS))
+        slow.gate.set()
         await becomes(lambda: _attempted(db, delivery))
         db.refused.clear()
         await reaches(db, delivery, State.ACCEPTED)
 
-    assert (await outcomes(db, delivery))[0] == (1, "none", "database_failed")
+    assert (await outcomes(db, delivery))[1] == (1, "none", "database_failed")
+
+
+async def _is_past(when_ms: int) -> bool:
+    return CLOCK.now_ms() > when_ms
 
 
 async def _attempted(db: FaultyDatabase, delivery: str) -> bool:

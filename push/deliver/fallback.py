@@ -1,0 +1,55 @@
+"""What was handed over and not shown in time is tried another way, under the same message id."""
+
+import msgspec
+
+from push.campaigns import events
+from push.campaigns.events import Event
+from push.campaigns.outbox import encoded
+from push.model.delivery import Route
+from push.model.ids import derived
+from push.model.ports import Row, Transaction
+
+AT_ONCE = 64
+
+
+async def fall_back(tx: Transaction, now_ms: int) -> int | None:
+    """Queue the next step of what is due; when the next one will be."""
+    rows = await tx.fetch("deliver.falling_back", now_ms=now_ms, most=AT_ONCE)
+    for row in rows:
+        await _next_step(tx, row, now_ms)
+    if len(rows) == AT_ONCE:
+        return now_ms
+    due = await tx.fetch_one("deliver.next_fall_back")
+    return None if due is None else due["due_ms"]
+
+
+async def _next_step(tx: Transaction, row: Row, now_ms: int) -> None:
+    await tx.execute("deliver.fell_back", id=row["id"])
+    steps = msgspec.json.decode(row["later"], type=tuple[tuple[Route, ...], ...])
+    if not steps or row["expires_ms"] <= now_ms:
+        return
+    first = steps[0][0]
+    delivery = derived("dlv", row["message"], row["id"], "later")
+    await tx.execute(
+        "outbox.enqueue",
+        id=delivery,
+        message=row["message"],
+        shopper=row["shopper"],
+        device=first.device,
+        visit=row["visit"],
+        cap="",
+        lane=row["lane"],
+        queue=first.queue(row["lane"]),
+        routes=encoded(steps[0]),
+        later=encoded(steps[1:]),
+        fall_back_s=row["fall_back_s"],
+        seq=now_ms,
+        next_ms=now_ms,
+        expires_ms=row["expires_ms"],
+        heard_ms=row["heard_ms"],
+        received_ms=row["received_ms"],
+        resolved_ms=row["resolved_ms"],
+        decided_ms=now_ms,
+    )
+    queued = Event(kind="queued", message=row["message"], delivery=delivery, shopper=row["shopper"])
+    await events.append(tx, [queued], now_ms)
