@@ -124,7 +124,7 @@ class _Account(NamedTuple):
     pool: Pool
 
 
-class EmailChannel:
+class Email:
     """The channel. Made by `connect`, which closes what it opens.
 
     An address is ``{"email": "ada@example.com"}``.
@@ -225,9 +225,9 @@ def _carried(session: Session, to: Mailbox, size_bytes: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def connect(settings: EmailSettings) -> AsyncIterator[EmailChannel]:
+async def connect(settings: EmailSettings) -> AsyncIterator[Email]:
     """The channel, with its connections for as long as the context lasts. Raises OSError: no such `ca_file`."""
-    channel = EmailChannel(settings, http.trust(settings.ca_file))
+    channel = Email(settings, http.trust(settings.ca_file))
     try:
         yield channel
     finally:
@@ -267,12 +267,12 @@ def _in_our_words() -> Iterator[None]:
     try:
         yield
     except RefusedError as error:
-        raise _refused(error) from None
+        raise refused(error) from None
     except LostError as error:
-        raise _lost(error) from None
+        raise lost(error) from None
 
 
-def _refused(error: RefusedError) -> DeliveryError:
+def refused(error: RefusedError) -> DeliveryError:
     """RFC 5321 section 4.2.3 and RFC 3463 say what a refusal means, the latter where a server speaks it."""
     found = _STATUS.match(error.text)
     detail = found[0] if found else ""
@@ -306,7 +306,7 @@ def _never(error: RefusedError, detail: str) -> DeliveryError:
     return PermanentError(_REASONS.get(error.step, "message_refused"), status=error.code)
 
 
-def _lost(error: LostError) -> DeliveryError:
+def lost(error: LostError) -> DeliveryError:
     """Once the mail itself was on its way, nobody knows; before, nothing was sent."""
     if error.step == "content":
         return OutcomeUnknownError("outcome_unknown")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from push.channels import email
-from push.channels.email import EmailChannel, EmailSettings
+from push.channels.email import Email, EmailSettings
 from tests.support.mails import credential
 from tests.support.smtp_service import HOST, Security, SmtpService, serving
 
@@ -25,7 +25,7 @@ def mail_settings(smtp: SmtpService, tmp_path: Path) -> EmailSettings:
 
 
 @pytest.fixture
-async def mailer(smtp: SmtpService, mail_settings: EmailSettings) -> AsyncIterator[EmailChannel]:
+async def mailer(smtp: SmtpService, mail_settings: EmailSettings) -> AsyncIterator[Email]:
     async with email.connect(mail_settings) as connected:
         connected.use({"default": credential(smtp)})
         yield connected

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from push.channels import email
-from push.channels.email import EmailChannel, EmailCredential, EmailSettings
+from push.channels.email import Email, EmailCredential, EmailSettings
 from push.model.delivery import Action
 from push.model.errors import (
     CredentialError,
@@ -23,7 +23,7 @@ from tests.support.smtp_service import HOST, PASSWORD, Fault, SmtpService, servi
 
 
 @pytest.mark.parametrize("smtp", ["tls", "starttls", "none"], indirect=True)
-async def test_a_mail_arrives_as_text_and_html_whatever_the_encryption(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_a_mail_arrives_as_text_and_html_whatever_the_encryption(smtp: SmtpService, mailer: Email) -> None:
     accepted = await mailer.send(outgoing())
 
     [received] = smtp.mails
@@ -54,7 +54,7 @@ async def test_a_mail_arrives_as_text_and_html_whatever_the_encryption(smtp: Smt
     assert accepted.dropped == ("urgency", "collapse_key")
 
 
-async def test_the_headers_say_what_mail_programs_look_for(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_the_headers_say_what_mail_programs_look_for(smtp: SmtpService, mailer: Email) -> None:
     await mailer.send(outgoing())
 
     [received] = smtp.mails
@@ -75,7 +75,7 @@ async def test_the_headers_say_what_mail_programs_look_for(smtp: SmtpService, ma
     }
 
 
-async def test_what_is_owed_has_no_unsubscribe_link(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_what_is_owed_has_no_unsubscribe_link(smtp: SmtpService, mailer: Email) -> None:
     await mailer.send(outgoing(unsubscribe_url=None))
 
     [received] = smtp.mails
@@ -83,7 +83,7 @@ async def test_what_is_owed_has_no_unsubscribe_link(smtp: SmtpService, mailer: E
     assert b"nsubscribe" not in received.raw
 
 
-async def test_a_repeat_is_the_same_mail(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_a_repeat_is_the_same_mail(smtp: SmtpService, mailer: Email) -> None:
     await mailer.send(outgoing())
     await mailer.send(outgoing(now_ms=NOW_MS + 5000))
 
@@ -91,14 +91,14 @@ async def test_a_repeat_is_the_same_mail(smtp: SmtpService, mailer: EmailChannel
     assert first.raw == again.raw
 
 
-async def test_lines_that_begin_with_a_dot_arrive_as_they_are(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_lines_that_begin_with_a_dot_arrive_as_they_are(smtp: SmtpService, mailer: Email) -> None:
     await mailer.send(outgoing(said=content(title=".", body=".\n..\n.x", actions=(), url=None)))
 
     [received] = smtp.mails
     assert next(received.mail.iter_parts()).get_content().splitlines()[:5] == [".", "", ".", "..", ".x"]
 
 
-async def test_what_leads_nowhere_from_a_mail_is_dropped_and_said(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_what_leads_nowhere_from_a_mail_is_dropped_and_said(smtp: SmtpService, mailer: Email) -> None:
     within = content(
         url="/app/offer/1",
         image="javascript:alert(1)",
@@ -115,7 +115,7 @@ async def test_what_leads_nowhere_from_a_mail_is_dropped_and_said(smtp: SmtpServ
     assert b"https://shop.example/1" in received.raw
 
 
-async def test_an_address_beyond_ascii_goes_to_servers_that_take_it(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_an_address_beyond_ascii_goes_to_servers_that_take_it(smtp: SmtpService, mailer: Email) -> None:
     await mailer.send(outgoing("ада@пример.example"))
 
     [received] = smtp.mails
@@ -143,7 +143,7 @@ async def test_a_mail_larger_than_the_server_takes_is_not_sent(mail_settings: Em
 
 
 @pytest.mark.parametrize("smtp", ["tls", "starttls", "none"], indirect=True)
-async def test_a_check_logs_in_and_sends_nothing(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_a_check_logs_in_and_sends_nothing(smtp: SmtpService, mailer: Email) -> None:
     checked = await mailer.check("default", credential(smtp))
 
     assert checked.summary == f"offers@shop.example at {HOST}:{smtp.port} ({smtp.security})"
@@ -154,7 +154,7 @@ async def test_a_check_logs_in_and_sends_nothing(smtp: SmtpService, mailer: Emai
 
 
 async def test_a_wrong_password_is_a_matter_of_the_credential_and_told_to_nobody(
-    smtp: SmtpService, mailer: EmailChannel
+    smtp: SmtpService, mailer: Email
 ) -> None:
     wrong = credential(smtp, password="hunter2-hunter2")  # noqa: S106 - wrong, moreover
     with pytest.raises(CredentialError, match="login_refused") as caught:
@@ -179,7 +179,7 @@ async def test_a_wrong_password_is_a_matter_of_the_credential_and_told_to_nobody
     ],
 )
 async def test_a_malformed_credential_says_which_field(
-    smtp: SmtpService, mailer: EmailChannel, changes: dict[str, object], said: str
+    smtp: SmtpService, mailer: Email, changes: dict[str, object], said: str
 ) -> None:
     with pytest.raises(PermanentError, match=said) as caught:
         await mailer.check("default", credential(smtp, **changes))
@@ -221,14 +221,14 @@ async def test_a_server_that_speaks_no_tls_gets_neither_mail_nor_password(mail_s
     assert [command for _, command in plain.commands] == ["EHLO"]
 
 
-async def test_a_server_that_is_down_was_never_reached(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_a_server_that_is_down_was_never_reached(smtp: SmtpService, mailer: Email) -> None:
     async with serving(SmtpService()) as down:
         pass
     with pytest.raises(TransientError, match="service_unreachable"):
         await mailer.check("default", credential(smtp, port=down.port))
 
 
-async def test_each_app_has_its_own_account_and_an_unknown_one_none(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_each_app_has_its_own_account_and_an_unknown_one_none(smtp: SmtpService, mailer: Email) -> None:
     mailer.use({"default": credential(smtp), "cafe": credential(smtp, sender="hello@cafe.example")})
     await mailer.send(outgoing(app="cafe"))
     await mailer.send(outgoing())
@@ -238,9 +238,7 @@ async def test_each_app_has_its_own_account_and_an_unknown_one_none(smtp: SmtpSe
     assert [received.sender for received in smtp.mails] == ["hello@cafe.example", "offers@shop.example"]
 
 
-async def test_a_changed_credential_lets_what_is_on_its_way_end_as_it_began(
-    smtp: SmtpService, mailer: EmailChannel
-) -> None:
+async def test_a_changed_credential_lets_what_is_on_its_way_end_as_it_began(smtp: SmtpService, mailer: Email) -> None:
     smtp.faults.append(Fault("RCPT", delay_s=0.3))
     sending = asyncio.create_task(mailer.send(outgoing()))
     await until(lambda: "RCPT" in smtp.said(1))
@@ -252,7 +250,7 @@ async def test_a_changed_credential_lets_what_is_on_its_way_end_as_it_began(
     await until(lambda: smtp.open == 1)
 
 
-async def test_the_same_credential_again_keeps_its_connections(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_the_same_credential_again_keeps_its_connections(smtp: SmtpService, mailer: Email) -> None:
     await mailer.send(outgoing())
     mailer.use({"default": credential(smtp)})
     await mailer.send(outgoing())

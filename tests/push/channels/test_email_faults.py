@@ -1,12 +1,15 @@
 """E-mail while things go wrong: refusals at every step, silence, cuts, garbage, and what becomes of connections."""
 
 import asyncio
+import contextlib
+import ssl
 
 import msgspec
 import pytest
 
 from push.channels import email
-from push.channels.email import EmailChannel, EmailSettings
+from push.channels.email import Email, EmailSettings
+from push.channels.smtp import Limits, LostError, Patience, Pool, Server
 from push.model.errors import (
     BusyError,
     CredentialError,
@@ -18,7 +21,7 @@ from push.model.errors import (
 )
 from tests.support.brokers import until
 from tests.support.mails import credential, outgoing
-from tests.support.smtp_service import Fault, SmtpService, Step
+from tests.support.smtp_service import HOST, Fault, SmtpService, Step
 
 
 async def test_many_mails_go_through_few_connections_with_a_reset_between(
@@ -64,7 +67,7 @@ async def test_a_connection_that_nobody_uses_is_closed(smtp: SmtpService, mail_s
 
 @pytest.mark.parametrize("fault", [Fault("RSET", "421 closing"), Fault("RSET", cut=True), Fault("RSET", "554 what?")])
 async def test_a_connection_that_does_not_begin_anew_is_replaced(
-    smtp: SmtpService, mailer: EmailChannel, fault: Fault
+    smtp: SmtpService, mailer: Email, fault: Fault
 ) -> None:
     smtp.faults.append(fault)
     await mailer.send(outgoing())
@@ -73,7 +76,7 @@ async def test_a_connection_that_does_not_begin_anew_is_replaced(
     assert (len(smtp.mails), smtp.connections) == (2, 2)
 
 
-async def test_a_refused_mail_does_not_cost_the_connection(smtp: SmtpService, mailer: EmailChannel) -> None:
+async def test_a_refused_mail_does_not_cost_the_connection(smtp: SmtpService, mailer: Email) -> None:
     smtp.faults.append(Fault("RCPT", "550 5.1.1 unknown"))
     with pytest.raises(DeviceGoneError):
         await mailer.send(outgoing("nobody@shop.example"))
@@ -83,9 +86,7 @@ async def test_a_refused_mail_does_not_cost_the_connection(smtp: SmtpService, ma
     assert smtp.connections == 1
 
 
-async def test_a_send_that_is_cancelled_leaves_no_connection_out_of_step(
-    smtp: SmtpService, mailer: EmailChannel
-) -> None:
+async def test_a_send_that_is_cancelled_leaves_no_connection_out_of_step(smtp: SmtpService, mailer: Email) -> None:
     smtp.faults.append(Fault("RCPT", delay_s=30))
     sending = asyncio.create_task(mailer.send(outgoing("first@shop.example")))
     await until(lambda: "RCPT" in smtp.said(1))
@@ -98,17 +99,28 @@ async def test_a_send_that_is_cancelled_leaves_no_connection_out_of_step(
     assert smtp.connections == 2
 
 
-async def test_who_finds_no_free_connection_in_time_is_told_to_send_less(
-    smtp: SmtpService, mail_settings: EmailSettings
-) -> None:
-    smtp.faults.append(Fault("content", delay_s=30))
-    narrow = msgspec.structs.replace(mail_settings, connections_per_app=1, timeout_s=0.5)
-    async with email.connect(narrow) as mailer:
-        mailer.use({"default": credential(smtp)})
-        first = asyncio.create_task(mailer.send(outgoing()))
-        await until(lambda: smtp.mails != [])
-        with pytest.raises((BusyError, OutcomeUnknownError)):
-            await asyncio.gather(first, *(mailer.send(outgoing()) for _ in range(3)))
+LIMITS = Limits(connections=1, lifetime_s=60, idle_s=60, mails=100)
+
+
+@pytest.mark.parametrize("smtp", ["none"], indirect=True)
+async def test_who_finds_no_free_connection_in_time_is_told_to_send_less(smtp: SmtpService) -> None:
+    server = Server(
+        host=HOST,
+        port=smtp.port,
+        security="none",
+        username="",
+        password="",
+        local_name="shop.example",
+        public_only=False,
+    )
+    now_s = asyncio.get_running_loop().time()
+    with contextlib.closing(Pool(server, ssl.create_default_context(), LIMITS)) as pool:
+        async with pool.session(Patience(10, now_s + 10)):
+            with pytest.raises(LostError) as caught:
+                async with pool.session(Patience(10, now_s + 0.05)):
+                    pytest.fail("there is one connection only")
+
+    assert isinstance(email.lost(caught.value), BusyError)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +155,7 @@ async def test_who_finds_no_free_connection_in_time_is_told_to_send_less(
     ],
 )  # fmt: skip
 async def test_what_a_refusal_means(  # noqa: PLR0913, PLR0917 - a row of the table
-    smtp: SmtpService, mailer: EmailChannel, step: Step, answer: str, kind: type[DeliveryError], reason: str
+    smtp: SmtpService, mailer: Email, step: Step, answer: str, kind: type[DeliveryError], reason: str
 ) -> None:
     smtp.faults += [Fault(step, answer)] * (3 if step == "AUTH" else 1)  # other methods are tried, too
 
