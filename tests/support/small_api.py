@@ -47,15 +47,15 @@ async def nothing() -> None:
 
 def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere) -> Context:
     return Context(
-        db,
-        VAULT,
-        clock,
-        streams,
-        presence,
-        nothing,
-        lambda *_: None,
-        lambda: None,
-        "",
-        lambda _channel, _address: "",
-        dict,
+        db=db,
+        vault=VAULT,
+        clock=clock,
+        streams=streams,
+        presence=presence,
+        reload=nothing,
+        note_consent=lambda *_: None,
+        wake_senders=lambda: None,
+        application_server_key="",
+        check_address=lambda _channel, _address: "",
+        statistics=dict,
     )
