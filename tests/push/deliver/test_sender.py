@@ -2,29 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from push.database.open import open_database
-from push.deliver.attempts import RECHECK_MS, Means
-from push.deliver.retry import RetrySettings
-from push.deliver.sender import IDLE_MS, Sender, SenderSettings
+from push.deliver.attempts import RECHECK_MS
+from push.deliver.sender import IDLE_MS, SenderSettings
 from push.model.delivery import Accepted, State
 from push.model.errors import DeviceGoneError, OutcomeUnknownError, PermanentError, TransientError, UnreachableError
-from push.model.ports import Channel, Row
 from push.model.vault import Vault
 from push.profiles import people
-from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
 from tests.support.outbox import SUBSCRIPTION, VAULT, ScriptedChannel, enqueue, join, state, web_push
-
-CLOCK = RealClock()
-SETTINGS = SenderSettings(drain_s=1.0, retry=RetrySettings(base_ms=10, cap_ms=100))
-DEADLINE_S = 10.0
+from tests.support.sending import CLOCK, becomes, outcomes, reaches, row_of, running
 
 
 @pytest.fixture
@@ -32,48 +25,6 @@ async def db(tmp_path: Path) -> AsyncIterator[FaultyDatabase]:
     async with open_database(f"sqlite://{tmp_path}/push.db", CLOCK) as opened:
         await join(opened, CLOCK, "d1", subscription=dict(SUBSCRIPTION))
         yield FaultyDatabase(opened)
-
-
-@asynccontextmanager
-async def running(
-    db: FaultyDatabase, channels: Sequence[Channel], settings: SenderSettings = SETTINGS
-) -> AsyncIterator[Sender]:
-    """A sender at work; after the block it is stopped, and must not have failed."""
-    sender = Sender(settings, Means(db, VAULT, CLOCK, {channel.name: channel for channel in channels}))
-    task = asyncio.create_task(sender.run())
-    try:
-        yield sender
-        assert not task.done() or task.result() is None
-        sender.stop()
-        async with asyncio.timeout(DEADLINE_S):
-            await task
-    finally:
-        task.cancel()
-
-
-async def becomes(look: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not await look():  # noqa: ASYNC110 - the condition is a database's
-            await asyncio.sleep(0.01)
-
-
-async def reaches(db: FaultyDatabase, delivery: str, wanted: State) -> None:
-    await becomes(lambda: _is(db, delivery, wanted))
-
-
-async def _is(db: FaultyDatabase, delivery: str, wanted: State) -> bool:
-    return await state(db, delivery) == wanted
-
-
-async def row_of(db: FaultyDatabase, delivery: str) -> Row:
-    row = await db.fetch_one("deliver.trace", id=delivery)
-    assert row is not None
-    return row
-
-
-async def outcomes(db: FaultyDatabase, delivery: str) -> list[tuple[int, str, str]]:
-    rows = await db.fetch("deliver.attempts_of", delivery=delivery)
-    return [(row["attempt"], row["channel"], row["outcome"]) for row in rows]
 
 
 # --- one delivery -----------------------------------------------------------------------------------------------------
