@@ -6,11 +6,11 @@ from typing import Literal
 
 import msgspec
 
-Scope = Literal["operator", "app", "device"]
+Scope = Literal["operator", "app", "device", "sender", "screen"]
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who is calling: a device (subject is its id), an app, or an operator."""
+    """Who is calling: a device or a screen (subject is its id), an app, another system that sends, or an operator."""
 
     scope: Scope
     subject: str
