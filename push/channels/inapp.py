@@ -1,13 +1,13 @@
 """In-app: messages over the event stream that an app holds open; handed over when they are in its socket."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
 
-from push.model.delivery import Accepted, Outgoing
+from push.model.delivery import Accepted, Outgoing, Part
 from push.model.errors import DeliveryError, OutcomeUnknownError, TransientError, UnreachableError
 from push.model.ports import Pushed, Stream
 
@@ -80,13 +80,21 @@ def _end(queue: Queue) -> None:
 
 
 class InAppChannel:
-    """Hands messages to the event streams of `EventStreams`."""
+    """Hands messages to the event streams of `EventStreams`. A device is found by its id: its address says nothing."""
 
     name = "inapp"
 
     def __init__(self, streams: EventStreams, write_timeout_s: float = WRITE_TIMEOUT_S) -> None:
         self._streams = streams
         self._write_timeout_s = write_timeout_s
+
+    def check_address(self, address: Mapping[str, object]) -> None:
+        """Take any address: none is looked at."""
+
+    def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
+        """The app gets the content as it is, at once; what came before it stays."""
+        del outgoing
+        return ("collapse_key",)
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Put a message into every open stream of its device; the first that takes it is enough."""
@@ -98,7 +106,7 @@ class InAppChannel:
         if not offered:
             raise TransientError("app_too_slow")
         if await self._taken({pushed.written for pushed in offered}):
-            return Accepted(seq=numbered.seq)
+            return Accepted(seq=numbered.seq, dropped=self.fit(outgoing))
         raise _not_taken(offered)
 
     async def _taken(self, waiting: set[asyncio.Future[bool]]) -> bool:

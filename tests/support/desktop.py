@@ -45,6 +45,8 @@ class Shown(NamedTuple):
     title: str
     body: str
     actions: list[str]
+    labels: list[str]
+    """What stands on each action's button."""
 
 
 class _Notifications(ServiceInterface):
@@ -78,7 +80,7 @@ class _Notifications(ServiceInterface):
     ) -> DBusUInt32:
         self._last += 1
         number = replaces_id or self._last
-        self.shown[number] = Shown(number, summary, body, actions[::2])
+        self.shown[number] = Shown(number, summary, body, actions[::2], actions[1::2])
         self._changed()
         return number
 
@@ -119,9 +121,9 @@ class Desktop:
                 self._news.clear()
                 await self._news.wait()
 
-    def click(self, shown: Shown) -> None:
-        """Click on a notification; like most desktops, close it then."""
-        self.interface.invoked(shown.id, "default")
+    def click(self, shown: Shown, action: str = "default") -> None:
+        """Click on a notification, or on one of its buttons; like most desktops, close it then."""
+        self.interface.invoked(shown.id, action)
         self.interface.shown.pop(shown.id, None)
         self.interface.closed(shown.id, _CLOSED_BY_USER)
 

@@ -31,7 +31,8 @@ self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
 self.addEventListener("push", (event) => event.waitUntil(show(event.data?.text() ?? "")));
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  event.waitUntil(Promise.all([open(event.notification.data), opened(event.notification.data)]));
+  const data = followed(event.notification.data, event.action);
+  event.waitUntil(Promise.all([open(data), opened(data)]));
 });
 self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(renew()));
 self.addEventListener("fetch", (event) => {
@@ -72,10 +73,24 @@ async function show(text) {
     body: message.body,
     image: safeUrl(message.image, page),
     tag: message.id,
-    data: { id: message.id, delivery: message.delivery, url: message.url },
+    lang: message.locale,
+    actions: buttons(message),
+    data: { id: message.id, delivery: message.delivery, url: message.url, actions: message.actions },
   });
   channel.postMessage({ received: kept });
   await footfall.report(message.delivery, "shown");
+}
+
+/** As many of a message's actions as this browser shows, each named by its place. */
+function buttons(message) {
+  const most = self.Notification?.maxActions ?? 0;
+  return (message.actions ?? []).slice(0, most).map(({ title }, place) => ({ action: String(place), title }));
+}
+
+/** A notification's data, leading where the button that was pressed leads; `action` is empty for the rest of it. */
+function followed(data, action) {
+  const button = action ? data?.actions?.[Number(action)] : undefined;
+  return button ? { ...data, url: button.url } : data;
 }
 
 function notify(title, options) {

@@ -56,7 +56,8 @@ async def test_a_message_is_accepted_once_it_is_written_with_its_number(
         sending = asyncio.create_task(channel.send(outgoing()))
         pushed = await taken(stream)
         accepted = await sending
-    assert accepted == Accepted(seq=pushed.outgoing.seq)
+    assert accepted == Accepted(seq=pushed.outgoing.seq, dropped=channel.fit(pushed.outgoing))
+    assert accepted.dropped == ("collapse_key",)
     assert accepted.seq > stream.upto_seq
 
 
