@@ -200,6 +200,8 @@ CREATE TABLE events (
 
 CREATE INDEX events_by_time ON events (at_ms);
 
+-- `next_seq` is the event that a hook gets next. `next_ms` is when it is due, or, while somebody posts to it, when it may be
+-- taken over because whoever posted died.
 CREATE TABLE hooks (
     id TEXT PRIMARY KEY,
     sealed {blob} NOT NULL,
@@ -209,6 +211,7 @@ CREATE TABLE hooks (
     state TEXT NOT NULL,
     reason TEXT,
     failures INTEGER NOT NULL,
+    failing_since_ms BIGINT,
     next_ms BIGINT NOT NULL,
     created_ms BIGINT NOT NULL
 );
