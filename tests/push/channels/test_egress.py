@@ -1,8 +1,10 @@
 """Which addresses a client may make us connect to."""
 
+import socket
+
 import pytest
 
-from push.channels.egress import is_public
+from push.channels.egress import ForbiddenAddressError, is_public, open_socket
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,30 @@ def test_inner_addresses_are_not_public(address: str) -> None:
 @pytest.mark.parametrize("address", ["142.250.74.10", "2a00:1450:4001:80b::200a", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_the_internet_is_public(address: str) -> None:
     assert is_public(address)
+
+
+async def test_a_connection_goes_to_the_first_address_that_takes_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with await open_socket("localhost", port, public_only=False) as opened:
+            assert opened.getpeername()[1] == port
+            assert not opened.getblocking()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+async def test_a_connection_inwards_is_refused_before_it_is_made(host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with pytest.raises(ForbiddenAddressError):
+            await open_socket(host, server.getsockname()[1], public_only=True)
+        server.setblocking(False)  # noqa: FBT003 - positional only
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+async def test_a_host_that_takes_none_says_why() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        await open_socket("127.0.0.1", port, public_only=False)
+    with pytest.raises(OSError, match=r"(?i)name|address|resolution"):
+        await open_socket("nowhere.invalid", port, public_only=False)
