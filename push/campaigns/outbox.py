@@ -137,7 +137,7 @@ def _delivery_row(send: Send) -> dict[str, object]:
         "visit": send.visit,
         "cap": send.cap,
         "lane": int(send.lane),
-        "queue": first.queue(send.lane),
+        "queue": first.queue(send.lane, alone=len(plan.routes) == 1),
         "routes": encoded(plan.routes),
         "later": encoded(plan.later),
         "fall_back_s": plan.fall_back_s,

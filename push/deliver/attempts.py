@@ -49,6 +49,8 @@ class Means(NamedTuple):
     clock: Clock
     channels: Mapping[str, Channel]
     unsubscribe: Unsubscribe = no_unsubscribe
+    longest_s: float = 0.0
+    """How long one channel may take over one attempt."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -68,6 +70,7 @@ class Result(msgspec.Struct, frozen=True):
     claimed: Claimed
     attempts: tuple[Attempt, ...]
     held_at: Route | None = None
+    held_until_ms: int = 0
 
     @property
     def accepted(self) -> bool:
@@ -106,14 +109,16 @@ class Result(msgspec.Struct, frozen=True):
 class Attempts:
     """Makes attempts. Never raises: whatever happens to one delivery is its result."""
 
-    def __init__(self, means: Means, gates: Gates) -> None:
-        self._db, self._vault, self._clock, self._channels, self._unsubscribe = means
+    def __init__(self, means: Means, gates: Gates, lease_s: float) -> None:
+        self._db, self._vault, self._clock, self._channels, self._unsubscribe, longest_s = means
         self._gates = gates
+        self._begin_ms = int((lease_s - longest_s) * 1000)
+        """After a claim: what is begun later might still be on its way when somebody else claims the delivery."""
 
     async def make(self, claimed: Claimed) -> Result:
-        """Hand a delivery over, by the first route that can. It was let in at its own gate."""
+        """Hand a delivery over, by the first route that can."""
         attempts: list[Attempt] = []
-        inside = [] if is_ours(claimed.gate) else [claimed.gate]
+        inside: list[str] = []
         try:
             return await self._try_routes(claimed, attempts, inside)
         except DatabaseError:
@@ -131,6 +136,9 @@ class Attempts:
             if objection is not None:
                 attempts.append(self._none(route, PermanentError(objection)))
                 continue
+            if self._clock.now_ms() - claimed.read_ms > self._begin_ms:
+                held = held or route
+                break
             if not self._let_in(route.gate, claimed.lane, inside):
                 held = held or route
                 if self._gates.gate(route.gate).is_open(self._clock.now_ms()):
@@ -141,7 +149,8 @@ class Attempts:
                 return Result(claimed, tuple(attempts))
         if held is None and not attempts:
             attempts.append(self._nowhere(PermanentError("no_route")))
-        return Result(claimed, tuple(attempts), held)
+        opens_ms = 0 if held is None else self._gates.opens_ms(held.gate)
+        return Result(claimed, tuple(attempts), held, opens_ms)
 
     async def _fresh(self, claimed: Claimed) -> Claimed:
         """A delivery as it stands now: what was read a moment ago will do."""

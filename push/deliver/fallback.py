@@ -39,7 +39,7 @@ async def _next_step(tx: Transaction, row: Row, now_ms: int) -> None:
         visit=row["visit"],
         cap="",
         lane=row["lane"],
-        queue=first.queue(row["lane"]),
+        queue=first.queue(row["lane"], alone=len(steps[0]) == 1),
         routes=encoded(steps[0]),
         later=encoded(steps[1:]),
         fall_back_s=row["fall_back_s"],

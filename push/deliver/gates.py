@@ -144,8 +144,14 @@ class Gates:
 
     def room(self, name: str, lane: int, now_ms: int) -> int:
         """How many more of a lane may go through a gate."""
-        all_lanes = max(1, int(self._most * SHARES[lane])) - self.inside
-        return max(0, all_lanes if is_ours(name) else min(all_lanes, self.gate(name).room(lane, now_ms)))
+        return self._left(lane) if is_ours(name) else min(self._left(lane), self.gate(name).room(lane, now_ms))
+
+    def room_beside(self, name: str, lane: int, now_ms: int) -> int:
+        """The same for those who have other ways to take where this gate is closed."""
+        return self.room(name, lane, now_ms) if self.opens_ms(name) <= now_ms else self._left(lane)
+
+    def _left(self, lane: int) -> int:
+        return max(0, max(1, int(self._most * SHARES[lane])) - self.inside)
 
     def opens_ms(self, name: str) -> int:
         """When a closed gate opens; 0 where nothing is known against it."""

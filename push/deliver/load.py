@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from push.model.delivery import Content, Message, Route
+from push.model.delivery import OTHER_WAYS, Content, Message, Route
 from push.model.ports import Queries, Row
 from push.profiles import consent
 from push.profiles.consent import Standing
@@ -43,7 +43,12 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def gate(self) -> str:
         """Of the queue that it waited in."""
-        return self.queue.partition("/")[2]
+        return gate_of(self.queue)
+
+
+def gate_of(queue: str) -> str:
+    """The gate that a queue waits for."""
+    return queue.partition("/")[2].removesuffix(OTHER_WAYS)
 
 
 async def claimed(db: Queries, ids: Sequence[str], now_ms: int) -> list[Claimed]:

@@ -59,7 +59,7 @@ def _sorted(results: Sequence[Result], retry: RetrySettings, now_ms: int) -> Sor
         if result.accepted:
             found.accepted.append(result)
         elif result.held_at is not None:
-            found.again.append((result, result.held_at, now_ms))
+            found.again.append((result, result.held_at, max(now_ms, result.held_until_ms)))
         elif again is not None:
             route, error = again
             luck = random.random()  # noqa: S311 - jitter, not a secret
@@ -126,7 +126,7 @@ def _again_row(result: Result, route: Route, at_ms: int) -> dict[str, object]:
         "attempt": claimed.attempt,
         "reason": "held" if error is None else error.reason,
         "next_ms": at_ms,
-        "queue": route.queue(claimed.lane),
+        "queue": route.queue(claimed.lane, alone=len(left) == 1),
         "routes": encoded(left),
         "later": encoded(claimed.later),
         "maybe_sent": result.maybe_sent,
@@ -141,7 +141,7 @@ def _wait_row(result: Result, now_ms: int) -> dict[str, object]:
         "id": claimed.id,
         "attempt": claimed.attempt,
         "reason": None if error is None else error.reason,
-        "queue": apps[0].queue(claimed.lane),
+        "queue": apps[0].queue(claimed.lane, alone=len(result.routes_left) == 1),
         "routes": encoded(result.routes_left),
         "since_ms": result.attempts[0].started_ms,
         "now_ms": now_ms,

@@ -16,9 +16,10 @@ import structlog
 from push.campaigns import events, outbox
 from push.deliver import fallback, load, results
 from push.deliver.attempts import Attempts, Means, Result
-from push.deliver.gates import Gates, GateSettings, is_ours
+from push.deliver.gates import Gates, GateSettings
 from push.deliver.load import Claimed
 from push.deliver.retry import RetrySettings
+from push.model.delivery import OTHER_WAYS
 from push.model.errors import DatabaseError
 from push.model.ports import Transaction
 
@@ -37,7 +38,7 @@ class SenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     in_flight: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 256
     lease_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 90
-    """Longer than all channels' time-outs together, or a message could go out twice."""
+    """Longer than any channel takes over one attempt: none is begun so late that a message could go out twice."""
     drain_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 3.0
     """How long a stop waits for what is on its way; the rest is sent again after its lease, under the same id."""
     retry: RetrySettings = RetrySettings()
@@ -52,7 +53,7 @@ class Sender:
         self._db = means.db
         self._clock = means.clock
         self.gates = Gates(settings.gate, settings.in_flight)
-        self._attempts = Attempts(means, self.gates)
+        self._attempts = Attempts(means, self.gates, settings.lease_s)
         self._wake = asyncio.Event()
         self._results: asyncio.Queue[Result] = asyncio.Queue(settings.in_flight)
         self._unwritten = False
@@ -99,8 +100,6 @@ class Sender:
 
     def _start(self, group: asyncio.TaskGroup, claimed: Claimed) -> None:
         self.gates.inside += 1
-        if not is_ours(claimed.gate):
-            self.gates.gate(claimed.gate).enter()
         task = group.create_task(self._deliver(claimed), name=f"delivery {claimed.id}")
         self._running.add(task)
         task.add_done_callback(self._finished)
@@ -144,11 +143,12 @@ class Sender:
         ids: list[str] = []
         for row in await tx.fetch("deliver.queues"):
             queue, due_ms = row["queue"], row["due_ms"]
-            lane, _, gate = queue.partition("/")
-            self._note_due(max(due_ms, self.gates.opens_ms(gate)))
+            if not queue.endswith(OTHER_WAYS):
+                due_ms = max(due_ms, self.gates.opens_ms(load.gate_of(queue)))
+            self._note_due(due_ms)
             if due_ms > now_ms:
                 continue
-            room = self.gates.room(gate, int(lane), now_ms) - len(ids)
+            room = self.gates.room_beside(load.gate_of(queue), int(queue[0]), now_ms) - len(ids)
             if room <= 0:
                 self._full = True
                 continue

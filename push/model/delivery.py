@@ -52,6 +52,10 @@ class Lane(IntEnum):
     BULK = 2
 
 
+OTHER_WAYS: Final = "+"
+"""Ends the name of a queue whose deliveries need not wait for its gate alone."""
+
+
 class Route(msgspec.Struct, frozen=True, array_like=True):
     """One way to a person: a device, a channel, the app whose credential is used, and the service behind it."""
 
@@ -65,9 +69,12 @@ class Route(msgspec.Struct, frozen=True, array_like=True):
         """What limits this way, together with all others that lead through the same service: channel/app/service."""
         return f"{self.channel}/{self.app}/{self.service}"
 
-    def queue(self, lane: int) -> str:
-        """Where a delivery waits for this way: lane and gate. Queues are served in the order of their names."""
-        return f"{lane}/{self.gate}"
+    def queue(self, lane: int, *, alone: bool = True) -> str:
+        """Where a delivery waits for this way: lane and gate, marked where there are other ways to take.
+
+        Queues are served in the order of their names.
+        """
+        return f"{lane}/{self.gate}" if alone else f"{lane}/{self.gate}{OTHER_WAYS}"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -295,7 +295,7 @@ async def test_what_is_taken_back_after_it_was_claimed_is_not_handed_over(db: Da
         await outbox.cancel_shopper(tx, "shp_d1", clock.now_ms())
     clock.advance(RECHECK_MS + 1)
     means = Means(db, VAULT, clock, {"inapp": channel})
-    result = await Attempts(means, Gates(GateSettings(), 8)).make(one)
+    result = await Attempts(means, Gates(GateSettings(), 8), 90).make(one)
     async with db.transaction() as tx:
         await results.write(tx, [result], RETRY, clock.now_ms())
 
