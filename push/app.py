@@ -5,7 +5,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,17 +14,13 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from push import operations
+from push import operations, ways
 from push.api import apps, insight, messages, openapi, registry, stream
 from push.api.contract import Context, ProblemError
-from push.api.seed import Seed
 from push.api.server import application
 from push.broker.client import BrokerClient
-from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, run_broker
 from push.broker.endpoint import Endpoint
-from push.channels import vapid, webpush
-from push.channels.inapp import EventStreams, InAppChannel
-from push.channels.log import LogChannel
+from push.channels.inapp import EventStreams
 from push.channels.services import service_of
 from push.console import cors
 from push.console.files import app_files
@@ -33,6 +29,7 @@ from push.database.open import open_database
 from push.deliver.attempts import Means
 from push.deliver.sender import Sender
 from push.ingest.engine import Engine, Outside
+from push.model.delivery import DEFAULT_APP
 from push.model.errors import PermanentError
 from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
@@ -40,8 +37,9 @@ from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registrar import Registrar
-from push.secrets import ensure_token, make_folder, master_key, read_or_make, read_text, write_private
-from push.settings import HttpSettings, PushSettings
+from push.secrets import ensure_token, make_folder, master_key, read_or_make, write_private
+from push.settings import PushSettings
+from push.starting import StartError, bind, open_broker, read_seed
 
 log = structlog.get_logger()
 
@@ -50,10 +48,6 @@ RUNNING: Final = "running.json"
 """Where the server listens, for whoever started it; gone when it stops."""
 SHUTDOWN_S: Final = 2.0
 """Event streams are asked to end, and calls to finish; after this long they are cut."""
-
-
-class StartError(RuntimeError):
-    """What stops a start: what, where, and what was expected."""
 
 
 class SystemClock:
@@ -81,7 +75,6 @@ class Parts(NamedTuple):
     app_key: str
     endpoint: Endpoint
     client: BrokerClient
-    push: webpush.WebPush
     channels: Mapping[str, Channel]
     streams: EventStreams
     consents: ConsentBook
@@ -98,7 +91,7 @@ async def serve(settings: PushSettings, clock: Clock | None = None) -> AsyncIter
     """
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(make_folder, Path(settings.data_dir))
-        bound = stack.enter_context(await asyncio.to_thread(_bind, settings.http))
+        bound = stack.enter_context(await asyncio.to_thread(bind, settings.http))
         parts = await _parts(stack, settings, clock or SystemClock())
         context = _context(parts)
         await _seed(settings, context)
@@ -114,13 +107,11 @@ async def _parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) ->
     vault = Vault(await asyncio.to_thread(master_key, settings.file(settings.master_key_file)))
     db = await stack.enter_async_context(open_database(settings.database(), clock))
     app_key = await _tokens(settings, db, clock)
-    broker, endpoint = await _broker(settings, stack)
+    broker, endpoint = await open_broker(settings, stack)
     client = BrokerClient(endpoint)
-    vapid_key = await asyncio.to_thread(vapid.load_or_create, settings.file(settings.webpush.key_file))
-    push = await _webpush(stack, settings, vapid_key)
     streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
-    channels: dict[str, Channel] = {c.name: c for c in (InAppChannel(streams), push, LogChannel())}
-    sender = Sender(settings.sender, Means(db, vault, clock, channels))
+    channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams))
+    sender = Sender(settings.sender, Means(db, vault, clock, channels, longest_s=settings.longest_s))
     outside = Outside(db, clock, client, sender.wake)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
     await consents.load(db)
@@ -135,7 +126,6 @@ async def _parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) ->
         app_key,
         endpoint,
         client,
-        push,
         channels,
         streams,
         consents,
@@ -143,15 +133,6 @@ async def _parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) ->
         engine,
         registrar,
     )
-
-
-async def _webpush(stack: AsyncExitStack, settings: PushSettings, key: vapid.Key) -> webpush.WebPush:
-    """The channel. Raises `StartError`."""
-    try:
-        return await stack.enter_async_context(webpush.connect(settings.webpush, key))
-    except OSError as error:
-        detail = f"push.webpush.ca_file: {settings.webpush.ca_file!r} is no file of certificates as PEM ({error})"
-        raise StartError(detail) from None
 
 
 def _context(parts: Parts) -> Context:
@@ -173,7 +154,7 @@ def _context(parts: Parts) -> Context:
         reload=parts.registrar.reload,
         note_consent=note,
         wake_senders=sender.wake,
-        application_server_key=parts.push.application_server_key,
+        application_server_key=ways.application_server_keys(parts.channels)[DEFAULT_APP],
         check_address=_checker(parts.channels),
         statistics=statistics,
     )
@@ -240,26 +221,6 @@ async def _tokens(settings: PushSettings, db: Database, clock: Clock) -> str:
     return app_key
 
 
-async def _broker(settings: PushSettings, stack: AsyncExitStack) -> tuple[EmbeddedBroker | None, Endpoint]:
-    """Our own broker, or the way to another one."""
-    b = settings.broker
-    if b.url:
-        password = await asyncio.to_thread(read_text, Path(b.password_file)) if b.password_file else None
-        ca = Path(b.ca_file) if b.ca_file else None
-        return None, Endpoint(url=b.url, username=b.username or None, password=password, ca=ca)
-    embedded = EmbeddedSettings(
-        folder=settings.file("broker"),
-        host=b.host,
-        port=b.port,
-        free_ports=b.free_ports,
-        cert=Path(b.cert_file) if b.cert_file else None,
-        key=Path(b.key_file) if b.key_file else None,
-        program=Path(b.program) if b.program else None,
-    )
-    broker = await stack.enter_async_context(run_broker(embedded))
-    return broker, broker.endpoint
-
-
 async def _seed(settings: PushSettings, context: Context) -> None:
     """Take over the seed file, where one is set. Raises `StartError`."""
     if settings.seed_file:
@@ -272,16 +233,6 @@ async def _seed(settings: PushSettings, context: Context) -> None:
             log.warning("registry", warning=warning)
 
 
-def read_seed(path: Path) -> Seed:
-    """The registry in a JSON file. Raises `StartError`."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Seed)
-    except OSError as error:
-        raise StartError(f"{path}: expected a readable registry as JSON ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise StartError(f"{path}: expected a registry as JSON: {error}") from None
-
-
 def _app_settings(parts: Parts) -> Callable[[], Mapping[str, object]]:
     """What the phone's app is told of its server: the publishable key, and the store that it greets for, by name."""
 
@@ -290,21 +241,6 @@ def _app_settings(parts: Parts) -> Callable[[], Mapping[str, object]]:
         return {"app_key": parts.app_key, "store": None if store is None else store.name}
 
     return read
-
-
-def _bind(http: HttpSettings) -> socket.socket:
-    """The address to serve at, taken before anything else is started. Raises `StartError`."""
-    with ExitStack() as unless_bound:
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM)[0]
-            bound = unless_bound.enter_context(socket.socket(family, kind, protocol))
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a former process left waiting is no harm
-            bound.bind(address)
-        except OSError as error:
-            detail = f"push.http: {http.host} port {http.port} cannot be listened on: {error.strerror}"
-            raise StartError(detail) from None
-        unless_bound.pop_all()
-    return bound
 
 
 async def _listen(stack: AsyncExitStack, app: web.Application, bound: socket.socket) -> str:

@@ -12,7 +12,7 @@ import structlog
 from structlog.processors import JSONRenderer, format_exc_info
 
 from beacons.config import EXIT_CONFIG, ConfigError, load
-from push.app import Running, StartError, read_seed, run
+from push.app import Running, run
 from push.broker.errors import BrokerError
 from push.channels.vapid import VapidKeyError
 from push.database.migrations import MigrationError
@@ -20,6 +20,7 @@ from push.model.errors import DatabaseError
 from push.model.vault import SealError
 from push.secrets import SecretFileError, master_key, read_text
 from push.settings import PushSettings
+from push.starting import StartError, read_seed
 
 CLEAR: Final = (
     StartError, BrokerError, DatabaseError, MigrationError, SealError, SecretFileError, VapidKeyError, OSError,

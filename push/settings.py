@@ -2,18 +2,23 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from beacons.topics import Id
+from push.channels.email import EmailSettings
+from push.channels.fcm import FcmSettings
 from push.channels.inapp import WRITE_TIMEOUT_S
+from push.channels.webhook import WebhookSettings
 from push.channels.webpush import WebPushSettings
 from push.deliver.sender import SenderSettings
 from push.ingest.engine import IngestSettings
 from push.presence.thresholds import PresenceSettings
 
 Origin = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s]+$")]
+FCM_REQUESTS: Final = 4
+"""Of one attempt, where an access token is asked for, refused with the message, and both are tried once more."""
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 
 
@@ -55,14 +60,22 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     presence: PresenceSettings = PresenceSettings()
     sender: SenderSettings = SenderSettings()
     webpush: WebPushSettings = WebPushSettings()
+    fcm: FcmSettings = FcmSettings()
+    email: EmailSettings = EmailSettings()
+    webhook: WebhookSettings = WebhookSettings()
 
     def __post_init__(self) -> None:
         """Refuse what fits together in no way. Raises ValueError."""
-        worst_s = WRITE_TIMEOUT_S + self.webpush.timeout_s
-        if self.sender.lease_s <= worst_s:
-            raise ValueError(f"expected sender.lease_s to be longer than all attempts together, {worst_s:g} s")
+        if self.sender.lease_s <= self.longest_s:
+            raise ValueError(f"expected sender.lease_s to be longer than any attempt may take, {self.longest_s:g} s")
         if bool(self.broker.cert_file) != bool(self.broker.key_file):
             raise ValueError("expected both broker.cert_file and broker.key_file, or neither")
+
+    @property
+    def longest_s(self) -> float:
+        """How long the slowest channel may take over one attempt."""
+        timeouts_s = (self.webpush.timeout_s, self.email.timeout_s, self.webhook.timeout_s)
+        return max(WRITE_TIMEOUT_S, *timeouts_s, FCM_REQUESTS * self.fcm.timeout_s)
 
     def file(self, name: str) -> Path:
         """A file that settings name: absolute, or in `data_dir`."""

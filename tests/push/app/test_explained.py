@@ -2,9 +2,9 @@
 
 import pytest
 
-from push.app import StartError
 from push.cli import explained
 from push.model.errors import DatabaseError
+from push.starting import StartError
 
 
 def test_a_clear_error_is_found_in_any_depth_of_groups() -> None:

@@ -1,0 +1,61 @@
+"""The ways to people: every channel, opened as the settings have it, each by one row of one table."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from typing import Final, NamedTuple
+
+from push.channels import email, fcm, vapid, webhook, webpush
+from push.channels.inapp import EventStreams, InAppChannel
+from push.channels.log import LogChannel
+from push.model.ports import Channel, Clock
+from push.settings import PushSettings
+from push.starting import StartError
+
+
+class Given(NamedTuple):
+    """What channels are opened with."""
+
+    settings: PushSettings
+    clock: Clock
+    streams: EventStreams
+    key: vapid.Key
+    """Of the default app, for Web Push."""
+
+
+Opening = AbstractAsyncContextManager[Channel]
+
+OPENINGS: Final[Mapping[str, Callable[[Given], Opening]]] = {
+    "inapp": lambda given: nullcontext(InAppChannel(given.streams)),
+    "webpush": lambda given: webpush.connect(given.settings.webpush, given.key),
+    "fcm": lambda given: fcm.connect(given.settings.fcm, given.clock),
+    "email": lambda given: email.connect(given.settings.email),
+    "webhook": lambda given: webhook.connect(given.settings.webhook),
+    "log": lambda _: nullcontext(LogChannel()),
+}
+
+
+@asynccontextmanager
+async def open_ways(settings: PushSettings, clock: Clock, streams: EventStreams) -> AsyncIterator[dict[str, Channel]]:
+    """All channels by name, with their connections for as long as the context lasts. Raises `StartError`."""
+    key = await asyncio.to_thread(vapid.load_or_create, settings.file(settings.webpush.key_file))
+    given = Given(settings, clock, streams, key)
+    async with AsyncExitStack() as stack:
+        yield {name: await _opened(stack, given, name) for name in OPENINGS}
+
+
+async def _opened(stack: AsyncExitStack, given: Given, name: str) -> Channel:
+    """Raises `StartError`."""
+    try:
+        return await stack.enter_async_context(OPENINGS[name](given))
+    except OSError as error:
+        ca_file = getattr(getattr(given.settings, name), "ca_file", None)
+        raise StartError(f"push.{name}.ca_file: {ca_file!r} is no file of certificates as PEM ({error})") from None
+    except ValueError as error:
+        raise StartError(f"push.{name}: expected URLs and origins that are some ({error})") from None
+
+
+def application_server_keys(channels: Mapping[str, Channel]) -> Mapping[str, str]:
+    """What pages subscribe to Web Push with, by app."""
+    channel = channels.get("webpush")
+    return channel.application_server_keys if isinstance(channel, webpush.WebPush) else {}
