@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from push import operations, ways
-from push.api import apps, insight, messages, openapi, registry, stream
+from push.api import apps, inbox, insight, messages, openapi, registry, stream
 from push.api.contract import Context, ProblemError
 from push.api.server import application
 from push.broker.client import BrokerClient
@@ -43,7 +43,14 @@ from push.starting import StartError, bind, open_broker, read_seed
 
 log = structlog.get_logger()
 
-ENDPOINTS: Final = (*apps.ENDPOINTS, *messages.ENDPOINTS, stream.ENDPOINT, *registry.ENDPOINTS, *insight.ENDPOINTS)
+ENDPOINTS: Final = (
+    *apps.ENDPOINTS,
+    *messages.ENDPOINTS,
+    stream.ENDPOINT,
+    *inbox.ENDPOINTS,
+    *registry.ENDPOINTS,
+    *insight.ENDPOINTS,
+)
 RUNNING: Final = "running.json"
 """Where the server listens, for whoever started it; gone when it stops."""
 SHUTDOWN_S: Final = 2.0
@@ -155,6 +162,7 @@ def _context(parts: Parts) -> Context:
         note_consent=note,
         wake_senders=sender.wake,
         application_server_key=ways.application_server_keys(parts.channels)[DEFAULT_APP],
+        pushes_per_visit=parts.settings.ingest.pushes_per_visit,
         check_address=_checker(parts.channels),
         statistics=statistics,
     )

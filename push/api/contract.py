@@ -56,6 +56,8 @@ class Context(NamedTuple):
     note_consent: Callable[[str, Mapping[Purpose, bool]], None]
     wake_senders: Callable[[], None]
     application_server_key: str
+    pushes_per_visit: int
+    """The cap that every visit has."""
     check_address: Callable[[str, Mapping[str, object]], str]
     """Refuse an address of a channel that can never work; whose servers take it. Raises
     `push.model.errors.PermanentError`."""

@@ -10,7 +10,7 @@ from push.api.apps import shopper_of
 from push.api.contract import DEVICE, Call, Context, Endpoint, ProblemError
 from push.deliver import receipts
 from push.deliver.receipts import ReceiptIn
-from push.model.delivery import Content
+from push.model.delivery import Action, Content
 from push.model.ports import Transaction
 from push.model.presence import Observation
 from push.profiles import consent
@@ -35,8 +35,8 @@ class Ranging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sightings: Annotated[tuple[Ranged, ...], msgspec.Meta(max_length=100)]
 
 
-class MessageOut(msgspec.Struct, frozen=True):
-    """A message as apps get it, over every channel alike."""
+class MessageOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message as apps get it, over every channel alike. `actions` are links to be shown as buttons."""
 
     id: str
     delivery: str
@@ -45,6 +45,9 @@ class MessageOut(msgspec.Struct, frozen=True):
     url: str | None
     image: str | None
     expires_ms: int
+    actions: tuple[Action, ...] = ()
+    data: dict[str, str] = {}
+    locale: str | None = None
 
 
 class Messages(msgspec.Struct, frozen=True):
@@ -67,7 +70,18 @@ class Counted(msgspec.Struct, frozen=True):
 
 def message_out(message: str, delivery: str, content: Content, expires_ms: int) -> MessageOut:
     """A message in the form that apps get."""
-    return MessageOut(message, delivery, content.title, content.body, content.url, content.image, expires_ms)
+    return MessageOut(
+        message,
+        delivery,
+        content.title,
+        content.body,
+        content.url,
+        content.image,
+        expires_ms,
+        content.actions,
+        content.data,
+        content.locale,
+    )
 
 
 async def report_sightings(context: Context, call: Call) -> Messages:
@@ -121,7 +135,7 @@ async def _answered(tx: Transaction, delivery: str, device: str, context: Contex
 
 
 async def keep_receipts(context: Context, call: Call) -> Counted:
-    """Take in what was shown and opened."""
+    """Take in what became of messages, and what she thinks of them."""
     body: Receipts = call.body
     async with context.db.transaction() as tx:
         return Counted(await receipts.keep(tx, call.principal.subject, body.receipts, context.clock.now_ms()))
@@ -129,5 +143,5 @@ async def keep_receipts(context: Context, call: Call) -> Counted:
 
 ENDPOINTS: Final = (
     Endpoint("POST", "/v1/sightings", DEVICE, "Report fixtures heard", report_sightings, Ranging, Messages),
-    Endpoint("POST", "/v1/receipts", DEVICE, "Report shown and opened", keep_receipts, Receipts, Counted, 202),
+    Endpoint("POST", "/v1/receipts", DEVICE, "Report what became of messages", keep_receipts, Receipts, Counted, 202),
 )

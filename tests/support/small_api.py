@@ -56,6 +56,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         note_consent=lambda *_: None,
         wake_senders=lambda: None,
         application_server_key="",
+        pushes_per_visit=1,
         check_address=lambda _channel, _address: "",
         statistics=dict,
     )

@@ -7,11 +7,15 @@
  *     await footfall.setConsent({ location: true, marketing: true, inapp: true });
  *     footfall.listen({ onMessage: (message) => show(message), onState: (state) => {}, signal });
  *     await footfall.report(message.deliveries.stream, "shown");
+ *     const why = await footfall.why(message.deliveries.stream);
+ *     await footfall.verdict(message.deliveries.stream, "less");
+ *     await footfall.snooze(24);
  *
  * What it keeps stands in IndexedDB, database "footfall", so that a page and its service worker share it:
  *   state     by name: "device" {device, token, shopper, base, app_key}, "last_event_id", "application_server_key"
  *   messages  by id: what was received, by which deliveries, until when it makes sense
- *   receipts  by [delivery, kind]: each is reported once, and kept until the server has taken it
+ *   receipts  by [delivery, kind]: each is reported once, and kept until the server has taken it; of more than 500 the
+ *             oldest are let go
  * The device token can read this device's messages and change its consent, nothing else.
  */
 
@@ -22,14 +26,20 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const SILENCE_MS = 45_000;
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MOST_MS = 30_000;
+const RECEIPTS_KEPT = 500;
+/** The most that the server takes in one call. */
+const RECEIPTS_SENT = 100;
+const RECEIPTS_RETRY_MOST_MS = 300_000;
+const OPPOSITE = { useful: "less", less: "useful" };
 
 /** The server refused, and said why (RFC 9457 problem details). */
 export class ProblemError extends Error {
-  constructor(status, title, detail) {
+  constructor(status, title, detail, retry_after_ms = 0) {
     super(detail || title);
     this.name = "ProblemError";
     this.status = status;
     this.title = title;
+    this.retry_after_ms = retry_after_ms;
   }
 }
 
@@ -45,6 +55,8 @@ export class Footfall {
   #store;
   #device;
   #flushed = Promise.resolve();
+  #retry;
+  #failures = 0;
 
   constructor(store, device, { base, appKey }) {
     this.#store = store;
@@ -182,9 +194,51 @@ export class Footfall {
     await Promise.all(ids.map((id) => this.#store.delete("messages", id)));
   }
 
-  /** Report "shown" or "opened" for a delivery, once; without a network it is kept, and sent with the next report. */
+  /** One message by its delivery, with its content, kept: for a push that carried ids only. A ProblemError 410: it ended. */
+  async message(delivery) {
+    return this.keep(await this.#json("GET", this.#path(`messages/${encodeURIComponent(delivery)}`)), "push");
+  }
+
+  /** Why she got a message: `{happened, agreed, choice, sender, often, options}`, each with a `text` to be shown. */
+  async why(delivery) {
+    return this.#json("GET", this.#path(`messages/${encodeURIComponent(delivery)}/why`));
+  }
+
+  /** Until when she wants no offers, or undefined while she does. */
+  async snoozed() {
+    return (await this.#json("GET", this.#path("snooze"))).until_ms ?? undefined;
+  }
+
+  /** No offers for 1 to 720 hours, on all her devices; until when. What waits is taken back, consent stays. */
+  async snooze(hours) {
+    return (await this.#json("PUT", this.#path("snooze"), { body: { for_h: hours } })).until_ms;
+  }
+
+  /** The same until a time. */
+  async snoozeUntil(until_ms) {
+    return (await this.#json("PUT", this.#path("snooze"), { body: { until_ms } })).until_ms;
+  }
+
+  /** Offers may come again. */
+  async endSnooze() {
+    await this.#request("DELETE", this.#path("snooze"));
+  }
+
+  /**
+   * Report "shown", "opened", "clicked", "dismissed" or "redeemed" for a delivery, once; without a network it is kept,
+   * and sent as soon as there is one.
+   */
   async report(delivery, kind, at_ms = Date.now()) {
     if (await this.#store.add("receipts", { delivery, kind, at_ms, sent: 0 })) await this.flush();
+  }
+
+  /** What she thinks of a message: "useful" or "less". She may change her mind; the last word counts. */
+  async verdict(delivery, kind, at_ms = Date.now()) {
+    await this.#store.delete("receipts", [delivery, OPPOSITE[kind]]);
+    await this.#store.put("receipts", { delivery, kind, at_ms, sent: 0 });
+    const message = (await this.#store.all("messages")).find((m) => Object.values(m.deliveries).includes(delivery));
+    if (message) await this.#store.put("messages", { ...message, verdict: kind });
+    await this.flush();
   }
 
   /** Send the receipts that the server has not taken yet, one request at a time. Being offline is no error here. */
@@ -194,19 +248,49 @@ export class Footfall {
   }
 
   async #flush() {
-    const all = await this.#store.all("receipts");
-    const waiting = all.filter((receipt) => !receipt.sent);
-    const old = all.filter((receipt) => receipt.sent && receipt.at_ms < Date.now() - 7 * DAY_MS);
-    await Promise.all(old.map((receipt) => this.#store.delete("receipts", [receipt.delivery, receipt.kind])));
-    if (waiting.length === 0 || !this.registered) return;
-    const receipts = waiting.map(({ delivery, kind, at_ms }) => ({ delivery, kind, at_ms }));
-    try {
-      await this.#request("POST", "v1/receipts", { body: { receipts }, keepalive: true });
-    } catch (error) {
-      if (error instanceof OfflineError || error.status >= 500 || error.status === 429) return;
-      console.warn("footfall: receipts refused", error);
+    const waiting = await this.#waiting();
+    while (waiting.length > 0 && this.registered) {
+      const batch = waiting.splice(0, RECEIPTS_SENT);
+      const receipts = batch.map(({ delivery, kind, at_ms }) => ({ delivery, kind, at_ms }));
+      try {
+        await this.#request("POST", "v1/receipts", { body: { receipts }, keepalive: true });
+      } catch (error) {
+        if (error instanceof OfflineError || error.status >= 500 || [408, 429].includes(error.status)) {
+          this.#flushAgain(error.retry_after_ms ?? 0);
+          return;
+        }
+        console.warn("footfall: receipts refused", error);
+      }
+      this.#failures = 0;
+      await Promise.all(batch.map((receipt) => this.#taken(receipt)));
     }
-    await Promise.all(waiting.map((receipt) => this.#store.put("receipts", { ...receipt, sent: 1 })));
+  }
+
+  /** The receipts to be sent, oldest first; what is old, or more than can be kept, is let go. */
+  async #waiting() {
+    const all = (await this.#store.all("receipts")).sort((a, b) => b.sent - a.sent || a.at_ms - b.at_ms);
+    const over = all.length - RECEIPTS_KEPT;
+    const old_ms = Date.now() - 7 * DAY_MS;
+    const gone = all.filter((receipt, place) => place < over || (receipt.sent && receipt.at_ms < old_ms));
+    await Promise.all(gone.map((receipt) => this.#store.delete("receipts", [receipt.delivery, receipt.kind])));
+    return all.filter((receipt) => !receipt.sent && !gone.includes(receipt));
+  }
+
+  /** The server has it; unless it was replaced meanwhile, by a verdict that is newer. */
+  #taken({ delivery, kind, at_ms }) {
+    return this.#store.update("receipts", [delivery, kind], (kept) =>
+      kept?.at_ms === at_ms ? { ...kept, sent: 1 } : undefined,
+    );
+  }
+
+  /** Once the network is back, or after a pause that grows. */
+  #flushAgain(after_ms) {
+    if (this.#retry) return;
+    const most_ms = Math.min(RECEIPTS_RETRY_MOST_MS, BACKOFF_FIRST_MS * 2 ** this.#failures++);
+    this.#retry = pause(Math.max(after_ms, Math.random() * most_ms), new AbortController().signal).then(() => {
+      this.#retry = undefined;
+      return this.flush();
+    });
   }
 
   /** Forget everything on this side. Withdraw consent first: afterwards nothing here can. */
@@ -291,7 +375,8 @@ export function safeUrl(text, base) {
 
 async function problem(response) {
   const details = parsed(await response.text()) ?? {};
-  return new ProblemError(response.status, details.title ?? response.statusText, details.detail ?? "");
+  const retry_after_ms = 1000 * (Number.parseInt(response.headers.get("Retry-After"), 10) || 0);
+  return new ProblemError(response.status, details.title ?? response.statusText, details.detail ?? "", retry_after_ms);
 }
 
 /** The subscription for this key; one made for another key can serve no more. */
@@ -384,6 +469,19 @@ class Store {
 
   delete(name, key) {
     return settled(this.#objects(name, "readwrite").delete(key));
+  }
+
+  /** Put what `change` makes of the value of a key, unless that is undefined; nobody else writes it meanwhile. */
+  update(name, key, change) {
+    const objects = this.#objects(name, "readwrite");
+    const request = objects.get(key);
+    return new Promise((resolve, reject) => {
+      request.onsuccess = () => {
+        const changed = change(request.result);
+        resolve(changed === undefined ? undefined : settled(objects.put(changed)));
+      };
+      request.onerror = () => reject(request.error);
+    });
   }
 
   /** Add unless the key is taken; whether it was added. */
