@@ -31,7 +31,7 @@ WHERE h.state = 'active'
 
 -- name: hooks.claim
 UPDATE hooks SET next_ms = :lease_ms WHERE id = :id AND state = 'active' AND next_ms <= :now_ms
-RETURNING sealed, kinds, next_seq, failures, failing_since_ms
+RETURNING sealed, kinds, next_seq, reason, failures, failing_since_ms
 
 -- name: hooks.keep
 -- By whoever still holds the lease: events up to `next_seq` were taken.

@@ -1,0 +1,106 @@
+"""Events as others are told of them, over hooks and streams alike: no content, no address. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from push.model.delivery import EventKind
+from push.model.ports import Row
+
+LOST: Final = "events.lost"
+TEST: Final = "hook.test"
+
+ToldKind = Literal[
+    "message.queued", "message.accepted", "message.failed", "message.expired", "message.cancelled", "message.shown",
+    "message.opened", "message.clicked", "message.dismissed", "message.redeemed", "message.useful", "message.less",
+    "events.lost", "hook.test",
+]  # fmt: skip
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to one delivery; `seq` numbers events in the order in which they were committed."""
+
+    message: str
+    delivery: str
+    shopper: str
+    channel: str | None
+    reason: str | None
+    seq: int
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that were pruned before they could be told, of whatever kind."""
+
+    count: int
+    first_seq: int
+    last_seq: int
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing happened: somebody wanted to see whether this arrives."""
+
+    hook: str
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it is told: `type` is ``message.`` and its kind, `timestamp` ISO 8601."""
+
+    type: ToldKind
+    timestamp: str
+    data: Happened | Lost | Trial
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A step through the events: what to tell, None where nobody asked for it; then all before `next_seq` were told."""
+
+    id: str
+    told: Told | None
+    next_seq: int
+
+
+def steps(rows: Sequence[Row], next_seq: int, last_seq: int, kinds: frozenset[EventKind], now_ms: int) -> list[Item]:
+    """What follows from `next_seq` on, in order: rows of ``events.after``, and a word on each gap in their numbers.
+
+    `last_seq` is the last number that was committed before the rows were read. Without kinds, all are told.
+    """
+    found: list[Item] = []
+    for row in rows:
+        if row["seq"] > next_seq:
+            found.append(_lost(next_seq, row["seq"] - 1, now_ms))
+        next_seq = row["seq"] + 1
+        wanted = not kinds or row["kind"] in kinds
+        found.append(Item(f"evt_{row['seq']}", _happened(row) if wanted else None, next_seq))
+    if not rows and last_seq >= next_seq:
+        found.append(_lost(next_seq, last_seq, now_ms))
+    return found
+
+
+def _happened(row: Row) -> Told:
+    data = Happened(
+        message=row["message"],
+        delivery=row["delivery"],
+        shopper=row["shopper"],
+        channel=row["channel"],
+        reason=row["reason"],
+        seq=row["seq"],
+    )
+    kind: ToldKind = msgspec.convert(f"message.{row['kind']}", ToldKind)
+    return Told(type=kind, timestamp=iso(row["at_ms"]), data=data)
+
+
+def _lost(first_seq: int, last_seq: int, now_ms: int) -> Item:
+    """Its id says which: where more is lost until it is told again, that is another event."""
+    data = Lost(count=last_seq - first_seq + 1, first_seq=first_seq, last_seq=last_seq)
+    return Item(f"evt_lost_{first_seq}_{last_seq}", Told(type=LOST, timestamp=iso(now_ms), data=data), last_seq + 1)
+
+
+def tested(hook: str, now_ms: int) -> Told:
+    """What a test posts."""
+    return Told(type=TEST, timestamp=iso(now_ms), data=Trial(hook=hook))
+
+
+def iso(at_ms: int) -> str:
+    """A time as Standard Webhooks wants it: ISO 8601, UTC, to the millisecond."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
