@@ -1,5 +1,6 @@
 """The outbox: messages and deliveries are written in the transaction that asks for them, and taken back in another."""
 
+import json
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -96,9 +97,7 @@ async def enqueue(tx: Transaction, decision: Decision, chosen: Chosen, moment: M
 async def put(tx: Transaction, sends: Sequence[Send]) -> list[str]:
     """Write messages, one delivery each; the deliveries' ids. What waits under the same collapse key gives way."""
     await tx.execute_many("outbox.message", [_message_row(send) for send in sends])
-    for send in sends:
-        if send.message.collapse_key != send.message.id:
-            await _replace(tx, send.message)
+    await _replace(tx, [send.message for send in sends if send.message.collapse_key != send.message.id])
     rows = [_delivery_row(send) for send in sends]
     await tx.execute_many("outbox.enqueue", rows)
     queued = [
@@ -156,15 +155,18 @@ def encoded(routes: object) -> str:
     return msgspec.json.encode(routes).decode()
 
 
-async def _replace(tx: Transaction, message: Message) -> None:
+async def _replace(tx: Transaction, messages: Sequence[Message]) -> None:
+    if not messages:
+        return
+    now_ms = messages[0].created_ms
     rows = await tx.fetch(
         "outbox.replace",
-        shopper=message.shopper,
-        collapse_key=message.collapse_key,
-        message=message.id,
-        now_ms=message.created_ms,
+        shoppers=json.dumps([message.shopper for message in messages]),
+        keys=json.dumps([f"{message.shopper} {message.collapse_key}" for message in messages]),
+        messages=json.dumps([message.id for message in messages]),
+        now_ms=now_ms,
     )
-    await _cancelled(tx, rows, message.created_ms, "replaced")
+    await _cancelled(tx, rows, now_ms, "replaced")
 
 
 async def cancel_visit(tx: Transaction, visit: str, now_ms: int) -> int:

@@ -57,8 +57,8 @@ async def claimed(db: Queries, ids: Sequence[str], now_ms: int) -> list[Claimed]
         return []
     rows = await db.fetch("deliver.outgoing", ids=json.dumps(ids))
     shoppers = json.dumps(sorted({row["shopper"] for row in rows}))
-    reach = _by_shopper(await db.fetch("deliver.reach", shoppers=shoppers))
-    said = _by_shopper(await db.fetch("deliver.consents", shoppers=shoppers))
+    reach = by_shopper(await db.fetch("deliver.reach", shoppers=shoppers))
+    said = by_shopper(await db.fetch("deliver.consents", shoppers=shoppers))
     snoozes = await db.fetch("deliver.snoozes", shoppers=shoppers, now_ms=now_ms)
     quiet = {row["shopper"]: row["until_ms"] for row in snoozes}
     return [
@@ -69,7 +69,8 @@ async def claimed(db: Queries, ids: Sequence[str], now_ms: int) -> list[Claimed]
     ]
 
 
-def _by_shopper(rows: Sequence[Row]) -> defaultdict[str, list[Row]]:
+def by_shopper(rows: Sequence[Row]) -> defaultdict[str, list[Row]]:
+    """Rows by their shopper."""
     found: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[row["shopper"]].append(row)

@@ -1,7 +1,7 @@
 """Shoppers and devices in the database."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -65,23 +65,35 @@ async def addresses_of(db: Queries, device_id: str, vault: Vault) -> list[Addres
 
 async def set_address(tx: Transaction, device_id: str, address: Address, vault: Vault) -> None:
     """Register where a channel reaches a device; another device that had this address loses it."""
-    plain = msgspec.json.encode(address.address, order="sorted")
-    fingerprint = address_hash(address.channel, address.address, vault)
-    await tx.execute("profiles.take_address", hash=fingerprint, channel=address.channel, device=device_id)
-    await tx.execute(
-        "profiles.set_address",
-        device=device_id,
-        channel=address.channel,
-        app=address.app,
-        service=address.service,
-        sealed=vault.seal(plain, _context(device_id, address.channel)),
-        hash=fingerprint,
-        registered_ms=address.registered_ms,
+    await set_addresses(tx, [(device_id, address)], vault)
+
+
+async def set_addresses(tx: Transaction, new: Sequence[tuple[str, Address]], vault: Vault) -> None:
+    """Register where channels reach devices; other devices that had these addresses lose them."""
+    rows = [
+        {
+            "device": device_id,
+            "channel": address.channel,
+            "app": address.app,
+            "service": address.service,
+            "sealed": vault.seal(
+                msgspec.json.encode(address.address, order="sorted"), _context(device_id, address.channel)
+            ),
+            "hash": address_hash(address.channel, address.address, vault),
+            "registered_ms": address.registered_ms,
+        }
+        for device_id, address in new
+    ]
+    await tx.execute_many(
+        "profiles.take_address", [{name: row[name] for name in ("hash", "channel", "device")} for row in rows]
     )
+    await tx.execute_many("profiles.set_address", rows)
 
 
 def address_hash(channel: str, address: Mapping[str, object], vault: Vault) -> str:
-    """What finds an address that nobody can read."""
+    """What finds an address that nobody can read. A mailbox is the same in capitals, as providers have it."""
+    if channel == "email":
+        address = {key: value.casefold() if isinstance(value, str) else value for key, value in address.items()}
     return vault.fingerprint(msgspec.json.encode(address, order="sorted"), f"address:{channel}")
 
 

@@ -18,11 +18,16 @@ VALUES (
 ON CONFLICT (id) DO NOTHING
 
 -- name: outbox.replace
--- A newer message takes the place of one that was not handed over yet.
+-- A newer message takes the place of one that was not handed over yet. An id has no blank in it: `keys` are pairs.
 UPDATE deliveries SET state = 'cancelled', reason = 'replaced', ended_ms = :now_ms, queue = NULL
-WHERE queue IS NOT NULL AND state = 'pending' AND shopper = :shopper AND message IN (
-    SELECT id FROM messages WHERE id = deliveries.message AND collapse_key = :collapse_key AND id <> :message
-)
+WHERE queue IS NOT NULL AND state = 'pending'
+    AND shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+    AND EXISTS (
+        SELECT 1 FROM messages AS m
+        WHERE m.id = deliveries.message
+            AND m.shopper || ' ' || m.collapse_key IN (SELECT value FROM {json_each}(:keys{as_json}))
+            AND m.id NOT IN (SELECT value FROM {json_each}(:messages{as_json}))
+    )
 RETURNING id, message, shopper, cap, maybe_sent
 
 -- name: deliver.expire
