@@ -115,7 +115,7 @@ class Turn:
         await self._keep(max(now_ms + 1, min(next_ms, end_ms)))
 
     async def _keep(self, next_ms: int, state: HookState = "active") -> bool:
-        """Write down how far it came, under lease until `next_ms`; False where the hook is not ours any more, or gone."""
+        """Write down how far it came, under lease until `next_ms`; False where the hook is no longer ours, or gone."""
         async with self._means.db.transaction() as tx:
             row = await tx.fetch_one(
                 "hooks.keep",

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from push.api import stream
 from push.api.server import application
-from push.api.stream import Patience
+from push.api.sse import Patience
 from push.channels.inapp import MAX_WAITING, EventStreams, InAppChannel
 from push.database.open import open_database
 from push.model.delivery import Content, Message, Outgoing, State
