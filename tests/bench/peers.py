@@ -17,7 +17,8 @@ PEERS: Final = Path(sys.prefix) / "peers"
 def python_of(peer: str) -> Path | None:
     """The interpreter of `peer`'s environment, made at the first call; None, and said so, where that is impossible.
 
-    `requirements-<peer>-build.txt` is what building it takes, `requirements-<peer>.txt` the rest, pinned and hashed.
+    `requirements-<peer>-build.txt` is what building it takes, if anything, `requirements-<peer>.txt` the rest, pinned
+    and hashed.
     """
     home = PEERS / peer
     python, done = home / "bin" / "python", home / "done"
@@ -26,10 +27,9 @@ def python_of(peer: str) -> Path | None:
     say(f"installing {peer} into {home}, once")
     venv.create(home, clear=True, with_pip=True)
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"]
-    for arguments in (
-        ["-r", str(HERE / f"requirements-{peer}-build.txt")],
-        ["--no-build-isolation", "-r", str(HERE / f"requirements-{peer}.txt")],
-    ):
+    build, rest = HERE / f"requirements-{peer}-build.txt", HERE / f"requirements-{peer}.txt"
+    first = [["-r", str(build)]] if build.exists() else []
+    for arguments in (*first, ["--no-build-isolation", "-r", str(rest)]):
         if subprocess.run([*pip, *arguments], check=False, stderr=subprocess.DEVNULL).returncode:  # noqa: S603 - pip
             say(f"{peer} could not be installed here: ours alone")
             return None
