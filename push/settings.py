@@ -12,6 +12,7 @@ from push.channels.fcm import FcmSettings
 from push.channels.inapp import WRITE_TIMEOUT_S
 from push.channels.webhook import WebhookSettings
 from push.channels.webpush import WebPushSettings
+from push.deliver.hooks import HookSettings
 from push.deliver.sender import SenderSettings
 from push.ingest.engine import IngestSettings
 from push.presence.thresholds import PresenceSettings
@@ -63,6 +64,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     fcm: FcmSettings = FcmSettings()
     email: EmailSettings = EmailSettings()
     webhook: WebhookSettings = WebhookSettings()
+    hooks: HookSettings = HookSettings()
 
     def __post_init__(self) -> None:
         """Refuse what fits together in no way. Raises ValueError."""
