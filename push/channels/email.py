@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Annotated, Final, Literal, NamedTuple
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -136,6 +136,7 @@ class Email:
         self._settings = settings
         self._tls = tls
         self._accounts: dict[str, _Account] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._limits = Limits(
             connections=settings.connections_per_app,
             lifetime_s=settings.connection_lifetime_s,
@@ -157,8 +158,10 @@ class Email:
         known = self._read(credential)
         with _in_our_words():
             session = await log_in(self._server(known), self._tls, self._patience())
-            with contextlib.closing(session):
+            try:
                 await session.probe(self._patience())
+            finally:
+                await session.leave()
         warnings = () if known.security != "none" else ("mails, and the password, travel without encryption",)
         return Checked(summary=f"{known.sender} at {known.host}:{known.port} ({known.security})", warnings=warnings)
 
@@ -182,9 +185,16 @@ class Email:
                 said = await session.send(str(account.sender.mailbox), str(to), composed, patience)
         return Accepted(status=_TAKEN, reference=_reference(said), dropped=self.fit(outgoing))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End every connection."""
         self.use({})
+        await asyncio.gather(*self._leaving)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a goodbye, and know of it while it lasts."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
     def _patience(self) -> Patience:
         return Patience(self._settings.step_timeout_s, asyncio.get_running_loop().time() + self._settings.timeout_s)
@@ -202,7 +212,7 @@ class Email:
             return before
         reply_to = None if known.reply_to is None else mailbox.parse(known.reply_to)
         sender = mail.Sender(mailbox.parse(known.sender), known.sender_name, reply_to)
-        return _Account(known, sender, Pool(self._server(known), self._tls, self._limits))
+        return _Account(known, sender, Pool(self._server(known), self._tls, self._limits, self._spawn))
 
     def _server(self, known: EmailCredential) -> Server:
         return Server(
@@ -231,7 +241,7 @@ async def connect(settings: EmailSettings) -> AsyncIterator[Email]:
     try:
         yield channel
     finally:
-        channel.close()
+        await channel.close()
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import contextlib
 import math
 import re
 import ssl
-from collections.abc import AsyncIterator
-from typing import Final, Literal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final, Literal
 
 import aiosmtplib
 import msgspec
@@ -16,6 +16,7 @@ from push.channels import egress
 Step = Literal["connect", "tls", "login", "wait", "reset", "sender", "recipient", "announce", "content"]
 Why = Literal["unreachable", "not_public", "not_trusted", "no_tls", "no_login", "too_slow", "lost", "garbled"]
 
+_GOODBYE_S: Final = 1.0
 _CLOSING: Final = 421
 _START_INPUT: Final = 354
 _DOT: Final = re.compile(rb"(?m)^\.")  # RFC 5321 section 4.5.2
@@ -38,6 +39,9 @@ class LostError(Exception):
         super().__init__(f"{step}: {why}")
         self.step = step
         self.why = why
+
+
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,12 +181,19 @@ class Session:
             raise
         self._sound = True
 
-    def close(self) -> None:
-        """Say goodbye without waiting for the answer."""
-        if self.usable and self._smtp.protocol is not None:
-            with contextlib.suppress(aiosmtplib.SMTPException):
-                self._smtp.protocol.write(b"QUIT\r\n")
-        self._smtp.close()
+    async def leave(self) -> None:
+        """Say goodbye, where it is heard, and hang up. Never raises, and never takes long."""
+        if self.usable:
+            with contextlib.suppress(RefusedError, LostError):
+                await self._command("reset", Patience(_GOODBYE_S, math.inf), b"QUIT")
+        _hang_up(self._smtp)
+
+
+def _hang_up(smtp: aiosmtplib.SMTP) -> None:
+    """Without waiting for the other side's end of TLS, which may never come."""
+    if isinstance(smtp.transport, asyncio.WriteTransport):
+        smtp.transport.abort()
+    smtp.close()
 
 
 async def log_in(server: Server, tls: ssl.SSLContext, patience: Patience) -> Session:
@@ -201,7 +212,7 @@ async def log_in(server: Server, tls: ssl.SSLContext, patience: Patience) -> Ses
     try:
         await _greet(smtp, server, patience)
     except BaseException:
-        smtp.close()  # with its socket, which belongs to the transport as soon as `connect` is entered
+        _hang_up(smtp)  # with its socket, which belongs to the transport as soon as `connect` is entered
         raise
     return Session(smtp)
 
@@ -232,10 +243,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Pool:
     """The connections to one server."""
 
-    def __init__(self, server: Server, tls: ssl.SSLContext, limits: Limits) -> None:
+    def __init__(self, server: Server, tls: ssl.SSLContext, limits: Limits, spawn: Spawn) -> None:
+        """Take `spawn`, which runs goodbyes beside what goes on."""
         self._server = server
         self._tls = tls
         self._limits = limits
+        self._spawn = spawn
         self._slots = asyncio.Semaphore(limits.connections)
         self._idle: dict[Session, asyncio.TimerHandle] = {}
         self._closed = False
@@ -258,14 +271,14 @@ class Pool:
         """End connections: idle ones now, the others when their mail is through."""
         self._closed = True
         while self._idle:
-            self._take().close()
+            self._spawn(self._take().leave())
 
     async def _waiting(self, patience: Patience) -> Session | None:
         """One that is open and still answers, the last used first, so that those not needed grow old."""
         while self._idle:
             session = self._take()
             with contextlib.ExitStack() as unless_good:
-                unless_good.callback(session.close)
+                unless_good.callback(lambda left: self._spawn(left.leave()), session)
                 if session.usable and await session.reset(patience):
                     unless_good.pop_all()
                     return session
@@ -280,10 +293,10 @@ class Pool:
         loop = asyncio.get_running_loop()
         left_s = session.opened_s + self._limits.lifetime_s - loop.time()
         if self._closed or not session.usable or session.mails >= self._limits.mails or left_s <= 0:
-            session.close()
+            self._spawn(session.leave())
             return
         self._idle[session] = loop.call_later(min(left_s, self._limits.idle_s), self._expire, session)
 
     def _expire(self, session: Session) -> None:
         del self._idle[session]
-        session.close()
+        self._spawn(session.leave())

@@ -19,7 +19,7 @@ HOST: Final = "127.0.0.1"
 USERNAME: Final = "offers"
 PASSWORD: Final = "correct horse battery staple"  # noqa: S105 - of the tests
 
-Step = Literal["greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "content", "RSET", "NOOP"]
+Step = Literal["greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "content", "RSET", "NOOP", "QUIT"]
 Security = Literal["tls", "starttls", "none"]
 
 
@@ -185,6 +185,9 @@ class _Connection(SMTP):
 
     async def smtp_NOOP(self, arg: str) -> None:  # noqa: N802
         await self._step("NOOP", super().smtp_NOOP, arg)
+
+    async def smtp_QUIT(self, arg: str) -> None:  # noqa: N802
+        await self._step("QUIT", super().smtp_QUIT, arg)
 
 
 @contextlib.asynccontextmanager

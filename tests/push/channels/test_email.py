@@ -148,7 +148,7 @@ async def test_a_check_logs_in_and_sends_nothing(smtp: SmtpService, mailer: Emai
 
     assert checked.summary == f"offers@shop.example at {HOST}:{smtp.port} ({smtp.security})"
     assert bool(checked.warnings) == (smtp.security == "none")
-    assert smtp.said(1)[-2:] == ["AUTH", "NOOP"]
+    assert smtp.said(1)[-3:] == ["AUTH", "NOOP", "QUIT"]
     assert smtp.mails == []
     await until(lambda: smtp.open == 0)
 

@@ -1,7 +1,6 @@
 """E-mail while things go wrong: refusals at every step, silence, cuts, garbage, and what becomes of connections."""
 
 import asyncio
-import contextlib
 import ssl
 
 import msgspec
@@ -37,6 +36,7 @@ async def test_many_mails_go_through_few_connections_with_a_reset_between(
         said = smtp.said(number)
         assert said.count("RSET") == said.count("MAIL") - 1
         assert said.count("AUTH") == 1
+        assert said[-1] == "QUIT"
     await until(lambda: smtp.open == 0)
 
 
@@ -114,11 +114,13 @@ async def test_who_finds_no_free_connection_in_time_is_told_to_send_less(smtp: S
         public_only=False,
     )
     now_s = asyncio.get_running_loop().time()
-    with contextlib.closing(Pool(server, ssl.create_default_context(), LIMITS)) as pool:
+    async with asyncio.TaskGroup() as goodbyes:
+        pool = Pool(server, ssl.create_default_context(), LIMITS, goodbyes.create_task)
         async with pool.session(Patience(10, now_s + 10)):
             with pytest.raises(LostError) as caught:
                 async with pool.session(Patience(10, now_s + 0.05)):
                     pytest.fail("there is one connection only")
+        pool.close()
 
     assert isinstance(email.lost(caught.value), BusyError)
 

@@ -130,10 +130,10 @@ async def test_a_check_that_is_not_answered(receiver: Receiver, hook: Webhook) -
 
 
 async def test_a_check_warns_of_what_looks_like_a_slip(receiver: Receiver, hook: Webhook) -> None:
-    checked = await hook.check("default", webhook_credential(receiver, template={"text": "{titel}"}))
+    checked = await hook.check("default", webhook_credential(receiver, template={"text": "{salutation}"}))
 
     assert checked.warnings == (
-        "{titel} is no placeholder, and sent as it stands",
+        "{salutation} is no placeholder, and sent as it stands",
         "the template has no {to}: every message goes to the same receiver",
     )
 
