@@ -8,7 +8,10 @@ from typing import Final, NamedTuple
 from push.channels import email, fcm, vapid, webhook, webpush
 from push.channels.inapp import EventStreams, InAppChannel
 from push.channels.log import LogChannel
-from push.model.ports import Channel, Clock
+from push.deliver.sizes import Fit
+from push.model.delivery import Message, Outgoing, Part, Route
+from push.model.ids import fresh
+from push.model.ports import Channel, Clock, Fitting
 from push.settings import PushSettings
 from push.starting import StartError
 
@@ -59,3 +62,28 @@ def application_server_keys(channels: Mapping[str, Channel]) -> Mapping[str, str
     """What pages subscribe to Web Push with, by app."""
     channel = channels.get("webpush")
     return channel.application_server_keys if isinstance(channel, webpush.WebPush) else {}
+
+
+def fit(channels: Mapping[str, Channel], clock: Clock) -> Fit:
+    """What channels would have to drop of a message; those that say nothing carry everything."""
+
+    def ask(way: Route, message: Message, address: Mapping[str, object]) -> tuple[Part, ...]:
+        channel = channels.get(way.channel)
+        if not isinstance(channel, Fitting):
+            return ()
+        return channel.fit(
+            Outgoing(
+                delivery=_A_DELIVERY,
+                device=way.device,
+                message=message,
+                address=dict(address),
+                now_ms=clock.now_ms(),
+                app=way.app,
+            )
+        )
+
+    return ask
+
+
+_A_DELIVERY: Final = fresh("dlv")
+"""As long as any delivery's id, where it is about sizes."""

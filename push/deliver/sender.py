@@ -41,6 +41,8 @@ class SenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Longer than any channel takes over one attempt: none is begun so late that a message could go out twice."""
     drain_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 3.0
     """How long a stop waits for what is on its way; the rest is sent again after its lease, under the same id."""
+    most_queued: Annotated[int, msgspec.Meta(ge=1, le=100_000_000)] = 2_000_000
+    """Deliveries that may wait; whoever sends more is told to come again."""
     retry: RetrySettings = RetrySettings()
     gate: GateSettings = GateSettings()
 

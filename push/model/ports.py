@@ -73,15 +73,20 @@ class Channel(Protocol):
 
 
 @runtime_checkable
-class Addressed(Channel, Protocol):
-    """A channel whose devices have an address, and whose messages a limit."""
-
-    def check_address(self, address: Mapping[str, object]) -> None:
-        """Refuse an address that can never work, when it is registered. Raises `push.model.errors.PermanentError`."""
-        ...
+class Fitting(Channel, Protocol):
+    """A channel that knows what it can carry."""
 
     def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
         """What of a message the channel would have to drop. Raises `push.model.errors.TooLargeError`."""
+        ...
+
+
+@runtime_checkable
+class Addressed(Fitting, Protocol):
+    """A channel whose devices have an address."""
+
+    def check_address(self, address: Mapping[str, object]) -> None:
+        """Refuse an address that can never work, when it is registered. Raises `push.model.errors.PermanentError`."""
         ...
 
 
