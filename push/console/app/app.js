@@ -1,8 +1,10 @@
 /**
  * The app's flow: ask consent ▶ register ▶ listen ▶ show ▶ report. The protocol is footfall.js, the offers on the page
- * offers.js, its elements view.js, Web Push push.js. The server is the truth about consent; what is kept here only serves while it cannot be asked.
+ * offers.js, what can be done about one care.js, the page's elements view.js, Web Push push.js.
+ * The server is the truth about consent; what is kept here only serves while it cannot be asked.
  */
 
+import { Care } from "./care.js";
 import { Footfall, OfflineError, ProblemError } from "./footfall.js";
 import { Offers } from "./offers.js";
 import { askPermission, PushUnavailable, serviceWorker, subscribe } from "./push.js";
@@ -18,6 +20,7 @@ const WORDS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eig
 const app = {
   footfall: undefined,
   offers: undefined,
+  care: undefined,
   store: "the store",
   config: { purposes: [] },
   consent: {},
@@ -32,7 +35,8 @@ async function start() {
     const settings = await (await fetch("settings.json")).json();
     app.store = settings.store ?? app.store;
     app.footfall = await Footfall.open({ appKey: settings.app_key });
-    app.offers = new Offers(app.footfall, render);
+    app.offers = new Offers(app.footfall, render, (message, opener) => app.care.open(message, opener));
+    app.care = new Care(app.footfall, app.offers, { changed: render, allow: allowOffers });
     if (app.footfall.registered) await joined();
     else await welcome();
   } catch (error) {
@@ -87,11 +91,19 @@ async function joined() {
   show("offers", "choices");
   $("device").textContent = app.footfall.device;
   await app.offers.load();
-  await loadChoices();
+  await Promise.all([loadChoices(), app.care.snooze.load()]);
   render();
   followChoices();
-  app.offers.openLinked(new URLSearchParams(location.hash.slice(1)).get("offer"));
+  await app.care.openLinked(new URLSearchParams(location.hash.slice(1)));
   await app.footfall.flush();
+}
+
+/** Stop offers, or allow them again, as the switch does. */
+async function allowOffers(yes) {
+  await grant({ ...app.consent, marketing: yes });
+  if (yes) view.dismiss("stopped");
+  view.fillPurposes($("choices"), app.config.purposes, app.consent, change);
+  followChoices();
 }
 
 async function loadChoices() {
@@ -123,6 +135,7 @@ async function change(id, wanted, input) {
     await grant({ ...app.consent, [id]: wanted });
     if (id === "webpush" && !wanted) await app.footfall.unsubscribe(await serviceWorker());
     if (id === "webpush") view.dismiss("push");
+    if (id === "marketing") view.dismiss("stopped");
     $("saved").textContent = wanted ? "Saved. You allowed it." : "Saved. Withdrawn, at once.";
   } catch (error) {
     input.checked = app.consent[id] === true;
@@ -229,12 +242,15 @@ function refused() {
 /** What the page says now; once a second, because offers end. */
 function render() {
   if ($("offers").hidden) return;
-  const count = app.offers.render(Date.now());
+  const now_ms = Date.now();
+  const count = app.offers.render(now_ms);
+  app.care.render(now_ms);
   const { location, marketing, inapp, webpush } = app.consent;
   const able = location && marketing && (inapp || webpush);
+  const snoozed_ms = app.care.snooze.until(now_ms);
   $("empty").hidden = count > 0;
-  $("empty-title").textContent = able ? "Silence is normal" : "No offer can come";
-  $("empty-text").textContent = view.meaning(app.consent, app.store);
+  $("empty-title").textContent = !able ? "No offer can come" : snoozed_ms ? "A pause, as you wished" : "Silence is normal";
+  $("empty-text").textContent = able && snoozed_ms ? "Offers come again by themselves." : view.meaning(app.consent, app.store);
   view.setHeadline(headline(count, able), `At ${app.store}`);
   document.title = count > 0 ? `(${count}) Footfall` : "Footfall";
 }
@@ -266,6 +282,7 @@ async function startOver() {
   clearTimeout(unreachable);
   unreachable = undefined;
   localStorage.removeItem("footfall");
+  app.care.snooze.forget();
   await app.footfall.forget();
   $("notices").replaceChildren();
   $("state").hidden = true;
@@ -302,9 +319,15 @@ function busy(form, on) {
 
 $("welcome").addEventListener("submit", join);
 $("leave").addEventListener("click", leave);
-$("offer-close").addEventListener("click", () => $("offer").close());
+for (const dialog of document.querySelectorAll("dialog:has(.close)")) {
+  dialog.querySelector(".close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+}
 $("clear").addEventListener("click", () => app.offers.clear());
-document.addEventListener("visibilitychange", () => app.offers?.reportVisible());
+document.addEventListener("visibilitychange", () => {
+  app.offers?.reportVisible();
+  if (document.visibilityState === "visible" && app.footfall?.registered) app.care.snooze.load();
+});
 new BroadcastChannel("footfall").addEventListener("message", ({ data }) => app.offers?.receive(data.received));
 navigator.serviceWorker?.addEventListener("message", ({ data }) => app.offers?.openLinked(data.open));
 addEventListener("beforeinstallprompt", (event) => {

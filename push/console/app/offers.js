@@ -4,17 +4,24 @@ import * as view from "./view.js";
 
 const { $ } = view;
 
+/** Which of a message's deliveries is reported and asked about. */
+export function deliveryOf(message) {
+  return message.deliveries.stream ?? message.deliveries.push;
+}
+
 export class Offers {
   #footfall;
   #changed;
+  #menu;
   #messages = new Map();
   #visible = new Set();
   #seen = new IntersectionObserver((entries) => this.#look(entries), { threshold: 0.5 });
 
-  /** `changed` is called when the page should be drawn again. */
-  constructor(footfall, changed) {
+  /** `changed` is called when the page should be drawn again; `menu(message, opener)` when more is asked about one. */
+  constructor(footfall, changed, menu) {
     this.#footfall = footfall;
     this.#changed = changed;
+    this.#menu = menu;
     $("live").replaceChildren();
   }
 
@@ -38,7 +45,9 @@ export class Offers {
     const live = all.filter((message) => message.expires_ms > now_ms);
     const past = all.filter((message) => message.expires_ms <= now_ms);
     this.#renderLive(live, now_ms);
-    if ($("past").childElementCount !== past.length) $("past").replaceChildren(...past.map(view.bygone));
+    if ($("past").childElementCount !== past.length) {
+      $("past").replaceChildren(...past.map((one) => view.bygone(one, (opener) => this.#more(one.id, opener))));
+    }
     $("earlier").hidden = past.length === 0;
     $("earlier-count").textContent = past.length;
     return live.length;
@@ -57,7 +66,23 @@ export class Offers {
     const message = this.#messages.get(id);
     if (!message) return;
     history.replaceState(null, "", location.pathname);
-    view.showOffer(message);
+    this.#show(message);
+  }
+
+  /** A push that carried ids only leads here: its text comes from the server. */
+  async fetchLinked(delivery) {
+    const message = await this.#footfall.message(delivery);
+    this.#messages.set(message.id, message);
+    history.replaceState(null, "", location.pathname);
+    this.#changed();
+    await this.#open(message.id);
+  }
+
+  /** What she thinks of a message; kept, and sent when there is a network. */
+  async judge(message, kind) {
+    this.#messages.set(message.id, { ...this.#messages.get(message.id), verdict: kind });
+    this.#changed();
+    await this.#footfall.verdict(deliveryOf(message), kind);
   }
 
   /** What a person can see is shown; a card behind another tab is not. */
@@ -72,9 +97,17 @@ export class Offers {
   async #open(id) {
     const message = { ...this.#messages.get(id), opened: true };
     this.#messages.set(id, message);
-    view.showOffer(message);
+    this.#show(message);
     await this.#footfall.markOpened(id);
-    await this.#footfall.report(message.deliveries.stream ?? message.deliveries.push, "opened");
+    await this.#footfall.report(deliveryOf(message), "opened");
+  }
+
+  #show(message) {
+    view.showOffer(message, () => this.#footfall.report(deliveryOf(message), "clicked"));
+  }
+
+  #more(id, opener) {
+    this.#menu(this.#messages.get(id), opener);
   }
 
   #look(entries) {
@@ -100,7 +133,11 @@ export class Offers {
   }
 
   #addCard(message, place) {
-    const card = view.offerCard(message, () => this.#open(message.id));
+    const card = view.offerCard(message, {
+      open: () => this.#open(message.id),
+      more: (opener) => this.#more(message.id, opener),
+      follow: () => this.#footfall.report(deliveryOf(message), "clicked"),
+    });
     $("live").insertBefore(card, $("live").children[place] ?? null);
     this.#seen.observe(card);
     return card;

@@ -1,18 +1,22 @@
 /**
- * The app's service worker: shows what Web Push brings, reports shown and opened, and keeps the app's own files so
+ * The app's service worker: shows what Web Push brings, reports what becomes of it, and keeps the app's own files so
  * that it opens without a network. It shares the device's registration with the page through IndexedDB (footfall.js).
  */
 
 import { Footfall, parsed, safeUrl } from "./footfall.js";
 
-const CACHE = "footfall-app-1";
+const CACHE = "footfall-app-2";
 const FILES = [
   "./",
   "app.css",
   "app.js",
+  "care.js",
+  "menu.js",
   "offers.js",
   "push.js",
+  "snooze.js",
   "view.js",
+  "why.js",
   "footfall.js",
   "manifest.webmanifest",
   "icon.svg",
@@ -21,6 +25,8 @@ const FILES = [
 ];
 const page = new URL("./", self.location).href;
 const channel = new BroadcastChannel("footfall");
+/** Messages whose notification was tapped just now. */
+const tapped = new Set();
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
@@ -32,8 +38,10 @@ self.addEventListener("push", (event) => event.waitUntil(show(event.data?.text()
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   const data = followed(event.notification.data, event.action);
-  event.waitUntil(Promise.all([open(data), opened(data)]));
+  tapped.add(data?.id);
+  event.waitUntil(Promise.all([open(data), opened(data, event.action ? "clicked" : "opened")]));
 });
+self.addEventListener("notificationclose", (event) => event.waitUntil(dismissed(event.notification.data)));
 self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(renew()));
 self.addEventListener("fetch", (event) => {
   const { method, url } = event.request;
@@ -108,11 +116,19 @@ async function open(data) {
   return ours.focus();
 }
 
-async function opened(data) {
+async function opened(data, kind) {
   if (!data?.id) return;
   const footfall = await Footfall.open();
   await footfall.markOpened(data.id);
-  await footfall.report(data.delivery, "opened");
+  await footfall.report(data.delivery, kind);
+}
+
+/** Put away by the person. Some browsers say so of a notification that was tapped, too, and that is something else. */
+async function dismissed(data) {
+  if (!data?.id) return;
+  const footfall = await Footfall.open();
+  const message = (await footfall.messages()).find(({ id }) => id === data.id);
+  if (!message?.opened && !tapped.has(data.id)) await footfall.report(data.delivery, "dismissed");
 }
 
 /** The browser replaced the subscription: the server must learn the new one. */

@@ -1,6 +1,6 @@
 /** The page's elements: everything that makes or changes the document, and nothing that talks to the server. */
 
-import { safeUrl } from "./footfall.js";
+import { ProblemError, safeUrl } from "./footfall.js";
 
 /** Purposes that are ways to reach a person; all others are uses of what is known. */
 const WAYS = new Set(["inapp", "webpush"]);
@@ -19,6 +19,14 @@ export const $ = (id) => document.getElementById(id);
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 export const timeOf = (ms) => clock.format(ms);
+const dayAndTime = new Intl.DateTimeFormat(undefined, { weekday: "long", hour: "numeric", minute: "2-digit" });
+const dateAndTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
+
+/** A time to come: with its day unless that is today. */
+export function untilTime(ms, now_ms) {
+  if (new Date(ms).toDateString() === new Date(now_ms).toDateString()) return timeOf(ms);
+  return (ms - now_ms < 6 * 86_400_000 ? dayAndTime : dateAndTime).format(ms);
+}
 
 export function setState(name) {
   const [tone, text] = STATES[name];
@@ -102,7 +110,8 @@ export function meaning(granted, store) {
   return `When you are at ${store}, offers may come ${ways.join(", and ")}. ${which}`;
 }
 
-export function offerCard(message, onOpen) {
+/** `on` hears what is done with the card: `open`, `more` (with the button that was pressed), `follow` of a link. */
+export function offerCard(message, on) {
   const card = clone("card");
   card.dataset.id = message.id;
   card.querySelector("h2").textContent = message.title;
@@ -110,14 +119,38 @@ export function offerCard(message, onOpen) {
   card.querySelector("time").textContent = `came ${timeOf(message.received_ms)}`;
   card.querySelector("time").dateTime = new Date(message.received_ms).toISOString();
   picture(card.querySelector("img"), message.image);
-  const button = card.querySelector("button");
+  const button = card.querySelector(".push");
   button.setAttribute("aria-label", `Open the offer: ${message.title}`);
-  button.addEventListener("click", () => onOpen(message));
+  button.addEventListener("click", on.open);
+  moreButton(card, message, on.more);
+  links(card.querySelector(".links"), message, on.follow);
   updateCard(card, message, Date.now());
   return card;
 }
 
-/** Time left in words, and as a line that shortens. */
+function moreButton(room, message, onMore) {
+  const button = room.querySelector(".more");
+  button.setAttribute("aria-label", `More about: ${message.title}`);
+  button.addEventListener("click", () => onMore(button));
+}
+
+/** The message's action links as buttons; those that are safe to open. */
+function links(room, message, onFollow) {
+  const made = (message.actions ?? []).flatMap(({ title, url }) => {
+    const href = safeUrl(url, location.href);
+    if (!href) return [];
+    const link = document.createElement("a");
+    Object.assign(link, { className: "button", href, target: "_blank", rel: "noopener", textContent: title });
+    link.addEventListener("click", onFollow);
+    return [link];
+  });
+  room.replaceChildren(...made);
+  room.hidden = made.length === 0;
+}
+
+const SAID = { useful: "You found this useful.", less: "You would like less of this. The store knows." };
+
+/** Time left in words, and as a line that shortens; and what she said of it. */
 export function updateCard(card, message, now_ms) {
   const left = card.querySelector(".pill");
   const text = timeLeft(message.expires_ms - now_ms);
@@ -126,6 +159,9 @@ export function updateCard(card, message, now_ms) {
   const line = card.querySelector("progress");
   line.value = Math.max(0, Math.min(1, (message.expires_ms - now_ms) / whole_ms));
   line.setAttribute("aria-label", text);
+  const said = card.querySelector(".said");
+  said.hidden = !message.verdict;
+  if (message.verdict && said.textContent !== SAID[message.verdict]) said.textContent = SAID[message.verdict];
 }
 
 export function timeLeft(left_ms) {
@@ -137,16 +173,17 @@ export function timeLeft(left_ms) {
   return minutes < 2880 ? `${Math.floor(minutes / 60)} h left` : `${Math.floor(minutes / 1440)} days left`;
 }
 
-export function bygone(message) {
+export function bygone(message, onMore) {
   const row = clone("bygone");
   row.querySelector("time").textContent = timeOf(message.received_ms);
   row.querySelector("time").dateTime = new Date(message.received_ms).toISOString();
   row.querySelector("strong").textContent = message.title;
   row.querySelector("span .small").textContent = message.opened ? "You opened it · ended" : "Ended";
+  moreButton(row, message, onMore);
   return row;
 }
 
-export function showOffer(message) {
+export function showOffer(message, onFollow) {
   const ended = message.expires_ms <= Date.now();
   $("offer-title").textContent = message.title;
   $("offer-body").textContent = message.body;
@@ -157,11 +194,20 @@ export function showOffer(message) {
   const url = safeUrl(message.url, location.href);
   $("offer-link").hidden = !url || ended;
   if (url) $("offer-link").href = url;
+  $("offer-link").onclick = onFollow;
+  links($("offer-links"), ended ? {} : message, onFollow);
   if (!$("offer").open) $("offer").showModal();
 }
 
+/** Why a call did not work, and what helps. */
+export function reason(error) {
+  if (error instanceof ProblemError) return error.status >= 500 ? "The store has trouble; try again soon." : error.message;
+  return navigator.onLine === false ? "You are offline." : "The store does not answer; try again soon.";
+}
+
+/** Tell who listens instead of looking, once a dialog that closes just now is gone: behind one nothing is read out. */
 export function announce(text) {
-  $("announce").textContent = text;
+  setTimeout(() => ($("announce").textContent = text), 100);
 }
 
 function picture(element, address) {
