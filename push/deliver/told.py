@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from push.model.delivery import EventKind
 from push.model.ports import Row
 
+EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 LOST: Final = "events.lost"
 TEST: Final = "hook.test"
 

@@ -1,0 +1,109 @@
+"""What operators call to have their own systems told of what happens to messages."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
+from push.deliver import hooks
+from push.deliver.hook_runner import Answered
+from push.deliver.hooks import MOST_HOOKS
+from push.model.delivery import EventKind
+from push.model.hooks import HookState
+
+
+class HookIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to post, https, and which kinds of events; without any, all."""
+
+    url: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+    kinds: Annotated[tuple[EventKind, ...], msgspec.Meta(max_length=32)] = ()
+
+
+class HookSecret(msgspec.Struct, frozen=True):
+    """A hook and the secret that signs what it gets (Standard Webhooks); shown this once."""
+
+    id: str
+    secret: str
+
+
+class HookOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A hook as it stands. `origin` is where it posts to, without the path; `behind` how many events wait.
+
+    It is `disabled` where its receiver answered 410, or took nothing for days; `reason` says which.
+    """
+
+    id: str
+    origin: str
+    kinds: tuple[EventKind, ...]
+    state: HookState
+    reason: str | None
+    failures: int
+    failing_since_ms: int | None
+    behind: int
+    created_ms: int
+
+
+async def put(context: Context, call: Call) -> HookSecret:
+    """Register a hook for what happens from now on."""
+    body: HookIn = call.body
+    if len(await hooks.listed(context.db)) >= MOST_HOOKS:
+        raise ProblemError(409, "Too many", f"There are {MOST_HOOKS} hooks: delete one that nobody needs.")
+    try:
+        name, secret = await context.hooks.register(body.url, tuple(dict.fromkeys(body.kinds)), call.actor)
+    except ValueError as error:
+        raise ProblemError(400, "Not a hook", f"`url`: {error}.") from None
+    return HookSecret(name, secret)
+
+
+async def listed(context: Context, call: Call) -> list[HookOut]:
+    """All hooks, the oldest first."""
+    del call
+    return [
+        HookOut(
+            id=row.id,
+            origin=row.shown,
+            kinds=row.kinds,
+            state=row.state,
+            reason=row.reason,
+            failures=row.failures,
+            failing_since_ms=row.failing_since_ms,
+            behind=max(0, row.last_seq + 1 - row.next_seq),
+            created_ms=row.created_ms,
+        )
+        for row in await hooks.listed(context.db)
+    ]
+
+
+async def delete(context: Context, call: Call) -> None:
+    """Post to a hook no more."""
+    if not await context.hooks.delete(call.path["id"], call.actor):
+        raise _unknown()
+
+
+async def rotate(context: Context, call: Call) -> HookSecret:
+    """Another secret; the one before it signs beside it for 24 h."""
+    secret = await context.hooks.rotate(call.path["id"], call.actor)
+    if secret is None:
+        raise _unknown()
+    return HookSecret(call.path["id"], secret)
+
+
+async def test(context: Context, call: Call) -> Answered:
+    """Post a test now. A hook that was given up and takes it goes on where it stopped."""
+    answered = await context.hooks.test(call.path["id"])
+    if answered is None:
+        raise _unknown()
+    return answered
+
+
+def _unknown() -> ProblemError:
+    return ProblemError(404, "Unknown hook", "GET /v1/hooks lists those that there are.")
+
+
+ENDPOINTS: Final = (
+    Endpoint("POST", "/v1/hooks", OPERATOR, "Have events posted to a system of yours", put, HookIn, HookSecret, 201),
+    Endpoint("GET", "/v1/hooks", OPERATOR, "Hooks, and how they fare", listed, result=list[HookOut]),
+    Endpoint("DELETE", "/v1/hooks/{id}", OPERATOR, "Delete a hook", delete),
+    Endpoint("POST", "/v1/hooks/{id}/rotate", OPERATOR, "Change a hook's secret", rotate, result=HookSecret),
+    Endpoint("POST", "/v1/hooks/{id}/test", OPERATOR, "Post a test to a hook", test, result=Answered),
+)
