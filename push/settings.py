@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import msgspec
 
 from beacons.topics import Id
+from push.channels.apns import ApnsSettings
 from push.channels.email import EmailSettings
 from push.channels.fcm import FcmSettings
 from push.channels.inapp import WRITE_TIMEOUT_S
@@ -62,6 +63,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     sender: SenderSettings = SenderSettings()
     webpush: WebPushSettings = WebPushSettings()
     fcm: FcmSettings = FcmSettings()
+    apns: ApnsSettings = ApnsSettings()
     email: EmailSettings = EmailSettings()
     webhook: WebhookSettings = WebhookSettings()
     hooks: HookSettings = HookSettings()
@@ -76,7 +78,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def longest_s(self) -> float:
         """How long the slowest channel may take over one attempt."""
-        timeouts_s = (self.webpush.timeout_s, self.email.timeout_s, self.webhook.timeout_s)
+        timeouts_s = (self.webpush.timeout_s, self.apns.timeout_s, self.email.timeout_s, self.webhook.timeout_s)
         return max(WRITE_TIMEOUT_S, *timeouts_s, FCM_REQUESTS * self.fcm.timeout_s)
 
     def file(self, name: str) -> Path:

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Final, NamedTuple
 
-from push.channels import email, fcm, vapid, webhook, webpush
+from push.channels import apns, email, fcm, vapid, webhook, webpush
 from push.channels.inapp import EventStreams, InAppChannel
 from push.channels.log import LogChannel
 from push.deliver.sizes import Fit
 from push.model.delivery import Message, Outgoing, Part, Route
 from push.model.ids import fresh
-from push.model.ports import Channel, Clock, Fitting
+from push.model.ports import Channel, Clock, Credentialed, Fitting
 from push.settings import PushSettings
 from push.starting import StartError
 
@@ -32,6 +32,7 @@ OPENINGS: Final[Mapping[str, Callable[[Given], Opening]]] = {
     "inapp": lambda given: nullcontext(InAppChannel(given.streams)),
     "webpush": lambda given: webpush.connect(given.settings.webpush, given.key),
     "fcm": lambda given: fcm.connect(given.settings.fcm, given.clock),
+    "apns": lambda given: apns.connect(given.settings.apns, given.clock),
     "email": lambda given: email.connect(given.settings.email),
     "webhook": lambda given: webhook.connect(given.settings.webhook),
     "log": lambda _: nullcontext(LogChannel()),
@@ -87,3 +88,19 @@ def fit(channels: Mapping[str, Channel], clock: Clock) -> Fit:
 
 _A_DELIVERY: Final = fresh("dlv")
 """As long as any delivery's id, where it is about sizes."""
+
+
+def credentialed(channels: Mapping[str, Channel]) -> dict[str, Credentialed]:
+    """Those with a service that asks who we are."""
+    return {name: channel for name, channel in channels.items() if isinstance(channel, Credentialed)}
+
+
+def complete(name: str, credential: Mapping[str, object], before: Mapping[str, object]) -> Mapping[str, object]:
+    """A credential with what we make of it ourselves: the key pair of an app's Web Push, which stays once made.
+
+    Raises `push.model.errors.PermanentError`.
+    """
+    if name != webpush.WebPush.name or credential.get("private_key"):
+        return credential
+    kept = {"private_key": before["private_key"]} if "private_key" in before else {}
+    return webpush.complete({**{key: value for key, value in credential.items() if key != "private_key"}, **kept})

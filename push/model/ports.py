@@ -90,6 +90,7 @@ class Addressed(Fitting, Protocol):
         ...
 
 
+@runtime_checkable
 class Credentialed(Addressed, Protocol):
     """A channel with a service that asks who we are: one credential for each app.
 

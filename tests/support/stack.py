@@ -282,6 +282,7 @@ class Stack:
                 "push.sender.lease_s": 6,
                 "push.webpush.timeout_s": 0.5,
                 "push.fcm.timeout_s": 0.5,
+                "push.apns.timeout_s": 0.5,
                 "push.email.timeout_s": 0.5,
                 "push.webhook.timeout_s": 0.5,
                 "push.presence.leave_after_s": 15,
