@@ -121,6 +121,12 @@ class Gate:
             self._closings += 1
             self._closed_for(max(answer.retry_after_ms or 0, int(bound_ms * (0.5 + luck / 2))), now_ms)
 
+    def reopen(self) -> None:
+        """What was held against the service is about a credential that is not used any more."""
+        self.closed_until_ms = 0
+        self.reason = None
+        self._failures = self._closings = 0
+
     def _closed_for(self, wait_ms: int, now_ms: int) -> None:
         self.closed_until_ms = max(self.closed_until_ms, now_ms + min(wait_ms, self._settings.longest_closed_ms))
 
@@ -156,6 +162,12 @@ class Gates:
     def opens_ms(self, name: str) -> int:
         """When a closed gate opens; 0 where nothing is known against it."""
         return 0 if is_ours(name) else self.gate(name).closed_until_ms
+
+    def reopen(self, channel: str, app: str) -> None:
+        """Forget what was held against an app of a channel: its credential is another one now."""
+        for name, gate in self._gates.items():
+            if name.startswith(f"{channel}/{app}/"):
+                gate.reopen()
 
     def troubles(self, now_ms: int) -> dict[str, str]:
         """The gates that are closed, and why."""

@@ -144,6 +144,7 @@ CREATE TABLE credentials (
     state TEXT NOT NULL,
     reason TEXT,
     expires_ms BIGINT,
+    warnings TEXT NOT NULL,
     checked_ms BIGINT NOT NULL,
     updated_ms BIGINT NOT NULL,
     PRIMARY KEY (channel, app)
