@@ -19,6 +19,7 @@ from push.ingest.engine import IngestSettings
 from push.presence.thresholds import PresenceSettings
 
 Origin = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s]+$")]
+PublicUrl = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/\s?#]+(/[^\s?#]*)?)?$(?!\n)")]
 FCM_REQUESTS: Final = 4
 """Of one attempt, where an access token is asked for, refused with the message, and both are tried once more."""
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -29,6 +30,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     host: str = "127.0.0.1"
     port: Port = 8080
+    public_url: PublicUrl = ""
+    """Where people reach the server from outside, for links in messages; empty: none."""
     allowed_origins: tuple[Origin, ...] = ()
     """Origins of pages and hybrid apps elsewhere that may call the API from a browser (CORS)."""
 
