@@ -19,6 +19,7 @@ from push.database.migrations import MigrationError
 from push.model.errors import DatabaseError
 from push.model.vault import SealError
 from push.secrets import SecretFileError, master_key, read_text
+from push.send_command import send_command
 from push.settings import PushSettings
 from push.starting import StartError, read_seed
 
@@ -68,6 +69,9 @@ def check_command(config: Path | None) -> None:
         click.echo(f"footfall-push: {error}", err=True)
         sys.exit(1)
     click.echo(f"settings are sound; data in {Path(settings.data_dir).resolve()}, {settings.shown_database()}")
+
+
+main.add_command(send_command)
 
 
 def _check_files(settings: PushSettings) -> None:
