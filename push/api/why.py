@@ -252,21 +252,21 @@ def _others(number: int) -> str:
 
 
 def _sender(source: str, basis: Basis, decided: Decided | None) -> Sender:
-    who = "Footfall chose it by itself, at that moment." if decided else f"It was sent by “{source}”."
+    who = "It was chosen by rules, at that moment, and not by a person." if decided else f"“{source}” sent it."
     ground = {
         "marketing": "It is an offer, and comes because you agreed to offers.",
-        "service": "It is no offer: it is about something that you are owed, and needs no consent to offers.",
+        "service": "It is no offer, but news of something that you asked for, and needs no consent to offers.",
     }[basis]
     return Sender(text=f"{who} {ground}", source=source, basis=basis)
 
 
 def _often(basis: Basis, pushes_per_visit: int | None) -> Often:
     if pushes_per_visit is not None:
-        text = f"At most {_counted(pushes_per_visit, 'offer')} of this kind during a visit."
+        text = f"At most {_counted(pushes_per_visit, 'offer')} during a visit."
         return Often(text=text, pushes_per_visit=pushes_per_visit)
     if basis == "marketing":
         return Often(text="No number limits these; a snooze or a stop ends them.", pushes_per_visit=None)
-    return Often(text="As often as there is something that you are owed.", pushes_per_visit=None)
+    return Often(text="As often as there is news of what you asked for.", pushes_per_visit=None)
 
 
 _OPTIONS: Final[dict[Basis, tuple[Option, ...]]] = {

@@ -54,7 +54,7 @@ export class Care {
     view.notice("stopped", {
       tone: "grey",
       title: "Offers are stopped",
-      text: "You took back your consent to offers. “Your choices” allow them again, at any time.",
+      text: "You took back your consent to offers. Here, or under “Your choices”, you can allow them again at any time.",
       label: "Allow offers again",
       action: () => this.#tried("stopped-still", () => this.#on.allow(true)),
     });

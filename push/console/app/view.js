@@ -22,8 +22,9 @@ export const timeOf = (ms) => clock.format(ms);
 const dayAndTime = new Intl.DateTimeFormat(undefined, { weekday: "long", hour: "numeric", minute: "2-digit" });
 const dateAndTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
 
-/** A time to come: with its day unless that is today. */
+/** A time to come: with its day unless that is today, or ends with it. */
 export function untilTime(ms, now_ms) {
+  if (ms === new Date(now_ms).setHours(24, 0, 0, 0)) return "midnight";
   if (new Date(ms).toDateString() === new Date(now_ms).toDateString()) return timeOf(ms);
   return (ms - now_ms < 6 * 86_400_000 ? dayAndTime : dateAndTime).format(ms);
 }
