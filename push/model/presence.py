@@ -1,6 +1,6 @@
 """What presence takes in and gives out."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -28,6 +28,21 @@ class Observation(msgspec.Struct, frozen=True, array_like=True):
     rssi_dbm: float
     packets: int
     received_ms: int
+
+
+class Stranger(NamedTuple):
+    """Somebody whom an anchor heard and nobody locates: never who, only how strongly, and when."""
+
+    anchor: str
+    rssi_dbm: float
+    last_ms: int
+
+
+class Near(NamedTuple):
+    """Somebody who may be in a zone, and how surely, 0 to 1. Who is not located has no name: `shopper` is None."""
+
+    shopper: str | None
+    probability: float
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):

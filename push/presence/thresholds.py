@@ -19,12 +19,15 @@ from push.model.presence import (
     Changes,
     Moment,
     MomentKind,
+    Near,
     Observation,
     StayClosed,
     StayOpened,
+    Stranger,
     VisitClosed,
     VisitOpened,
 )
+from push.presence.near import Heard, Strangers, near
 
 SMOOTHING: Final = 0.5
 """Weight of a new RSSI summary against what was held: a step response within two or three reports."""
@@ -88,6 +91,8 @@ class Presence:
         self._use_settings(settings)
         self._anchors = dict(anchors)
         self._people: dict[tuple[str, str], Person] = {}
+        self._by_store: dict[str, dict[str, Person]] = {}
+        self._strangers = Strangers()
         self._deadlines: list[tuple[int, str, str, str]] = []
 
     def _use_settings(self, settings: PresenceSettings) -> None:
@@ -112,7 +117,28 @@ class Presence:
 
     def present(self, store: str) -> list[Person]:
         """Who is in a store."""
-        return [p for p in self._people.values() if p.store == store]
+        return list(self._by_store.get(store, {}).values())
+
+    def is_in(self, store: str, shopper: str) -> bool:
+        """Whether a shopper is in a store."""
+        return (store, shopper) in self._people
+
+    def near(self, store: str, zone: str, now_ms: int) -> list[Near]:
+        """Who may be in a zone now, and how surely: everybody who is located, and strangers, who have no name.
+
+        Whoever is not listed is elsewhere, as far as radio can tell: nobody hears who carries no tag.
+        """
+        people = [(p.shopper, self._heard(p.links.items(), store)) for p in self.present(store)]
+        strangers = [(None, self._heard([(s.anchor, s)], store)) for s in self._strangers.all()]
+        return near([*people, *strangers], zone, now_ms, self._settings.anchor_forget_s * 1000)
+
+    def _heard(self, said: Iterable[tuple[str, Link | Stranger]], store: str) -> list[Heard]:
+        known = [(self._anchors.get(name), link) for name, link in said]
+        return [Heard(a.zone, link.rssi_dbm, link.last_ms) for a, link in known if a is not None and a.store == store]
+
+    def note_strangers(self, heard: Iterable[Stranger]) -> None:
+        """Take in that anchors heard people who are not located. No step depends on it, and no checkpoint holds it."""
+        self._strangers.note(heard)
 
     def shoppers(self) -> set[str]:
         """Who is in any store."""
@@ -181,7 +207,9 @@ class Presence:
             then = msgspec.msgpack.decode(state, type=Snapshot)
             self._use_settings(then.settings)
             self._anchors = then.anchors
-            self._people = {(p.store, p.shopper): p for p in then.people}
+            self._people, self._by_store = {}, {}
+            for person in then.people:
+                self._put(person)
             self._set_deadlines()
         for observations, now_ms in steps:
             self.step(observations, now_ms)
@@ -223,11 +251,15 @@ class Presence:
     def _enter(self, o: Observation, anchor: Anchor, now_ms: int, changes: Changes) -> Person:
         visit = derived("vis", anchor.store, o.shopper, o.first_ms)
         person = Person(anchor.store, o.shopper, visit, o.first_ms, o.last_ms, now_ms)
-        self._people[anchor.store, o.shopper] = person
+        self._put(person)
         heappush(self._deadlines, self._deadline(person))
         changes.records.append(VisitOpened(visit, anchor.store, o.shopper, o.first_ms))
         changes.moments.append(_moment("store_entered", person, now_ms, o))
         return person
+
+    def _put(self, person: Person) -> None:
+        self._people[person.store, person.shopper] = person
+        self._by_store.setdefault(person.store, {})[person.shopper] = person
 
     def _place(self, person: Person, o: Observation, now_ms: int, changes: Changes) -> None:
         """Move a person to the zone of the strongest anchor, if it is clearly stronger than where she is."""
@@ -271,6 +303,7 @@ class Presence:
         changes.records.append(VisitClosed(person.visit, max(person.entered_ms, person.last_ms)))
         changes.moments.append(_moment("left", person, now_ms))
         del self._people[person.store, person.shopper]
+        del self._by_store[person.store][person.shopper]
 
 
 def _moment(
