@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from push import operations, ways
-from push.api import apps, inbox, insight, messages, openapi, registry, stream
+from push.api import apps, credentials, inbox, insight, messages, openapi, registry, stream
 from push.api.contract import Context, ProblemError
 from push.api.server import application
 from push.broker.client import BrokerClient
@@ -25,11 +25,11 @@ from push.channels.services import service_of
 from push.console import cors
 from push.console.files import app_files
 from push.console.routes import add_routes
+from push.credentials import CredentialBook, Trade
 from push.database.open import open_database
 from push.deliver.attempts import Means
 from push.deliver.sender import Sender
 from push.ingest.engine import Engine, Outside
-from push.model.delivery import DEFAULT_APP
 from push.model.errors import PermanentError
 from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
@@ -48,6 +48,7 @@ ENDPOINTS: Final = (
     *messages.ENDPOINTS,
     stream.ENDPOINT,
     *inbox.ENDPOINTS,
+    *credentials.ENDPOINTS,
     *registry.ENDPOINTS,
     *insight.ENDPOINTS,
 )
@@ -86,6 +87,7 @@ class Parts(NamedTuple):
     streams: EventStreams
     consents: ConsentBook
     sender: Sender
+    credentials: CredentialBook
     engine: Engine
     registrar: Registrar
 
@@ -137,9 +139,24 @@ async def _parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) ->
         streams,
         consents,
         sender,
+        await _credentials(db, vault, clock, channels, sender),
         engine,
         registrar,
     )
+
+
+async def _credentials(
+    db: Database, vault: Vault, clock: Clock, channels: Mapping[str, Channel], sender: Sender
+) -> CredentialBook:
+    """The book, its credentials in force."""
+
+    def changed(channel: str, app: str) -> None:
+        sender.gates.reopen(channel, app)
+        sender.wake()
+
+    book = CredentialBook(Trade(db, vault, clock, ways.credentialed(channels), ways.complete, changed))
+    await book.load()
+    return book
 
 
 def _context(parts: Parts) -> Context:
@@ -161,10 +178,11 @@ def _context(parts: Parts) -> Context:
         reload=parts.registrar.reload,
         note_consent=note,
         wake_senders=sender.wake,
-        application_server_key=ways.application_server_keys(parts.channels)[DEFAULT_APP],
+        application_server_keys=lambda: ways.application_server_keys(parts.channels),
         pushes_per_visit=parts.settings.ingest.pushes_per_visit,
         check_address=_checker(parts.channels),
         statistics=statistics,
+        credentials=parts.credentials,
     )
 
 
@@ -201,6 +219,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         sending,
         group.create_task(parts.client.run(parts.engine.offer), name="broker client"),
         group.create_task(parts.engine.run(), name="ingest"),
+        group.create_task(parts.credentials.run(), name="credentials"),
     ]
 
     async def end() -> None:

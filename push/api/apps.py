@@ -8,7 +8,7 @@ import msgspec
 from beacons.registry import Beacon
 from beacons.topics import Id
 from push.api import consents
-from push.api.contract import APP, DEVICE, Call, Context, Endpoint, ProblemError, own_device
+from push.api.contract import APP, DEVICE, Call, Context, Endpoint, Parameter, ProblemError, own_device
 from push.model.delivery import DEFAULT_APP
 from push.model.errors import PermanentError
 from push.model.ids import fresh
@@ -36,8 +36,8 @@ PURPOSE_TEXTS: Final[dict[Purpose, tuple[str, str]]] = {
 }
 
 
-OFFERED: Final[tuple[Purpose, ...]] = ("location", "marketing", "profiling", "inapp", "webpush")
-"""What an app asks about: the purposes of every shop, and the channels that need no credential of the shop's."""
+_OFFERED: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling", "inapp", "webpush"})
+"""What every app asks about: the purposes of every shop, and the channels that need no credential of the shop's."""
 
 
 class DeviceIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,9 +104,9 @@ class Region(msgspec.Struct, frozen=True):
 
 
 class AppConfig(msgspec.Struct, frozen=True):
-    """What an app needs to begin."""
+    """What an app needs to begin. Without Web Push of its own it has no `application_server_key`."""
 
-    application_server_key: str
+    application_server_key: str | None
     purposes: tuple[PurposeOut, ...]
     regions: tuple[Region, ...]
 
@@ -204,15 +204,23 @@ async def issue_tag(context: Context, call: Call) -> TagOut:
 
 async def config(context: Context, call: Call) -> AppConfig:
     """What an app needs to begin: key, consent texts, and at most 20 regions to wait for."""
-    del call
+    app = call.query.get("app", DEFAULT_APP)
+    keys = context.application_server_keys()
+    held = context.credentials.held
+    if app not in keys and all(app != known for _, known in held):
+        raise ProblemError(404, "Unknown app", "No credential of any channel is for this app: PUT /v1/credentials/….")
     fixtures = [b for b in context.presence.directory.fixtures if b.static_id is not None]
     regions = tuple(Region(b.store or "", b.format, b.static_id or "") for b in fixtures[:MAX_REGIONS])
-    purposes = tuple(PurposeOut(p, *PURPOSE_TEXTS[p]) for p in OFFERED)
-    return AppConfig(context.application_server_key, purposes, regions)
+    offered = {*_OFFERED, *(channel for channel, _ in held)}
+    if await context.db.fetch_one("screens.any") is not None:
+        offered.add("screen")
+    purposes = tuple(PurposeOut(p, *PURPOSE_TEXTS[p]) for p in PURPOSES if p in offered)
+    return AppConfig(keys.get(app), purposes, regions)
 
 
+_APP: Final = Parameter("app", "query", "Which app, where there are several; without it, `default`.")
 ENDPOINTS: Final = (
-    Endpoint("GET", "/v1/app/config", APP, "What an app needs to begin", config, result=AppConfig),
+    Endpoint("GET", "/v1/app/config", APP, "What an app needs to begin", config, result=AppConfig, parameters=(_APP,)),
     Endpoint("POST", "/v1/devices", APP, "Register a device", register, DeviceIn, DeviceOut, 201),
     Endpoint("GET", "/v1/devices/{device}/consent", DEVICE, "What was agreed", get_consent, result=Consents),
     Endpoint("PUT", "/v1/devices/{device}/consent", DEVICE, "Agree or withdraw", put_consent, Consents, Consents),

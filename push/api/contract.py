@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
+from push.model.credentials import Asked, CredentialInfo
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
 from push.model.presence import Observation
@@ -43,6 +44,39 @@ class Located(Protocol):
         ...
 
 
+class Credentials(Protocol):
+    """The book of credentials as the API needs it."""
+
+    @property
+    def held(self) -> frozenset[tuple[str, str]]:
+        """Channels and apps that have one; as of the last look."""
+        ...
+
+    async def all(self) -> list[CredentialInfo]:
+        """Every credential, as people may see it."""
+        ...
+
+    async def put(self, channel: str, app: str, asked: Asked) -> CredentialInfo:
+        """Check, store and bring into force.
+
+        Raises `push.model.credentials.NoSuchCredentialError`: no such channel; `push.model.errors.PermanentError`:
+        malformed, its reason begins with ``bad_credential``, or else refused; `CredentialError`: refused;
+        `TransientError`: the service does not answer.
+        """
+        ...
+
+    async def check(self, channel: str, app: str) -> CredentialInfo:
+        """Try one with its service now, and note what that says.
+
+        Raises `NoSuchCredentialError`; `TransientError`: the service does not answer.
+        """
+        ...
+
+    async def delete(self, channel: str, app: str, actor: str) -> None:
+        """Forget one. Raises `NoSuchCredentialError`."""
+        ...
+
+
 class Context(NamedTuple):
     """What endpoints work with."""
 
@@ -55,13 +89,15 @@ class Context(NamedTuple):
     """Bring a committed change of registry or campaigns into force."""
     note_consent: Callable[[str, Mapping[Purpose, bool]], None]
     wake_senders: Callable[[], None]
-    application_server_key: str
+    application_server_keys: Callable[[], Mapping[str, str]]
+    """What pages subscribe to Web Push with, by app."""
     pushes_per_visit: int
     """The cap that every visit has."""
     check_address: Callable[[str, Mapping[str, object]], str]
     """Refuse an address of a channel that can never work; whose servers take it. Raises
     `push.model.errors.PermanentError`."""
     statistics: Callable[[], Mapping[str, int]]
+    credentials: Credentials
 
 
 class Call(NamedTuple):
@@ -71,6 +107,11 @@ class Call(NamedTuple):
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Any
+
+    @property
+    def actor(self) -> str:
+        """The caller as the audit trail names it."""
+        return f"{self.principal.scope}:{self.principal.subject}"
 
 
 class Parameter(NamedTuple):

@@ -2,6 +2,7 @@
 
 from push.api.contract import Context
 from push.channels.inapp import EventStreams
+from push.credentials import CredentialBook, Trade
 from push.model.errors import OverloadedError
 from push.model.ports import Clock, Database
 from push.model.presence import Observation
@@ -55,8 +56,9 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         reload=nothing,
         note_consent=lambda *_: None,
         wake_senders=lambda: None,
-        application_server_key="",
+        application_server_keys=dict,
         pushes_per_visit=1,
         check_address=lambda _channel, _address: "",
         statistics=dict,
+        credentials=CredentialBook(Trade(db, VAULT, clock, {}, lambda _channel, raw, _before: raw, lambda *_: None)),
     )
