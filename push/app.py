@@ -14,8 +14,26 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from push import operations, ways
-from push.api import apps, credentials, inbox, insight, messages, openapi, registry, stream
+from push import operations, telling, ways
+from push.api import (
+    addresses,
+    apps,
+    credentials,
+    events,
+    hooks,
+    inbox,
+    insight,
+    messages,
+    openapi,
+    registry,
+    sending,
+    sse,
+    stream,
+    suppressions,
+    tokens,
+    tracking,
+    unsubscribe,
+)
 from push.api.contract import Context, ProblemError
 from push.api.server import application
 from push.broker.client import BrokerClient
@@ -28,6 +46,7 @@ from push.console.routes import add_routes
 from push.credentials import CredentialBook, Trade
 from push.database.open import open_database
 from push.deliver.attempts import Means
+from push.deliver.backlog import Backlog
 from push.deliver.sender import Sender
 from push.ingest.engine import Engine, Outside
 from push.model.errors import PermanentError
@@ -48,9 +67,16 @@ ENDPOINTS: Final = (
     *messages.ENDPOINTS,
     stream.ENDPOINT,
     *inbox.ENDPOINTS,
+    *addresses.ENDPOINTS,
+    *sending.ENDPOINTS,
+    *tracking.ENDPOINTS,
+    *suppressions.ENDPOINTS,
     *credentials.ENDPOINTS,
     *registry.ENDPOINTS,
     *insight.ENDPOINTS,
+    *tokens.ENDPOINTS,
+    *hooks.ENDPOINTS,
+    events.ENDPOINT,
 )
 RUNNING: Final = "running.json"
 """Where the server listens, for whoever started it; gone when it stops."""
@@ -87,9 +113,11 @@ class Parts(NamedTuple):
     streams: EventStreams
     consents: ConsentBook
     sender: Sender
+    backlog: Backlog
     credentials: CredentialBook
     engine: Engine
     registrar: Registrar
+    telling: telling.Telling
 
 
 @asynccontextmanager
@@ -120,7 +148,8 @@ async def _parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) ->
     client = BrokerClient(endpoint)
     streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
     channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams))
-    sender = Sender(settings.sender, Means(db, vault, clock, channels, longest_s=settings.longest_s))
+    links = unsubscribe.links(vault, settings.http.public_url)
+    sender = Sender(settings.sender, Means(db, vault, clock, channels, links, longest_s=settings.longest_s))
     outside = Outside(db, clock, client, sender.wake)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
     await consents.load(db)
@@ -139,9 +168,11 @@ async def _parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) ->
         streams,
         consents,
         sender,
+        Backlog(db, settings.sender.most_queued),
         await _credentials(db, vault, clock, channels, sender),
         engine,
         registrar,
+        await telling.open_telling(stack, settings.hooks, db, vault, clock),
     )
 
 
@@ -167,7 +198,8 @@ def _context(parts: Parts) -> Context:
         parts.consents.note(shopper, purposes)
 
     def statistics() -> Mapping[str, int]:
-        return {**engine.counts, **{f"sender_{k}": v for k, v in sender.counts.items()}}
+        sent = {f"sender_{k}": v for k, v in sender.counts.items()}
+        return {**engine.counts, **sent, "sender_queued": parts.backlog.queued}
 
     return Context(
         db=parts.db,
@@ -183,6 +215,11 @@ def _context(parts: Parts) -> Context:
         check_address=_checker(parts.channels),
         statistics=statistics,
         credentials=parts.credentials,
+        hooks=parts.telling.hooks,
+        tail=parts.telling.tail,
+        fit=ways.fit(parts.channels, parts.clock),
+        backlog=parts.backlog,
+        answering=set(),
     )
 
 
@@ -200,12 +237,15 @@ def _checker(channels: Mapping[str, Channel]) -> Callable[[str, Mapping[str, obj
 async def _application(parts: Parts, context: Context) -> web.Application:
     """Everything that is served."""
     answered: Counter[str] = Counter()
-    app = application(context, [e for e in ENDPOINTS if e is not stream.ENDPOINT], answered)
+    app = application(context, [e for e in ENDPOINTS if e.media != sse.MEDIA], answered)
     app.router.add_get(stream.PATH, stream.handler(context))
+    app.router.add_get(events.PATH, events.handler(context))
+    unsubscribe.add_routes(app, context)
+    telling.end_with(app, parts.telling.tail)
     app.on_shutdown.append(_ending(parts.streams))
     cors.allow(app, parts.settings.http.allowed_origins)
     add_routes(app, await asyncio.to_thread(app_files), _app_settings(parts))
-    figures = operations.figures(parts.engine, parts.sender, parts.client, parts.streams, answered)
+    figures = operations.figures(parts.engine, parts.sender, parts.backlog, parts.client, parts.streams, answered)
     operations.add_routes(app, parts.db, parts.client, figures, openapi.document(ENDPOINTS, version("footfall")))
     return app
 
@@ -219,7 +259,9 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         sending,
         group.create_task(parts.client.run(parts.engine.offer), name="broker client"),
         group.create_task(parts.engine.run(), name="ingest"),
+        group.create_task(parts.backlog.run(), name="backlog"),
         group.create_task(parts.credentials.run(), name="credentials"),
+        group.create_task(parts.telling.hooks.run(), name="hooks"),
     ]
 
     async def end() -> None:

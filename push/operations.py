@@ -10,6 +10,7 @@ from aiohttp import web
 from push import metrics
 from push.broker.client import BrokerClient
 from push.channels.inapp import EventStreams
+from push.deliver.backlog import Backlog
 from push.deliver.sender import Sender
 from push.ingest.engine import Engine
 from push.model.errors import DatabaseError
@@ -19,8 +20,13 @@ READY_S: Final = 2.0
 """A database that takes longer to say anything is not ready."""
 
 
-def figures(
-    engine: Engine, sender: Sender, client: BrokerClient, streams: EventStreams, answered: Counter[str]
+def figures(  # noqa: PLR0913, PLR0917 - one for each thing that is counted
+    engine: Engine,
+    sender: Sender,
+    backlog: Backlog,
+    client: BrokerClient,
+    streams: EventStreams,
+    answered: Counter[str],
 ) -> metrics.Counters:
     """What `/metrics` tells."""
     return metrics.Counters(
@@ -39,6 +45,7 @@ def figures(
                     "queued_payloads": engine.depth,
                     "event_streams": streams.connected,
                     "deliveries_in_flight": sender.in_flight,
+                    "deliveries_queued": backlog.queued,
                 },
             )
         },

@@ -1,8 +1,13 @@
 """What an endpoint is: method, path, who may call it, what it takes and gives. Errors are problems."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
+from push.deliver.backlog import Backlog
+from push.deliver.hook_runner import Hooks
+from push.deliver.sizes import Fit
+from push.deliver.tail import Tail
 from push.model.credentials import Asked, CredentialInfo
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
@@ -98,6 +103,13 @@ class Context(NamedTuple):
     `push.model.errors.PermanentError`."""
     statistics: Callable[[], Mapping[str, int]]
     credentials: Credentials
+    hooks: Hooks
+    tail: Tail
+    """Of the events that streams follow."""
+    fit: Fit
+    backlog: Backlog
+    answering: set[str]
+    """Calls with a key that are being answered, by the key's id."""
 
 
 class Call(NamedTuple):
@@ -108,10 +120,20 @@ class Call(NamedTuple):
     query: Mapping[str, str]
     body: Any
 
+    headers: Mapping[str, str] = MappingProxyType({})
+
     @property
     def actor(self) -> str:
         """The caller as the audit trail names it."""
         return f"{self.principal.scope}:{self.principal.subject}"
+
+
+class Reply(NamedTuple):
+    """An answer with a status (None: the endpoint's) or headers of its own."""
+
+    body: object
+    status: int | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class Parameter(NamedTuple):
@@ -120,12 +142,16 @@ class Parameter(NamedTuple):
     name: str
     where: Literal["query", "header"]
     description: str
+    schema: Mapping[str, object] = MappingProxyType({"type": "string"})
+    """What it may be, as JSON Schema."""
 
 
 class Endpoint(NamedTuple):
     """One operation of the API. `body` and `result` are the types that travel as JSON; None for nothing.
 
-    A `media` of ``text/event-stream`` sends any number of results, each as the data of one event.
+    A `media` of ``text/event-stream`` sends any number of results, each as the data of one event. `read` decodes a body
+    that is one of several types, raising `ProblemError` 400. `errors` are the statuses of problems beyond those that
+    every call of its kind may meet (a body that is not understood, a token that is none, a database that is away).
     """
 
     method: str
@@ -138,9 +164,13 @@ class Endpoint(NamedTuple):
     status: int = 200
     media: str = "application/json"
     parameters: tuple[Parameter, ...] = ()
+    read: Callable[[bytes], object] | None = None
+    errors: tuple[int, ...] = ()
 
 
 OPERATOR: frozenset[Scope] = frozenset({"operator"})
+SENDER: frozenset[Scope] = frozenset({"sender", "operator"})
+"""Another system that sends, and asks what became of it: nothing of the registry, nothing of people."""
 APP: frozenset[Scope] = frozenset({"app", "operator"})
 DEVICE: frozenset[Scope] = frozenset({"device"})
 

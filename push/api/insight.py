@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from beacons.topics import is_id
-from push.api.contract import OPERATOR, Call, Context, Endpoint, Parameter, ProblemError
+from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError
 from push.ingest.marks import Mark
 from push.model.campaigns import Considered
 from push.model.delivery import Basis, Content, Lane, State
@@ -43,6 +43,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     shown_ms: int | None
     opened_ms: int | None
     ended_ms: int | None
+    again_of: str | None
+    """The dead letter that it was sent in place of."""
 
 
 class AttemptOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,21 +138,21 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     process: dict[str, int]
 
 
-_SINCE: Final = Parameter("since_ms", "query", "Only from this time on: milliseconds since the Unix epoch, UTC.")
+SINCE: Final = Parameter(
+    "since_ms",
+    "query",
+    "Only from this time on: milliseconds since the Unix epoch, UTC.",
+    {"type": "integer", "minimum": 0, "maximum": 10**16 - 1},
+)
 _SHOPPER: Final = Parameter("shopper", "query", "A shopper's latest instead, newest first.")
 
 
-def _since(call: Call) -> int:
+def since(call: Call) -> int:
+    """The time in the query, 0 where there is none. Raises `ProblemError` 400."""
     text = call.query.get("since_ms", "0")
     if not text.isascii() or not text.isdigit() or len(text) > 16:  # noqa: PLR2004 - beyond any date
         raise ProblemError(400, "Not understood", "since_ms must be a time in milliseconds since the Unix epoch.")
     return int(text)
-
-
-async def deliveries(context: Context, call: Call) -> list[Trace]:
-    """Deliveries since a time, oldest first."""
-    rows = await context.db.fetch("deliver.list", since_ms=_since(call), most=MOST)
-    return [msgspec.convert(dict(row), Trace) for row in rows]
 
 
 async def delivery(context: Context, call: Call) -> TraceDetail:
@@ -175,25 +177,25 @@ async def decisions(context: Context, call: Call) -> list[DecisionOut]:
             raise ProblemError(400, "Not understood", "`shopper` must be a shopper's id.")
         rows = await context.db.fetch("campaigns.decisions_of", shopper=shopper, most=MOST)
     else:
-        rows = await context.db.fetch("campaigns.decisions", since_ms=_since(call), most=MOST)
+        rows = await context.db.fetch("campaigns.decisions", since_ms=since(call), most=MOST)
     return [msgspec.convert({**row, "considered": json.loads(row["receipt"])}, DecisionOut) for row in rows]
 
 
 async def visits(context: Context, call: Call) -> list[VisitOut]:
     """Visits since a time."""
-    rows = await context.db.fetch("ingest.visits", since_ms=_since(call), most=MOST)
+    rows = await context.db.fetch("ingest.visits", since_ms=since(call), most=MOST)
     return [msgspec.convert({**row, "late": bool(row["late"])}, VisitOut) for row in rows]
 
 
 async def moments(context: Context, call: Call) -> list[Moment]:
     """Moments since a time."""
-    rows = await context.db.fetch("ingest.moments", since_ms=_since(call), most=MOST)
+    rows = await context.db.fetch("ingest.moments", since_ms=since(call), most=MOST)
     return [msgspec.convert(dict(row), Moment) for row in rows]
 
 
 async def devices(context: Context, call: Call) -> list[DeviceRow]:
     """Devices registered since a time, oldest first."""
-    since_ms = _since(call)
+    since_ms = since(call)
     granted: dict[str, list[str]] = {}
     for row in await context.db.fetch("profiles.granted_since", since_ms=since_ms):
         granted.setdefault(row["shopper"], []).append(row["purpose"])
@@ -232,15 +234,8 @@ async def statistics(context: Context, call: Call) -> Statistics:
 
 ENDPOINTS: Final = (
     Endpoint(
-        "GET",
-        "/v1/deliveries",
-        OPERATOR,
-        "Deliveries since a time",
-        deliveries,
-        result=list[Trace],
-        parameters=(_SINCE,),
+        "GET", "/v1/deliveries/{id}", SENDER, "One delivery, hop by hop", delivery, result=TraceDetail, errors=(404,)
     ),
-    Endpoint("GET", "/v1/deliveries/{id}", OPERATOR, "One delivery, hop by hop", delivery, result=TraceDetail),
     Endpoint(
         "GET",
         "/v1/decisions",
@@ -248,14 +243,12 @@ ENDPOINTS: Final = (
         "Decisions and their reasons",
         decisions,
         result=list[DecisionOut],
-        parameters=(_SINCE, _SHOPPER),
+        parameters=(SINCE, _SHOPPER),
     ),
-    Endpoint("GET", "/v1/visits", OPERATOR, "Visits since a time", visits, result=list[VisitOut], parameters=(_SINCE,)),
+    Endpoint("GET", "/v1/visits", OPERATOR, "Visits since a time", visits, result=list[VisitOut], parameters=(SINCE,)),
+    Endpoint("GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[Moment], parameters=(SINCE,)),
     Endpoint(
-        "GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[Moment], parameters=(_SINCE,)
-    ),
-    Endpoint(
-        "GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow], parameters=(_SINCE,)
+        "GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow], parameters=(SINCE,)
     ),
     Endpoint("GET", "/v1/gateways", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus]),
     Endpoint("GET", "/v1/statistics", OPERATOR, "Totals and marks", statistics, result=Statistics),

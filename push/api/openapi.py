@@ -2,19 +2,44 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
 from beacons.topics import ID_PATTERN
 from push.api.contract import Endpoint, Parameter
 
+PROBLEMS: Final = {
+    400: "Not understood: a part of the call is not what was expected, and the answer says which.",
+    401: "No token, or none that is known.",
+    403: "A token of another scope, or what is asked for is not the caller's.",
+    404: "There is no such thing.",
+    408: "The body did not arrive in time.",
+    409: "Not as things stand: the answer says why.",
+    413: "The body is too large.",
+    422: "An `Idempotency-Key` that was used for another call.",
+    429: "Too much waits already: `Retry-After` says when to ask again.",
+    502: "The service behind a channel did not answer as expected.",
+    503: "Not now: the database is away, or too much waits. `Retry-After` says when to ask again.",
+}
+"""What each status of a problem means, for every call alike."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What went wrong (RFC 9457): `detail` says what to do next."""
+
+    type: Literal["about:blank"]
+    title: str
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)]
+    detail: str
+
 
 def document(endpoints: Sequence[Endpoint], version: str) -> bytes:
     """The description as JSON."""
-    types = [t for e in endpoints for t in (e.body, e.result) if t is not None]
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    schema_of = {id(t): schema for t, schema in zip(types, schemas, strict=True)}
+    types = [kind for e in endpoints for kind in (*alternatives(e.body), *alternatives(e.result))]
+    schemas, components = msgspec.json.schema_components([*types, Problem], ref_template="#/components/schemas/{name}")
+    schema_of = {id(kind): schema for kind, schema in zip([*types, Problem], schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schema_of)
@@ -29,6 +54,13 @@ def document(endpoints: Sequence[Endpoint], version: str) -> bytes:
     )
 
 
+def alternatives(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a type that msgspec knows, several, or None
+    """The types that a body may have; none for no body."""
+    if kind is None:
+        return ()
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
+
+
 def _operation(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()} {endpoint.path}").strip("_"),
@@ -37,19 +69,39 @@ def _operation(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
         "parameters": [*map(_in_path, re.findall(r"{(\w+)}", endpoint.path)), *map(_beside, endpoint.parameters)],
         "responses": {
             str(endpoint.status if endpoint.result is not None else 204): _result(endpoint, schema_of),
-            "default": {"description": "A problem (RFC 9457).", "content": {"application/problem+json": {}}},
+            **{str(status): _problem(status, schema_of) for status in problems(endpoint)},
         },
     }
     if endpoint.body is not None:
-        content = {"application/json": {"schema": schema_of[id(endpoint.body)]}}
+        content = {"application/json": {"schema": _any_of(endpoint.body, schema_of)}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def problems(endpoint: Endpoint) -> list[int]:
+    """The statuses of the problems that a call may be answered with, in order."""
+    found = {401, 403, 503, *endpoint.errors}
+    if "{" in endpoint.path or endpoint.parameters or endpoint.body is not None:
+        found.add(400)
+    if endpoint.body is not None:
+        found |= {408, 413}
+    return sorted(found)
+
+
+def _problem(status: int, schema_of: dict[int, Any]) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": schema_of[id(Problem)]}}
+    return {"description": PROBLEMS[status], "content": content}
 
 
 def _result(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
     if endpoint.result is None:
         return {"description": "Done."}
-    return {"description": "Done.", "content": {endpoint.media: {"schema": schema_of[id(endpoint.result)]}}}
+    return {"description": "Done.", "content": {endpoint.media: {"schema": _any_of(endpoint.result, schema_of)}}}
+
+
+def _any_of(kind: Any, schema_of: dict[int, Any]) -> Any:  # noqa: ANN401 - JSON
+    schemas = [schema_of[id(each)] for each in alternatives(kind)]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def _in_path(name: str) -> dict[str, Any]:
@@ -57,7 +109,9 @@ def _in_path(name: str) -> dict[str, Any]:
 
 
 def _beside(parameter: Parameter) -> dict[str, Any]:
-    schema = {"type": "string"}
     return {
-        "name": parameter.name, "in": parameter.where, "description": parameter.description, "schema": schema,
-    }  # fmt: skip
+        "name": parameter.name,
+        "in": parameter.where,
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }

@@ -3,14 +3,15 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import structlog
 from aiohttp import hdrs, web
 
 from beacons.topics import is_id
-from push.api.contract import Call, Context, Endpoint, ProblemError
+from push.api.bodies import decoded, refuse_nul
+from push.api.contract import Call, Context, Endpoint, ProblemError, Reply
 from push.model.errors import DatabaseError, OverloadedError
 from push.model.ports import Clock
 from push.model.tokens import Principal
@@ -116,17 +117,37 @@ def _refused(request: web.Request, error: web.HTTPException) -> web.Response:
 
 def handler(context: Context, endpoint: Endpoint) -> Handler:
     """The aiohttp handler of one endpoint."""
-    decoder = None if endpoint.body is None else msgspec.json.Decoder(endpoint.body)
+    read = endpoint.read or _reader(endpoint.body)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         principal = await authenticate(context, request, endpoint)
-        body = None if decoder is None else decoded(decoder, await _read(request))
-        result = await endpoint.handler(context, Call(principal, request.match_info, request.query, body))
+        body = None if read is None else read(await _read(request))
+        call = Call(principal, request.match_info, request.query, body, request.headers)
+        result = await endpoint.handler(context, call)
         if result is None:
             return web.Response(status=204)
-        return web.Response(status=endpoint.status, body=msgspec.json.encode(result), content_type="application/json")
+        reply = result if isinstance(result, Reply) else Reply(result)
+        return web.Response(
+            status=reply.status or endpoint.status,
+            body=msgspec.json.encode(reply.body),
+            content_type="application/json",
+            headers=reply.headers,
+        )
 
     return handle
+
+
+def _reader(kind: Any) -> Callable[[bytes], object] | None:  # noqa: ANN401 - a type that msgspec knows, or None
+    if kind is None:
+        return None
+    decoder = msgspec.json.Decoder(kind)
+
+    def read(raw: bytes) -> object:
+        value = decoded(decoder, raw)
+        refuse_nul(raw)
+        return value
+
+    return read
 
 
 async def authenticate(context: Context, request: web.Request, endpoint: Endpoint) -> Principal:
@@ -159,24 +180,3 @@ async def _read(request: web.Request) -> bytes:
         raise ProblemError(
             400, "Not understood", "The body's encoding is broken.", {hdrs.CONNECTION: "close"}
         ) from None
-
-
-def decoded(decoder: msgspec.json.Decoder[object], raw: bytes) -> object:
-    """The value in a body. Raises `ProblemError` 400."""
-    try:
-        value = decoder.decode(raw)
-        has_nul = b"\\u0000" in raw and _has_nul(msgspec.json.decode(raw))
-    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        detail = f"{error}. The description at /openapi.json says what is expected."
-        raise ProblemError(400, "Not understood", detail) from None
-    if has_nul:
-        raise ProblemError(400, "Not understood", "A text with a NUL character cannot be stored.")
-    return value
-
-
-def _has_nul(value: object) -> bool:
-    if isinstance(value, dict):
-        return any("\0" in key or _has_nul(item) for key, item in value.items())
-    if isinstance(value, list):
-        return any(map(_has_nul, value))
-    return isinstance(value, str) and "\0" in value

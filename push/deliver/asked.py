@@ -1,6 +1,6 @@
 """Messages as other systems ask for them, and what they are answered."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -36,7 +36,7 @@ class AddressIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     channel: AddressedChannel
     app: Id = DEFAULT_APP
-    address: Annotated[dict[str, object], msgspec.Meta(min_length=1, max_length=8)]
+    address: Annotated[dict[str, Any], msgspec.Meta(min_length=1, max_length=8)]
     locale: Locale = "en"
 
 

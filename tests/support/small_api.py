@@ -3,7 +3,13 @@
 from push.api.contract import Context
 from push.channels.inapp import EventStreams
 from push.credentials import CredentialBook, Trade
-from push.model.errors import OverloadedError
+from push.deliver.backlog import Backlog
+from push.deliver.hook_runner import Hooks
+from push.deliver.hook_turns import HookMeans
+from push.deliver.hooks import HookSettings
+from push.deliver.tail import Tail
+from push.model.errors import OverloadedError, TransientError
+from push.model.hooks import Letter
 from push.model.ports import Clock, Database
 from push.model.presence import Observation
 from push.registry.directory import Directory
@@ -42,6 +48,20 @@ class Broken(Nowhere):
         raise ZeroDivisionError(f"a fault that names {shopper}")
 
 
+class Unposted:
+    """Posts to hooks, of which none can be reached."""
+
+    def new_secret(self) -> str:
+        return "whsec_" + "A" * 32
+
+    def check_url(self, url: str) -> str:
+        return url
+
+    async def post(self, letter: Letter) -> int:
+        del letter
+        raise TransientError("service_unreachable")
+
+
 async def nothing() -> None:
     """No registry, nothing to reload."""
 
@@ -61,4 +81,9 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         check_address=lambda _channel, _address: "",
         statistics=dict,
         credentials=CredentialBook(Trade(db, VAULT, clock, {}, lambda _channel, raw, _before: raw, lambda *_: None)),
+        fit=lambda _way, _message, _address: (),
+        backlog=Backlog(db, 1000),
+        answering=set(),
+        hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted())),
+        tail=Tail(db, clock),
     )

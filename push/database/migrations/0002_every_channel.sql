@@ -21,6 +21,7 @@ SELECT
 FROM messages;
 
 -- `queue` names lane, channel, app and service of the route in turn, and is NULL once nothing is to be sent any more.
+-- `again_of` is the dead letter that it was sent in place of.
 -- `next_ms` is when it is due: to be claimed, or, while it is being sent, to be claimed again because its sender died.
 CREATE TABLE deliveries_2 (
     id TEXT PRIMARY KEY,
@@ -54,7 +55,8 @@ CREATE TABLE deliveries_2 (
     accepted_ms BIGINT,
     shown_ms BIGINT,
     opened_ms BIGINT,
-    ended_ms BIGINT
+    ended_ms BIGINT,
+    again_of TEXT
 );
 
 INSERT INTO deliveries_2 (
@@ -223,7 +225,15 @@ CREATE TABLE screens (
     store TEXT NOT NULL REFERENCES stores (id),
     zone TEXT NOT NULL,
     name TEXT NOT NULL,
+    offer TEXT,
     created_ms BIGINT NOT NULL
+);
+
+CREATE INDEX screens_by_store ON screens (store);
+
+CREATE TABLE store_offers (
+    store TEXT PRIMARY KEY REFERENCES stores (id),
+    offer TEXT NOT NULL
 );
 
 CREATE TABLE nicknames (

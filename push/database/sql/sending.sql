@@ -29,7 +29,7 @@ ON CONFLICT (shopper, purpose) DO NOTHING
 SELECT
     d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,
     d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
-    d.ended_ms, d.visit, d.shopper, m.campaign, m.basis
+    d.ended_ms, d.visit, d.shopper, d.again_of, m.campaign, m.basis
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE (d.decided_ms, d.id) > (:after_ms, :after_id)
     AND (CAST(:state AS TEXT) IS NULL OR d.state = :state)
@@ -40,7 +40,7 @@ ORDER BY d.decided_ms, d.id LIMIT :most
 SELECT
     d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,
     d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
-    d.ended_ms, d.visit, d.shopper, m.campaign, m.basis
+    d.ended_ms, d.visit, d.shopper, d.again_of, m.campaign, m.basis
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.shopper = :shopper AND d.decided_ms >= :after_ms AND (d.decided_ms, d.id) > (:after_ms, :after_id)
     AND (CAST(:state AS TEXT) IS NULL OR d.state = :state)
@@ -52,7 +52,7 @@ ORDER BY d.decided_ms, d.id LIMIT :most
 SELECT
     d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,
     d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
-    d.ended_ms, d.visit, d.shopper, m.campaign, m.basis
+    d.ended_ms, d.visit, d.shopper, d.again_of, m.campaign, m.basis
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.state = 'failed' AND d.ended_ms >= :after_ms AND (d.decided_ms, d.id) > (:after_ms, :after_id)
     AND (CAST(:channel AS TEXT) IS NULL OR d.channel = :channel)
@@ -78,6 +78,16 @@ SELECT id, state FROM deliveries WHERE message = :message AND id <> :id
 
 -- name: sending.extend
 UPDATE messages SET expires_ms = :expires_ms WHERE id = :message
+
+-- name: sending.enqueue_again
+INSERT INTO deliveries (
+    id, again_of, message, shopper, device, visit, cap, lane, queue, routes, later, fall_back_s, waits, seq, state,
+    attempt, maybe_sent, next_ms, expires_ms, heard_ms, received_ms, resolved_ms, decided_ms
+)
+VALUES (
+    :id, :again_of, :message, :shopper, :device, :visit, '', :lane, :queue, :routes, '[]', 0, 0, :seq, 'pending', 0, 0,
+    :now_ms, :expires_ms, :heard_ms, :received_ms, :resolved_ms, :now_ms
+)
 
 -- name: idempotency.find
 SELECT fingerprint, status, answer FROM idempotency WHERE key = :key AND created_ms >= :since_ms
@@ -105,3 +115,6 @@ WHERE (at_ms, channel, hash) > (:after_ms, :after_channel, :after_hash) ORDER BY
 SELECT a.device, a.channel, a.sealed FROM deliveries AS d
     INNER JOIN addresses AS a ON a.device = d.device AND a.channel = d.channel
 WHERE d.id = :delivery
+
+-- name: suppressions.find
+SELECT channel, hash, shown, reason, source, at_ms FROM suppressions WHERE channel = :channel AND hash = :hash
