@@ -16,8 +16,9 @@ from push.model.campaigns import Campaign
 from push.model.errors import UniqueError
 from push.model.people import Purpose, Shopper
 from push.model.ports import Transaction
+from push.model.screens import Screen, StoreOffer
 from push.profiles import people
-from push.registry import directory
+from push.registry import directory, screens
 
 MOST_NAMED: Final = 10
 
@@ -83,6 +84,17 @@ async def put_campaign(tx: Transaction, context: Context, campaign: Campaign) ->
     await tx.execute("campaigns.put", id=campaign.id, definition=definition, updated_ms=context.clock.now_ms())
 
 
+async def put_screen(tx: Transaction, context: Context, screen: Screen) -> None:
+    """Register or change a screen."""
+    await screens.put_screen(tx, screen, context.clock.now_ms())
+
+
+async def put_store_offer(tx: Transaction, context: Context, offer: StoreOffer) -> None:
+    """Set what the screens of a store offer."""
+    del context
+    await screens.put_store_offer(tx, offer)
+
+
 Writer = Callable[[Transaction, Context, Any], Awaitable[object]]
 _PARTS: Final[tuple[tuple[str, Writer], ...]] = (
     ("stores", put_store),
@@ -91,6 +103,8 @@ _PARTS: Final[tuple[tuple[str, Writer], ...]] = (
     ("shoppers", put_shopper),
     ("beacons", put_beacon),
     ("campaigns", put_campaign),
+    ("screens", put_screen),
+    ("store_offers", put_store_offer),
 )
 
 
@@ -134,7 +148,7 @@ def _actor(call: Call) -> str:
     return f"{call.principal.scope}:{call.principal.subject}"
 
 
-def _one(part: str, name: str, path_keys: tuple[str, ...]) -> Callable[[Context, Call], Awaitable[object]]:
+def one(part: str, name: str, path_keys: tuple[str, ...]) -> Callable[[Context, Call], Awaitable[object]]:
     """The handler that writes one item, whose path must say the same as its body."""
 
     async def handle(context: Context, call: Call) -> object:
@@ -175,20 +189,22 @@ async def get_registry(context: Context, call: Call) -> Seed:
         gateways=tuple(GatewayIn(g) for g in held.gateways.values()),
         beacons=tuple(BeaconIn(b) for b in held.beacons),
         campaigns=tuple(msgspec.json.decode(r["definition"], type=Campaign) for r in rows),
+        screens=tuple(held.screens.values()),
+        store_offers=tuple(StoreOffer(store=store, offer=offer) for store, offer in held.store_offers.items()),
     )
 
 
 ENDPOINTS: Final = (
     Endpoint("GET", "/v1/registry", OPERATOR, "The registry", get_registry, result=Seed),
     Endpoint("PUT", "/v1/registry", OPERATOR, "Take over a registry, all or nothing", put_registry, Seed, Stored),
-    Endpoint("PUT", "/v1/stores/{id}", OPERATOR, "Put a store", _one("stores", "", ("id",)), Store, Stored),
+    Endpoint("PUT", "/v1/stores/{id}", OPERATOR, "Put a store", one("stores", "", ("id",)), Store, Stored),
     Endpoint(
-        "PUT", "/v1/stores/{store}/zones/{id}", OPERATOR, "Put a zone", _one("zones", "", ("store", "id")), Zone, Stored
+        "PUT", "/v1/stores/{store}/zones/{id}", OPERATOR, "Put a zone", one("zones", "", ("store", "id")), Zone, Stored
     ),
     Endpoint(
         "PUT", "/v1/stores/{store}/gateways/{id}", OPERATOR, "Put a gateway", put_one_gateway, GatewayIn, GatewayOut
     ),
-    Endpoint("PUT", "/v1/beacons/{id}", OPERATOR, "Put a beacon", _one("beacons", "beacon", ("id",)), BeaconIn, Stored),
-    Endpoint("PUT", "/v1/shoppers/{id}", OPERATOR, "Put a shopper", _one("shoppers", "", ("id",)), ShopperIn, Stored),
-    Endpoint("PUT", "/v1/campaigns/{id}", OPERATOR, "Put a campaign", _one("campaigns", "", ("id",)), Campaign, Stored),
+    Endpoint("PUT", "/v1/beacons/{id}", OPERATOR, "Put a beacon", one("beacons", "beacon", ("id",)), BeaconIn, Stored),
+    Endpoint("PUT", "/v1/shoppers/{id}", OPERATOR, "Put a shopper", one("shoppers", "", ("id",)), ShopperIn, Stored),
+    Endpoint("PUT", "/v1/campaigns/{id}", OPERATOR, "Put a campaign", one("campaigns", "", ("id",)), Campaign, Stored),
 )

@@ -11,6 +11,7 @@ from beacons.registry import Beacon, Gateway, Store, Zone
 from beacons.topics import Id
 from push.model.campaigns import Campaign
 from push.model.people import Purpose
+from push.model.screens import Screen, StoreOffer
 from push.registry import directory
 
 TIME_ZONES: Final = available_timezones()
@@ -51,6 +52,8 @@ class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     beacons: tuple[BeaconIn, ...] = ()
     shoppers: tuple[ShopperIn, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
+    screens: tuple[Screen, ...] = ()
+    store_offers: tuple[StoreOffer, ...] = ()
 
 
 def beacon_problem(body: BeaconIn, *, known: bool) -> str | None:
@@ -88,6 +91,8 @@ def misplaced(seed: Seed, held: directory.Directory) -> list[str]:
         *((f"zone {z.id}", z.store, None) for z in seed.zones),
         *((f"gateway {g.gateway.id}", g.gateway.store, g.gateway.zone) for g in seed.gateways),
         *((f"beacon {b.beacon.id}", b.beacon.store, b.beacon.zone) for b in seed.beacons),
+        *((f"screen {s.id}", s.store, s.zone) for s in seed.screens),
+        *((f"offer of store {o.store}", o.store, None) for o in seed.store_offers),
     ]
     return [
         *(f"{name}: a gateway and a beacon cannot share an id: both are places" for name in _clashes(seed, held)),

@@ -13,7 +13,9 @@ from beacons.wire import GatewayConfig, Key, key_of
 from push.model.ids import fresh
 from push.model.ports import Queries, Transaction
 from push.model.presence import Anchor
+from push.model.screens import Offer, Screen
 from push.model.vault import Vault
+from push.registry import screens
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -31,6 +33,8 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     config_versions: dict[str, int] = {}
     beacons: tuple[Beacon, ...] = ()
     beacon_keys: dict[str, bytes] = {}
+    screens: dict[str, Screen] = {}
+    store_offers: dict[str, Offer] = {}
 
     @cached_property
     def fixtures(self) -> tuple[Beacon, ...]:
@@ -57,6 +61,20 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             drop_id=b"".join(padded(bytes.fromhex(b.static_id or "")) for b in dropped),
         )
 
+    @cached_property
+    def screens_of(self) -> Mapping[str, tuple[Screen, ...]]:
+        """The screens of each store that has any."""
+        found: dict[str, tuple[Screen, ...]] = {}
+        for screen in self.screens.values():
+            found[screen.store] = (*found.get(screen.store, ()), screen)
+        return found
+
+    @cached_property
+    def gateways_by_screens(self) -> frozenset[str]:
+        """Gateways in a zone with a screen: there it matters who else is near."""
+        places = {(screen.store, screen.zone) for screen in self.screens.values()}
+        return frozenset(g.id for g in self.gateways.values() if (g.store, g.zone) in places)
+
     def gateway_config(self, gateway: str) -> GatewayConfig:
         """What a gateway is told."""
         version, offset_db = self.config_versions.get(gateway, 1), self.gateways[gateway].radio_offset_db
@@ -81,6 +99,8 @@ async def load(db: Queries, vault: Vault) -> Directory:
         beacon_keys={
             r["id"]: vault.open(r["key_sealed"], f"beacon:{r['id']}") for r in beacons if r["key_sealed"] is not None
         },
+        screens=await screens.screens(db),
+        store_offers=await screens.store_offers(db),
     )
 
 
