@@ -110,9 +110,11 @@ class Limits(msgspec.Struct, frozen=True):
 def explain(row: Row, decided: Decided | None, history: Sequence[Row], limits: Limits) -> Why:
     """Why she got the message of `row`, one of ``inbox.delivery``.
 
-    `history` is what she said about purposes, oldest first.
+    `decided` is None where no moment led to it, or where the record of that is not kept any more. `history` is what she
+    said about purposes, oldest first.
     """
     basis: Basis = row["basis"]
+    by_rules = row["decision"] is not None
     return Why(
         delivery=row["id"],
         message=row["message"],
@@ -120,8 +122,8 @@ def explain(row: Row, decided: Decided | None, history: Sequence[Row], limits: L
         happened=None if decided is None else _happened(decided, limits.now_ms),
         agreed=_agreed(row, decided, history, limits.now_ms),
         choice=None if decided is None else _choice(decided),
-        sender=_sender(row["source"], basis, decided),
-        often=_often(basis, None if decided is None else limits.pushes_per_visit),
+        sender=_sender(row["source"], basis, by_rules=by_rules),
+        often=_often(basis, limits.pushes_per_visit if by_rules else None),
         options=_OPTIONS[basis],
     )
 
@@ -187,7 +189,7 @@ def _agreed(row: Row, decided: Decided | None, history: Sequence[Row], now_ms: i
         return ()
     before = _granted_since(history, row["decided_ms"])
     now = _granted_since(history, now_ms)
-    rests_on = [*_needed(decided), row["channel"]]
+    rests_on = {*_needed(row, decided), row["channel"]}
     zone = UTC if decided is None else decided.place.time_zone
     return tuple(
         Agreed(
@@ -202,11 +204,12 @@ def _agreed(row: Row, decided: Decided | None, history: Sequence[Row], now_ms: i
     )
 
 
-def _needed(decided: Decided | None) -> Iterable[Purpose]:
+def _needed(row: Row, decided: Decided | None) -> Iterable[Purpose]:
     """What a message may use: with profiling granted, its words were hers."""
-    if decided is None:
+    if row["decision"] is None:
         return ("marketing",)
-    return {*ALWAYS_NEEDED, "profiling", *(decided.campaign.needs if decided.campaign else ())}
+    needs = decided.campaign.needs if decided is not None and decided.campaign is not None else ()
+    return (*ALWAYS_NEEDED, "profiling", *needs)
 
 
 def _granted_since(history: Sequence[Row], upto_ms: int) -> Mapping[Purpose, int]:
@@ -251,8 +254,8 @@ def _others(number: int) -> str:
     return "one other" if number == 1 else f"{number} others"
 
 
-def _sender(source: str, basis: Basis, decided: Decided | None) -> Sender:
-    who = "It was chosen by rules, at that moment, and not by a person." if decided else f"“{source}” sent it."
+def _sender(source: str, basis: Basis, *, by_rules: bool) -> Sender:
+    who = "It was chosen by rules, at that moment, and not by a person." if by_rules else f"“{source}” sent it."
     ground = {
         "marketing": "It is an offer, and comes because you agreed to offers.",
         "service": "It is no offer, but news of something that you asked for, and needs no consent to offers.",

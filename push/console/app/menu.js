@@ -3,8 +3,8 @@
 import { $, announce, reason } from "./view.js";
 
 const THANKS = {
-  useful: "Thank you. The store learns that this was useful.",
-  less: "Thank you. The store learns that you would like less of this.",
+  useful: "Thank you. The store is told that this was useful.",
+  less: "Thank you. The store is told that you would like less of this.",
 };
 
 export class Menu {

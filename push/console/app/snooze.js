@@ -54,7 +54,7 @@ export class Snooze {
     view.notice("snoozed", {
       tone: "grey",
       title: `No offers until ${view.untilTime(until_ms, now_ms)}`,
-      text: "You asked for a pause. Your choices stay as they are, and what you are owed still comes.",
+      text: "You asked for a pause. Your choices stay as they are, and news of what you asked for still comes.",
       label: "Offers again",
       action: again,
     });

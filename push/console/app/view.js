@@ -149,7 +149,7 @@ function links(room, message, onFollow) {
   room.hidden = made.length === 0;
 }
 
-const SAID = { useful: "You found this useful.", less: "You would like less of this. The store knows." };
+const SAID = { useful: "You found this useful.", less: "You would like less of this. The store is told." };
 
 /** Time left in words, and as a line that shortens; and what she said of it. */
 export function updateCard(card, message, now_ms) {
