@@ -284,13 +284,17 @@ class Spool:
 
 
 async def _whole(work: Coroutine[Any, Any, T]) -> T:
-    """Do all of `work`, even if whoever waits for it is cancelled: what the file and this object say must agree."""
+    """Do all of `work`, however often whoever waits for it is cancelled: what file and object say must agree."""
     task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
 
 
 def _columns(blob: bytes) -> SightingColumns:

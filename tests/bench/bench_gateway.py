@@ -24,7 +24,6 @@ crowded store makes a gateway do.
 """
 
 import asyncio
-import contextlib
 import gc
 import logging
 import tempfile
@@ -57,6 +56,7 @@ from gateway.spool_file import open_spool
 from tests.bench import peers, strollers
 from tests.bench.house import GATEWAY, KEY, PEER, SECRET, STORE, House, house
 from tests.bench.table import Line, say, show
+from tests.support.tasks import background
 
 SECONDS: Final = 20
 LIVE_SECONDS: Final = 10
@@ -134,13 +134,8 @@ def callbacks(packets: Sequence[strollers.Packet]) -> list[Callback]:
 @asynccontextmanager
 async def listening(pipeline: Pipeline, clock: Clock) -> AsyncIterator[AdvertisementDataCallback]:
     radio, hear = ears(clock)
-    scan = asyncio.create_task(radio.run(pipeline.hear))
-    try:
+    async with background(radio.run(pipeline.hear)):
         yield await hear
-    finally:
-        scan.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await scan
 
 
 async def step_us(config: GatewayConfig, heard: Sequence[Callback], report: Say) -> float:
