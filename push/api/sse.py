@@ -5,7 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from push.api.contract import Parameter, ProblemError
 
@@ -31,8 +31,32 @@ class Patience(NamedTuple):
 
 PATIENCE: Final = Patience()
 
-Write = Callable[[bytes], Awaitable[None]]
-"""Writes to one stream. Raises ConnectionError, TimeoutError: the reader is gone, or takes nothing any more."""
+
+class Write:
+    """Writes to one stream."""
+
+    def __init__(self, response: web.StreamResponse, transport: asyncio.Transport | None, timeout_s: float) -> None:
+        """Take the transport of a response in chunks; without one, writing waits for the response each time."""
+        self._response = response
+        self._transport = transport
+        self._timeout_s = timeout_s
+
+    async def __call__(self, data: bytes) -> None:
+        """Write. Raises ConnectionError, TimeoutError: the reader is gone, or takes nothing any more."""
+        if not self.at_once(data):
+            async with asyncio.timeout(self._timeout_s):
+                await self._response.write(data)
+
+    def at_once(self, data: bytes) -> bool:
+        """Write if nothing written before still waits for the reader; whether that was so, and the reader is there.
+
+        A chunk (RFC 9112 section 7.1) goes straight to the system: what waits for nobody needs no task, no timer.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        return not transport.is_closing()
 
 
 async def serve(
@@ -42,15 +66,14 @@ async def serve(
     response = web.StreamResponse(
         headers={"Content-Type": MEDIA, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
+    chunked = request.version >= HttpVersion11
+    if chunked:
+        response.enable_chunked_encoding()
     await response.prepare(request)
     _notice_vanishing(request)
-
-    async def write(data: bytes) -> None:
-        async with asyncio.timeout(patience.write_timeout_s):
-            await response.write(data)
-
     try:
-        await write(b": welcome\n\n")
+        await response.write(b": welcome\n\n")  # and the head with it
+        write = Write(response, request.transport if chunked else None, patience.write_timeout_s)
         await work(write)
     except (ConnectionError, TimeoutError):  # the reader is gone, or takes nothing any more
         if request.transport is not None:

@@ -14,7 +14,7 @@ from push.api.messages import MessageOut, message_out
 from push.api.server import Handler, authenticate
 from push.api.sse import PATIENCE, Patience, Write
 from push.campaigns.decide import ALWAYS_NEEDED
-from push.model.delivery import Content
+from push.model.delivery import Content, Outgoing
 from push.model.ports import Pushed, Row, Stream
 from push.profiles import consent
 
@@ -92,7 +92,11 @@ async def _resume(write: Write, missed: Sequence[Row]) -> None:
 
 
 async def _follow(write: Write, stream: Stream, heartbeat_s: float) -> None:
-    """Write messages as they come, and a comment when none does, until the app goes away."""
+    """Write messages as they come, and a comment when none does, until the app goes away.
+
+    They come straight from whoever hands them over, while the app takes them; else through the queue.
+    """
+    stream.straight = lambda outgoing: write.at_once(_told(outgoing))
     while True:
         try:
             async with asyncio.timeout(heartbeat_s):
@@ -108,14 +112,17 @@ async def _follow(write: Write, stream: Stream, heartbeat_s: float) -> None:
 
 async def _hand_over(write: Write, pushed: Pushed) -> None:
     """Write one message. After a time-out nobody knows, so nothing is settled."""
-    message = pushed.outgoing.message
-    out = message_out(message.id, pushed.outgoing.delivery, message.content, message.expires_ms)
     try:
-        await write(_event(pushed.outgoing.seq, out))
+        await write(_told(pushed.outgoing))
     except (ConnectionError, asyncio.CancelledError):
         pushed.settle(written=False)
         raise
     pushed.settle(written=True)
+
+
+def _told(outgoing: Outgoing) -> bytes:
+    message = outgoing.message
+    return _event(outgoing.seq, message_out(message.id, outgoing.delivery, message.content, message.expires_ms))
 
 
 def _event(seq: int, message: MessageOut) -> bytes:

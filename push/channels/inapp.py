@@ -1,7 +1,7 @@
 """In-app: messages over the event stream that an app holds open; handed over when they are in its socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -25,14 +25,14 @@ class EventStreams:
     """The event streams that are open, by device."""
 
     def __init__(self) -> None:
-        self._open: dict[str, list[Queue]] = {}
+        self._open: dict[str, list[Stream]] = {}
         self._closed = False
         self._last_seq = 0
 
     @property
     def connected(self) -> int:
         """Streams that are open."""
-        return sum(len(queues) for queues in self._open.values())
+        return sum(len(streams) for streams in self._open.values())
 
     def number(self, now_ms: int) -> int:
         """The next event's number: greater than any before, also than those of an earlier run."""
@@ -42,41 +42,42 @@ class EventStreams:
     @asynccontextmanager
     async def connect(self, device: str, now_ms: int) -> AsyncIterator[Stream]:
         """A device's stream while it lasts: what is put into it must be begun, written, and then settled."""
-        queue: Queue = asyncio.Queue(MAX_WAITING)
-        queues = self._open.setdefault(device, [])
-        queues.append(queue)
+        stream = Stream(asyncio.Queue(MAX_WAITING), self.number(now_ms))
+        streams = self._open.setdefault(device, [])
+        streams.append(stream)
         if self._closed:
-            _end(queue)
-        if len(queues) > MAX_STREAMS:
-            _end(queues.pop(0))
+            _end(stream)
+        if len(streams) > MAX_STREAMS:
+            _end(streams.pop(0))
         try:
-            yield Stream(queue, self.number(now_ms))
+            yield stream
         finally:
-            _end(queue)
-            if queue in queues:
-                queues.remove(queue)
-            if not queues:
+            _end(stream)
+            if stream in streams:
+                streams.remove(stream)
+            if not streams:
                 self._open.pop(device, None)
 
-    def queues(self, device: str) -> list[Queue]:
+    def of(self, device: str) -> Sequence[Stream]:
         """The open streams of a device."""
-        return list(self._open.get(device, ()))
+        return self._open.get(device, ())
 
     def close(self) -> None:
         """End every stream, and those still to come."""
         self._closed = True
-        for queues in self._open.values():
-            for queue in queues:
-                _end(queue)
+        for streams in self._open.values():
+            for stream in streams:
+                _end(stream)
 
 
-def _end(queue: Queue) -> None:
+def _end(stream: Stream) -> None:
     """Refuse what waits, and tell the stream's writer to end."""
-    while not queue.empty():
-        waiting = queue.get_nowait()
+    stream.straight = None
+    while not stream.queue.empty():
+        waiting = stream.queue.get_nowait()
         if waiting is not None:
             waiting.settle(written=False)
-    queue.put_nowait(None)
+    stream.queue.put_nowait(None)
 
 
 class InAppChannel:
@@ -98,14 +99,13 @@ class InAppChannel:
 
     async def send(self, outgoing: Outgoing) -> Accepted:
         """Put a message into every open stream of its device; the first that takes it is enough."""
-        queues = self._streams.queues(outgoing.device)
-        if not queues:
+        streams = self._streams.of(outgoing.device)
+        if not streams:
             raise UnreachableError("app_not_connected")
         numbered = msgspec.structs.replace(outgoing, seq=self._streams.number(outgoing.now_ms))
-        offered = [_offer(queue, numbered) for queue in queues if not queue.full()]
-        if not offered:
-            raise TransientError("app_too_slow")
-        if await self._taken({pushed.written for pushed in offered}):
+        waiting = [stream for stream in streams if not _written(stream, numbered)]
+        offered = [_offer(stream.queue, numbered) for stream in waiting if not stream.queue.full()]
+        if len(waiting) < len(streams) or await self._taken({pushed.written for pushed in offered}):
             return Accepted(seq=numbered.seq, dropped=self.fit(outgoing))
         raise _not_taken(offered)
 
@@ -121,6 +121,11 @@ class InAppChannel:
         return False
 
 
+def _written(stream: Stream, outgoing: Outgoing) -> bool:
+    """Write past the queue: what waits there goes first."""
+    return stream.straight is not None and stream.queue.empty() and stream.straight(outgoing)
+
+
 def _offer(queue: Queue, outgoing: Outgoing) -> Pushed:
     pushed = Pushed(outgoing)
     queue.put_nowait(pushed)
@@ -129,6 +134,8 @@ def _offer(queue: Queue, outgoing: Outgoing) -> Pushed:
 
 def _not_taken(offered: list[Pushed]) -> DeliveryError:
     """What it means that no stream took a message; those that have not begun will not any more."""
+    if not offered:
+        return TransientError("app_too_slow")
     late = [pushed for pushed in offered if not pushed.written.done()]
     for pushed in late:
         pushed.settle(written=False)

@@ -1,9 +1,9 @@
 """What inner rooms need of the outside, as Protocols; `app` hands the adapters in."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from push.model.delivery import Accepted, Checked, Outgoing, Part
 
@@ -133,14 +133,17 @@ class Pushed:
             self.written.set_result(written)
 
 
-class Stream(NamedTuple):
+class Stream:
     """An open event stream: `queue` gives what is handed over from now on, None ends it.
 
     What was handed over before has a number up to `upto_seq`: resuming reads it from the database.
     """
 
-    queue: asyncio.Queue[Pushed | None]
-    upto_seq: int
+    def __init__(self, queue: asyncio.Queue[Pushed | None], upto_seq: int) -> None:
+        self.queue = queue
+        self.upto_seq = upto_seq
+        self.straight: Callable[[Outgoing], bool] | None = None
+        """Writes a message past the empty queue, at once or not at all: for whoever writes the stream to set."""
 
 
 class Streams(Protocol):

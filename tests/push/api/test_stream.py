@@ -223,6 +223,29 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_costs_a_bounded_amount
         del reader
 
 
+async def test_a_reader_that_is_slow_at_times_gets_every_message_in_order(tmp_path: Path) -> None:
+    """Messages go straight into its socket, wait while that is full, and go straight again."""
+    async with stream_server(tmp_path, Patience(heartbeat_s=60, write_timeout_s=15)) as (place, streams):
+        channel = InAppChannel(streams, write_timeout_s=15)
+        reader, writer = await asyncio.open_connection(sock=deaf_socket(*place), limit=1 << 24)
+        writer.write(REQUEST)
+        await reader.readuntil(b": welcome\n\n")
+        numbers: list[int] = []
+        read = b""
+        for _ in range(5):
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            sending = [asyncio.create_task(channel.send(long_message(n))) for n in range(MAX_WAITING)]
+            await asyncio.sleep(0)
+            assert (sending[0].done(), sending[-1].done()) == (True, False)
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            numbers += [(await task).seq for task in sending]
+            async with asyncio.timeout(15):
+                while read.count(b"event: message") < len(numbers) or not read.endswith(b"\n\n\r\n"):
+                    read += await reader.read(1 << 16)
+        assert [int(line[4:]) for line in read.split(b"\n") if line.startswith(b"id: ")] == numbers
+        writer.close()
+
+
 async def test_more_than_can_wait_for_a_slow_reader_is_tried_again_later(tmp_path: Path) -> None:
     async with stream_server(tmp_path, Patience(heartbeat_s=60, write_timeout_s=60)) as (_, streams):
         channel = InAppChannel(streams, write_timeout_s=0.2)
