@@ -145,7 +145,7 @@ class Planner:
         plan = routes.plan(fitting, standing, wish, self._now_ms)
         if plan is None:
             return Refused("too_large")
-        self._note_dropped(one.id, plan, dropped)
+        self._note_dropped(one, plan, dropped)
         return Send(
             message=message,
             plan=msgspec.structs.replace(plan, hold_ms=_begin_ms(one.message, self._now_ms) - self._now_ms),
@@ -167,11 +167,26 @@ class Planner:
             basis=asked.basis,
         )
 
-    def _note_dropped(self, message: str, plan: Plan, dropped: Mapping[str, tuple[Part, ...]]) -> None:
+    def _note_dropped(self, one: Asked, plan: Plan, dropped: Mapping[str, tuple[Part, ...]]) -> None:
         used = {route.channel for step in (plan.routes, *plan.later) for route in step}
-        lost = {channel: parts for channel, parts in dropped.items() if parts and channel in used}
+        missing = _not_asked_for(one.message)
+        lost = {
+            channel: kept
+            for channel, parts in dropped.items()
+            if channel in used and (kept := tuple(part for part in parts if part not in missing))
+        }
         if lost:
-            self.dropped[message] = lost
+            self.dropped[one.id] = lost
+
+
+def _not_asked_for(asked: MessageIn) -> frozenset[Part]:
+    """Parts that nobody misses where a channel has no place for them."""
+    missing: set[Part] = set()
+    if asked.collapse_key is None:
+        missing.add("collapse_key")
+    if asked.urgency == "normal":
+        missing.add("urgency")
+    return frozenset(missing)
 
 
 def _begin_ms(asked: MessageIn, now_ms: int) -> int:
