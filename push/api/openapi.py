@@ -17,6 +17,7 @@ PROBLEMS: Final = {
     404: "There is no such thing.",
     408: "The body did not arrive in time.",
     409: "Not as things stand: the answer says why.",
+    410: "It was there, and is not any more.",
     413: "The body is too large.",
     422: "An `Idempotency-Key` that was used for another call.",
     429: "Too much waits already: `Retry-After` says when to ask again.",
