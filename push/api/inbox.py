@@ -126,9 +126,11 @@ _MESSAGE: Final = "/v1/devices/{device}/messages/{delivery}"
 _SNOOZE: Final = "/v1/devices/{device}/snooze"
 
 ENDPOINTS: Final = (
-    Endpoint("GET", _MESSAGE, DEVICE, "One message, with its content", get_message, result=MessageOut),
-    Endpoint("GET", f"{_MESSAGE}/why", DEVICE, "Why she got it", get_why, result=why.Why),
-    Endpoint("GET", _SNOOZE, DEVICE, "Until when no offers come", get_snooze, result=Snooze),
-    Endpoint("PUT", _SNOOZE, DEVICE, "No offers for a time", put_snooze, SnoozeIn, Snooze),
-    Endpoint("DELETE", _SNOOZE, DEVICE, "Offers again", delete_snooze),
+    Endpoint(
+        "GET", _MESSAGE, DEVICE, "One message, with its content", get_message, result=MessageOut, errors=(404, 410)
+    ),
+    Endpoint("GET", f"{_MESSAGE}/why", DEVICE, "Why she got it", get_why, result=why.Why, errors=(404,)),
+    Endpoint("GET", _SNOOZE, DEVICE, "Until when no offers come", get_snooze, result=Snooze, errors=(404,)),
+    Endpoint("PUT", _SNOOZE, DEVICE, "No offers for a time", put_snooze, SnoozeIn, Snooze, errors=(404,)),
+    Endpoint("DELETE", _SNOOZE, DEVICE, "Offers again", delete_snooze, errors=(404,)),
 )

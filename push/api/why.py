@@ -46,7 +46,10 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asked for the message, and on what basis it may come."""
+    """Who asked for the message, and on what basis it may come.
+
+    `source` is "decision", the name of the system that sent it, or "operator": of people who work here no name is told.
+    """
 
     text: str
     source: str
@@ -255,12 +258,15 @@ def _others(number: int) -> str:
 
 
 def _sender(source: str, basis: Basis, *, by_rules: bool) -> Sender:
-    who = "It was chosen by rules, at that moment, and not by a person." if by_rules else f"“{source}” sent it."
+    scope, _, name = source.partition(":")  # as `push.api.contract.Call.actor` writes it
+    who = "The store sent it." if scope == "operator" or not name else f"“{name}” sent it for the store."
+    if by_rules:
+        who = "It was chosen by rules, at that moment, and not by a person."
     ground = {
         "marketing": "It is an offer, and comes because you agreed to offers.",
         "service": "It is no offer, but news of something that you asked for, and needs no consent to offers.",
     }[basis]
-    return Sender(text=f"{who} {ground}", source=source, basis=basis)
+    return Sender(text=f"{who} {ground}", source=name if scope == "sender" else scope, basis=basis)
 
 
 def _often(basis: Basis, pushes_per_visit: int | None) -> Often:

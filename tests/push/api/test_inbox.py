@@ -128,7 +128,7 @@ class Box(NamedTuple):
     def call(self, delivery: str = "", body: object = None) -> Call:
         return Call(Principal("device", "phone"), {"device": "phone", "delivery": delivery}, {}, body)
 
-    async def send(self, content: Content, basis: Basis = "marketing", source: str = "till") -> str:
+    async def send(self, content: Content, basis: Basis = "marketing", source: str = "sender:till") -> str:
         """A message that somebody sent without any moment; its delivery."""
         now_ms = self.clock.now_ms()
         message = Message(
@@ -196,10 +196,10 @@ async def test_who_stopped_offers_still_reads_what_is_none(box: Box) -> None:
 
 @pytest.mark.parametrize(("basis", "agreed"), [("marketing", ["marketing"]), ("service", [])])
 async def test_why_names_who_sent_it_and_on_what_basis(box: Box, basis: Basis, agreed: list[str]) -> None:
-    delivery = await box.send(Content(title="Hello", body=""), basis=basis, source="loyalty desk")
+    delivery = await box.send(Content(title="Hello", body=""), basis=basis, source="sender:loyalty desk")
     told = await inbox.get_why(box.context, box.call(delivery))
     assert told.sender.source == "loyalty desk"
-    assert told.sender.text.startswith("“loyalty desk” sent it. ")
+    assert told.sender.text.startswith("“loyalty desk” sent it for the store. ")
     assert (told.sender.basis, [one.purpose for one in told.agreed]) == (basis, agreed)
     assert (told.happened, told.choice) == (None, None)
 

@@ -116,16 +116,20 @@ def test_what_she_agreed_to_counts_from_when_she_began_to_and_says_whether_she_s
     assert (agreed["location"].still, agreed["marketing"].still) == (False, True)
 
 
-def test_what_the_store_sent_names_its_sender_and_no_moment() -> None:
-    told = explained(history=[said("marketing", 0), said("location", 0)], source="till", channel=None, decision=None)
+def test_what_a_system_sent_names_it_and_no_moment() -> None:
+    history = [said("marketing", 0), said("location", 0)]
+    told = explained(history=history, source="sender:till", channel=None, decision=None)
     assert (told.happened, told.choice, told.often.pushes_per_visit) == (None, None, None)
-    assert told.sender.text == "“till” sent it. It is an offer, and comes because you agreed to offers."
+    assert told.sender.source == "till"
+    assert told.sender.text == "“till” sent it for the store. It is an offer, and comes because you agreed to offers."
     assert [one.purpose for one in told.agreed] == ["marketing"]
     assert {option.do for option in told.options} == {"less", "snooze", "stop"}
 
 
 def test_a_service_message_rests_on_no_consent_to_offers() -> None:
-    told = explained(history=[said("marketing", 0)], source="till", basis="service", decision=None)
+    told = explained(history=[said("marketing", 0)], source="operator:Ms Muster", basis="service", decision=None)
     assert told.agreed == ()
+    assert told.sender.source == "operator", "who works here is told to nobody"
+    assert told.sender.text.startswith("The store sent it. ")
     assert "needs no consent to offers" in told.sender.text
     assert {option.do for option in told.options} == {"less", "channel"}
