@@ -1,55 +1,17 @@
 """What machines ask of the server: alive, ready, figures, and the API's description."""
 
 import asyncio
-from collections import Counter
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from push import metrics
 from push.broker.client import BrokerClient
-from push.channels.inapp import EventStreams
-from push.deliver.backlog import Backlog
-from push.deliver.sender import Sender
-from push.ingest.engine import Engine
 from push.model.errors import DatabaseError
 from push.model.ports import Database
 
 READY_S: Final = 2.0
 """A database that takes longer to say anything is not ready."""
-
-
-def figures(  # noqa: PLR0913, PLR0917 - one for each thing that is counted
-    engine: Engine,
-    sender: Sender,
-    backlog: Backlog,
-    client: BrokerClient,
-    streams: EventStreams,
-    answered: Counter[str],
-) -> metrics.Counters:
-    """What `/metrics` tells."""
-    return metrics.Counters(
-        {
-            "footfall_ingest": ("What ingest took in", "what", lambda: engine.counts),
-            "footfall_refused_payloads": ("Payloads refused", "reason", lambda: engine.refused),
-            "footfall_deliveries": ("What became of attempts", "outcome", lambda: sender.counts),
-            "footfall_http_answers": ("Answers by class", "status", lambda: answered),
-            "footfall_broker": ("The broker client", "what", lambda: msgspec.structs.asdict(client.counters)),
-        },
-        {
-            "footfall_now": (
-                "Depths and connections",
-                "what",
-                lambda: {
-                    "queued_payloads": engine.depth,
-                    "event_streams": streams.connected,
-                    "deliveries_in_flight": sender.in_flight,
-                    "deliveries_queued": backlog.queued,
-                },
-            )
-        },
-    )
 
 
 def add_routes(

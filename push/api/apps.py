@@ -208,7 +208,7 @@ async def config(context: Context, call: Call) -> AppConfig:
     keys = context.application_server_keys()
     held = context.credentials.held
     if app not in keys and all(app != known for _, known in held):
-        raise ProblemError(404, "Unknown app", "No credential of any channel is for this app: PUT /v1/credentials/….")
+        raise ProblemError(404, "Unknown app", "No channel has a credential for an app of this name.")
     fixtures = [b for b in context.presence.directory.fixtures if b.static_id is not None]
     regions = tuple(Region(b.store or "", b.format, b.static_id or "") for b in fixtures[:MAX_REGIONS])
     offered = {*_OFFERED, *(channel for channel, _ in held)}

@@ -9,9 +9,14 @@ from push.api.contract import OPERATOR, Call, Context, Endpoint, Parameter, Prob
 from push.model.credentials import Asked, CredentialInfo, NoSuchCredentialError
 from push.model.errors import CredentialError, PermanentError, TransientError
 
-_CHECK: Final = Parameter("check", "query", "`false` stores the credential without asking its service.")
+_CHECK: Final = Parameter(
+    "check", "query", "`false` stores the credential without asking its service.", {"type": "boolean"}
+)
 _EXPIRES: Final = Parameter(
-    "expires_ms", "query", "When the credential ends, where you know and its service does not say: UTC, in ms."
+    "expires_ms",
+    "query",
+    "When the credential ends, where you know and its service does not say: UTC, in ms.",
+    {"type": "integer", "minimum": 0},
 )
 _TIME: Final = re.compile(r"[0-9]{1,15}")
 _MALFORMED: Final = "bad_credential: "
@@ -87,8 +92,10 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "PUT", _PATH, OPERATOR, "Try, store and use a credential", put, _BODY, CredentialInfo,
-        parameters=(_CHECK, _EXPIRES),
+        parameters=(_CHECK, _EXPIRES), errors=(404, 422, 503),
     ),
-    Endpoint("POST", f"{_PATH}/check", OPERATOR, "Try a credential now", check, result=CredentialInfo),
-    Endpoint("DELETE", _PATH, OPERATOR, "Forget a credential", delete),
+    Endpoint(
+        "POST", f"{_PATH}/check", OPERATOR, "Try a credential now", check, result=CredentialInfo, errors=(404, 503)
+    ),
+    Endpoint("DELETE", _PATH, OPERATOR, "Forget a credential", delete, errors=(404,)),
 )  # fmt: skip

@@ -36,6 +36,8 @@ class Backlog:
         self._counted = 0
         self._added = 0
         self._pause_s = LEAST_S
+        self.by_lane: dict[int, int] = {}
+        """Deliveries that waited or were on their way, by `push.model.delivery.Lane`; as of the last count."""
 
     @property
     def queued(self) -> int:
@@ -58,8 +60,9 @@ class Backlog:
     async def count(self) -> None:
         """Count. What is added meanwhile may count twice until the next time. Raises `DatabaseError`."""
         before = self._added
-        row = await self._db.fetch_one("deliver.depth")
-        self._counted = 0 if row is None else int(row["queued"])
+        rows = await self._db.fetch("deliver.depth")
+        self.by_lane = {int(row["lane"]): int(row["queued"]) for row in rows}
+        self._counted = sum(self.by_lane.values())
         self._added -= before
 
     async def run(self) -> None:

@@ -40,6 +40,14 @@ class Answer(NamedTuple):
     reason: str = ""
 
 
+class Reading(NamedTuple):
+    """How a gate stands."""
+
+    width: float
+    inside: int
+    is_open: bool
+
+
 class GateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How wide a gate may open, and how a closed one behaves."""
 
@@ -176,6 +184,12 @@ class Gates:
     def widths(self) -> dict[str, float]:
         """How wide each gate is."""
         return {name: gate.width for name, gate in self._gates.items()}
+
+    def readings(self, now_ms: int) -> dict[str, Reading]:
+        """How each gate stands."""
+        return {
+            name: Reading(gate.width, gate.inside, is_open=gate.is_open(now_ms)) for name, gate in self._gates.items()
+        }
 
 
 def is_ours(name: str) -> bool:

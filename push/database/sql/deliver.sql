@@ -100,7 +100,9 @@ FROM deliveries
 WHERE shopper = :shopper AND decided_ms >= :since_ms AND channel IS NOT NULL GROUP BY channel
 
 -- name: deliver.depth
-SELECT COUNT(*) AS queued FROM deliveries WHERE queue IS NOT NULL
+-- A queue's name begins with its lane.
+SELECT SUBSTR(queue, 1, 1) AS lane, COUNT(*) AS queued FROM deliveries WHERE queue IS NOT NULL
+GROUP BY SUBSTR(queue, 1, 1)
 
 -- name: deliver.ready
 SELECT MIN(expires_ms) AS expires_ms FROM deliveries WHERE queue IS NOT NULL

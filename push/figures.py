@@ -1,0 +1,91 @@
+"""What `/metrics` tells of this process; docs/metrics.md explains each figure."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from push import metrics
+from push.broker.client import BrokerClient
+from push.channels.inapp import EventStreams
+from push.credentials import CredentialBook
+from push.deliver.backlog import Backlog
+from push.deliver.gates import Reading
+from push.deliver.sender import Sender
+from push.ingest.engine import Engine
+from push.model.delivery import Lane
+from push.model.ports import Clock
+
+MOST_GATES: Final = 100
+"""Gates with a line of their own: apps have names that senders may make up. The others share one, ``other``."""
+
+
+class Measured(NamedTuple):
+    """The parts that are measured; `answered` counts answers by class of status."""
+
+    clock: Clock
+    engine: Engine
+    sender: Sender
+    backlog: Backlog
+    credentials: CredentialBook
+    client: BrokerClient
+    streams: EventStreams
+    answered: Counter[str]
+
+
+def figures(of: Measured) -> metrics.Counters:
+    """Counters that only grow, and gauges as they stand."""
+    return metrics.Counters(
+        {
+            "footfall_ingest": ("What ingest took in", "what", lambda: of.engine.counts),
+            "footfall_refused_payloads": ("Payloads refused", "reason", lambda: of.engine.refused),
+            "footfall_deliveries": ("What became of attempts", "outcome", lambda: of.sender.counts),
+            "footfall_http_answers": ("Answers by class", "status", lambda: of.answered),
+            "footfall_broker": ("The broker client", "what", lambda: msgspec.structs.asdict(of.client.counters)),
+        },
+        {
+            "footfall_now": ("Depths and connections", "what", lambda: _now(of)),
+            "footfall_queued": ("Deliveries that wait or are on their way", "lane", lambda: _queued(of.backlog)),
+            "footfall_gate_width": (
+                "Deliveries that may be on their way through a gate",
+                "gate",
+                lambda: {name: int(gate.width) for name, gate in gates(of).items()},
+            ),
+            "footfall_gate_inside": (
+                "Deliveries on their way through a gate",
+                "gate",
+                lambda: {name: gate.inside for name, gate in gates(of).items()},
+            ),
+            "footfall_gate_open": (
+                "Whether a gate is open",
+                "gate",
+                lambda: {name: int(gate.is_open) for name, gate in gates(of).items()},
+            ),
+            "footfall_credentials": ("Credentials by state", "state", of.credentials.counts),
+        },
+    )
+
+
+def _now(of: Measured) -> Mapping[str, int]:
+    return {
+        "queued_payloads": of.engine.depth,
+        "event_streams": of.streams.connected,
+        "deliveries_in_flight": of.sender.in_flight,
+        "deliveries_queued": of.backlog.queued,
+    }
+
+
+def _queued(backlog: Backlog) -> Mapping[str, int]:
+    return {lane.name.lower(): backlog.by_lane.get(lane, 0) for lane in Lane}
+
+
+def gates(of: Measured) -> dict[str, Reading]:
+    """The gates by name: first those that are closed, then those with most on their way; the others as one."""
+    readings = of.sender.gates.readings(of.clock.now_ms())
+    first = sorted(readings.items(), key=lambda item: (item[1].is_open, -item[1].inside, item[0]))
+    shown = dict(first[:MOST_GATES])
+    others = [reading for _, reading in first[MOST_GATES:]]
+    if others:
+        shown["other"] = Reading(sum(r.width for r in others), sum(r.inside for r in others), is_open=True)
+    return shown

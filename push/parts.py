@@ -1,0 +1,164 @@
+"""The server's parts: opened, wired to each other, and as endpoints see them."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import NamedTuple
+
+from push import telling, ways
+from push.api import unsubscribe
+from push.api.contract import Context
+from push.broker.client import BrokerClient
+from push.broker.endpoint import Endpoint
+from push.channels.inapp import EventStreams
+from push.channels.services import service_of
+from push.credentials import CredentialBook, Trade
+from push.database.open import open_database
+from push.deliver.attempts import Means
+from push.deliver.backlog import Backlog
+from push.deliver.sender import Sender
+from push.ingest.engine import Engine, Outside
+from push.model.errors import PermanentError
+from push.model.people import Purpose
+from push.model.ports import Addressed, Channel, Clock, Database
+from push.model.vault import Vault
+from push.presence.thresholds import Presence
+from push.profiles.consent import ConsentBook
+from push.registrar import Registrar
+from push.secrets import ensure_token, master_key, read_or_make
+from push.settings import PushSettings
+from push.starting import open_broker
+
+
+class SystemClock:
+    """The machine's UTC clock."""
+
+    def now_ms(self) -> int:
+        """The time now."""
+        return time.time_ns() // 1_000_000
+
+
+class Parts(NamedTuple):
+    """What the server is made of, wired."""
+
+    settings: PushSettings
+    db: Database
+    vault: Vault
+    clock: Clock
+    app_key: str
+    endpoint: Endpoint
+    client: BrokerClient
+    channels: Mapping[str, Channel]
+    streams: EventStreams
+    consents: ConsentBook
+    sender: Sender
+    backlog: Backlog
+    credentials: CredentialBook
+    engine: Engine
+    registrar: Registrar
+    telling: telling.Telling
+
+
+async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
+    """Open what is to be opened, wire the rest, and come back to where the last run left off."""
+    vault = Vault(await asyncio.to_thread(master_key, settings.file(settings.master_key_file)))
+    db = await stack.enter_async_context(open_database(settings.database(), clock))
+    app_key = await _tokens(settings, db, clock)
+    broker, endpoint = await open_broker(settings, stack)
+    client = BrokerClient(endpoint)
+    streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
+    channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams))
+    links = unsubscribe.links(vault, settings.http.public_url)
+    sender = Sender(settings.sender, Means(db, vault, clock, channels, links, longest_s=settings.longest_s))
+    outside = Outside(db, clock, client, sender.wake)
+    engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
+    await consents.load(db)
+    registrar = Registrar(db, vault, engine, broker)
+    await registrar.reload()
+    await engine.resume()
+    return Parts(
+        settings,
+        db,
+        vault,
+        clock,
+        app_key,
+        endpoint,
+        client,
+        channels,
+        streams,
+        consents,
+        sender,
+        Backlog(db, settings.sender.most_queued),
+        await _credentials(db, vault, clock, channels, sender),
+        engine,
+        registrar,
+        await telling.open_telling(stack, settings.hooks, db, vault, clock),
+    )
+
+
+async def _credentials(
+    db: Database, vault: Vault, clock: Clock, channels: Mapping[str, Channel], sender: Sender
+) -> CredentialBook:
+    """The book, its credentials in force."""
+
+    def changed(channel: str, app: str) -> None:
+        sender.gates.reopen(channel, app)
+        sender.wake()
+
+    book = CredentialBook(Trade(db, vault, clock, ways.credentialed(channels), ways.complete, changed))
+    await book.load()
+    return book
+
+
+def context_of(parts: Parts) -> Context:
+    """The server as endpoints see it."""
+    engine, sender = parts.engine, parts.sender
+
+    def note(shopper: str, purposes: Mapping[Purpose, bool]) -> None:
+        parts.consents.note(shopper, purposes)
+
+    def statistics() -> Mapping[str, int]:
+        sent = {f"sender_{k}": v for k, v in sender.counts.items()}
+        return {**engine.counts, **sent, "sender_queued": parts.backlog.queued}
+
+    return Context(
+        db=parts.db,
+        vault=parts.vault,
+        clock=parts.clock,
+        streams=parts.streams,
+        presence=engine,
+        reload=parts.registrar.reload,
+        note_consent=note,
+        wake_senders=sender.wake,
+        application_server_keys=lambda: ways.application_server_keys(parts.channels),
+        pushes_per_visit=parts.settings.ingest.pushes_per_visit,
+        check_address=_checker(parts.channels),
+        statistics=statistics,
+        credentials=parts.credentials,
+        hooks=parts.telling.hooks,
+        tail=parts.telling.tail,
+        fit=ways.fit(parts.channels, parts.clock),
+        backlog=parts.backlog,
+        answering=set(),
+    )
+
+
+def _checker(channels: Mapping[str, Channel]) -> Callable[[str, Mapping[str, object]], str]:
+    def check(name: str, address: Mapping[str, object]) -> str:
+        channel = channels.get(name)
+        if not isinstance(channel, Addressed):
+            raise PermanentError("no_such_channel")
+        channel.check_address(address)
+        return service_of(name, address)
+
+    return check
+
+
+async def _tokens(settings: PushSettings, db: Database, clock: Clock) -> str:
+    """Make sure that the operator's and the app's token exist; the app's."""
+    operator = await asyncio.to_thread(read_or_make, settings.file("operator.token"), "operator")
+    app_key = await asyncio.to_thread(read_or_make, settings.file("app.token"), "app")
+    await ensure_token(db, operator, "operator", clock.now_ms())
+    await ensure_token(db, app_key, "app", clock.now_ms())
+    return app_key
