@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, get_args
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from push.model.delivery import EventKind
 from push.model.ports import Row
@@ -20,29 +21,23 @@ ToldKind = Literal[
 ]  # fmt: skip
 
 
-class Happened(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to one delivery; `seq` numbers events in the order in which they were committed."""
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened: to which delivery of which message; of ``events.lost``, how many from when to when.
 
-    message: str
-    delivery: str
-    shopper: str
-    channel: str | None
-    reason: str | None
-    seq: int
+    `seq` numbers events in the order in which they were committed. Those lost were pruned before they could be told,
+    and may have been of any kind.
+    """
 
-
-class Lost(msgspec.Struct, frozen=True, kw_only=True):
-    """Events that were pruned before they could be told, of whatever kind."""
-
-    count: int
-    first_seq: int
-    last_seq: int
-
-
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """Nothing happened: somebody wanted to see whether this arrives."""
-
-    hook: str
+    message: str | UnsetType = UNSET
+    delivery: str | UnsetType = UNSET
+    shopper: str | UnsetType = UNSET
+    channel: str | UnsetType | None = UNSET
+    reason: str | UnsetType | None = UNSET
+    seq: int | UnsetType = UNSET
+    count: int | UnsetType = UNSET
+    first_seq: int | UnsetType = UNSET
+    last_seq: int | UnsetType = UNSET
+    hook: str | UnsetType = UNSET
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +45,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
     type: ToldKind
     timestamp: str
-    data: Happened | Lost | Trial
+    data: Data
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -79,7 +74,7 @@ def steps(rows: Sequence[Row], next_seq: int, last_seq: int, kinds: frozenset[Ev
 
 
 def _happened(row: Row) -> Told:
-    data = Happened(
+    data = Data(
         message=row["message"],
         delivery=row["delivery"],
         shopper=row["shopper"],
@@ -93,13 +88,13 @@ def _happened(row: Row) -> Told:
 
 def _lost(first_seq: int, last_seq: int, now_ms: int) -> Item:
     """Its id says which: where more is lost until it is told again, that is another event."""
-    data = Lost(count=last_seq - first_seq + 1, first_seq=first_seq, last_seq=last_seq)
+    data = Data(count=last_seq - first_seq + 1, first_seq=first_seq, last_seq=last_seq)
     return Item(f"evt_lost_{first_seq}_{last_seq}", Told(type=LOST, timestamp=iso(now_ms), data=data), last_seq + 1)
 
 
 def tested(hook: str, now_ms: int) -> Told:
     """What a test posts."""
-    return Told(type=TEST, timestamp=iso(now_ms), data=Trial(hook=hook))
+    return Told(type=TEST, timestamp=iso(now_ms), data=Data(hook=hook))
 
 
 def iso(at_ms: int) -> str:
