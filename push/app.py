@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from push import operations, telling
+from push import operations, showing, telling
 from push.api import (
     addresses,
     apps,
@@ -23,8 +23,10 @@ from push.api import (
     inbox,
     insight,
     messages,
+    nicknames,
     openapi,
     registry,
+    screens,
     sending,
     sse,
     stream,
@@ -59,6 +61,8 @@ ENDPOINTS: Final = (
     *suppressions.ENDPOINTS,
     *credentials.ENDPOINTS,
     *registry.ENDPOINTS,
+    *screens.ENDPOINTS,
+    *nicknames.ENDPOINTS,
     *insight.ENDPOINTS,
     *tokens.ENDPOINTS,
     *hooks.ENDPOINTS,
@@ -102,6 +106,7 @@ async def _application(parts: Parts, context: Context) -> web.Application:
     app = application(context, [e for e in ENDPOINTS if e.media != sse.MEDIA], answered)
     app.router.add_get(stream.PATH, stream.handler(context))
     app.router.add_get(events.PATH, events.handler(context))
+    await showing.serve(app, context, parts.showing.screens)
     unsubscribe.add_routes(app, context)
     telling.end_with(app, parts.telling.tail)
     app.on_shutdown.append(_ending(parts.streams))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from push import telling, ways
+from push import showing, telling, ways
 from push.api import unsubscribe
 from push.api.contract import Context
 from push.broker.client import BrokerClient
@@ -58,6 +58,7 @@ class Parts(NamedTuple):
     engine: Engine
     registrar: Registrar
     telling: telling.Telling
+    showing: showing.Showing
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
@@ -68,13 +69,14 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     broker, endpoint = await open_broker(settings, stack)
     client = BrokerClient(endpoint)
     streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
-    channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams))
+    shown = showing.open_showing(settings.screen, db, clock, presence, consents)
+    channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams, shown.channel))
     links = unsubscribe.links(vault, settings.http.public_url)
     sender = Sender(settings.sender, Means(db, vault, clock, channels, links, longest_s=settings.longest_s))
     outside = Outside(db, clock, client, sender.wake)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
     await consents.load(db)
-    registrar = Registrar(db, vault, engine, broker)
+    registrar = Registrar(db, vault, engine, broker, shown.stage)
     await registrar.reload()
     await engine.resume()
     return Parts(
@@ -94,6 +96,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         engine,
         registrar,
         await telling.open_telling(stack, settings.hooks, db, vault, clock),
+        shown,
     )
 
 
@@ -117,6 +120,8 @@ def context_of(parts: Parts) -> Context:
 
     def note(shopper: str, purposes: Mapping[Purpose, bool]) -> None:
         parts.consents.note(shopper, purposes)
+        if not all(purposes.values()):
+            parts.showing.screens.take_off(shopper)
 
     def statistics() -> Mapping[str, int]:
         sent = {f"sender_{k}": v for k, v in sender.counts.items()}
@@ -135,6 +140,7 @@ def context_of(parts: Parts) -> Context:
         pushes_per_visit=parts.settings.ingest.pushes_per_visit,
         check_address=_checker(parts.channels),
         statistics=statistics,
+        screens=parts.showing.screens,
         credentials=parts.credentials,
         hooks=parts.telling.hooks,
         tail=parts.telling.tail,

@@ -9,6 +9,7 @@ from push.broker.embedded import EmbeddedBroker
 from push.broker.users import BrokerUser, gateway_user
 from push.campaigns.book import Book, Versioned
 from push.ingest.engine import Engine
+from push.ingest.stage import PresenceStage
 from push.model.campaigns import Campaign
 from push.model.ports import Database
 from push.model.vault import Vault
@@ -17,12 +18,18 @@ from push.registry.directory import Directory
 
 
 class Registrar:
-    """Brings committed changes of registry and campaigns into force: ingest, broker users, gateway configurations."""
+    """Brings committed changes of registry and campaigns into force.
 
-    def __init__(self, db: Database, vault: Vault, engine: Engine, broker: EmbeddedBroker | None) -> None:
+    They concern ingest, the stage before screens, broker users, and gateways' configurations.
+    """
+
+    def __init__(
+        self, db: Database, vault: Vault, engine: Engine, broker: EmbeddedBroker | None, stage: PresenceStage
+    ) -> None:
         self._db = db
         self._vault = vault
         self._engine = engine
+        self._stage = stage
         self._broker = broker
         self._wanted = 0
         self._done = 0
@@ -46,6 +53,7 @@ class Registrar:
         rows = await self._db.fetch("campaigns.all")
         campaigns = [Versioned(msgspec.json.decode(r["definition"], type=Campaign), r["version"]) for r in rows]
         await self._engine.use(loaded, Book(campaigns))
+        self._stage.use(loaded)
         await self._let_in(loaded)
         if (loaded.config_versions, loaded.gateways) != (self._told.config_versions, self._told.gateways):
             await self._engine.publish_configs()

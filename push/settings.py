@@ -11,6 +11,7 @@ from push.channels.apns import ApnsSettings
 from push.channels.email import EmailSettings
 from push.channels.fcm import FcmSettings
 from push.channels.inapp import WRITE_TIMEOUT_S
+from push.channels.screen import ScreenSettings
 from push.channels.webhook import WebhookSettings
 from push.channels.webpush import WebPushSettings
 from push.deliver.hooks import HookSettings
@@ -69,6 +70,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     apns: ApnsSettings = ApnsSettings()
     email: EmailSettings = EmailSettings()
     webhook: WebhookSettings = WebhookSettings()
+    screen: ScreenSettings = ScreenSettings()
     hooks: HookSettings = HookSettings()
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from push.channels import apns, email, fcm, vapid, webhook, webpush
 from push.channels.inapp import EventStreams, InAppChannel
 from push.channels.log import LogChannel
+from push.channels.screen import ScreenChannel
 from push.deliver.sizes import Fit
 from push.model.delivery import Message, Outgoing, Part, Route
 from push.model.ids import fresh
@@ -22,6 +23,7 @@ class Given(NamedTuple):
     settings: PushSettings
     clock: Clock
     streams: EventStreams
+    screens: ScreenChannel
     key: vapid.Key
     """Of the default app, for Web Push."""
 
@@ -35,15 +37,18 @@ OPENINGS: Final[Mapping[str, Callable[[Given], Opening]]] = {
     "apns": lambda given: apns.connect(given.settings.apns, given.clock),
     "email": lambda given: email.connect(given.settings.email),
     "webhook": lambda given: webhook.connect(given.settings.webhook),
+    "screen": lambda given: nullcontext(given.screens),
     "log": lambda _: nullcontext(LogChannel()),
 }
 
 
 @asynccontextmanager
-async def open_ways(settings: PushSettings, clock: Clock, streams: EventStreams) -> AsyncIterator[dict[str, Channel]]:
+async def open_ways(
+    settings: PushSettings, clock: Clock, streams: EventStreams, screens: ScreenChannel
+) -> AsyncIterator[dict[str, Channel]]:
     """All channels by name, with their connections for as long as the context lasts. Raises `StartError`."""
     key = await asyncio.to_thread(vapid.load_or_create, settings.file(settings.webpush.key_file))
-    given = Given(settings, clock, streams, key)
+    given = Given(settings, clock, streams, screens, key)
     async with AsyncExitStack() as stack:
         yield {name: await _opened(stack, given, name) for name in OPENINGS}
 

@@ -10,7 +10,7 @@ from push.campaigns import outbox
 from push.model.errors import ConflictError, DatabaseError, UniqueError
 from push.model.people import Purpose
 from push.model.ports import Transaction
-from push.profiles import consent
+from push.profiles import consent, nicknames
 
 _BEHIND_A_MESSAGE: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling"})
 """What a waiting message was decided or worded with; a single channel is asked about as it is used."""
@@ -22,6 +22,8 @@ async def write(tx: Transaction, shopper: str, purposes: Mapping[Purpose, bool],
         tx, shopper
     )
     await consent.set_consents(tx, shopper, purposes, at_ms=now_ms, source=source)
+    if "screen" in withdrawn:
+        await nicknames.forget(tx, shopper)
     if withdrawn & _BEHIND_A_MESSAGE:
         await outbox.cancel_shopper(tx, shopper, now_ms)
 

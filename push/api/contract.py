@@ -12,6 +12,7 @@ from push.model.credentials import Asked, CredentialInfo
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
 from push.model.presence import Observation
+from push.model.screens import Screens
 from push.model.tokens import Principal, Scope
 from push.model.vault import Vault
 from push.registry.directory import Directory
@@ -102,6 +103,7 @@ class Context(NamedTuple):
     """Refuse an address of a channel that can never work; whose servers take it. Raises
     `push.model.errors.PermanentError`."""
     statistics: Callable[[], Mapping[str, int]]
+    screens: Screens
     credentials: Credentials
     hooks: Hooks
     tail: Tail

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 from aiohttp import web
 
-from push.console.files import BASE, HEADERS
+from push.console.files import BASE, HEADERS, SCREEN
 
 
 def add_routes(
@@ -22,6 +22,13 @@ def add_routes(
     app.router.add_get(f"{BASE}settings.json", tell)
     app.router.add_get(BASE.rstrip("/"), _to_app)
     app.router.add_get("/", _to_app)
+
+
+def add_screen_routes(app: web.Application, files: Mapping[str, tuple[bytes, str]]) -> None:
+    """Serve the page of every screen from memory; which one it is, its address says."""
+    for path, (body, content_type) in files.items():
+        where = f"{SCREEN}{{id:[A-Za-z0-9_-]{{1,64}}}}" if path == SCREEN else path
+        app.router.add_get(where, _file(body, content_type))
 
 
 def _file(body: bytes, content_type: str) -> Callable[[web.Request], Awaitable[web.Response]]:

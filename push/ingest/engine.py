@@ -267,6 +267,7 @@ class Engine:
             if not self.presence.is_stale(o.last_ms, tick.now_ms) or self.presence.concerns(o)
         ]
         changes.append(self.presence.step(tick.observations, tick.now_ms))
+        self.presence.note_strangers(tick.strangers)
         tick.changes = Changes([r for c in changes for r in c.records], [m for c in changes for m in c.moments])
 
     def _count(self, tick: Tick) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from push.ingest.intake import Arrived
-from push.model.presence import Observation
+from push.model.presence import Observation, Stranger
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
 from push.registry.table import UNKNOWN
@@ -75,6 +75,7 @@ class Observer:
         self._allows = allows
         self._static_stores = directory.static_tag_stores()
         self._stores = {g.id: g.store for g in directory.gateways.values()}
+        self._by_screens = directory.gateways_by_screens
         self._is_tag = np.array([b.role == "tag" and not b.staff and b.shopper is not None for b in resolver.beacons])
 
     def observe(self, sightings: Sightings, beacons: Ints, arrived: Sequence[Arrived]) -> tuple[list[Observation], int]:
@@ -86,10 +87,7 @@ class Observer:
         rows = np.flatnonzero(tags)
         if not len(rows):
             return [], resolved
-        group = beacons[rows] * np.int64(len(arrived)) + sightings.source[rows]
-        order = np.argsort(group, kind="stable")
-        rows, group = rows[order], group[order]
-        starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+        rows, starts = _grouped(rows, beacons, sightings.source, len(arrived))
         first = np.minimum.reduceat(sightings.first_ms[rows], starts)
         last = np.maximum.reduceat(sightings.last_ms[rows], starts)
         rssi = np.maximum.reduceat(sightings.rssi_dbm[rows], starts)
@@ -112,6 +110,28 @@ class Observer:
                 )
         return found, resolved
 
+    def strangers(self, sightings: Sightings, beacons: Ints, arrived: Sequence[Arrived]) -> list[Stranger]:
+        """Who is heard by gateways before screens and not located: how strongly and when, never who."""
+        watched = np.array([a.topic.gateway in self._by_screens for a in arrived], dtype=bool)
+        rows = np.flatnonzero(watched[sightings.source])
+        if not len(rows):
+            return []
+        rows, starts = _grouped(rows, beacons, sightings.source, len(arrived))
+        last = np.maximum.reduceat(sightings.last_ms[rows], starts)
+        rssi = np.maximum.reduceat(sightings.rssi_dbm[rows], starts)
+        found = []
+        for i, row in enumerate(rows[starts]):
+            gateway = arrived[int(sightings.source[row])].topic.gateway
+            if self._is_stranger(int(beacons[row]), gateway):
+                found.append(Stranger(gateway, float(rssi[i]), int(last[i])))
+        return found
+
+    def _is_stranger(self, beacon: int, gateway: str) -> bool:
+        if beacon == UNKNOWN:
+            return True
+        tag = self.resolver.beacons[beacon]
+        return tag.role == "tag" and (tag.staff or self._carrier(beacon, gateway) is None)
+
     def _carrier(self, beacon: int, gateway: str) -> str | None:
         """Who carries a tag, if she agreed to be located, and the store allows tags of its kind."""
         tag = self.resolver.beacons[beacon]
@@ -120,3 +140,11 @@ class Observer:
         if tag.format != "eid" and self._stores.get(gateway) not in self._static_stores:
             return None
         return tag.shopper
+
+
+def _grouped(rows: Ints, beacons: Ints, source: Ints, sources: int) -> tuple[Ints, Ints]:
+    """Rows in groups of one beacon and source each, and where the groups start."""
+    group = beacons[rows] * np.int64(sources) + source[rows]
+    order = np.argsort(group, kind="stable")
+    group = group[order]
+    return rows[order], np.flatnonzero(np.r_[True, group[1:] != group[:-1]])

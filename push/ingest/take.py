@@ -105,6 +105,7 @@ class Taker:
         beacons = self.observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
         found, _ = self.observer.observe(sightings, beacons, new)
         tick.observations += found
+        tick.strangers += self.observer.strangers(sightings, beacons, new)
         resolved = np.bincount(sightings.source[beacons != UNKNOWN], minlength=len(new)).tolist()
         for a, known in zip(new, resolved, strict=True):
             self._count_minute(tick, a, known)

@@ -15,7 +15,7 @@ from push.ingest.marks import Mark
 from push.ingest.record import Queued, Recorder, keep_late
 from push.model.errors import DatabaseError
 from push.model.ports import Clock, Database, Transaction
-from push.model.presence import Anchor, Changes, Observation
+from push.model.presence import Anchor, Changes, Observation, Stranger
 from push.presence.thresholds import Presence
 
 log = structlog.get_logger()
@@ -57,6 +57,7 @@ class Tick(msgspec.Struct):
     changed: dict[Boot, Mark] = {}
     observations: list[Observation] = []
     late: list[Observation] = []
+    strangers: list[Stranger] = []
     minutes: dict[tuple[str, str], Counter[str]] = {}
     changes: Changes = msgspec.field(default_factory=Changes)
 

@@ -1,6 +1,7 @@
 """Screens in stores: where they stand, what they offer to everybody, and how one greets a person."""
 
-from typing import Annotated, NamedTuple
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 
@@ -53,3 +54,62 @@ class Sight(NamedTuple):
     """Those of the zone that she is surely in."""
     alone: bool = False
     """Whether everybody else is surely elsewhere."""
+
+
+class Stage(Protocol):
+    """Where people stand before screens."""
+
+    def sight(self, shopper: str, now_ms: int) -> Sight:
+        """How a shopper stands; nowhere, where she did not agree to be greeted."""
+        ...
+
+
+class Showing(Protocol):
+    """A greeting that is to be shown, or is. Whoever writes it begins, and says whether it is in the socket."""
+
+    greeting: Greeting
+
+    def begin(self) -> None:
+        """From here on it may reach the screen."""
+        ...
+
+    def settle(self, *, written: bool) -> None:
+        """Say whether it was written; the first word counts."""
+        ...
+
+
+class Page(Protocol):
+    """An open page of a screen."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is to be closed."""
+        ...
+
+    def showing(self, now_ms: int) -> Showing | None:
+        """What is to be on the screen now: whoever asks finds nothing any more as soon as it does not hold."""
+        ...
+
+    async def wait(self, most_s: float) -> None:
+        """Until something changed, or that time is over."""
+        ...
+
+
+class Screens(Protocol):
+    """Where screens' pages are registered while they are open."""
+
+    def connect(self, screen: str) -> AbstractAsyncContextManager[Page]:
+        """A page of a screen while it lasts."""
+        ...
+
+    def pages(self, screen: str) -> int:
+        """How many are open."""
+        ...
+
+    def end(self, screen: str) -> None:
+        """Close a screen's pages."""
+        ...
+
+    def take_off(self, shopper: str) -> None:
+        """Take what is said to a shopper off every screen, at once."""
+        ...

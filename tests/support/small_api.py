@@ -2,6 +2,7 @@
 
 from push.api.contract import Context
 from push.channels.inapp import EventStreams
+from push.channels.screen import OpenScreens
 from push.credentials import CredentialBook, Trade
 from push.deliver.backlog import Backlog
 from push.deliver.hook_runner import Hooks
@@ -12,6 +13,7 @@ from push.model.errors import OverloadedError, TransientError
 from push.model.hooks import Letter
 from push.model.ports import Clock, Database
 from push.model.presence import Observation
+from push.model.screens import Sight
 from push.registry.directory import Directory
 from tests.support.outbox import VAULT
 
@@ -31,6 +33,14 @@ class Nowhere:
 
     async def forget(self, shopper: str) -> None:
         del shopper
+
+
+class Dark:
+    """A stage that nobody stands on."""
+
+    def sight(self, shopper: str, now_ms: int) -> Sight:
+        del shopper, now_ms
+        return Sight()
 
 
 class Crowded(Nowhere):
@@ -80,6 +90,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         pushes_per_visit=1,
         check_address=lambda _channel, _address: "",
         statistics=dict,
+        screens=OpenScreens(Dark()),
         credentials=CredentialBook(Trade(db, VAULT, clock, {}, lambda _channel, raw, _before: raw, lambda *_: None)),
         fit=lambda _way, _message, _address: (),
         backlog=Backlog(db, 1000),
