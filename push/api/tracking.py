@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from beacons.topics import ID_PATTERN, is_id
-from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError, Reply
+from push.api.contract import SENDER, Call, Context, Endpoint, Parameter, ProblemError, Reply
 from push.api.insight import MOST, SINCE, AttemptOut, Trace, since
 from push.api.sending import own_id
 from push.campaigns import outbox
@@ -182,7 +182,7 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET",
         "/v1/deliveries",
-        OPERATOR,
+        SENDER,
         "Deliveries, oldest first",
         deliveries,
         result=list[Trace],
