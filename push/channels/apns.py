@@ -252,6 +252,7 @@ _TOO_LARGE: Final = 413
 _BUSY: Final = frozenset({429, 503})
 _HTTPS_PORT: Final = 443
 _REFERENCE_SIZE: Final = 64
+_MOST_MS: Final = 2**53
 _OF_THE_DEVICE: Final = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
 _OF_THE_CREDENTIAL: Final = frozenset({"BadTopic", "MissingTopic", "TopicDisallowed"})
 _OF_THE_CONNECTION: Final = frozenset({"IdleTimeout", "Shutdown"})
@@ -264,7 +265,7 @@ class Reply(msgspec.Struct, frozen=True):
     """Why APNs refused; `timestamp` is since when a device token is dead, ms, with 410 only."""
 
     reason: str = ""
-    timestamp: int | None = None
+    timestamp: Annotated[int, msgspec.Meta(ge=0, le=_MOST_MS)] | None = None
 
     @property
     def name(self) -> str:

@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
             self._exchanges[stream] = exchange
             if exchange.body and not self._send_body(exchange):
                 self._blocked[stream] = exchange
-        except ProtocolError:  # two thousand million streams were used up, say
+        except ProtocolError:  # a thousand million requests were sent here, say
             self._exchanges.pop(exchange.stream, None)
             exchange.fail(NotProcessedError("connection_used_up"))
             self.drain()

@@ -69,11 +69,8 @@ class Pool:
         while True:
             try:
                 return await self._try(head, body, deadline_s)
-            except GoingAwayError:
-                if self._closed:
-                    raise
-            except NotProcessedError:
-                tries += 1
+            except NotProcessedError as error:
+                tries += not isinstance(error, GoingAwayError)
                 if tries == _TRIES or self._closed or asyncio.get_running_loop().time() >= deadline_s:
                     raise
 

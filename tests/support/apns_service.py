@@ -10,6 +10,7 @@ service can be told to say GOAWAY, change SETTINGS, send garbage, or to be cut, 
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 
 import trustme
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionState, H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, PingReceived, RequestReceived, SettingsAcknowledged, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
@@ -27,6 +28,7 @@ from hyperframe.frame import GoAwayFrame
 HOST = "localhost"
 _EVERYTHING = 2**31 - 1
 _FRAME_BYTES = 16_384
+_BUFFER_BYTES = 65_536
 
 
 class Call:
@@ -84,6 +86,11 @@ class ServerConnection(asyncio.Protocol):
         self.acknowledged = 0
         """SETTINGS that the client has taken."""
 
+    @property
+    def left(self) -> bool:
+        """Whether the client is gone, or has said GOAWAY: it wants no more answers."""
+        return self.transport.is_closing() or self._h2.state_machine.state is ConnectionState.CLOSED
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
@@ -109,7 +116,8 @@ class ServerConnection(asyncio.Protocol):
             self.service.violations.append(error)
             self.transport.abort()
             return
-        self._send_bodies()
+        if not self.left:
+            self._send_bodies()
         self.flush()
 
     def _take(self, event: Event) -> None:
@@ -145,7 +153,7 @@ class ServerConnection(asyncio.Protocol):
         self.service.script(call)
 
     def answer(self, call: Call, status: int, body: bytes, headers: dict[str, str]) -> None:
-        if self.transport.is_closing() or call.stream in self.resets:
+        if self.left or call.stream in self.resets:
             return
         head = [(":status", str(status)), ("apns-id", call.headers.get("apns-id", "")), *headers.items()]
         self._h2.send_headers(call.stream, head, end_stream=not body)
@@ -176,12 +184,16 @@ class ServerConnection(asyncio.Protocol):
         self.flush()
 
     def reset(self, stream: int, code: ErrorCodes) -> None:
+        if self.left:
+            return
         self._h2.reset_stream(stream, code)
         self.open -= 1
         self.flush()
 
     def change(self, settings: dict[SettingCodes, int]) -> None:
         """Change SETTINGS while requests are on their way."""
+        if self.left:
+            return
         changed: dict[SettingCodes | int, int] = {code: value for code, value in settings.items()}  # noqa: C416 - wider
         self._h2.update_settings(changed)
         self.flush()
@@ -268,6 +280,7 @@ async def listening(
         lambda: ServerConnection(service), "127.0.0.1", service.port, ssl=tls, ssl_shutdown_timeout=0.5
     )
     service.port = server.sockets[0].getsockname()[1]
+    server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)  # a slow reader is felt soon
     try:
         yield
     finally:

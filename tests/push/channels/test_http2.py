@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame, HeadersFrame, PushPromiseFrame, SettingsFrame, WindowUpdateFrame
@@ -521,9 +522,20 @@ async def test_a_peer_that_floods_and_does_not_read_is_hung_up_on(service: ApnsS
             connection.send(ping * 10_000)
             await asyncio.sleep(0)
 
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(6 * DEADLINE_S):
         await flood()
     assert pool.connections == 0
+
+
+async def test_a_connection_whose_streams_are_used_up_is_replaced(
+    service: ApnsService, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(H2Connection, "HIGHEST_ALLOWED_STREAM_ID", 9)  # five requests, not a thousand million
+
+    for _ in range(12):
+        assert (await ask(pool)).status == 200
+
+    assert service.accepted == 3
 
 
 # --- connecting ---
@@ -559,6 +571,15 @@ async def test_who_says_goodbye_with_its_greeting_is_tried_again(service: ApnsSe
 
     assert (await ask(pool)).status == 200
     assert service.accepted == 3
+
+
+async def test_who_always_says_goodbye_is_not_hammered(service: ApnsService, pool: Pool) -> None:
+    service.greeting = lambda connection: connection.go_away(last=0)
+
+    with pytest.raises(NoRoomError, match="no_room_in_time"):
+        await ask(pool, within_s=1.5)
+
+    assert 2 <= service.accepted <= 40  # as fast as can be, it would be hundreds
 
 
 async def test_a_stranger_is_not_spoken_to(service: ApnsService) -> None:
@@ -624,6 +645,28 @@ async def test_closing_does_not_wait_for_ever(service: ApnsService, pool: Pool) 
     await pool.close()
 
     assert await asked == {"UnansweredError": 5}
+
+
+async def test_what_waits_is_told_that_it_closes(service: ApnsService, pool: Pool) -> None:
+    service.settings = {STREAMS: 1}
+    service.script = lambda _: None
+    asked = asyncio.create_task(outcomes(pool, 3))
+    await until(lambda: pool.waiting == 2)
+
+    await pool.close()
+
+    assert await asked == {"UnansweredError": 1, "NotProcessedError": 2}
+
+
+async def test_closing_while_it_connects(new_pool: NewPool) -> None:
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    async with server:
+        pool = new_pool(port=server.sockets[0].getsockname()[1])
+        asked = asyncio.create_task(outcomes(pool, 3))
+        await until(lambda: pool.waiting == 3)
+        await pool.close()
+
+    assert await asked == {"NotProcessedError": 3}
 
 
 async def test_a_retired_pool_serves_what_it_has_and_closes(service: ApnsService, pool: Pool) -> None:
