@@ -8,12 +8,12 @@ from typing import Final
 from push.api.contract import Context
 from push.campaigns import outbox
 from push.model.errors import ConflictError, DatabaseError, UniqueError
-from push.model.people import Purpose
+from push.model.people import CHANNEL_PURPOSES, Purpose
 from push.model.ports import Transaction
 from push.profiles import consent, nicknames
 
 _BEHIND_A_MESSAGE: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling"})
-"""What a waiting message was decided or worded with; a single channel is asked about as it is used."""
+"""What a waiting message was decided or worded with; a channel is what it may be sent over, among others."""
 
 
 async def write(tx: Transaction, shopper: str, purposes: Mapping[Purpose, bool], source: str, now_ms: int) -> None:
@@ -26,6 +26,8 @@ async def write(tx: Transaction, shopper: str, purposes: Mapping[Purpose, bool],
         await nicknames.forget(tx, shopper)
     if withdrawn & _BEHIND_A_MESSAGE:
         await outbox.cancel_shopper(tx, shopper, now_ms)
+    if withdrawn & CHANNEL_PURPOSES:
+        await outbox.cancel_channels(tx, shopper, withdrawn & CHANNEL_PURPOSES, now_ms)
 
 
 @asynccontextmanager

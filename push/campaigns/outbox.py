@@ -1,7 +1,7 @@
 """The outbox: messages and deliveries are written in the transaction that asks for them, and taken back in another."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from push.campaigns.decide import Chosen
 from push.campaigns.events import Event
 from push.campaigns.routes import Plan
 from push.model.campaigns import Decision
-from push.model.delivery import Lane, Message
+from push.model.delivery import Lane, Message, Route
 from push.model.ids import derived
 from push.model.ports import Row, Transaction
 from push.model.presence import Moment
@@ -179,6 +179,26 @@ async def cancel_shopper(tx: Transaction, shopper: str, now_ms: int, reason: str
     """Cancel the offers that were not handed over before their shopper did not want them any more; how many."""
     rows = await tx.fetch("outbox.cancel_shopper", shopper=shopper, now_ms=now_ms, reason=reason)
     return await _cancelled(tx, rows, now_ms, reason)
+
+
+async def cancel_channels(tx: Transaction, shopper: str, channels: Collection[str], now_ms: int) -> int:
+    """Cancel what waits and has no way to its shopper but channels that she withdrew; how many."""
+    rows = await tx.fetch("outbox.waiting_of", shopper=shopper)
+    ids = [row["id"] for row in rows if _channels_of(row) <= set(channels)]
+    if not ids:
+        return 0
+    reason = "consent withdrawn"
+    ended = await tx.fetch("outbox.cancel_some", ids=json.dumps(ids), reason=reason, now_ms=now_ms)
+    return await _cancelled(tx, ended, now_ms, reason)
+
+
+def _channels_of(row: Row) -> set[str]:
+    """Every channel that a delivery may yet take, of all its steps."""
+    steps = [
+        msgspec.json.decode(row["routes"], type=tuple[Route, ...]),
+        *msgspec.json.decode(row["later"], type=tuple[tuple[Route, ...], ...]),
+    ]
+    return {route.channel for step in steps for route in step}
 
 
 async def cancel_message(tx: Transaction, message: str, now_ms: int) -> int:

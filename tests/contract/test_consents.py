@@ -5,15 +5,18 @@ from collections.abc import Mapping
 import pytest
 
 from push.api import consents
+from push.campaigns import outbox
+from push.campaigns.outbox import Send
+from push.campaigns.routes import Plan
 from push.channels.inapp import EventStreams
 from push.database.open import open_database
-from push.model.delivery import State
+from push.model.delivery import Content, Lane, Message, State
 from push.model.errors import ConflictError, DatabaseError
 from push.model.people import PURPOSES, Purpose
 from tests.support import small_api
 from tests.support.clocks import SettableClock
 from tests.support.faulty import FaultyDatabase
-from tests.support.outbox import enqueue, join, state
+from tests.support.outbox import enqueue, join, state, ways
 
 BEHIND: tuple[Purpose, ...] = ("location", "marketing", "profiling")
 
@@ -23,7 +26,7 @@ BEHIND: tuple[Purpose, ...] = ("location", "marketing", "profiling")
 async def test_a_waiting_message_goes_with_what_it_was_made_of(
     database_url: str, purpose: Purpose, *, granted: bool
 ) -> None:
-    """Granted before: taken back. Never granted, and said once more: nothing changes."""
+    """Granted before: taken back, as with the only way left. Never granted, and said once more: nothing changes."""
     clock = SettableClock()
     others = tuple(p for p in PURPOSES if granted or p != purpose)
     async with open_database(database_url, clock) as db:
@@ -32,7 +35,29 @@ async def test_a_waiting_message_goes_with_what_it_was_made_of(
         async with db.transaction() as tx:
             await consents.write(tx, shopper, {purpose: False}, "test", clock.now_ms())
         found = await state(db, delivery)
-    assert found == (State.CANCELLED if granted and purpose in BEHIND else State.PENDING)
+    assert found == (State.CANCELLED if granted and purpose in {*BEHIND, "inapp"} else State.PENDING)
+
+
+@pytest.mark.parametrize("withdrawn", [("webpush",), ("webpush", "email")])
+async def test_what_has_another_way_left_goes_on_waiting(database_url: str, withdrawn: tuple[Purpose, ...]) -> None:
+    """Beside the first, or as a later step."""
+    clock = SettableClock()
+    steps = ways("phone", ("webpush",)), ways("phone", ("email",))
+    async with open_database(database_url, clock) as db:
+        shopper = await join(db, clock, "phone")
+        beside = await enqueue(db, clock, "phone", channels=("webpush", "email"))
+        message = Message(
+            id="msg_2", shopper=shopper, campaign="", content=Content(title="Hello", body=""), collapse_key="msg_2",
+            created_ms=clock.now_ms(), expires_ms=clock.now_ms() + 60_000,
+        )  # fmt: skip
+        plan = Plan(steps[0], later=(steps[1],), fall_back_s=60)
+        async with db.transaction() as tx:
+            [later] = await outbox.put(tx, [Send(message=message, plan=plan, lane=Lane.BULK, source="test")])
+            await consents.write(tx, shopper, dict.fromkeys(withdrawn, False), "test", clock.now_ms())
+        found = {await state(db, delivery) for delivery in (beside, later)}
+        told = [row["kind"] for row in await db.fetch("events.after", after_seq=0, most=9)]
+    assert found == {State.PENDING if withdrawn == ("webpush",) else State.CANCELLED}
+    assert told == ["queued", "queued", *(["cancelled"] * 2 if len(withdrawn) == 2 else [])]
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,18 @@ ON CONFLICT (id) DO NOTHING
 
 -- name: outbox.replace
 -- A newer message takes the place of one that was not handed over yet. An id has no blank in it: `keys` are pairs.
+WITH waiting AS MATERIALIZED (
+    SELECT d.id, d.message, d.shopper FROM deliveries AS d
+    WHERE d.queue IS NOT NULL AND d.state = 'pending'
+        AND d.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+)
 UPDATE deliveries SET state = 'cancelled', reason = 'replaced', ended_ms = :now_ms, queue = NULL
-WHERE queue IS NOT NULL AND state = 'pending'
-    AND shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
-    AND EXISTS (
-        SELECT 1 FROM messages AS m
-        WHERE m.id = deliveries.message
-            AND m.shopper || ' ' || m.collapse_key IN (SELECT value FROM {json_each}(:keys{as_json}))
-            AND m.id NOT IN (SELECT value FROM {json_each}(:messages{as_json}))
-    )
+WHERE state = 'pending' AND id IN (
+    SELECT w.id FROM waiting AS w
+    WHERE w.message NOT IN (SELECT value FROM {json_each}(:messages{as_json}))
+        AND w.shopper || ' ' || (SELECT m.collapse_key FROM messages AS m WHERE m.id = w.message)
+            IN (SELECT value FROM {json_each}(:keys{as_json}))
+)
 RETURNING id, message, shopper, cap, maybe_sent
 
 -- name: deliver.expire
@@ -76,10 +79,16 @@ FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: deliver.reach
+-- A screen may greet her where she is in a store that has one, and chose what it may call her.
 SELECT
     v.shopper, v.id AS device, v.platform, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.registered_ms,
-    s.reason AS suppressed
+    s.reason AS suppressed,
+    CASE WHEN n.shopper IS NOT NULL AND EXISTS (
+        SELECT 1 FROM visits INNER JOIN screens ON screens.store = visits.store
+        WHERE visits.shopper = n.shopper AND visits.left_ms IS NULL
+    ) THEN 1 ELSE 0 END AS by_screen
 FROM devices AS v
+    LEFT JOIN nicknames AS n ON n.shopper = v.shopper
     LEFT JOIN addresses AS a ON a.device = v.id
     LEFT JOIN suppressions AS s ON s.channel = a.channel AND s.hash = a.hash
 WHERE v.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
@@ -195,6 +204,15 @@ UPDATE deliveries SET
 WHERE queue IS NOT NULL AND shopper = :shopper
     AND EXISTS (SELECT 1 FROM messages WHERE messages.id = deliveries.message AND messages.basis = 'marketing')
 RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
+
+-- name: outbox.waiting_of
+SELECT id, routes, later FROM deliveries
+WHERE queue IS NOT NULL AND state = 'pending' AND shopper = :shopper
+
+-- name: outbox.cancel_some
+UPDATE deliveries SET state = 'cancelled', queue = NULL, reason = :reason, ended_ms = :now_ms
+WHERE state = 'pending' AND id IN (SELECT value FROM {json_each}(:ids{as_json}))
+RETURNING id, message, shopper, state, cap, maybe_sent
 
 -- name: outbox.cancel_message
 -- What is being sent just now is not tried again: it expires unless it succeeds.
