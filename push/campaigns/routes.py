@@ -53,14 +53,17 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def reach(rows: Sequence[Row]) -> list[Route]:
-    """Every way to a shopper; rows of ``deliver.reach``, the device seen last first, what is suppressed left out."""
+    """Every way to a shopper; rows of ``deliver.reach``, the device seen last first, what is suppressed left out.
+
+    A screen in her store is one, whichever device it is written under: she stands before it herself.
+    """
     found: dict[Route, None] = {}
     for row in rows:
         if row["platform"] in _OPEN_APPS:
             found[Route(row["device"], "inapp")] = None
         if row["channel"] is not None and row["suppressed"] is None:
             found[Route(row["device"], row["channel"], row["app"], row["service"])] = None
-    return list(found)
+    return [*found, *(Route(row["device"], "screen") for row in rows[:1] if row["by_screen"])]
 
 
 class Wish(msgspec.Struct, frozen=True):

@@ -18,11 +18,11 @@ def channels(routes: tuple[Route, ...]) -> list[str]:
 
 
 def row(
-    device: str, channel: str | None, platform: str = "android", suppressed: str | None = None
+    device: str, channel: str | None, platform: str = "android", suppressed: str | None = None, *, by_screen: int = 0
 ) -> dict[str, object]:
     return {
         "device": device, "channel": channel, "platform": platform, "app": "shop", "service": "",
-        "suppressed": suppressed,
+        "suppressed": suppressed, "by_screen": by_screen,
     }  # fmt: skip
 
 
@@ -38,6 +38,12 @@ def test_apps_are_reached_without_an_address_and_mailboxes_only_by_theirs() -> N
 
 def test_what_is_suppressed_is_no_way() -> None:
     assert reach([row("mailbox", "email", "email", suppressed="bounced")]) == []
+
+
+def test_a_screen_is_one_way_however_many_devices_she_has() -> None:
+    rows = [row("phone", "fcm", by_screen=1), row("mailbox", "email", "email", by_screen=1)]
+    assert [way for way in reach(rows) if way.channel == "screen"] == [Route("phone", "screen")]
+    assert reach([]) == []
 
 
 def test_all_ways_in_the_usual_order() -> None:
