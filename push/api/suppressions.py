@@ -1,6 +1,6 @@
 """The suppression list: addresses that get nothing any more, whoever asks. Nobody can read an address from it."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 
@@ -10,8 +10,8 @@ from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Paramet
 from push.api.insight import MOST
 from push.api.masks import masked
 from push.deliver.asked import AddressedChannel
+from push.model.delivery import Route
 from push.model.errors import PermanentError
-from push.model.vault import SealError
 from push.profiles import people
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -101,14 +101,21 @@ async def _named(context: Context, body: SuppressionIn) -> tuple[AddressedChanne
         except PermanentError:
             raise ProblemError(400, "Not an address", CHANNELS[body.channel]) from None
         return body.channel, address
-    row = await context.db.fetch_one("suppressions.address", delivery=body.delivery)
-    try:
-        if row is not None:
-            channel: AddressedChannel = row["channel"]
-            return channel, people.open_address(row["sealed"], row["device"], channel, context.vault)
-    except SealError:
-        pass
+    for route in await _ways(context, body.delivery or ""):
+        for known in await people.addresses_of(context.db, route.device, context.vault):
+            if known.channel == route.channel:
+                return cast("AddressedChannel", known.channel), known.address
     raise ProblemError(404, "No address", "There is no such delivery, or it went to no address that is still known.")
+
+
+async def _ways(context: Context, delivery: str) -> tuple[Route, ...]:
+    """Where a delivery went; before it went anywhere, where it may go."""
+    row = await context.db.fetch_one("suppressions.ways", delivery=delivery)
+    if row is None:
+        return ()
+    if row["channel"] is not None:
+        return (Route(row["device"], row["channel"]),)
+    return msgspec.json.decode(row["routes"], type=tuple[Route, ...])
 
 
 async def release(context: Context, call: Call) -> None:

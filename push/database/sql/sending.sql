@@ -110,11 +110,9 @@ UPDATE idempotency SET status = :status, answer = :answer WHERE key = :key
 SELECT channel, hash, shown, reason, source, at_ms FROM suppressions
 WHERE (at_ms, channel, hash) > (:after_ms, :after_channel, :after_hash) ORDER BY at_ms, channel, hash LIMIT :most
 
--- name: suppressions.address
--- Where a delivery went.
-SELECT a.device, a.channel, a.sealed FROM deliveries AS d
-    INNER JOIN addresses AS a ON a.device = d.device AND a.channel = d.channel
-WHERE d.id = :delivery
+-- name: suppressions.ways
+-- Where a delivery went, or may yet go.
+SELECT device, channel, routes FROM deliveries WHERE id = :delivery
 
 -- name: suppressions.find
 SELECT channel, hash, shown, reason, source, at_ms FROM suppressions WHERE channel = :channel AND hash = :hash
