@@ -1,0 +1,85 @@
+"""Screens on a wall: real Chromium, headless, a page of any size, light or dark."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.support.tools import ci_or_skip
+from tests.support.webapp import becomes
+
+LANDSCAPE = (1920, 1080)
+PORTRAIT = (1080, 1920)
+
+
+class Wall:
+    """A browser whose pages are screens."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    async def hang(
+        self,
+        url: str,
+        size: tuple[int, int] = LANDSCAPE,
+        scheme: Literal["light", "dark"] = "light",
+        *,
+        still: bool = False,
+    ) -> Page:
+        """A page of its own, that keeps what it keeps to itself; `still` asks for less motion."""
+        width, height = size
+        context = await self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            reduced_motion="reduce" if still else "no-preference",
+        )
+        page = await context.new_page()
+        await page.goto(url)
+        return page
+
+
+@asynccontextmanager
+async def wall() -> AsyncIterator[Wall]:
+    """Chromium while the block lasts."""
+    binary = ci_or_skip("chromium")
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root has none
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=binary, args=sandbox)
+        try:
+            yield Wall(browser)
+        finally:
+            await browser.close()
+
+
+async def says(page: Page, selector: str, text: str) -> None:
+    """Until a part that is to be seen holds a text."""
+    script = (
+        "([s, t]) => [...document.querySelectorAll(s)].some((e) => e.checkVisibility() && e.textContent.includes(t))"
+    )
+    await becomes(lambda: page.evaluate(script, [selector, text]), f"{selector} with {text!r}")
+
+
+async def tells(page: Page) -> str:
+    """Everything that stands in the document, seen or not."""
+    return str(await page.evaluate("() => document.documentElement.outerHTML"))
+
+
+async def fits(page: Page) -> bool:
+    """Whether nothing is cut off and nothing scrolls."""
+    script = """() => {
+      const root = document.scrollingElement, words = document.getElementById("words");
+      return root.scrollHeight <= innerHeight && root.scrollWidth <= innerWidth
+        && words.scrollHeight <= words.clientHeight + 1 && words.scrollWidth <= words.clientWidth + 1;
+    }"""
+    return bool(await page.evaluate(script))
+
+
+async def picture(page: Page, path: Path) -> None:
+    """The page as a PNG, once nothing arrives any more."""
+    await page.evaluate(
+        "() => Promise.all(document.getAnimations().filter((a) => a.effect.target.id !== 'left').map((a) => a.finished)).then(() => null)"
+    )
+    await page.screenshot(path=path)
