@@ -50,17 +50,17 @@ def figures(of: Measured) -> metrics.Counters:
             "footfall_gate_width": (
                 "Deliveries that may be on their way through a gate",
                 "gate",
-                lambda: {name: int(gate.width) for name, gate in gates(of).items()},
+                lambda: {name: int(gate.width) for name, gate in _gates(of).items()},
             ),
             "footfall_gate_inside": (
                 "Deliveries on their way through a gate",
                 "gate",
-                lambda: {name: gate.inside for name, gate in gates(of).items()},
+                lambda: {name: gate.inside for name, gate in _gates(of).items()},
             ),
             "footfall_gate_open": (
                 "Whether a gate is open",
                 "gate",
-                lambda: {name: int(gate.is_open) for name, gate in gates(of).items()},
+                lambda: {name: int(gate.is_open) for name, gate in _gates(of).items()},
             ),
             "footfall_credentials": ("Credentials by state", "state", of.credentials.counts),
         },
@@ -80,12 +80,15 @@ def _queued(backlog: Backlog) -> Mapping[str, int]:
     return {lane.name.lower(): backlog.by_lane.get(lane, 0) for lane in Lane}
 
 
-def gates(of: Measured) -> dict[str, Reading]:
-    """The gates by name: first those that are closed, then those with most on their way; the others as one."""
-    readings = of.sender.gates.readings(of.clock.now_ms())
-    first = sorted(readings.items(), key=lambda item: (item[1].is_open, -item[1].inside, item[0]))
-    shown = dict(first[:MOST_GATES])
-    others = [reading for _, reading in first[MOST_GATES:]]
+def _gates(of: Measured) -> dict[str, Reading]:
+    return legible(of.sender.gates.readings(of.clock.now_ms()))
+
+
+def legible(gates: Mapping[str, Reading]) -> dict[str, Reading]:
+    """First those that are closed, then those with most on their way; beyond `MOST_GATES`, all others as one."""
+    ranked = sorted(gates.items(), key=lambda item: (item[1].is_open, -item[1].inside, item[0]))
+    shown, others = dict(ranked[:MOST_GATES]), [gate for _, gate in ranked[MOST_GATES:]]
     if others:
-        shown["other"] = Reading(sum(r.width for r in others), sum(r.inside for r in others), is_open=True)
+        is_open = all(gate.is_open for gate in others)
+        shown["other"] = Reading(sum(g.width for g in others), sum(g.inside for g in others), is_open=is_open)
     return shown

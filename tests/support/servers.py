@@ -11,6 +11,7 @@ import aiohttp
 
 from firmware_sim.sse import Event, EventParser
 from push.app import Running, serve
+from push.model.ports import Clock
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 
 DEADLINE_S = 15.0
@@ -164,9 +165,9 @@ def settings(folder: Path, **changes: Any) -> PushSettings:  # noqa: ANN401 - se
 
 
 @asynccontextmanager
-async def serving(asked: PushSettings) -> AsyncIterator[Caller]:
-    """The server for the length of the block."""
-    async with serve(asked) as running, aiohttp.ClientSession() as http:
+async def serving(asked: PushSettings, clock: Clock | None = None) -> AsyncIterator[Caller]:
+    """The server for the length of the block, on the machine's clock unless another is given."""
+    async with serve(asked, clock) as running, aiohttp.ClientSession() as http:
         yield await asyncio.to_thread(Caller, running, http, Path(asked.data_dir))
 
 
