@@ -112,6 +112,8 @@ class SqliteTransaction(SqliteQueries):
 
     async def execute_many(self, name: str, rows: Sequence[Mapping[str, object]], /) -> None:
         """Run one statement for each row of parameters, in one hop. Raises `DatabaseError`."""
+        if not rows:
+            return
         statement = self._statements[name]
         values = [statement.bind(row) for row in rows]
         with _translated(name):
