@@ -26,6 +26,10 @@ class Browser(Protocol):
         """What a JavaScript function body returns in the page, promises awaited; it reads `arguments`."""
         ...
 
+    async def press(self, key: str) -> None:
+        """Press a key, named as in the UI Events standard, where the focus is: "Escape", "ArrowDown", "Enter"."""
+        ...
+
     async def screenshot(self, path: Path) -> None:
         """The page as a PNG."""
         ...

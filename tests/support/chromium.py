@@ -37,6 +37,10 @@ class Chromium:
         """What a JavaScript function body returns in the page, promises awaited."""
         return await self.page.evaluate(f"given => (async function () {{ {script} }})(...given)", list(arguments))
 
+    async def press(self, key: str) -> None:
+        """Press a key where the focus is."""
+        await self.page.keyboard.press(key)
+
     async def screenshot(self, path: Path) -> None:
         """The page as a PNG."""
         await self.page.screenshot(path=path)

@@ -124,6 +124,10 @@ class Desktop:
     def click(self, shown: Shown, action: str = "default") -> None:
         """Click on a notification, or on one of its buttons; like most desktops, close it then."""
         self.interface.invoked(shown.id, action)
+        self.dismiss(shown)
+
+    def dismiss(self, shown: Shown) -> None:
+        """Put a notification away."""
         self.interface.shown.pop(shown.id, None)
         self.interface.closed(shown.id, _CLOSED_BY_USER)
 

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 _START_S: Final = 60
 _STOP_S: Final = 10
+_KEYS: Final = {"Escape": "\ue00c", "ArrowDown": "\ue015", "Enter": "\ue007"}
+"""WebDriver, 17.4.2: keys that are no characters."""
 _PREFERENCES: Final = {
     "remote.prefs.recommended": False,  # they would turn push off
     "marionette.port": 0,
@@ -76,6 +78,10 @@ class Firefox:
     async def run(self, script: str, *arguments: object) -> Any:  # noqa: ANN401 - JSON
         """What a JavaScript function body returns in the page, promises awaited."""
         return await self._call(lambda: self._marionette.execute_script(script, arguments, sandbox=None))
+
+    async def press(self, key: str) -> None:
+        """Press a key where the focus is."""
+        await self._call(lambda: self._marionette.find_element("css selector", ":focus").send_keys(_KEYS[key]))
 
     async def screenshot(self, path: Path) -> None:
         """The page as a PNG."""

@@ -39,6 +39,11 @@ class App:
         await self.shows(selector)
         await self.browser.run("document.querySelector(arguments[0]).click()", selector)
 
+    async def hides(self, selector: str) -> None:
+        """Until nothing of it is to be seen."""
+        script = "return ![...document.querySelectorAll(arguments[0])].some((e) => e.checkVisibility())"
+        await becomes(lambda: self.browser.run(script, selector), f"no {selector}")
+
     async def join(self, url: str, *purposes: str) -> None:
         await self.browser.goto(url)
         await self.shows("#welcome button[type=submit]")

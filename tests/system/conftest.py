@@ -9,6 +9,7 @@ from firmware_sim.push_service import PushService, serving
 from tests.support.breakable import External, ServersOwn
 from tests.support.brokers import Start
 from tests.support.browsers import BROWSERS, Browser
+from tests.support.shop import Shop, open_shop
 from tests.support.stack import Stack, deployment
 from tests.support.webapp import App
 
@@ -46,3 +47,10 @@ async def browser(request: pytest.FixtureRequest, service: PushService, tmp_path
 def app(browser: Browser) -> App:
     """The page on which a test opens the phone's app."""
     return App(browser)
+
+
+@pytest.fixture
+async def shop(browser: Browser, tmp_path: Path) -> AsyncIterator[Shop]:
+    """A shop whose offers reach that browser."""
+    async with open_shop(tmp_path, browser) as running:
+        yield running

@@ -330,6 +330,9 @@ document.addEventListener("visibilitychange", () => {
 });
 new BroadcastChannel("footfall").addEventListener("message", ({ data }) => app.offers?.receive(data.received));
 navigator.serviceWorker?.addEventListener("message", ({ data }) => app.offers?.openLinked(data.open));
+addEventListener("hashchange", () => {
+  if (app.footfall?.registered) app.care?.openLinked(new URLSearchParams(location.hash.slice(1)));
+});
 addEventListener("beforeinstallprompt", (event) => {
   event.preventDefault();
   $("install").hidden = false;

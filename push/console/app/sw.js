@@ -39,7 +39,7 @@ self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   const data = followed(event.notification.data, event.action);
   tapped.add(data?.id);
-  event.waitUntil(Promise.all([open(data), opened(data, event.action ? "clicked" : "opened")]));
+  event.waitUntil(Promise.all([open(data), opened(data, event.action !== "")]));
 });
 self.addEventListener("notificationclose", (event) => event.waitUntil(dismissed(event.notification.data)));
 self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(renew()));
@@ -116,11 +116,12 @@ async function open(data) {
   return ours.focus();
 }
 
-async function opened(data, kind) {
+async function opened(data, byButton) {
   if (!data?.id) return;
   const footfall = await Footfall.open();
   await footfall.markOpened(data.id);
-  await footfall.report(data.delivery, kind);
+  await footfall.report(data.delivery, "opened");
+  if (byButton) await footfall.report(data.delivery, "clicked");
 }
 
 /** Put away by the person. Some browsers say so of a notification that was tapped, too, and that is something else. */
