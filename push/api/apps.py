@@ -220,11 +220,41 @@ async def config(context: Context, call: Call) -> AppConfig:
 
 _APP: Final = Parameter("app", "query", "Which app, where there are several; without it, `default`.")
 ENDPOINTS: Final = (
-    Endpoint("GET", "/v1/app/config", APP, "What an app needs to begin", config, result=AppConfig, parameters=(_APP,)),
+    Endpoint(
+        "GET",
+        "/v1/app/config",
+        APP,
+        "What an app needs to begin",
+        config,
+        result=AppConfig,
+        parameters=(_APP,),
+        errors=(404,),
+    ),
     Endpoint("POST", "/v1/devices", APP, "Register a device", register, DeviceIn, DeviceOut, 201),
-    Endpoint("GET", "/v1/devices/{device}/consent", DEVICE, "What was agreed", get_consent, result=Consents),
-    Endpoint("PUT", "/v1/devices/{device}/consent", DEVICE, "Agree or withdraw", put_consent, Consents, Consents),
+    Endpoint(
+        "GET", "/v1/devices/{device}/consent", DEVICE, "What was agreed", get_consent, result=Consents, errors=(404,)
+    ),
+    Endpoint(
+        "PUT",
+        "/v1/devices/{device}/consent",
+        DEVICE,
+        "Agree or withdraw",
+        put_consent,
+        Consents,
+        Consents,
+        errors=(404,),
+    ),
     Endpoint("PUT", "/v1/devices/{device}/subscription", DEVICE, "Set Web Push", put_subscription, SubscriptionIn),
     Endpoint("DELETE", "/v1/devices/{device}/subscription", DEVICE, "End Web Push", delete_subscription),
-    Endpoint("POST", "/v1/devices/{device}/tag", DEVICE, "Get a rotating identity", issue_tag, None, TagOut, 201),
+    Endpoint(
+        "POST",
+        "/v1/devices/{device}/tag",
+        DEVICE,
+        "Get a rotating identity",
+        issue_tag,
+        None,
+        TagOut,
+        201,
+        errors=(404, 409),
+    ),
 )

@@ -101,9 +101,21 @@ def _unknown() -> ProblemError:
 
 
 ENDPOINTS: Final = (
-    Endpoint("POST", "/v1/hooks", OPERATOR, "Have events posted to a system of yours", put, HookIn, HookSecret, 201),
+    Endpoint(
+        "POST",
+        "/v1/hooks",
+        OPERATOR,
+        "Have events posted to a system of yours",
+        put,
+        HookIn,
+        HookSecret,
+        201,
+        errors=(409,),
+    ),
     Endpoint("GET", "/v1/hooks", OPERATOR, "Hooks, and how they fare", listed, result=list[HookOut]),
-    Endpoint("DELETE", "/v1/hooks/{id}", OPERATOR, "Delete a hook", delete),
-    Endpoint("POST", "/v1/hooks/{id}/rotate", OPERATOR, "Change a hook's secret", rotate, result=HookSecret),
-    Endpoint("POST", "/v1/hooks/{id}/test", OPERATOR, "Post a test to a hook", test, result=Answered),
+    Endpoint("DELETE", "/v1/hooks/{id}", OPERATOR, "Delete a hook", delete, errors=(404,)),
+    Endpoint(
+        "POST", "/v1/hooks/{id}/rotate", OPERATOR, "Change a hook's secret", rotate, result=HookSecret, errors=(404,)
+    ),
+    Endpoint("POST", "/v1/hooks/{id}/test", OPERATOR, "Post a test to a hook", test, result=Answered, errors=(404,)),
 )

@@ -158,7 +158,7 @@ def since(call: Call) -> int:
 async def delivery(context: Context, call: Call) -> TraceDetail:
     """One delivery, hop by hop."""
     row = await context.db.fetch_one("deliver.trace", id=call.path["id"])
-    if row is None:
+    if row is None or (call.principal.scope == "sender" and row["source"] != call.actor):
         raise ProblemError(404, "Unknown delivery", "GET /v1/deliveries lists those that there are.")
     attempts = await context.db.fetch("deliver.attempts_of", delivery=call.path["id"])
     return TraceDetail(

@@ -142,6 +142,8 @@ async def keep_receipts(context: Context, call: Call) -> Counted:
 
 
 ENDPOINTS: Final = (
-    Endpoint("POST", "/v1/sightings", DEVICE, "Report fixtures heard", report_sightings, Ranging, Messages),
+    Endpoint(
+        "POST", "/v1/sightings", DEVICE, "Report fixtures heard", report_sightings, Ranging, Messages, errors=(404, 409)
+    ),
     Endpoint("POST", "/v1/receipts", DEVICE, "Report what became of messages", keep_receipts, Receipts, Counted, 202),
 )

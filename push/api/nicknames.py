@@ -50,6 +50,6 @@ async def delete_nickname(context: Context, call: Call) -> None:
 _PATH: Final = "/v1/devices/{device}/nickname"
 ENDPOINTS: Final = (
     Endpoint("GET", _PATH, DEVICE, "What screens may call her", get_nickname, result=Nickname, errors=(404,)),
-    Endpoint("PUT", _PATH, DEVICE, "Let screens call her so", put_nickname, Nickname, Nickname, errors=(409,)),
-    Endpoint("DELETE", _PATH, DEVICE, "Let screens call her nothing", delete_nickname),
+    Endpoint("PUT", _PATH, DEVICE, "Let screens call her so", put_nickname, Nickname, Nickname, errors=(404, 409)),
+    Endpoint("DELETE", _PATH, DEVICE, "Let screens call her nothing", delete_nickname, errors=(404,)),
 )

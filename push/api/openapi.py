@@ -17,7 +17,6 @@ PROBLEMS: Final = {
     404: "There is no such thing.",
     408: "The body did not arrive in time.",
     409: "Not as things stand: the answer says why.",
-    410: "It was there, and is not any more.",
     410: "There was such a thing, but it has ended.",
     413: "The body is too large.",
     422: "An `Idempotency-Key` that was used for another call.",

@@ -196,7 +196,16 @@ async def get_registry(context: Context, call: Call) -> Seed:
 
 ENDPOINTS: Final = (
     Endpoint("GET", "/v1/registry", OPERATOR, "The registry", get_registry, result=Seed),
-    Endpoint("PUT", "/v1/registry", OPERATOR, "Take over a registry, all or nothing", put_registry, Seed, Stored),
+    Endpoint(
+        "PUT",
+        "/v1/registry",
+        OPERATOR,
+        "Take over a registry, all or nothing",
+        put_registry,
+        Seed,
+        Stored,
+        errors=(409,),
+    ),
     Endpoint("PUT", "/v1/stores/{id}", OPERATOR, "Put a store", one("stores", "", ("id",)), Store, Stored),
     Endpoint(
         "PUT", "/v1/stores/{store}/zones/{id}", OPERATOR, "Put a zone", one("zones", "", ("store", "id")), Zone, Stored
@@ -204,7 +213,16 @@ ENDPOINTS: Final = (
     Endpoint(
         "PUT", "/v1/stores/{store}/gateways/{id}", OPERATOR, "Put a gateway", put_one_gateway, GatewayIn, GatewayOut
     ),
-    Endpoint("PUT", "/v1/beacons/{id}", OPERATOR, "Put a beacon", one("beacons", "beacon", ("id",)), BeaconIn, Stored),
+    Endpoint(
+        "PUT",
+        "/v1/beacons/{id}",
+        OPERATOR,
+        "Put a beacon",
+        one("beacons", "beacon", ("id",)),
+        BeaconIn,
+        Stored,
+        errors=(409,),
+    ),
     Endpoint("PUT", "/v1/shoppers/{id}", OPERATOR, "Put a shopper", one("shoppers", "", ("id",)), ShopperIn, Stored),
     Endpoint("PUT", "/v1/campaigns/{id}", OPERATOR, "Put a campaign", one("campaigns", "", ("id",)), Campaign, Stored),
 )

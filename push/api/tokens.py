@@ -83,5 +83,5 @@ async def _found(tx: Transaction, fingerprint: str) -> str:
 ENDPOINTS: Final = (
     Endpoint("POST", "/v1/tokens", OPERATOR, "Issue a token", issue, TokenIn, TokenMade, 201),
     Endpoint("GET", "/v1/tokens", OPERATOR, "Tokens that are valid", listed, result=list[TokenOut]),
-    Endpoint("DELETE", "/v1/tokens/{fingerprint}", OPERATOR, "Take a token back", delete),
+    Endpoint("DELETE", "/v1/tokens/{fingerprint}", OPERATOR, "Take a token back", delete, errors=(404, 409)),
 )
