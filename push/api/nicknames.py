@@ -30,7 +30,7 @@ async def put_nickname(context: Context, call: Call) -> Nickname:
     try:
         nickname = nicknames.cleaned(body.nickname)
     except nicknames.NicknameError as error:
-        raise ProblemError(400, "Not a nickname", f"nickname: {error}.") from None
+        raise ProblemError(400, "Not a nickname", str(error)) from None
     async with context.db.transaction() as tx:
         if "screen" not in await consent.granted_for_decision(tx, shopper):
             raise ProblemError(409, "Not agreed", "Ask for the purpose `screen` first: PUT /v1/devices/{id}/consent.")

@@ -25,13 +25,13 @@ def cleaned(text: str) -> str:
     """A nickname as screens show it: 1 to 20 letters, digits, marks and single spaces. Raises `NicknameError`."""
     name = re.sub(" +", " ", unicodedata.normalize("NFC", text)).strip(" ")
     if not all(_is_allowed(letter) for letter in name):
-        raise NicknameError("letters, digits and spaces of any script were expected")
+        raise NicknameError("Letters, digits and spaces of any script were expected.")
     if not 1 <= len(name) <= MOST_LETTERS:
-        raise NicknameError(f"1 to {MOST_LETTERS} letters were expected")
+        raise NicknameError(f"A name of 1 to {MOST_LETTERS} letters was expected.")
     if not any(unicodedata.category(letter).startswith("L") for letter in name):
-        raise NicknameError("at least one letter was expected: numbers are no name")
+        raise NicknameError("At least one letter was expected: a number is no name.")
     if _ADDRESS.search(name) or _has_loose_marks(name):
-        raise NicknameError("a name was expected, no address and no drawing")
+        raise NicknameError("A name was expected, no address and no drawing.")
     return name
 
 

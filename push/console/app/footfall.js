@@ -16,7 +16,7 @@
  *   messages  by id: what was received, by which deliveries, until when it makes sense
  *   receipts  by [delivery, kind]: each is reported once, and kept until the server has taken it; of more than 500 the
  *             oldest are let go
- * The device token can read this device's messages and change its consent, nothing else.
+ * The device token can read its shopper's messages and change her consent and snooze, nothing else.
  */
 
 const DAY_MS = 86_400_000;
@@ -222,6 +222,26 @@ export class Footfall {
   /** Offers may come again. */
   async endSnooze() {
     await this.#request("DELETE", this.#path("snooze"));
+  }
+
+  /** The name by which screens in stores may greet her, or undefined. */
+  async nickname() {
+    try {
+      return (await this.#json("GET", this.#path("nickname"))).nickname;
+    } catch (error) {
+      if (error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Let screens greet her so: 1 to 20 letters, digits and spaces; as it will be shown. Needs consent to `screen`. */
+  async setNickname(nickname) {
+    return (await this.#json("PUT", this.#path("nickname"), { body: { nickname } })).nickname;
+  }
+
+  /** Let no screen greet her any more. */
+  async eraseNickname() {
+    await this.#request("DELETE", this.#path("nickname"));
   }
 
   /**

@@ -60,11 +60,13 @@ function picture(address) {
 /** Let type shrink until the words fit: a wall has no scrollbar. */
 function fit() {
   const words = $("words");
+  delete words.dataset.tight;
   let scale = 1;
   do {
     document.documentElement.style.setProperty("--fit", scale);
     scale *= SHRINK;
   } while (scale > LEAST_FIT && words.scrollHeight > words.clientHeight);
+  if (words.scrollHeight > words.clientHeight) words.dataset.tight = "";
 }
 
 function arrive() {
