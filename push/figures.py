@@ -12,6 +12,7 @@ from push.channels.inapp import EventStreams
 from push.credentials import CredentialBook
 from push.deliver.backlog import Backlog
 from push.deliver.gates import Reading
+from push.deliver.hook_runner import Hooks
 from push.deliver.sender import Sender
 from push.ingest.engine import Engine
 from push.model.delivery import Lane
@@ -31,6 +32,7 @@ class Measured(NamedTuple):
     credentials: CredentialBook
     client: BrokerClient
     streams: EventStreams
+    hooks: Hooks
     answered: Counter[str]
 
 
@@ -42,6 +44,7 @@ def figures(of: Measured) -> metrics.Counters:
             "footfall_refused_payloads": ("Payloads refused", "reason", lambda: of.engine.refused),
             "footfall_deliveries": ("What became of attempts", "outcome", lambda: of.sender.counts),
             "footfall_http_answers": ("Answers by class", "status", lambda: of.answered),
+            "footfall_hook_posts": ("What became of posts to hooks", "outcome", lambda: of.hooks.counts),
             "footfall_broker": ("The broker client", "what", lambda: msgspec.structs.asdict(of.client.counters)),
         },
         {
@@ -62,6 +65,7 @@ def figures(of: Measured) -> metrics.Counters:
                 "gate",
                 lambda: {name: int(gate.is_open) for name, gate in _gates(of).items()},
             ),
+            "footfall_hooks": ("Hooks that are posted to", "what", lambda: of.hooks.now),
             "footfall_credentials": ("Credentials by state", "state", of.credentials.counts),
         },
     )

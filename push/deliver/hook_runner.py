@@ -48,6 +48,9 @@ class Hooks:
         self._means = means
         self._running: set[str] = set()
         self.counts: Counter[str] = Counter()
+        """Posts by what became of them."""
+        self.now: dict[str, int] = {"active": 0, "behind": 0}
+        """Hooks at the last look, and how many events the one furthest behind still has to get."""
 
     async def run(self) -> None:
         """Post events and prune them until cancelled."""
@@ -65,6 +68,8 @@ class Hooks:
         """Start a turn at each hook that is due; whether there is any hook at all."""
         rows = await self._means.db.fetch("hooks.active")
         now_ms = self._means.clock.now_ms()
+        behind = max((row["last_seq"] + 1 - row["next_seq"] for row in rows), default=0)
+        self.now = {"active": len(rows), "behind": behind}
         for row in rows:
             due = row["next_ms"] <= now_ms and row["next_seq"] <= row["last_seq"]
             if due and row["id"] not in self._running:

@@ -87,7 +87,7 @@ class Turn:
                 await self._means.poster.post(letter)
             except DeliveryError as error:
                 counts["failed"] += 1
-                await self._failed(error)
+                await self._failed(error, counts)
                 return False
             counts["taken"] += 1
             self._failures, self._failing_since_ms, self._reason = 0, None, None
@@ -100,12 +100,13 @@ class Turn:
             return True
         return await self._keep(now_ms + self._means.settings.lease_ms)
 
-    async def _failed(self, error: DeliveryError) -> None:
+    async def _failed(self, error: DeliveryError, counts: Counter[str]) -> None:
         settings, now_ms = self._means.settings, self._means.clock.now_ms()
         self._failures, self._reason = self._failures + 1, error.reason
         since_ms = self._failing_since_ms = now_ms if self._failing_since_ms is None else self._failing_since_ms
         end_ms = since_ms + settings.give_up_h * 3_600_000
         if isinstance(error, PermanentError) or now_ms >= end_ms:
+            counts["given_up"] += 1
             log.warning("hook is given up", hook=self._hook, reason=error.reason, failures=self._failures)
             await self._keep(now_ms, "disabled")
             return
