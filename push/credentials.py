@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
+from push.in_force import InForce, Key, Raw, context
 from push.model.credentials import Asked, CredentialInfo, NoSuchCredentialError
 from push.model.delivery import Checked
-from push.model.errors import CredentialError, DatabaseError, PermanentError, TransientError
+from push.model.errors import CredentialError, DatabaseError, DeliveryError, PermanentError, TransientError
 from push.model.ports import Clock, Credentialed, Database, Row
 from push.model.vault import SealError, Vault
 from push.registry.directory import audit
@@ -33,10 +34,6 @@ UNANSWERED_MS: Final = 3_600_000
 """and this long after a check that nobody answered."""
 MOST_BYTES: Final = 64 * 1024
 NOT_TRIED: Final = "not tried yet"
-
-Raw = Mapping[str, object]
-Key = tuple[str, str]
-"""Channel and app."""
 
 
 class Trade(NamedTuple):
@@ -58,10 +55,9 @@ class CredentialBook:
     """Keeps credentials. Secrets leave it through `Credentialed.use` and `check` only."""
 
     def __init__(self, trade: Trade) -> None:
-        self._db, self._vault, self._clock, self._channels, self._complete, self._changed = trade
-        self._used: dict[str, dict[str, Raw]] = {name: {} for name in self._channels}
-        self._unusable: dict[Key, str] = {}
-        self._seen: frozenset[tuple[str, str, int]] = frozenset()
+        self._db, self._vault, self._clock = trade.db, trade.vault, trade.clock
+        self._complete = trade.complete
+        self._force = InForce(trade.vault, trade.channels, trade.changed)
         self._states: dict[Key, CredentialInfo] = {}
         self._tried_ms: dict[Key, int] = {}
         self._said: frozenset[tuple[Key, str]] = frozenset()
@@ -78,8 +74,8 @@ class CredentialBook:
 
     @property
     def held(self) -> frozenset[Key]:
-        """Channels and apps that have one; as of the last look."""
-        return frozenset(self._states)
+        """Channels and apps that have one which can be used; as of the last look."""
+        return frozenset(key for key, info in self._states.items() if info.state != "unusable")
 
     def counts(self) -> dict[str, int]:
         """How many there are of each state, and how many end soon or have ended; as of the last look."""
@@ -99,14 +95,14 @@ class CredentialBook:
         service = self._channel(channel)
         if len(msgspec.json.encode(asked.credential)) > MOST_BYTES:
             raise PermanentError(f"bad_credential: expected at most {MOST_BYTES} bytes")
-        raw = self._complete(channel, asked.credential, self._used[channel].get(app, {}))
+        raw = self._complete(channel, asked.credential, await self._before(channel, app))
         checked = await self._tried(service, app, raw) if asked.check else None
         async with self._busy:
-            service.use({**self._used[channel], app: raw})  # refuses what is malformed, check or none
+            self._force.begin(channel, app, raw)  # refuses what is malformed, check or none
             try:
                 await self._store(channel, app, raw, checked, asked)
             except BaseException:
-                service.use(self._used[channel])
+                self._force.fall_back(channel)
                 raise
             await self._load()
         return await self._one(channel, app)
@@ -137,10 +133,18 @@ class CredentialBook:
                 return info
         raise NoSuchCredentialError(f"no credential of {channel} for the app {app} any more")
 
+    async def _before(self, channel: str, app: str) -> Raw:
+        """What is stored now; nothing where there is none, or none that opens."""
+        row = await self._db.fetch_one("credentials.one", channel=channel, app=app)
+        try:
+            return {} if row is None else self._force.open(row)
+        except SealError:
+            return {}
+
     def _channel(self, name: str) -> Credentialed:
-        found = self._channels.get(name)
+        found = self._force.channels.get(name)
         if found is None:
-            known = ", ".join(sorted(self._channels))
+            known = ", ".join(sorted(self._force.channels))
             raise NoSuchCredentialError(f"no channel {name} that takes a credential; there are {known}")
         return found
 
@@ -154,7 +158,7 @@ class CredentialBook:
                 "credentials.put",
                 channel=channel,
                 app=app,
-                sealed=self._vault.seal(msgspec.json.encode(raw), _context(channel, app)),
+                sealed=self._vault.seal(msgspec.json.encode(raw), context(channel, app)),
                 summary=NOT_TRIED if checked is None else checked.summary,
                 state="unchecked" if checked is None else "good",
                 expires_ms=min(ends, default=None),
@@ -174,56 +178,7 @@ class CredentialBook:
             await self._load()
 
     async def _load(self) -> None:
-        rows = await self._db.fetch("credentials.all")
-        unusable: dict[Key, str] = {}
-        opened: dict[str, dict[str, Raw]] = {name: {} for name in self._channels}
-        for row in rows:
-            try:
-                opened[self._known(row)][row["app"]] = self._open(row)
-            except (PermanentError, SealError) as error:
-                unusable[row["channel"], row["app"]] = str(error)
-        before = self._used
-        self._used = {name: self._use(name, opened[name], unusable) for name in opened}
-        for (channel, app), reason in unusable.items():
-            if self._unusable.get((channel, app)) != reason:
-                log.error("credential cannot be used", channel=channel, app=app, reason=reason)
-        self._unusable = unusable
-        self._seen = frozenset((row["channel"], row["app"], row["updated_ms"]) for row in rows)
-        self._tell(before)
-
-    def _known(self, row: Row) -> str:
-        """Raises `PermanentError`."""
-        name: str = row["channel"]
-        if name not in self._channels:
-            raise PermanentError("no_such_channel")
-        return name
-
-    def _open(self, row: Row) -> Raw:
-        """Raises `SealError`."""
-        sealed = self._vault.open(row["sealed"], _context(row["channel"], row["app"]))
-        return msgspec.json.decode(sealed, type=dict[str, object])
-
-    def _use(self, name: str, wanted: dict[str, Raw], unusable: dict[Key, str]) -> dict[str, Raw]:
-        """Have a channel send with all that it takes; those that it does. Usually it takes all at once."""
-        channel, taken = self._channels[name], wanted
-        try:
-            channel.use(wanted)
-        except PermanentError:
-            taken = {}
-            for app, raw in wanted.items():
-                try:
-                    channel.use({**taken, app: raw})
-                except PermanentError as error:
-                    unusable[name, app] = error.reason
-                else:
-                    taken[app] = raw
-        return taken
-
-    def _tell(self, before: Mapping[str, Mapping[str, Raw]]) -> None:
-        for name, used in self._used.items():
-            for app in before[name].keys() | used.keys():
-                if before[name].get(app) != used.get(app):
-                    self._changed(name, app)
+        self._force.apply(await self._db.fetch("credentials.all"))
 
     # --- kept true ----------------------------------------------------------------------------------------------------
 
@@ -238,7 +193,7 @@ class CredentialBook:
             await asyncio.sleep(LOOK_S)
             try:
                 rows = await self._db.fetch("credentials.states")
-                if frozenset((row["channel"], row["app"], row["updated_ms"]) for row in rows) != self._seen:
+                if frozenset((row["channel"], row["app"], row["updated_ms"]) for row in rows) != self._force.seen:
                     await self.load()
             except DatabaseError as error:
                 log.warning("credentials cannot be read, trying again", error=str(error))
@@ -272,11 +227,15 @@ class CredentialBook:
 
     async def _check(self, row: Row | None) -> None:
         """Try what a row holds, and note what that says. Raises `TransientError`: the service does not answer."""
-        if row is None or (row["channel"], row["app"]) in self._unusable:
+        if row is None or (row["channel"], row["app"]) in self._force.unusable:
             return
         of = {"channel": row["channel"], "app": row["app"], "updated_ms": row["updated_ms"]}
         try:
-            checked = await self._tried(self._channel(row["channel"]), row["app"], self._open(row))
+            raw = self._force.open(row)
+        except SealError:
+            return  # put by a process with another master key: the next look reports it
+        try:
+            checked = await self._tried(self._channel(row["channel"]), row["app"], raw)
         except (PermanentError, CredentialError) as error:
             async with self._db.transaction() as tx:
                 await tx.execute("credentials.found_refused", **of, reason=error.reason, now_ms=self._clock.now_ms())
@@ -291,7 +250,7 @@ class CredentialBook:
                 now_ms=self._clock.now_ms(),
             )
         if row["state"] == "refused":
-            self._changed(row["channel"], row["app"])
+            self._force.changed(row["channel"], row["app"])
 
     async def _tried(self, channel: Credentialed, app: str, raw: Raw) -> Checked:
         """Raises `push.model.errors.DeliveryError`."""
@@ -300,6 +259,11 @@ class CredentialBook:
                 return await channel.check(app, raw)
         except TimeoutError:
             raise TransientError("service_too_slow") from None
+        except DeliveryError:
+            raise
+        except Exception:
+            log.exception("check failed", channel=channel.name, app=app)
+            raise TransientError("check_failed") from None
 
     def _note(self, rows: list[Row]) -> None:
         """Remember how credentials stand, and log once what got worse."""
@@ -314,7 +278,7 @@ class CredentialBook:
         self._said = frozenset(said)
 
     def _info(self, row: Row) -> CredentialInfo:
-        unusable = self._unusable.get((row["channel"], row["app"]))
+        unusable = self._force.unusable.get((row["channel"], row["app"]))
         return CredentialInfo(
             channel=row["channel"],
             app=row["app"],
@@ -325,10 +289,6 @@ class CredentialBook:
             checked_ms=row["checked_ms"] or None,
             warnings=tuple(msgspec.json.decode(row["warnings"], type=list[str])),
         )
-
-
-def _context(channel: str, app: str) -> str:
-    return f"credential:{channel}:{app}"
 
 
 def _encoded(checked: Checked | None) -> str:
