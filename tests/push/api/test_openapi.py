@@ -105,7 +105,7 @@ def _objects(schema: dict[str, Any]) -> SearchStrategy[Any]:
     required = {name: known[name] for name in schema.get("required", [])}
     optional = {name: value for name, value in known.items() if name not in required}
     if not known and isinstance(schema.get("additionalProperties"), dict):
-        names = resolved(schema.get("propertyNames", {"type": "string"}))
+        names = {"type": "string", **resolved(schema.get("propertyNames", {}))}
         return st.dictionaries(_right(names), drawn(schema["additionalProperties"]), max_size=4)
     return st.fixed_dictionaries(required, optional=optional)
 
