@@ -77,9 +77,12 @@ async def fits(page: Page) -> bool:
     return bool(await page.evaluate(script))
 
 
+_STILL = """() => Promise.all(
+  document.getAnimations().filter((one) => one.effect.target.id !== "left").map((one) => one.finished)
+).then(() => null)"""
+
+
 async def picture(page: Page, path: Path) -> None:
     """The page as a PNG, once nothing arrives any more."""
-    await page.evaluate(
-        "() => Promise.all(document.getAnimations().filter((a) => a.effect.target.id !== 'left').map((a) => a.finished)).then(() => null)"
-    )
+    await page.evaluate(_STILL)
     await page.screenshot(path=path)

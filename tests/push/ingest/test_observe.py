@@ -1,5 +1,6 @@
 """One pass over a tick's sightings gives what looking at them one by one would."""
 
+import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,8 @@ from beacons.topics import Topic
 from beacons.wire import Batch
 from push.ingest.intake import Arrived
 from push.ingest.observe import Observer, gather, select
-from push.model.presence import Observation
+from push.model.presence import Observation, Stranger
+from push.model.screens import Screen
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
 from push.registry.table import UNKNOWN
@@ -111,3 +113,36 @@ def test_nothing_registered_observes_nobody() -> None:
     sightings = gather([arrived("g1", NOW_MS - 10, [Sighting(1, IDS[0], 0, 0, -60, -60, 1)])])
     beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
     assert observer.observe(sightings, beacons, []) == ([], 0)
+
+
+SCREENS = msgspec.structs.replace(
+    DIRECTORY,
+    gateways={**DIRECTORY.gateways, "g1": Gateway(id="g1", store="s1", zone="shoes")},
+    screens={"wall": Screen(id="wall", store="s1", zone="shoes", name="Wall")},
+)
+
+
+@given(batches)
+def test_whoever_is_heard_before_a_screen_is_located_a_fixture_or_a_stranger(
+    taken: list[tuple[str, int | None, list[Sighting]]],
+) -> None:
+    """Shy did not agree, the guard is staff, nobody knows the last: no id of any of them is kept."""
+    observer = Observer(SCREENS, Resolver(BEACONS, {}, tolerance_ms=0), lambda shopper: shopper != "shy")
+    all_of = [arrived(*batch) for batch in taken]
+    sightings = gather(all_of)
+    beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
+    expected = sorted(
+        Stranger("g1", float(max(s.rssi_max_dbm for s in mine)), max(min(NOW_MS, s.last_ms + offset) for s in mine))
+        for gateway, offset, batch in taken
+        for n in (3, 4, 6)
+        if gateway == "g1" and offset is not None and (mine := [s for s in batch if s.id == IDS[n]])
+    )
+    assert sorted(observer.strangers(sightings, beacons, all_of)) == expected
+
+
+def test_without_screens_nobody_asks_who_is_near() -> None:
+    observer = Observer(DIRECTORY, Resolver(BEACONS, {}, tolerance_ms=0), lambda _: True)
+    all_of = [arrived("g1", NOW_MS - 10, [Sighting(IdKind.IBEACON, IDS[6], 0, 0, -60, -60, 1)])]
+    sightings = gather(all_of)
+    beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
+    assert observer.strangers(sightings, beacons, all_of) == []
