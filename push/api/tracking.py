@@ -47,10 +47,11 @@ class MessageDetail(msgspec.Struct, frozen=True, kw_only=True):
 async def message(context: Context, call: Call) -> MessageDetail:
     """A message with its deliveries and their attempts."""
     row = await _theirs(context.db, call)
+    # Deliveries first: an attempt is written with the state that it leads to, and is read with it or before it.
+    deliveries = await context.db.fetch("deliver.of_message", message=row["id"])
     attempts: defaultdict[str, list[AttemptOut]] = defaultdict(list)
     for each in await context.db.fetch("sending.attempts_of_message", message=row["id"]):
         attempts[each["delivery"]].append(msgspec.convert(dict(each), AttemptOut))
-    deliveries = await context.db.fetch("deliver.of_message", message=row["id"])
     key = row["collapse_key"]
     return MessageDetail(
         id=row["id"],
