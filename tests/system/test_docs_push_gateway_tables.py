@@ -10,18 +10,31 @@ from typing import Final, get_args
 import msgspec
 import pytest
 
-from push.api import addresses, credentials, events, hooks, insight, sending, suppressions, tokens, tracking
+from push.api import (
+    addresses,
+    credentials,
+    events,
+    hooks,
+    idempotency,
+    insight,
+    sending,
+    suppressions,
+    tokens,
+    tracking,
+)
 from push.api.contract import Endpoint
 from push.api.openapi import problems
+from push.api.server import MAX_BODY_BYTES
 from push.campaigns.routes import ORDER, Policy
 from push.channels import apns_payload, fcm_payload, mail, webhook_payload, webpush
 from push.channels.apns_payload import Form as ApnsForm
 from push.channels.fcm_payload import Form as FcmForm
 from push.channels.fcm_wire import Notification
-from push.channels.inapp import EventStreams, InAppChannel
+from push.channels.inapp import MAX_STREAMS, EventStreams, InAppChannel
 from push.channels.screen import ScreenChannel
-from push.deliver.asked import AT_ONCE, AddressIn, Agreed, MessageIn, Refusal, To
+from push.deliver.asked import AT_ONCE, LONGEST_S, AddressIn, Agreed, MessageIn, Refusal, To
 from push.deliver.hooks import MOST_HOOKS
+from push.deliver.sender import SenderSettings
 from push.deliver.told import ToldKind
 from push.model.delivery import NEXT, Action, Content, Message, Outgoing, Part, State
 from push.model.errors import TooLargeError
@@ -230,5 +243,13 @@ def _problems(path: Path) -> Iterator[tuple[str, str]]:
 def test_limits_are_those_of_the_code() -> None:
     limits = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", GUIDE, re.MULTILINE))
     assert limits["hooks"] == str(MOST_HOOKS)
-    assert limits["event streams"].startswith(f"{events.MOST_STREAMS} of events")
-    assert limits["messages in a call, bytes in a body"].startswith(f"{AT_ONCE:,}")
+    assert limits["messages in a call, bytes in a body"] == f"{AT_ONCE:,}; {MAX_BODY_BYTES >> 20} MB"
+    sender = SenderSettings()
+    assert limits["messages that wait"].startswith(f"{sender.most_queued:,} ")
+    on_their_way = re.findall(r"\d+", limits["messages on their way at once"])
+    assert list(map(int, on_their_way)) == [sender.in_flight, sender.gate.widest]
+    days = LONGEST_S // 86_400, sending.AHEAD_MS // 86_400_000
+    assert limits["lifetime, schedule"] == f"5 s to {days[0]} days; up to {days[1]} days ahead"
+    assert limits["answers kept for an `Idempotency-Key`"] == f"{idempotency.KEPT_MS // 3_600_000} hours"
+    assert limits["event streams"] == f"{events.MOST_STREAMS} of events, {MAX_STREAMS} of one device"
+    assert limits["a page of a list"] == f"{insight.MOST:,}"
