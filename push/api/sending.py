@@ -84,7 +84,7 @@ def _bring_into_force(context: Context, taken: Taken) -> None:
 def _asked(context: Context, caller: str, message: MessageIn, key: Key | None, n: int) -> Asked:
     """A message under its id, its address looked at."""
     own = _id(caller, message, key, n)
-    if message.to.address is None:
+    if message.to.address is msgspec.UNSET:
         return Asked(id=own, message=message)
     try:
         return Asked(id=own, message=message, bare=bare(context, message.to.address))
@@ -94,10 +94,13 @@ def _asked(context: Context, caller: str, message: MessageIn, key: Key | None, n
 
 
 def _id(caller: str, message: MessageIn, key: Key | None, n: int) -> str:
-    """The message's id: the caller's own is unique among the caller's, a repeated call finds the same ones."""
+    """The message's id: the caller's own is unique among the caller's, and a call that is repeated has the same ones.
+
+    So what is repeated after its answer was forgotten is not sent twice either.
+    """
     if message.id is not None:
         return own_id(caller, message.id)
-    return fresh("msg") if key is None else derived("msg", caller, "key", key.text, n)
+    return fresh("msg") if key is None else derived("msg", caller, "key", key.text, key.fingerprint, n)
 
 
 def own_id(caller: str, id_: str) -> str:

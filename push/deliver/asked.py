@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from beacons.topics import Id
 from push.campaigns.routes import FIRST, Policy
@@ -43,13 +44,13 @@ class AddressIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class To(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom a message is for: exactly one of these."""
 
-    shopper: Id | None = None
-    device: Id | None = None
-    address: AddressIn | None = None
+    shopper: Id | UnsetType = UNSET
+    device: Id | UnsetType = UNSET
+    address: AddressIn | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Refuse none, and several. Raises ValueError."""
-        if sum(one is not None for one in (self.shopper, self.device, self.address)) != 1:
+        if sum(one is not UNSET for one in (self.shopper, self.device, self.address)) != 1:
             raise ValueError("expected exactly one of `shopper`, `device` and `address`")
 
 
@@ -79,7 +80,7 @@ class MessageIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def __post_init__(self) -> None:
         """Refuse offers to an address without anybody's word that she agreed. Raises ValueError."""
-        if self.to.address is not None and self.basis == "marketing" and self.agreed is None:
+        if self.to.address is not UNSET and self.basis == "marketing" and self.agreed is None:
             raise ValueError("expected `agreed` (source, at_ms): an offer to an address needs her consent")
 
 

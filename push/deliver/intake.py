@@ -61,7 +61,7 @@ class Refused(NamedTuple):
 
 async def take(tx: Transaction, asked: Sequence[Asked], means: Means, now_ms: int) -> Taken:
     """Plan messages and write them, in one transaction."""
-    known = await _known(tx, [one.id for one in asked if one.message.id is not None])
+    known = {row["id"] for row in await tx.fetch("sending.messages", ids=json.dumps([one.id for one in asked]))}
     found = await places.find(tx, asked, means.vault, now_ms)
     agreed = await places.agree(tx, list(zip(found, asked, strict=True)), now_ms)
     book = await _read(tx, found, asked, now_ms)
@@ -69,7 +69,7 @@ async def take(tx: Transaction, asked: Sequence[Asked], means: Means, now_ms: in
     late = _replaced(asked, found)
     planned: list[Send | Refused] = []
     for n, (one, place) in enumerate(zip(asked, found, strict=True)):
-        if one.message.id is not None and one.id in known:
+        if one.id in known:
             planned.append(Refused("duplicate_id"))
             continue
         known.add(one.id)
@@ -84,12 +84,6 @@ async def take(tx: Transaction, asked: Sequence[Asked], means: Means, now_ms: in
         ),
         agreed,
     )
-
-
-async def _known(tx: Transaction, own: Sequence[str]) -> set[str]:
-    if not own:
-        return set()
-    return {row["id"] for row in await tx.fetch("sending.messages", ids=json.dumps(own))}
 
 
 def _replaced(asked: Sequence[Asked], found: Sequence[Place]) -> set[int]:

@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from push.campaigns import routes
 from push.deliver.asked import AddressedChannel, Asked, Bare, Refusal
@@ -51,7 +52,7 @@ async def find(tx: Transaction, asked: Sequence[Asked], vault: Vault, now_ms: in
     bare = {one.bare.hash: one.bare for one in asked if one.bare is not None}
     owners = await _owners(tx, bare, vault, now_ms)
     named = {one.message.to.device for one in asked} | set(owners.values())
-    rows = await tx.fetch("sending.devices", ids=json.dumps(sorted(device for device in named if device)))
+    rows = await tx.fetch("sending.devices", ids=_listed(named))
     shoppers = {row["id"]: row["shopper"] for row in rows}
     known = await _known(tx, {one.message.to.shopper for one in asked})
     return [_place(one, owners, shoppers, known) for one in asked]
@@ -65,15 +66,19 @@ def _place(one: Asked, owners: Mapping[str, str], shoppers: Mapping[str, str], k
         device = owners[one.bare.hash]
         route = Route(device, one.bare.channel, one.bare.app, one.bare.service)
         return Place(shopper=shoppers[device], device=device, route=route)
-    if to.shopper is not None:
+    if to.shopper is not UNSET:
         return Place(shopper=to.shopper) if to.shopper in known else Place(refusal="unknown_shopper")
-    shopper = shoppers.get(to.device or "")
-    return Place(refusal="unknown_device") if shopper is None else Place(shopper=shopper, device=to.device)
+    device = "" if to.device is UNSET else to.device
+    shopper = shoppers.get(device)
+    return Place(refusal="unknown_device") if shopper is None else Place(shopper=shopper, device=device)
 
 
-async def _known(tx: Transaction, ids: Iterable[str | None]) -> frozenset[str]:
-    rows = await tx.fetch("sending.shoppers", ids=json.dumps(sorted(each for each in ids if each is not None)))
-    return frozenset(row["id"] for row in rows)
+async def _known(tx: Transaction, ids: Iterable[str | UnsetType]) -> frozenset[str]:
+    return frozenset(row["id"] for row in await tx.fetch("sending.shoppers", ids=_listed(ids)))
+
+
+def _listed(ids: Iterable[str | UnsetType]) -> str:
+    return json.dumps(sorted(each for each in ids if each is not UNSET))
 
 
 async def _owners(tx: Transaction, bare: Mapping[str, Bare], vault: Vault, now_ms: int) -> dict[str, str]:

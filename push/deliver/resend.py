@@ -1,13 +1,13 @@
 """A dead letter that somebody asks for once more: a new delivery of the same message, linked to the old one."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from push.campaigns import events, routes
 from push.campaigns.events import Event
 from push.campaigns.outbox import encoded
-from push.campaigns.routes import Plan, Policy, Wish
+from push.campaigns.routes import ChannelName, Plan, Policy, Wish
 from push.deliver.asked import LONGEST_S
 from push.model.delivery import Route, State
 from push.model.ids import derived
@@ -51,18 +51,17 @@ async def resend(tx: Transaction, delivery: str, source: str | None, now_ms: int
 
 
 def _lifetime_ms(row: Row) -> int:
-    return min(int(row["expires_ms"] - row["created_ms"]), LONGEST_S * 1000)
+    return min(int(row["given_ms"]), LONGEST_S * 1000)
 
 
 async def _plan(tx: Transaction, row: Row, now_ms: int) -> Plan | None:
-    """The ways that it had, in their order, as far as they still lead to her; where none does, her other ones there."""
-    had: list[Route] = _routes(row)
-    shoppers = encoded([row["shopper"]])
-    reach = await tx.fetch("deliver.reach", shoppers=shoppers)
-    there = routes.reach(reach)
-    alive = {(way.device, way.channel) for way in there}
-    kept = [way for way in had if (way.device, way.channel) in alive]
-    channels: Any = tuple(dict.fromkeys(way.channel for way in had))
+    """The ways that it had, as far as they still lead to her; where none does, others of the same channels."""
+    there = routes.reach(await tx.fetch("deliver.reach", shoppers=encoded([row["shopper"]])))
+    tried = [(a["device"], a["channel"]) for a in await tx.fetch("deliver.attempts_of", delivery=row["id"])]
+    left = {(way.device, way.channel): way for way in _routes(row)}
+    had = dict.fromkeys((*tried, *left))
+    kept = [left.get((way.device, way.channel), way) for way in there if (way.device, way.channel) in had]
+    channels: Any = tuple(dict.fromkeys(channel for _, channel in had if channel in get_args(ChannelName)))
     standing = await consent.standing_for_decision(tx, row["shopper"], now_ms)
     wish = Wish(row["basis"], Policy(channels=channels))
     return routes.plan(kept, standing, wish, now_ms) or routes.plan(there, standing, wish, now_ms)

@@ -1,13 +1,28 @@
 """Messages that other systems send: planned, refused with a reason, named where they are wrong, pushed back."""
 
 import asyncio
+import json
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from firmware_sim.webpush import SubscriptionKeys
+from push.api import idempotency, sending
+from push.api.contract import Call, Context, ProblemError
+from push.api.idempotency import Key
+from push.campaigns import outbox
+from push.channels.inapp import EventStreams
+from push.database.open import open_database
+from push.deliver.asked import Verdicts
 from push.deliver.sender import SenderSettings
+from push.model.errors import DatabaseError
+from push.model.tokens import Principal
+from tests.support import small_api
+from tests.support.clocks import RealClock, SettableClock
+from tests.support.outbox import join
 from tests.support.senders import AGREED, DAY_MS, HELLO, mailbox, post, reasons, sender, sent, soon_ms, to
 from tests.support.servers import Caller, becomes, serving, settings
 
@@ -300,3 +315,75 @@ async def test_of_callers_at_once_with_one_key_one_writes(any_server: Caller) ->
     assert len({answer.raw for answer in answers if answer.status == 202}) == 1
     assert await waiting(server) == 50
     assert (await post(server, *messages, key="once")).headers["Idempotent-Replayed"] == "true"
+
+
+async def test_while_the_first_call_is_being_answered_a_second_is_told_so(tmp_path: Path) -> None:
+    clock = RealClock()
+    async with open_database(f"sqlite://{tmp_path}/push.db", clock) as db:
+        await join(db, clock, "d1")
+        context = small_api.context(db, clock, EventStreams(), small_api.Nowhere())
+        body = sending.read(json.dumps(to(shopper="shp_d1")).encode())
+        call = Call(Principal("operator", "o"), {}, {}, body, {"Idempotency-Key": "k"})
+        async with db.transaction():  # the first call cannot write, and so is not answered
+            first = asyncio.create_task(sending.send(context, call))
+            await becomes(_is_running(context), "the first call to be answered")
+            with pytest.raises(ProblemError) as told:
+                await sending.send(context, call)
+        assert (told.value.status, told.value.headers) == (409, {"Retry-After": "1"})
+        answer = await first
+        again = await sending.send(context, call)
+        assert again.headers == {"Idempotent-Replayed": "true"}
+        assert msgspec.json.encode(again.body) == msgspec.json.encode(answer.body)
+
+
+def _is_running(context: Context) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        return bool(context.answering)
+
+    return look
+
+
+async def test_an_answer_is_kept_for_a_day(tmp_path: Path) -> None:
+    clock = SettableClock()
+    async with open_database(f"sqlite://{tmp_path}/push.db", clock) as db:
+        await join(db, clock, "d1")
+        context = small_api.context(db, clock, EventStreams(), small_api.Nowhere())
+        body = sending.read(json.dumps(to(shopper="shp_d1")).encode())
+        call = Call(Principal("operator", "o"), {}, {}, body, {"Idempotency-Key": "k"})
+        await sending.send(context, call)
+        clock.advance(idempotency.KEPT_MS)
+        assert (await sending.send(context, call)).headers == {"Idempotent-Replayed": "true"}
+        clock.advance(1)
+        other = sending.read(json.dumps(to(shopper="shp_d1", basis="service")).encode())
+        for repeated, expected in ((call, "refused"), (call._replace(body=other), "queued")):
+            later = await sending.send(context, repeated)
+            assert isinstance(later.body, Verdicts)
+            assert (dict(later.headers), later.body.messages[0].status) == ({}, expected)
+            clock.advance(idempotency.KEPT_MS + 1)
+
+
+async def test_old_answers_go_as_new_ones_come(tmp_path: Path) -> None:
+    clock = SettableClock()
+    async with open_database(f"sqlite://{tmp_path}/push.db", clock) as db:
+        for n in range(50):
+            async with db.transaction() as tx:
+                await idempotency.claim(tx, Key(str(n), str(n), "f"), clock.now_ms())
+        clock.advance(idempotency.KEPT_MS + 1)
+        for n in range(5):
+            async with db.transaction() as tx:
+                await idempotency.claim(tx, Key(f"new {n}", f"new {n}", "f"), clock.now_ms())
+        left = [await db.fetch_one("idempotency.find", key=str(n), since_ms=0) for n in range(50)]
+        assert left == [None] * 50
+
+
+async def test_without_a_database_nothing_is_taken(any_server: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    phone = await any_server.phone(marketing=True, inapp=True)
+
+    async def away(*_: object) -> None:
+        raise DatabaseError("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(outbox, "put", away)
+        answer = await post(any_server, to(shopper=phone.shopper), key="k")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert (await post(any_server, to(shopper=phone.shopper), key="k")).status == 202, "the key was given back"
