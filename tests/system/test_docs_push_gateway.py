@@ -26,7 +26,7 @@ pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "push-gateway.md").read_text()
 FOOTFALL_JS = (ROOT / "push" / "console" / "app" / "footfall.js").read_text()
-INSTALLED = {"pip install 'footfall[server]'", "footfall-push run"}
+INSTALLED = {"pip install '.[server]'", "footfall-push run"}
 """What is not executed here: the wheel's own tests install, and other tests start the process."""
 READY = "Your order 4711 can be collected."
 
