@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from push.channels import vapid
+from push.channels.apns import ApnsSettings
 from push.channels.email import EmailSettings
 from push.model.ports import Clock
 from push.settings import PushSettings
-from tests.support import fcm_service, smtp_service, webhook_service
+from tests.support import apns_service, fcm_service, smtp_service, webhook_service
+from tests.support.apns_service import ApnsService, Call
 from tests.support.fcm_service import KEY_FILE, FcmService
 from tests.support.hooks import PHONE, SECRET, trusting
 from tests.support.mails import credential
@@ -18,17 +21,26 @@ from tests.support.webhook_service import Receiver
 
 ADDRESSES: Final[dict[str, dict[str, object]]] = {
     "fcm": {"token": "abc:DEF-1"},
+    "apns": {"token": "ab" * 32},
     "email": {"email": "ada@shop.example"},
     "webhook": {"to": PHONE},
 }
-SECRETS: Final = (PASSWORD, SECRET, str(KEY_FILE["private_key"])[100:160], "Bearer s3cret")
+_PEM: Final = vapid.to_pem(vapid.generate()).decode()
+APNS: Final[dict[str, object]] = {
+    "team_id": "TEAM123456",
+    "key_id": "KEY1234567",
+    "private_key": _PEM,
+    "topic": "com.example.shop",
+}
+SECRETS: Final = (PASSWORD, SECRET, str(KEY_FILE["private_key"])[100:160], _PEM[60:100], "Bearer s3cret")
 """What must never be seen: parts of every credential of `Services`."""
 
 
 class Services(NamedTuple):
-    """FCM, a mail server, a receiver of webhooks."""
+    """FCM, APNs, a mail server, a receiver of webhooks."""
 
     fcm: FcmService
+    apns: ApnsService
     smtp: SmtpService
     receiver: Receiver
     folder: Path
@@ -38,6 +50,9 @@ class Services(NamedTuple):
         return settings(
             data,
             fcm=self.fcm.settings(),
+            apns=ApnsSettings(
+                host=apns_service.HOST, port=self.apns.port, ca_file=str(self.folder / "apns-ca.pem"), connections=2
+            ),
             email=EmailSettings(allow_private_hosts=True, ca_file=str(self.folder / "mail.pem")),
             webhook=trusting(self.receiver, self.folder / "hooks"),
             **changes,
@@ -47,6 +62,7 @@ class Services(NamedTuple):
         """A good one."""
         good: dict[str, dict[str, object]] = {
             "fcm": {"service_account": KEY_FILE},
+            "apns": APNS,
             "email": credential(self.smtp),
             "webhook": {
                 "url": f"{self.receiver.origin}/hook",
@@ -60,7 +76,18 @@ class Services(NamedTuple):
         """Messages that came in, those of checks left out."""
         posts = [request for request in self.receiver.requests if request.method == "POST"]
         to_people = [asked for asked in self.fcm.asked if ":" in asked.message.get("token", "")]
-        return {"fcm": len(to_people), "email": len(self.smtp.mails), "webhook": len(posts)}[channel]
+        phones = self.apns.devices().count(str(ADDRESSES["apns"]["token"]))
+        return {"fcm": len(to_people), "apns": phones, "email": len(self.smtp.mails), "webhook": len(posts)}[channel]
+
+
+def _as_apple(call: Call) -> None:
+    """The key is known, and one phone."""
+    if call.headers["apns-topic"] != APNS["topic"]:
+        call.refuse(400, "TopicDisallowed")
+    elif call.device != ADDRESSES["apns"]["token"]:
+        call.refuse(400, "BadDeviceToken")
+    else:
+        call.answer()
 
 
 @asynccontextmanager
@@ -69,11 +96,14 @@ async def services(folder: Path, clock: Clock) -> AsyncIterator[Services]:
     (folder / "hooks").mkdir(parents=True)
     async with (
         fcm_service.serving(folder, clock) as fcm,
+        apns_service.serving(ApnsService()) as apns,
         smtp_service.serving(SmtpService()) as smtp,
         webhook_service.serving(Receiver()) as receiver,
     ):
+        apns.ca_file(folder)
+        apns.script = _as_apple
         smtp.authority.cert_pem.write_to_path(str(folder / "mail.pem"))
-        yield Services(fcm, smtp, receiver, folder)
+        yield Services(fcm, apns, smtp, receiver, folder)
 
 
 async def put(server: Caller, path: str, body: object, query: str = "") -> Answer:

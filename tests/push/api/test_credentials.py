@@ -35,7 +35,7 @@ from tests.support.smtp_service import Fault as MailFault
 from tests.support.webhook_service import Reply
 
 DAY_MS = 86_400_000
-CHANNELS = ("fcm", "email", "webhook")
+CHANNELS = ("fcm", "apns", "email", "webhook")
 PATIENT = SenderSettings(
     retry=RetrySettings(base_ms=3_600_000, cap_ms=3_600_000),
     gate=GateSettings(closed_ms=600_000, longest_closed_ms=600_000),
@@ -78,6 +78,7 @@ def shows_no_secret(answer: Answer) -> bool:
 async def test_a_good_credential_is_tried_stored_and_sent_with(server: Caller, shop: Services) -> None:
     said = {
         "fcm": f"project {PROJECT}, service account {EMAIL}",
+        "apns": "team TEAM123456, key KEY1234567, topic com.example.shop",
         "email": f"offers@shop.example at {HOST}:{shop.smtp.port} (tls)",
         "webhook": shop.receiver.origin,
     }
@@ -91,7 +92,7 @@ async def test_a_good_credential_is_tried_stored_and_sent_with(server: Caller, s
     for channel in CHANNELS:
         await reaches(server, await send(server, f"{channel}/shop"), state="accepted", channel=channel)
         assert shop.taken(channel) == 1
-    assert await figure(server, 'footfall_credentials{state="good"}') == 3
+    assert await figure(server, 'footfall_credentials{state="good"}') == len(CHANNELS)
     assert await figure(server, 'footfall_gate_open{gate="fcm/shop/"}') == 1
 
 
@@ -100,6 +101,8 @@ MALFORMED: list[tuple[str, dict[str, object], str]] = [
     ("fcm", {"service_account": None}, "$.service_account"),
     ("fcm", {"service_account": {"project_id": "shop-1"}}, "missing required field `client_email`"),
     ("fcm", {"colour": "red"}, "unknown field `colour`"),
+    ("apns", {"team_id": "short"}, "$.team_id"),
+    ("apns", {"private_key": "none"}, "private_key"),
     ("email", {"port": 0}, "Expected `int` >= 1 - at `$.port`"),
     ("email", {"sender": "no address"}, "sender"),
     ("email", {"security": "none"}, "security: expected tls or starttls, or the host in plaintext_hosts"),
@@ -134,6 +137,7 @@ async def test_what_its_service_refuses_is_not_stored_and_the_reason_is_told(ser
     other = {**KEY_FILE, "project_id": "other-1"}
     wrong = {
         "fcm": (shop.credential("fcm", service_account=other), "project_not_found (status 404)"),
+        "apns": (shop.credential("apns", topic="com.example.other"), "topic_disallowed (status 400)"),
         "email": (credential(shop.smtp, password="wrong"), "login_refused (status 535)"),  # noqa: S106 - of the test
     }
     for channel, (body, reason) in wrong.items():
@@ -326,7 +330,7 @@ async def test_secrets_are_sealed_at_rest_and_in_no_answer_and_no_log(
     with capture_logs() as logs:
         answers = [await put(server, f"{channel}/shop", shop.credential(channel)) for channel in CHANNELS]
         answers.append(await server.call("GET", "/v1/credentials", server.operator))
-    assert [answer.status for answer in answers] == [200] * 4
+    assert {answer.status for answer in answers} == {200}
     assert all(map(shows_no_secret, answers))
     kept = await _database(any_url, tmp_path / "data")
     forms = [form for secret in SECRETS for form in (secret.encode(), base64.b64encode(secret.encode()))]
@@ -427,8 +431,9 @@ async def test_apps_are_offered_what_there_is(server: Caller, shop: Services) ->
     always = ["location", "marketing", "profiling", "inapp", "webpush"]
     assert await _offered(server) == always
     await put(server, "email/shop", shop.credential("email"))
+    await put(server, "apns/shop", shop.credential("apns"))
     await put(server, "fcm/shop", shop.credential("fcm"))
-    assert await _offered(server) == [*always, "fcm", "email"]
+    assert await _offered(server) == [*always, "fcm", "apns", "email"]
 
 
 async def _offered(server: Caller) -> list[str]:
