@@ -1,0 +1,292 @@
+"""Every channel before a service that does as it is told: what the tests of all channels are run on.
+
+A subject has an address for each number, makes its service misbehave at the next message, and says what came in.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from firmware_sim import push_service
+from push.channels import apns, email, fcm, vapid, webhook, webpush
+from push.channels.apns import ApnsSettings
+from push.channels.email import EmailSettings
+from push.channels.inapp import EventStreams, InAppChannel
+from push.channels.log import LogChannel
+from push.channels.webhook import WebhookSettings
+from push.channels.webpush import WebPushSettings
+from push.model.delivery import Content, Message, Outgoing
+from push.model.errors import (
+    BusyError,
+    CredentialError,
+    DeliveryError,
+    DeviceGoneError,
+    OutcomeUnknownError,
+    PermanentError,
+)
+from push.model.ports import Channel
+from tests.support import apns_service, fcm_service, smtp_service
+from tests.support.apns_service import Call
+from tests.support.clocks import RealClock
+from tests.support.mailroom import Mailroom, mailroom
+from tests.support.webhook_service import Reply
+
+CLOCK: Final = RealClock()
+TITLE: Final = "Only she may read this"
+BODY: Final = "and this is nobody else's business"
+SILENT_S: Final = 30.0
+RETRY_AFTER: Final = {"Retry-After": "7"}
+GARBAGE: Final = b"\0garbage\r\n\r\n"
+DEVICES: Final = 200
+
+Trouble = Literal["gone", "busy", "refused", "cut", "silent", "garbage"]
+TROUBLES: Final[Mapping[Trouble, type[DeliveryError]]] = {
+    "gone": DeviceGoneError,
+    "busy": BusyError,
+    "refused": CredentialError,
+    "cut": OutcomeUnknownError,
+    "silent": OutcomeUnknownError,
+    "garbage": OutcomeUnknownError,
+}
+"""What each must become."""
+
+
+class Subject:
+    """A channel with a service. `troubles` makes it misbehave at the next message."""
+
+    def __init__(self, channel: Channel, room: Mailroom, troubles: Mapping[Trouble, Callable[[], object]]) -> None:
+        self.channel = channel
+        self.troubles = troubles
+        self.expected = dict(TROUBLES)
+        self.retry_after_ms: int | None = 7000
+        """What a busy service asks for, where its protocol can say so."""
+        self._room = room
+
+    def outgoing(self, n: int = 0, body: str = BODY, app: str = "default") -> Outgoing:
+        """A message to somebody."""
+        now_ms = CLOCK.now_ms()
+        message = Message(
+            id=f"msg_{n}",
+            shopper=f"shp_{n}",
+            campaign="",
+            content=Content(title=TITLE, body=body),
+            created_ms=now_ms,
+            expires_ms=now_ms + 600_000,
+            collapse_key=f"msg_{n}",
+            basis="service",
+        )
+        address = self.address(n)
+        return Outgoing(delivery=f"dlv_{n}", device=f"d{n}", message=message, address=address, now_ms=now_ms, app=app)
+
+    def address(self, n: int) -> dict[str, Any]:
+        """Somebody's."""
+        found = self._room.address(self.channel.name, n)["address"]
+        assert isinstance(found, dict)
+        return found
+
+    def taken(self) -> Counter[str]:
+        """How often each delivery came in."""
+        return self._room.taken(self.channel.name, [f"dlv_{n}" for n in range(DEVICES)])
+
+
+class Local(Subject):
+    """The event streams of apps: no service stands between."""
+
+    def __init__(self, streams: EventStreams, room: Mailroom) -> None:
+        super().__init__(InAppChannel(streams, write_timeout_s=SILENT_S), room, {"silent": self._deafen})
+        self._streams = streams
+        self._written: list[str] = []
+
+    async def connect(self, stack: AsyncExitStack) -> None:
+        """Open a stream for everybody."""
+
+        def write(outgoing: Outgoing) -> bool:
+            self._written.append(outgoing.delivery)
+            return True
+
+        for n in range(DEVICES):
+            stream = await stack.enter_async_context(self._streams.connect(f"d{n}", CLOCK.now_ms()))
+            stream.straight = write
+
+    def address(self, n: int) -> dict[str, Any]:
+        del n
+        return {}
+
+    def taken(self) -> Counter[str]:
+        return Counter(self._written)
+
+    def _deafen(self) -> None:
+        self._streams.of("d0")[0].straight = None
+
+
+class Nowhere(Subject):
+    """The log: nothing is carried anywhere."""
+
+    def address(self, n: int) -> dict[str, Any]:
+        del n
+        return {}
+
+    def taken(self) -> Counter[str]:
+        return Counter()
+
+
+async def _webpush(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> Subject:
+    origin, faults = room.webpush.origin, room.webpush.faults
+    settings = WebPushSettings(origin_overrides={origin: origin}, timeout_s=timeout_s)
+    channel = await stack.enter_async_context(webpush.connect(settings, vapid.generate()))
+
+    def next_one(**fault: Any) -> Callable[[], object]:  # noqa: ANN401 - fields of any type
+        return lambda: faults.append(push_service.Fault(**fault))
+
+    found = Subject(
+        channel,
+        room,
+        {
+            "gone": next_one(status=410),
+            "busy": next_one(status=429, headers=RETRY_AFTER),
+            "refused": next_one(status=401),
+            "cut": next_one(cut=b""),
+            "silent": next_one(delay_s=SILENT_S),
+            "garbage": next_one(cut=GARBAGE),
+        },
+    )
+    found.expected["refused"] = PermanentError  # it may be this subscription alone that was made with another key
+    return found
+
+
+async def _fcm(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> Subject:
+    faults = room.fcm.faults
+    channel = await stack.enter_async_context(fcm.connect(room.fcm.settings(timeout_s=timeout_s), CLOCK))
+    channel.use({"default": {**room.credentials()["fcm"], "private": False}})
+
+    def next_one(**fault: Any) -> Callable[[], object]:  # noqa: ANN401 - fields of any type
+        return lambda: faults.append(fcm_service.Fault(**fault))
+
+    return Subject(
+        channel,
+        room,
+        {
+            "gone": next_one(status=404, code="UNREGISTERED"),
+            "busy": next_one(status=429, code="QUOTA_EXCEEDED", headers=RETRY_AFTER),
+            "refused": next_one(status=403, message="Permission denied"),
+            "cut": next_one(cut=b""),
+            "silent": next_one(delay_s=SILENT_S),
+            "garbage": next_one(body=GARBAGE),
+        },
+    )
+
+
+async def _apns(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> Subject:
+    ca_file = room.apns.ca_file(room.folder)
+    settings = ApnsSettings(host=apns_service.HOST, port=room.apns.port, ca_file=ca_file, timeout_s=timeout_s)
+    channel = await stack.enter_async_context(apns.connect(settings, CLOCK))
+    channel.use({"default": {**room.credentials()["apns"], "private": False}})
+
+    def next_one(misbehave: Callable[[Call], object]) -> Callable[[], object]:
+        def script(call: Call) -> None:
+            room.apns.script = lambda later: later.answer()
+            misbehave(call)
+
+        def arm() -> None:
+            room.apns.script = script
+
+        return arm
+
+    return Subject(
+        channel,
+        room,
+        {
+            "gone": next_one(lambda call: call.refuse(410, "Unregistered", timestamp=CLOCK.now_ms())),
+            "busy": next_one(
+                lambda call: call.answer(
+                    429, b'{"reason": "TooManyRequests"}', {"retry-after": RETRY_AFTER["Retry-After"]}
+                )
+            ),
+            "refused": next_one(lambda call: call.refuse(403, "InvalidProviderToken")),
+            "cut": next_one(lambda call: call.connection.cut()),
+            "silent": next_one(lambda _: None),
+            "garbage": next_one(lambda call: call.connection.send(GARBAGE)),
+        },
+    )
+
+
+async def _email(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> Subject:
+    faults = room.smtp.faults
+    settings = EmailSettings(
+        allow_private_hosts=True, ca_file=str(room.folder / "mail.pem"), step_timeout_s=timeout_s, timeout_s=120
+    )
+    channel = await stack.enter_async_context(email.connect(settings))
+    channel.use({"default": room.credentials()["email"]})
+
+    def next_one(step: smtp_service.Step, answer: str | None = None, **fault: Any) -> Callable[[], object]:  # noqa: ANN401 - fields of any type
+        tries = 2 if step == "AUTH" else 1  # a client tries each way to log in that the server offers
+        return lambda: faults.extend([smtp_service.Fault(step, answer, **fault)] * tries)
+
+    found = Subject(
+        channel,
+        room,
+        {
+            "gone": next_one("RCPT", "550 5.1.1 No such user"),
+            "busy": next_one("MAIL", "452 4.3.1 Insufficient system storage"),
+            "refused": next_one("AUTH", "535 5.7.8 Authentication credentials invalid"),
+            "cut": next_one("content", cut=True),
+            "silent": next_one("content", delay_s=SILENT_S),
+            "garbage": next_one("content", "garbage"),
+        },
+    )
+    found.retry_after_ms = None
+    return found
+
+
+async def _webhook(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> Subject:
+    replies = room.receiver.replies
+    settings = WebhookSettings(allow_private_hosts=True, ca_file=str(room.folder / "hook.pem"), timeout_s=timeout_s)
+    channel = await stack.enter_async_context(webhook.connect(settings))
+    channel.use({"default": room.credentials()["webhook"]})
+
+    def next_one(reply: Reply) -> Callable[[], object]:
+        return lambda: replies.append(reply)
+
+    return Subject(
+        channel,
+        room,
+        {  # an endpoint says nothing of one phone number
+            "busy": next_one(Reply(429, RETRY_AFTER)),
+            "refused": next_one(Reply(401)),
+            "cut": next_one(Reply(cut=b"")),
+            "silent": next_one(Reply(delay_s=SILENT_S)),
+            "garbage": next_one(Reply(cut=GARBAGE)),
+        },
+    )
+
+
+async def _inapp(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> Subject:
+    del timeout_s
+    found = Local(EventStreams(), room)
+    await found.connect(stack)
+    return found
+
+
+async def _log(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> Subject:
+    del stack, timeout_s
+    return Nowhere(LogChannel(), room, {})
+
+
+SUBJECTS: Final = {
+    "webpush": _webpush,
+    "fcm": _fcm,
+    "apns": _apns,
+    "email": _email,
+    "webhook": _webhook,
+    "inapp": _inapp,
+    "log": _log,
+}
+
+
+@asynccontextmanager
+async def subject(name: str, folder: Path, timeout_s: float = 20.0) -> AsyncIterator[Subject]:
+    """A channel, and its service on loopback, for the length of the block."""
+    async with mailroom(folder) as room, AsyncExitStack() as stack:
+        yield await SUBJECTS[name](room, stack, timeout_s)
