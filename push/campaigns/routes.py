@@ -55,7 +55,8 @@ class Plan(msgspec.Struct, frozen=True):
 def reach(rows: Sequence[Row]) -> list[Route]:
     """Every way to a shopper; rows of ``deliver.reach``, the device seen last first, what is suppressed left out.
 
-    A screen in her store is one, whichever device it is written under: she stands before it herself.
+    A screen in her store is one, whichever device it is written under: she stands before it herself. `log` is one for
+    whoever asks for it by name.
     """
     found: dict[Route, None] = {}
     for row in rows:
@@ -63,7 +64,8 @@ def reach(rows: Sequence[Row]) -> list[Route]:
             found[Route(row["device"], "inapp")] = None
         if row["channel"] is not None and row["suppressed"] is None:
             found[Route(row["device"], row["channel"], row["app"], row["service"])] = None
-    return [*found, *(Route(row["device"], "screen") for row in rows[:1] if row["by_screen"])]
+    screen = [Route(row["device"], "screen") for row in rows[:1] if row["by_screen"]]
+    return [*found, *screen, *(Route(row["device"], "log") for row in rows[:1])]
 
 
 class Wish(msgspec.Struct, frozen=True):

@@ -32,12 +32,16 @@ def test_apps_are_reached_without_an_address_and_mailboxes_only_by_theirs() -> N
         Route("phone", "fcm", "shop"),
         Route("phone", "webhook", "shop"),
         Route("mailbox", "email", "shop"),
+        Route("phone", "log"),
     ]
-    assert reach([row("phone", None), row("mailbox", None, "email")]) == [Route("phone", "inapp")]
+    assert reach([row("phone", None), row("mailbox", None, "email")]) == [
+        Route("phone", "inapp"),
+        Route("phone", "log"),
+    ]
 
 
 def test_what_is_suppressed_is_no_way() -> None:
-    assert reach([row("mailbox", "email", "email", suppressed="bounced")]) == []
+    assert reach([row("mailbox", "email", "email", suppressed="bounced")]) == [Route("mailbox", "log")]
 
 
 def test_a_screen_is_one_way_however_many_devices_she_has() -> None:
@@ -59,6 +63,14 @@ def test_only_the_channels_that_were_asked_for_in_their_order() -> None:
     assert found is not None
     assert channels(found.routes) == ["email", "fcm"]
     assert plan(WAYS, ALL, Wish(policy=Policy(channels=("apns",))), 0) is None
+
+
+def test_the_log_is_written_to_where_it_is_asked_for() -> None:
+    ways = reach([row("phone", "fcm")])
+    usual, asked = plan(ways, ALL, Wish(), 0), plan(ways, ALL, Wish(policy=Policy(channels=("log",))), 0)
+    assert usual is not None
+    assert asked is not None
+    assert (channels(usual.routes), channels(asked.routes)) == (["inapp", "fcm"], ["log"])
 
 
 def test_a_fallback_goes_channel_by_channel() -> None:
