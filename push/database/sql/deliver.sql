@@ -109,9 +109,10 @@ FROM deliveries
 WHERE shopper = :shopper AND decided_ms >= :since_ms AND channel IS NOT NULL GROUP BY channel
 
 -- name: deliver.depth
--- A queue's name begins with its lane.
-SELECT SUBSTR(queue, 1, 1) AS lane, COUNT(*) AS queued FROM deliveries WHERE queue IS NOT NULL
-GROUP BY SUBSTR(queue, 1, 1)
+-- A queue's name begins with its lane. By whole queues first: the index has them in order, so that nothing is sorted.
+SELECT SUBSTR(q.queue, 1, 1) AS lane, SUM(q.queued) AS queued
+FROM (SELECT queue, COUNT(*) AS queued FROM deliveries WHERE queue IS NOT NULL GROUP BY queue) AS q
+GROUP BY SUBSTR(q.queue, 1, 1)
 
 -- name: deliver.ready
 SELECT MIN(expires_ms) AS expires_ms FROM deliveries WHERE queue IS NOT NULL
