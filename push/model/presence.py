@@ -8,11 +8,15 @@ MomentKind = Literal["store_entered", "zone_entered", "dwelled", "zone_left", "l
 
 
 class Anchor(msgspec.Struct, frozen=True):
-    """A known end of a radio link: a gateway that hears tags, or a fixture that phones hear."""
+    """A known end of a radio link: a gateway that hears tags, or a fixture that phones hear.
+
+    It is `forgeable` where anybody may claim to have heard it: a fixture that always says the same.
+    """
 
     id: str
     store: str
     zone: str | None
+    forgeable: bool = False
 
 
 class Observation(msgspec.Struct, frozen=True, array_like=True):

@@ -1,6 +1,6 @@
 """How surely somebody stands at a place: an estimate from how strongly, how clearly and how lately it hears her. Pure.
 
-    chance = heard strongly enough * more strongly than anywhere else * lately enough
+    chance = heard strongly enough * more strongly than anywhere else * lately enough * truly
 
 Strength is normal around what a tag gives at three metres, so only somebody right at an anchor comes near certainty;
 the lead over the next best place is normal, too. Both spread as a standing person's RSSI does. What was said a while
@@ -20,14 +20,17 @@ SPREAD_DB: Final = 6.0
 FRESH_MS: Final = 6_000
 """Gateways repeat what does not change every 5 s: until then, silence says nothing."""
 HALF_LIFE_MS: Final = 4_000
+CLAIMED: Final = 0.9
+"""A phone that heard what always says the same, or says so from afar: likely, and never sure."""
 
 
 class Heard(NamedTuple):
-    """What one anchor last said of somebody: where it stands, dBm, and when."""
+    """What one anchor last said of somebody: where it stands, dBm, and when; or what she only claims."""
 
     zone: str | None
     rssi_dbm: float
     last_ms: int
+    claimed: bool = False
 
 
 def near(everybody: Iterable[tuple[str | None, Sequence[Heard]]], zone: str, now_ms: int, forget_ms: int) -> list[Near]:
@@ -50,7 +53,7 @@ def _at(here: Heard, elsewhere: Iterable[Heard], now_ms: int, forget_ms: int) ->
     lead_db = here.rssi_dbm - max(rivals) if rivals else math.inf
     strong = _normal((here.rssi_dbm - AT_DBM) / SPREAD_DB)
     clear = _normal(lead_db / (SPREAD_DB * math.sqrt(2)))  # the difference of two that spread alike
-    return strong * clear * _fresh(now_ms - here.last_ms)
+    return strong * clear * _fresh(now_ms - here.last_ms) * (CLAIMED if here.claimed else 1.0)
 
 
 def _fresh(age_ms: int) -> float:

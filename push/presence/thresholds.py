@@ -134,7 +134,11 @@ class Presence:
 
     def _heard(self, said: Iterable[tuple[str, Link | Stranger]], store: str) -> list[Heard]:
         known = [(self._anchors.get(name), link) for name, link in said]
-        return [Heard(a.zone, link.rssi_dbm, link.last_ms) for a, link in known if a is not None and a.store == store]
+        return [
+            Heard(a.zone, link.rssi_dbm, link.last_ms, a.forgeable)
+            for a, link in known
+            if a is not None and a.store == store
+        ]
 
     def note_strangers(self, heard: Iterable[Stranger]) -> None:
         """Take in that anchors heard people who are not located. No step depends on it, and no checkpoint holds it."""

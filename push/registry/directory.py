@@ -45,7 +45,11 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def anchors(self) -> Mapping[str, Anchor]:
         """Gateways and fixtures by id: the known ends of radio links."""
         places = {g.id: Anchor(g.id, g.store, g.zone) for g in self.gateways.values()}
-        return places | {b.id: Anchor(b.id, b.store, b.zone) for b in self.fixtures if b.store is not None}
+        return places | {
+            b.id: Anchor(b.id, b.store, b.zone, forgeable=b.format != "eid")
+            for b in self.fixtures
+            if b.store is not None
+        }
 
     @cached_property
     def _filter(self) -> GatewayConfig:

@@ -33,7 +33,7 @@ class Floor:
         self._boot = secrets.token_hex(8)
         self._sequence = 0
 
-    def place(self, tag: bytes, kind: IdKind = IdKind.IBEACON, **levels_dbm: int) -> None:
+    def place(self, tag: bytes, levels_dbm: Mapping[str, int], kind: IdKind = IdKind.IBEACON) -> None:
         """Let a tag be heard at these gateways, and at no other."""
         for gateway, ids in self.heard.items():
             ids.pop((kind, tag), None)

@@ -6,18 +6,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Page
 
 from beacons.ids import IdKind
 from beacons.wire import key_of
+from firmware_sim.proxy import TcpProxy
 from push.settings import BrokerSettings, HttpSettings
 from tests.support.box import quiet_port
 from tests.support.floor import Floor
 from tests.support.servers import Caller, Phone, serving, settings
-from tests.support.wall import PORTRAIT, Wall, fits, picture, says, tells, wall
+from tests.support.wall import LANDSCAPE, PORTRAIT, Wall, fits, picture, says, tells, wall
 from tests.support.webapp import becomes
 
 pytestmark = pytest.mark.system
@@ -29,7 +30,7 @@ KEYS = {"shelf": key_of(bytes(range(32))), "door": key_of(bytes(range(1, 33)))}
 ANN, BOB = bytes([1]) * 20, bytes([2]) * 20
 OFFER = {"title": "Trail shoes, two for one", "body": "Until Saturday, in every size that is left."}
 MESSAGE = {"title": "Your colour is back in 39", "body": "Second shelf from the left, right behind you."}
-REGISTRY = {
+REGISTRY: dict[str, Any] = {
     "stores": [{"id": STORE, "name": "Hamburg, Mönckebergstraße", "allow_static_tags": True}],
     "zones": [{"store": STORE, "id": zone, "name": zone.title()} for zone in ("shoes", "entrance")],
     "gateways": [
@@ -48,6 +49,7 @@ class Shop:
     def __init__(self, server: Caller, floor: Floor, token: str) -> None:
         self.server = server
         self.floor = floor
+        self.port = int(server.running.http_url.rsplit(":", 1)[1])
         self.url = f"{server.running.http_url}/screen/{SCREEN}#token={token}"
 
     async def person(self, card: bytes, nickname: str = "") -> Phone:
@@ -57,8 +59,8 @@ class Shop:
             body = {"nickname": nickname}
             assert (await self.server.call("PUT", phone.path("nickname"), phone.token, body)).status == 200
         beacon = {"id": f"card-{card.hex()[:4]}", "role": "tag", "format": "ibeacon", "static_id": card.hex()}
-        body = {"beacons": [{"beacon": {**beacon, "shopper": phone.shopper}}]}
-        await self.server.operate("PUT", "/v1/registry", body)
+        registry = {"beacons": [{"beacon": {**beacon, "shopper": phone.shopper}}]}
+        await self.server.operate("PUT", "/v1/registry", registry)
         return phone
 
     async def say(self, phone: Phone) -> str:
@@ -125,6 +127,10 @@ async def off_within_s(page: Page, word: str, limit_s: float) -> None:
     await says(page, "#title", OFFER["title"])
 
 
+async def hides(page: Page, selector: str) -> bool:
+    return bool(await page.evaluate("(s) => !document.querySelector(s).checkVisibility()", selector))
+
+
 async def lacks(page: Page, word: str) -> bool:
     return word not in await tells(page)
 
@@ -134,7 +140,7 @@ async def test_it_offers_to_everybody_and_greets_who_is_alone_before_it(browser:
     await says(page, "#title", OFFER["title"])
     assert "token" not in page.url
     ann = await shop.person(ANN, "Anouk 7")
-    shop.floor.place(ANN, **HERE)
+    shop.floor.place(ANN, HERE)
     delivery = await shop.greet(ann, page, "Anouk 7")
     await says(page, "#greeting", "Hello Anouk 7")
     await says(page, "#title", MESSAGE["title"])
@@ -154,10 +160,10 @@ async def test_whoever_comes_near_takes_the_greeting_off(browser: Wall, shop: Sh
     page = await browser.hang(shop.url)
     ann = await shop.person(ANN, "Anouk")
     await shop.person(BOB)
-    shop.floor.place(ANN, **HERE)
-    shop.floor.place(BOB, **AWAY)
+    shop.floor.place(ANN, HERE)
+    shop.floor.place(BOB, AWAY)
     await shop.greet(ann, page, "Anouk")
-    shop.floor.place(BOB, **HERE)
+    shop.floor.place(BOB, HERE)
     await off_within_s(page, "Anouk", 2.0)
     assert await shop.ended(await shop.say(ann)) == "not_alone"
 
@@ -165,9 +171,9 @@ async def test_whoever_comes_near_takes_the_greeting_off(browser: Wall, shop: Sh
 async def test_a_stranger_with_a_tag_of_her_own_counts_too(browser: Wall, shop: Shop) -> None:
     page = await browser.hang(shop.url)
     ann = await shop.person(ANN, "Anouk")
-    shop.floor.place(ANN, **HERE)
+    shop.floor.place(ANN, HERE)
     await shop.greet(ann, page, "Anouk")
-    shop.floor.place(secrets.token_bytes(8), IdKind.EID, shelf=-65)
+    shop.floor.place(secrets.token_bytes(8), {"shelf": -65}, IdKind.EID)
     await off_within_s(page, "Anouk", 2.0)
     assert await shop.ended(await shop.say(ann)) == "not_alone"
 
@@ -175,9 +181,9 @@ async def test_a_stranger_with_a_tag_of_her_own_counts_too(browser: Wall, shop: 
 async def test_she_walks_on_and_the_greeting_goes(browser: Wall, shop: Shop) -> None:
     page = await browser.hang(shop.url)
     ann = await shop.person(ANN, "Anouk")
-    shop.floor.place(ANN, **HERE)
+    shop.floor.place(ANN, HERE)
     await shop.greet(ann, page, "Anouk")
-    shop.floor.place(ANN, **AWAY)
+    shop.floor.place(ANN, AWAY)
     await off_within_s(page, "Anouk", 3.0)
     assert await shop.ended(await shop.say(ann)) == "nobody_there"
 
@@ -185,7 +191,7 @@ async def test_she_walks_on_and_the_greeting_goes(browser: Wall, shop: Shop) -> 
 async def test_withdrawing_takes_the_greeting_and_the_name_away_at_once(browser: Wall, shop: Shop) -> None:
     page = await browser.hang(shop.url)
     ann = await shop.person(ANN, "Anouk")
-    shop.floor.place(ANN, **HERE)
+    shop.floor.place(ANN, HERE)
     await shop.greet(ann, page, "Anouk")
     body = {"purposes": {"screen": False}}
     assert (await shop.server.call("PUT", ann.path("consent"), ann.token, body)).status == 200
@@ -193,10 +199,76 @@ async def test_withdrawing_takes_the_greeting_and_the_name_away_at_once(browser:
     assert (await shop.server.call("GET", ann.path("nickname"), ann.token)).status == 404
 
 
-async def test_without_a_connection_nothing_personal_stays(browser: Wall, shop: Shop) -> None:
+async def test_a_link_that_falls_silent_takes_the_greeting_along_and_says_so(browser: Wall, shop: Shop) -> None:
+    """Nothing ends the connection: the other end has lost its power."""
+    async with TcpProxy("127.0.0.1", shop.port) as link:
+        page = await browser.hang(shop.url.replace(str(shop.port), str(link.port)))
+        ann = await shop.person(ANN, "Anouk")
+        shop.floor.place(ANN, HERE)
+        await shop.greet(ann, page, "Anouk")
+        link.freeze()
+        await off_within_s(page, "Anouk", 3.0)
+        link.cut()
+        await says(page, "#state", "Not connected since")
+        await picture(page, ARTEFACTS / "screen-offline.png")
+        assert await fits(page)
+        link.thaw()
+        link.mend()
+        await becomes(lambda: hides(page, "#state"), "the screen to be connected again")
+        await shop.greet(ann, page, "Anouk")
+
+
+async def test_it_outlives_the_server_and_greets_again(browser: Wall, tmp_path: Path) -> None:
+    ports = quiet_port(), quiet_port()
+    async with AsyncExitStack() as stack:
+        async with open_shop(tmp_path, ports) as server:
+            floor = await stack.enter_async_context(Floor(STORE, KEYS).on_air(server.running.broker_url))
+            shop = Shop(server, floor, (await server.operate("POST", f"/v1/screens/{SCREEN}/token"))["token"])
+            page = await browser.hang(shop.url)
+            ann = await shop.person(ANN, "Anouk")
+            floor.place(ANN, HERE)
+            await shop.greet(ann, page, "Anouk")
+        await off_within_s(page, "Anouk", 3.0)
+        async with open_shop(tmp_path, ports) as server:
+            again = Shop(server, floor, "")
+            await again.greet(ann, page, "Anouk")
+
+
+async def test_a_screen_whose_token_was_taken_back_asks_for_another(browser: Wall, shop: Shop) -> None:
     page = await browser.hang(shop.url)
+    await says(page, "#title", OFFER["title"])
+    token = (await shop.server.operate("POST", f"/v1/screens/{SCREEN}/token"))["token"]
+    await says(page, "#pair-problem", "not valid any more")
+    await page.fill("#token", token)
+    await page.press("#token", "Enter")
+    await says(page, "#title", OFFER["title"])
+    assert token not in page.url
+    await page.reload()
+    await says(page, "#title", OFFER["title"])
+
+
+LONG = {
+    "title": "A title that nobody should ever write on a wall " * 4,
+    "body": "And far too many words below it. " * 20,
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("form", "size"), [("landscape", LANDSCAPE), ("portrait", PORTRAIT), ("small", (640, 360))])
+async def test_everything_fits_whatever_the_wall(
+    browser: Wall, shop: Shop, form: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
+    page = await browser.hang(shop.url, size, scheme, still=scheme == "dark")
+    await says(page, "#title", OFFER["title"])
+    await picture(page, ARTEFACTS / f"screen-offer-{form}-{scheme}.png")
+    assert await fits(page)
     ann = await shop.person(ANN, "Anouk")
-    shop.floor.place(ANN, **HERE)
+    shop.floor.place(ANN, HERE)
     await shop.greet(ann, page, "Anouk")
-    await page.context.set_offline(True)
-    await off_within_s(page, "Anouk", 3.0)
+    await picture(page, ARTEFACTS / f"screen-greeting-{form}-{scheme}.png")
+    assert await fits(page)
+    shop.floor.place(ANN, {})
+    registry = {"screens": [{**REGISTRY["screens"][0], "offer": LONG}]}
+    await shop.server.operate("PUT", "/v1/registry", registry)
+    await says(page, "#title", LONG["title"].strip())
+    assert await fits(page)

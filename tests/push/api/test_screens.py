@@ -11,11 +11,14 @@ from typing import Any
 import aiohttp
 import pytest
 
+from beacons import eid
 from firmware_sim.sse import Event, EventParser
 from push.presence.near import FRESH_MS
 from tests.support.clocks import ShiftedClock
 from tests.support.servers import REGISTRY, STORE, Caller, Phone, becomes, serving, settings
 
+KEY = bytes(range(16))
+SHELF = {"id": "shelf", "role": "fixture", "format": "eid", "exponent": 10, "store": STORE, "zone": "z1"}
 SCREEN = {"id": "wall", "store": STORE, "zone": "z1", "name": "Wall"}
 OFFER = {"title": "Two for one", "body": "Until Saturday", "image": None}
 WILLING = {"location": True, "marketing": True, "screen": True}
@@ -27,6 +30,7 @@ async def server(any_url: str, tmp_path: Path) -> AsyncIterator[Caller]:
     clock = ShiftedClock()
     async with serving(settings(tmp_path / "data", database_url=any_url), clock) as caller:
         await caller.operate("PUT", "/v1/registry", {**REGISTRY, "campaigns": []})
+        await caller.operate("PUT", "/v1/beacons/shelf", {"beacon": SHELF, "identity_key": KEY.hex()})
         await caller.operate("PUT", "/v1/screens/wall", SCREEN)
         clock.shift_ms = FRESH_MS + 1000
         yield caller
@@ -36,12 +40,20 @@ async def token(server: Caller, screen: str = "wall") -> str:
     return str((await server.operate("POST", f"/v1/screens/{screen}/token"))["token"])
 
 
+async def come_near(server: Caller, phone: Phone, rssi_dbm: int = -50) -> None:
+    """Report the fixture below the screen, whose id turns: nobody can say so from afar."""
+    now_s = time.time_ns() // 1_000_000_000 + (FRESH_MS + 1000) // 1000
+    heard = {"kind": "eid", "id": eid.compute(KEY, 10, now_s).hex(), "rssi_dbm": rssi_dbm}
+    answer = await server.call("POST", "/v1/sightings", phone.token, {"store": STORE, "sightings": [heard]})
+    assert answer.status == 200, answer
+
+
 async def named(server: Caller, nickname: str = "Anouk") -> Phone:
     """Somebody who agreed to be greeted, and stands right before the screen."""
     phone = await server.phone(**WILLING)
     answer = await server.call("PUT", phone.path("nickname"), phone.token, {"nickname": nickname})
     assert answer.status == 200, answer
-    assert (await server.range(phone)).status == 200
+    await come_near(server, phone)
     return phone
 
 
@@ -247,11 +259,23 @@ async def test_a_screen_cannot_speak_for_other_screens_nor_tell_more_than_that_i
         assert (await server.call("POST", "/v1/screens/wall/receipts", bearer, body)).status == 400
 
 
+async def test_who_only_claims_to_stand_there_is_not_greeted(server: Caller) -> None:
+    """Anybody who knows an id that never turns may say from anywhere that a phone heard it."""
+    async with hung(server, await token(server)) as wall:
+        await wall.face()
+        phone = await server.phone(**WILLING)
+        await server.call("PUT", phone.path("nickname"), phone.token, {"nickname": "Mallory"})
+        await server.range(phone, -20)
+        verdict = await say(server, phone)
+        told = await becomes_state(server, verdict["delivery"], "failed")
+    assert told["delivery"]["reason"] == "nobody_there"
+
+
 async def test_somebody_else_before_it_means_silence(server: Caller) -> None:
     async with hung(server, await token(server)) as wall:
         await wall.face()
         other = await server.phone(location=True)
-        await server.range(other, -75)
+        await come_near(server, other, -75)
         phone = await named(server)
         verdict = await say(server, phone)
         told = await becomes_state(server, verdict["delivery"], "failed")
@@ -264,7 +288,7 @@ async def test_who_comes_near_while_it_greets_takes_the_greeting_off(server: Cal
         await say(server, await named(server))
         assert (await wall.face())["greeting"] is not None
         other = await server.phone(location=True)
-        await server.range(other)
+        await come_near(server, other)
         began_s = time.monotonic()
         assert (await wall.face())["greeting"] is None
         assert time.monotonic() - began_s < 2

@@ -14,6 +14,7 @@ ANCHORS = {
     "door": Anchor("door", "s1", "entrance"),
     "plain": Anchor("plain", "s1", None),
     "other": Anchor("other", "s2", "screen"),
+    "label": Anchor("label", "s1", "screen", forgeable=True),
 }
 SURE = 0.95
 
@@ -85,6 +86,14 @@ def test_two_people_at_one_anchor_are_both_near() -> None:
     found = near(there)
     assert found["ann"] > SURE
     assert found["bob"] > 0.05
+
+
+def test_what_anybody_may_claim_makes_nobody_sure_and_yet_somebody_near() -> None:
+    there = presence()
+    there.step([heard("ann", "label", -30)], T0_MS)
+    assert SURE > near(there)["ann"] > 0.8
+    there.step([heard("ann")], T0_MS)
+    assert near(there)["ann"] > SURE
 
 
 def test_somebody_who_is_heard_well_elsewhere_is_not() -> None:
