@@ -126,6 +126,7 @@ def _measured(parts: Parts, answered: Counter[str]) -> Measured:
         parts.credentials,
         parts.client,
         parts.streams,
+        parts.showing.screens,
         parts.telling.hooks,
         answered,
     )

@@ -9,6 +9,7 @@ import msgspec
 from push import metrics
 from push.broker.client import BrokerClient
 from push.channels.inapp import EventStreams
+from push.channels.screen import OpenScreens
 from push.credentials import CredentialBook
 from push.deliver.backlog import Backlog
 from push.deliver.gates import Reading
@@ -32,6 +33,7 @@ class Measured(NamedTuple):
     credentials: CredentialBook
     client: BrokerClient
     streams: EventStreams
+    screens: OpenScreens
     hooks: Hooks
     answered: Counter[str]
 
@@ -75,6 +77,7 @@ def _now(of: Measured) -> Mapping[str, int]:
     return {
         "queued_payloads": of.engine.depth,
         "event_streams": of.streams.connected,
+        "screens": of.screens.connected,
         "deliveries_in_flight": of.sender.in_flight,
         "deliveries_queued": of.backlog.queued,
     }

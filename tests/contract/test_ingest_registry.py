@@ -54,7 +54,7 @@ async def test_what_was_registered_is_read_as_it_was(db: Database) -> None:
     assert held.beacons == (shelf, tag)
     assert held.keys == {"g1": (key_of(b"\5" * 32),)}
     assert held.beacon_keys == {"tag": b"\6" * 16}
-    assert held.anchors == {"g1": Anchor("g1", "s1", "z"), "shelf": Anchor("shelf", "s1", "z")}
+    assert held.anchors == {"g1": Anchor("g1", "s1", "z"), "shelf": Anchor("shelf", "s1", "z", forgeable=True)}
     assert held.static_tag_stores() == {"s1"}
 
 
