@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from push import showing, telling, ways
 from push.api import unsubscribe
-from push.api.contract import Context
+from push.api.contract import Context, Reachable
 from push.broker.client import BrokerClient
 from push.broker.endpoint import Endpoint
 from push.channels.inapp import EventStreams
@@ -150,13 +150,13 @@ def context_of(parts: Parts) -> Context:
     )
 
 
-def _checker(channels: Mapping[str, Channel]) -> Callable[[str, Mapping[str, object]], str]:
-    def check(name: str, address: Mapping[str, object]) -> str:
+def _checker(channels: Mapping[str, Channel]) -> Callable[[str, Mapping[str, object]], Reachable]:
+    def check(name: str, address: Mapping[str, object]) -> Reachable:
         channel = channels.get(name)
         if not isinstance(channel, Addressed):
             raise PermanentError("no_such_channel")
-        channel.check_address(address)
-        return service_of(name, address)
+        spelled = channel.check_address(address)
+        return Reachable(spelled, service_of(name, spelled))
 
     return check
 

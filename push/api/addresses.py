@@ -55,8 +55,7 @@ def plain(channel: str, address: Mapping[str, object]) -> dict[str, object]:
 
 def bare(context: Context, asked: AddressIn) -> Bare:
     """An address that was looked at. Raises `push.model.errors.PermanentError`."""
-    address = plain(asked.channel, asked.address)
-    service = context.check_address(asked.channel, address)
+    address, service = context.check_address(asked.channel, plain(asked.channel, asked.address))
     return Bare(
         channel=asked.channel,
         app=asked.app,
@@ -93,9 +92,8 @@ async def put(context: Context, call: Call) -> None:
     """Register where a channel reaches the device; another device that had this address loses it."""
     device, channel, body = own_device(call), channel_of(call), call.body
     await shopper_of(context, device)
-    address = plain(channel, body.address)
     try:
-        service = context.check_address(channel, address)
+        address, service = context.check_address(channel, plain(channel, body.address))
     except PermanentError as error:
         if error.reason == "no_such_channel":
             raise ProblemError(404, "Unknown channel", f"This server does not serve {channel}.") from None

@@ -154,9 +154,8 @@ async def put_consent(context: Context, call: Call) -> Consents:
 async def put_subscription(context: Context, call: Call) -> None:
     """Store where Web Push reaches the device."""
     device = own_device(call)
-    subscription = msgspec.to_builtins(call.body)
     try:
-        service = context.check_address("webpush", subscription)
+        subscription, service = context.check_address("webpush", msgspec.to_builtins(call.body))
     except PermanentError:
         raise ProblemError(400, "Not a subscription", _SUBSCRIPTION) from None
     now_ms = context.clock.now_ms()

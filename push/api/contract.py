@@ -83,6 +83,13 @@ class Credentials(Protocol):
         ...
 
 
+class Reachable(NamedTuple):
+    """An address that was found good: spelled in the one way that it always is, and whose servers take it."""
+
+    address: dict[str, object]
+    service: str
+
+
 class Context(NamedTuple):
     """What endpoints work with."""
 
@@ -99,9 +106,8 @@ class Context(NamedTuple):
     """What pages subscribe to Web Push with, by app."""
     pushes_per_visit: int
     """The cap that every visit has."""
-    check_address: Callable[[str, Mapping[str, object]], str]
-    """Refuse an address of a channel that can never work; whose servers take it. Raises
-    `push.model.errors.PermanentError`."""
+    check_address: Callable[[str, Mapping[str, object]], Reachable]
+    """An address of a channel, looked at. Raises `push.model.errors.PermanentError`: it can never work."""
     statistics: Callable[[], Mapping[str, int]]
     screens: Screens
     credentials: Credentials

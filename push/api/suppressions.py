@@ -95,9 +95,8 @@ async def suppress(context: Context, call: Call) -> Suppression:
 async def _named(context: Context, body: SuppressionIn) -> tuple[AddressedChannel, dict[str, object]]:
     """The address that is meant. Raises `ProblemError` 400, 404."""
     if body.channel is not None and body.address is not None:
-        address = plain(body.channel, body.address)
         try:
-            context.check_address(body.channel, address)
+            address = context.check_address(body.channel, plain(body.channel, body.address)).address
         except PermanentError:
             raise ProblemError(400, "Not an address", CHANNELS[body.channel]) from None
         return body.channel, address

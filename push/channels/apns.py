@@ -159,9 +159,9 @@ class Apns:
         timeout_s, ping_s = settings.connect_timeout_s, settings.ping_s
         self._lines = Lines(lambda host: Pool(Peer(host, settings.port, tls, timeout_s, ping_s), settings.connections))
 
-    def check_address(self, address: Mapping[str, object]) -> None:
-        """Refuse an address that can never work, when it is registered. Raises `PermanentError`."""
-        address_of(address)
+    def check_address(self, address: Mapping[str, object]) -> dict[str, object]:
+        """The address, in lower case. Raises `PermanentError`: one that can never work."""
+        return {"token": address_of(address)}
 
     def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
         """What would be dropped; without a credential for its app, in full mode. Raises `TooLargeError`."""

@@ -144,9 +144,9 @@ class Email:
             mails=settings.mails_per_connection,
         )
 
-    def check_address(self, address: Mapping[str, object]) -> None:
-        """Refuse what is not one e-mail address. Raises `PermanentError`."""
-        target(address)
+    def check_address(self, address: Mapping[str, object]) -> dict[str, object]:
+        """The address, its domain as DNS has it. Raises `PermanentError`: what is not one e-mail address."""
+        return {"email": str(target(address))}
 
     def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
         """Data, urgency and collapse key have no place in a mail, nor have addresses within an app."""

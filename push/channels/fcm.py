@@ -125,9 +125,9 @@ class Fcm:
         self._running: set[asyncio.Task[Any]] = set()
         places.find(self._base)
 
-    def check_address(self, address: Mapping[str, object]) -> None:
-        """Refuse an address that can never work, when it is registered. Raises `PermanentError`."""
-        address_of(address)
+    def check_address(self, address: Mapping[str, object]) -> dict[str, object]:
+        """The address, whichever of the two it is. Raises `PermanentError`: one that can never work."""
+        return address_of(address).spelled
 
     def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
         """What would be dropped; without a credential for its app, in full mode. Raises `TooLargeError`."""

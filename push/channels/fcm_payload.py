@@ -33,6 +33,11 @@ class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whichever it is."""
         return self.token or self.fid or ""
 
+    @property
+    def spelled(self) -> dict[str, object]:
+        """The address without the member that it has not."""
+        return {"fid": self.fid} if self.token is None else {"token": self.token}
+
 
 def address_of(address: Mapping[str, object]) -> Address:
     """What `address` says. Raises `PermanentError`: ``bad_address``."""

@@ -89,8 +89,9 @@ class InAppChannel:
         self._streams = streams
         self._write_timeout_s = write_timeout_s
 
-    def check_address(self, address: Mapping[str, object]) -> None:
+    def check_address(self, address: Mapping[str, object]) -> dict[str, object]:
         """Take any address: none is looked at."""
+        return dict(address)
 
     def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
         """The app gets the content as it is, at once; what came before it stays."""

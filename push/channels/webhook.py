@@ -133,9 +133,9 @@ class Webhook:
         self._places = places
         self._endpoints: dict[str, _Endpoint] = {}
 
-    def check_address(self, address: Mapping[str, object]) -> None:
-        """Refuse what names nobody, and phone numbers that are none. Raises `PermanentError`."""
-        target(address)
+    def check_address(self, address: Mapping[str, object]) -> dict[str, object]:
+        """The address, a phone number without filling. Raises `PermanentError`: what names nobody, and no number."""
+        return {"to": target(address)}
 
     def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
         """What the app's template has no place for. Raises `TooLargeError`."""

@@ -193,9 +193,10 @@ class WebPush:
         """What pages subscribe with, by app."""
         return {app: signer.application_server_key for app, signer in self._signers.items()}
 
-    def check_address(self, address: Mapping[str, object]) -> None:
-        """Refuse a subscription that can never work, when it is registered. Raises `PermanentError`."""
+    def check_address(self, address: Mapping[str, object]) -> dict[str, object]:
+        """The subscription as it is: browsers spell it in one way. Raises `PermanentError`: it can never work."""
         target(address, self._overrides)
+        return dict(address)
 
     def fit(self, outgoing: Outgoing) -> tuple[Part, ...]:
         """Nothing is dropped: what the browser cannot show, the service worker has. Raises `TooLargeError`."""

@@ -85,8 +85,11 @@ class Fitting(Channel, Protocol):
 class Addressed(Fitting, Protocol):
     """A channel whose devices have an address."""
 
-    def check_address(self, address: Mapping[str, object]) -> None:
-        """Refuse an address that can never work, when it is registered. Raises `push.model.errors.PermanentError`."""
+    def check_address(self, address: Mapping[str, object]) -> dict[str, object]:
+        """The address, spelled in the one way that it always is: who is known by one spelling is so by each.
+
+        Refuses what can never work, when it is registered. Raises `push.model.errors.PermanentError`.
+        """
         ...
 
 

@@ -91,9 +91,12 @@ async def set_addresses(tx: Transaction, new: Sequence[tuple[str, Address]], vau
 
 
 def address_hash(channel: str, address: Mapping[str, object], vault: Vault) -> str:
-    """What finds an address that nobody can read. A mailbox is the same in capitals, as providers have it."""
+    """What finds an address that nobody can read, spelled as its channel has it.
+
+    A mailbox is the same in capitals, as providers have it; what Unicode folds further (ß to ss) is another one.
+    """
     if channel == "email":
-        address = {key: value.casefold() if isinstance(value, str) else value for key, value in address.items()}
+        address = {key: value.lower() if isinstance(value, str) else value for key, value in address.items()}
     return vault.fingerprint(msgspec.json.encode(address, order="sorted"), f"address:{channel}")
 
 

@@ -1,6 +1,6 @@
 """The API on a real database without ingest: presence where nobody is, or where too much waits."""
 
-from push.api.contract import Context
+from push.api.contract import Context, Reachable
 from push.channels.inapp import EventStreams
 from push.channels.screen import OpenScreens
 from push.credentials import CredentialBook, Trade
@@ -88,7 +88,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         wake_senders=lambda: None,
         application_server_keys=dict,
         pushes_per_visit=1,
-        check_address=lambda _channel, _address: "",
+        check_address=lambda _channel, address: Reachable(dict(address), ""),
         statistics=dict,
         screens=OpenScreens(Dark()),
         credentials=CredentialBook(Trade(db, VAULT, clock, {}, lambda _channel, raw, _before: raw, lambda *_: None)),
