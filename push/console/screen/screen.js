@@ -227,6 +227,7 @@ function known() {
 
 /** Ask for the token, once. */
 function pair(problem = "") {
+  face = { store: "", offer: null, greeting: null };
   forget();
   news("");
   delete document.body.dataset.running;
@@ -261,8 +262,14 @@ async function stayAwake() {
 
 $("pair").addEventListener("submit", (event) => {
   event.preventDefault();
-  location.hash = `token=${encodeURIComponent($("token").value.trim())}`;
+  const given = $("token").value.trim();
   $("token").value = "";
+  try {
+    localStorage.setItem(kept, given);
+    location.reload();
+  } catch {
+    location.hash = `token=${encodeURIComponent(given)}`; // a browser that keeps nothing
+  }
 });
 $("image").addEventListener("error", () => picture(null));
 addEventListener("hashchange", () => location.hash && location.reload());
