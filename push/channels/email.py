@@ -54,7 +54,7 @@ class EmailSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 Security = Literal["tls", "starttls", "none"]
-Host = Annotated[str, msgspec.Meta(pattern=r"^(?=.{1,253}$(?!\n))[A-Za-z0-9:]([A-Za-z0-9.:-]{0,62})+$")]
+Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$(?!\n)")]
 Line = Annotated[str, msgspec.Meta(max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 
 

@@ -1,6 +1,8 @@
 """E-mail against a mail server (aiosmtpd), over real SMTP and TLS: what arrives, and with whose credential."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -184,6 +186,16 @@ async def test_a_malformed_credential_says_which_field(
     with pytest.raises(PermanentError, match=said) as caught:
         await mailer.check("default", credential(smtp, **changes))
     assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["a" * 200 + " ", "mail-relay.production.example." * 6 + "our_shop.example", "a" * 254]
+)
+def test_a_host_with_a_slip_is_refused_at_once(host: str) -> None:
+    """In a process that can be killed: a pattern that tries every way to part the name would hold up the server."""
+    tried = f"import msgspec; from push.channels.email import Host; msgspec.convert({host!r}, Host)"
+    ended = subprocess.run([sys.executable, "-c", tried], capture_output=True, timeout=30, check=False)  # noqa: S603 - ours
+    assert b"ValidationError" in ended.stderr
 
 
 async def test_without_encryption_only_where_settings_allow_it(smtp: SmtpService, mail_settings: EmailSettings) -> None:
