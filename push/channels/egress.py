@@ -17,6 +17,8 @@ AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 _DNS_CACHE_S: Final = 60
 """Push services have few names; asking for each connection would be slow, keeping an answer long would be deaf."""
 _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1: the IPv4 address is the low 32 bits
+_INNER: Final = tuple(map(IPv6Network, ("64:ff9b:1::/48", "fec0::/10", "::/96", "::ffff:0:0:0/96")))
+"""RFC 8215, RFC 3879, RFC 4291 section 2.5.5.1, RFC 2765 section 2.1: ways inwards that `ipaddress` calls global."""
 
 
 class ForbiddenAddressError(OSError):
@@ -63,7 +65,7 @@ async def _connected(loop: asyncio.AbstractEventLoop, info: AddressInfo, *, publ
 def is_public(address: str) -> bool:
     """Whether an address (text, a zone index allowed) is one of the public internet, seen through its mappings."""
     ip = _unmap(ip_address(address.partition("%")[0]))
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _INNER)
 
 
 def _unmap(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

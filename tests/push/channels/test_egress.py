@@ -27,6 +27,10 @@ from push.channels.egress import ForbiddenAddressError, is_public, open_socket
         "::ffff:127.0.0.1",
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
+        "64:ff9b:1::a00:1",
+        "fec0::1",
+        "::7f00:1",
+        "::ffff:0:7f00:1",
     ],
 )
 def test_inner_addresses_are_not_public(address: str) -> None:
