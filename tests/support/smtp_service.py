@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from email import message_from_string
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple
 
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -43,7 +43,7 @@ class Received(NamedTuple):
 
     @property
     def mail(self) -> EmailMessage:
-        return cast("EmailMessage", message_from_string(self.raw.decode(), policy=default))
+        return message_from_string(self.raw.decode(), policy=default)
 
 
 class SmtpService:
