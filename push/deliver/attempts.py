@@ -140,16 +140,17 @@ class Attempts:
                 held = held or route
                 break
             if not self._let_in(route.gate, claimed.lane, inside):
-                held = held or route
-                if self._gates.gate(route.gate).is_open(self._clock.now_ms()):
+                if self._gates.is_well(route.gate, self._clock.now_ms()):
+                    held = route
                     break  # it is only full: this way is as good as it was
+                held = held or route
                 continue
             attempts.append(await self._attempt(route, now, inside))
             if not isinstance(attempts[-1].error, (PermanentError, CredentialError)):
                 return Result(claimed, tuple(attempts))
         if held is None and not attempts:
             attempts.append(self._nowhere(PermanentError("no_route")))
-        opens_ms = 0 if held is None else self._gates.opens_ms(held.gate)
+        opens_ms = 0 if held is None else self._gates.again_ms(held.gate, self._clock.now_ms())
         return Result(claimed, tuple(attempts), held, opens_ms)
 
     async def _fresh(self, claimed: Claimed) -> Claimed:

@@ -27,6 +27,8 @@ SLOW_FACTOR: Final = 4.0
 """An answer that takes this many times the usual shortest time tells of a queue over there."""
 SLOW_MS: Final = 200
 """And below this nothing is slow: it is the network's own unevenness."""
+ON_TRIAL_MS: Final = 250
+"""How soon who has other ways asks again where one is let through to see, and none of the others works."""
 FORGET: Final = 0.995
 """The usual shortest time creeps up by this much for each answer, so that a route that got longer is learned."""
 
@@ -76,6 +78,10 @@ class Gate:
     def is_open(self, now_ms: int) -> bool:
         """Whether it is not closed; one that closed because of failures lets one through at a time at first."""
         return now_ms >= self.closed_until_ms
+
+    def is_well(self, now_ms: int) -> bool:
+        """Whether it is open, and not just to see if the service is back."""
+        return self.is_open(now_ms) and not self._closings
 
     def room(self, lane: int, now_ms: int) -> int:
         """How many more of a lane may enter."""
@@ -158,14 +164,23 @@ class Gates:
 
     def room(self, name: str, lane: int, now_ms: int) -> int:
         """How many more of a lane may go through a gate."""
-        return self._left(lane) if is_ours(name) else min(self._left(lane), self.gate(name).room(lane, now_ms))
+        return self.left(lane) if is_ours(name) else min(self.left(lane), self.gate(name).room(lane, now_ms))
 
     def room_beside(self, name: str, lane: int, now_ms: int) -> int:
-        """The same for those who have other ways to take where this gate is closed."""
-        return self.room(name, lane, now_ms) if self.opens_ms(name) <= now_ms else self._left(lane)
+        """The same for those who have other ways to take where this gate is closed, or being tried out."""
+        return self.room(name, lane, now_ms) if self.is_well(name, now_ms) else self.left(lane)
 
-    def _left(self, lane: int) -> int:
+    def left(self, lane: int) -> int:
+        """How many more of a lane may be on their way in all."""
         return max(0, max(1, int(self._most * SHARES[lane])) - self.inside)
+
+    def is_well(self, name: str, now_ms: int) -> bool:
+        """Whether nothing is held against a gate: where it takes no more, it is full."""
+        return is_ours(name) or self.gate(name).is_well(now_ms)
+
+    def again_ms(self, name: str, now_ms: int) -> int:
+        """When to ask again at a gate that let somebody not in: what became of a trial is known in a while."""
+        return now_ms if self.is_well(name, now_ms) else max(self.opens_ms(name), now_ms + ON_TRIAL_MS)
 
     def opens_ms(self, name: str) -> int:
         """When a closed gate opens; 0 where nothing is known against it."""

@@ -8,6 +8,7 @@ at a service) is claimed for itself, as far as there is room at its gate: what i
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -19,9 +20,9 @@ from push.deliver.attempts import Attempts, Means, Result
 from push.deliver.gates import Gates, GateSettings
 from push.deliver.load import Claimed
 from push.deliver.retry import RetrySettings
-from push.model.delivery import OTHER_WAYS
+from push.model.delivery import OTHER_WAYS, State
 from push.model.errors import DatabaseError
-from push.model.ports import Transaction
+from push.model.ports import Row, Transaction
 
 log = structlog.get_logger()
 
@@ -119,8 +120,8 @@ class Sender:
     async def _claim(self) -> list[Claimed]:
         """Claim from every queue what is due, as far as there is room; none while results wait for the database."""
         self._due_ms = None
-        self._full = False
-        if self._unwritten or self.in_flight >= self._settings.in_flight:
+        self._full = self.in_flight >= self._settings.in_flight
+        if self._unwritten or self._full:
             return []
         try:
             async with self._db.transaction() as tx:
@@ -135,34 +136,44 @@ class Sender:
 
     async def _expire(self, tx: Transaction, now_ms: int) -> None:
         expired = await tx.fetch("deliver.expire", now_ms=now_ms, most=AT_ONCE)
-        await outbox.release_caps(tx, expired, now_ms)
-        await events.append(tx, events.of("expired", expired, "too late"), now_ms)
-        self.counts["expired"] += len(expired)
+        await self._expired(tx, expired, now_ms)
         if len(expired) == AT_ONCE:
             self._note_due(now_ms)
 
+    async def _expired(self, tx: Transaction, expired: Sequence[Row], now_ms: int) -> None:
+        await outbox.release_caps(tx, expired, now_ms)
+        await events.append(tx, events.of("expired", expired, "too late"), now_ms)
+        self.counts["expired"] += len(expired)
+
     async def _claim_queues(self, tx: Transaction, now_ms: int) -> list[str]:
-        ids: list[str] = []
+        found: list[Row] = []
+        taken: Counter[str] = Counter()
         for row in await tx.fetch("deliver.queues"):
             queue, due_ms = row["queue"], row["due_ms"]
+            gate = load.gate_of(queue)
             if not queue.endswith(OTHER_WAYS):
-                due_ms = max(due_ms, self.gates.opens_ms(load.gate_of(queue)))
-            self._note_due(due_ms)
+                due_ms = max(due_ms, self.gates.opens_ms(gate))
             if due_ms > now_ms:
+                self._note_due(due_ms)
                 continue
-            room = self.gates.room_beside(load.gate_of(queue), int(queue[0]), now_ms) - len(ids)
+            room = min(self._room(queue, now_ms) - taken[gate], self.gates.left(int(queue[0])) - len(found))
             if room <= 0:
                 self._full = True
                 continue
-            rows = await tx.fetch(
-                "deliver.claim",
-                queue=queue,
-                now_ms=now_ms,
-                lease_until_ms=now_ms + self._settings.lease_s * 1000,
-                most=min(room, AT_ONCE),
-            )
-            ids += [row["id"] for row in rows]
-        return ids
+            self._note_due(due_ms)
+            rows = await self._claim_queue(tx, queue, min(room, AT_ONCE), now_ms)
+            taken[gate] += len(rows)
+            found += rows
+        await self._expired(tx, [row for row in found if row["state"] == State.EXPIRED], now_ms)
+        return [row["id"] for row in found if row["state"] == State.SENDING]
+
+    def _room(self, queue: str, now_ms: int) -> int:
+        room = self.gates.room_beside if queue.endswith(OTHER_WAYS) else self.gates.room
+        return room(load.gate_of(queue), int(queue[0]), now_ms)
+
+    async def _claim_queue(self, tx: Transaction, queue: str, most: int, now_ms: int) -> Sequence[Row]:
+        lease_until_ms = now_ms + self._settings.lease_s * 1000
+        return await tx.fetch("deliver.claim", queue=queue, now_ms=now_ms, lease_until_ms=lease_until_ms, most=most)
 
     def _note_due(self, due_ms: int | None) -> None:
         if due_ms is not None:
@@ -171,7 +182,7 @@ class Sender:
     async def _rest(self) -> None:
         """Wait for a wake-up, the next delivery's time, or a while."""
         wait_ms = IDLE_MS
-        if self._due_ms is not None and not self._full:
+        if self._due_ms is not None:
             wait_ms = min(IDLE_MS, max(LEAST_MS, self._due_ms - self._clock.now_ms()))
         try:
             async with asyncio.timeout(wait_ms / 1000):

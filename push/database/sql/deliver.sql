@@ -58,16 +58,22 @@ SELECT queue, (SELECT MIN(d.next_ms) FROM deliveries AS d WHERE d.queue = names.
 FROM names WHERE queue IS NOT NULL
 
 -- name: deliver.claim
+-- What is first in its queue and too late expires here: looking past a million of them would take long, each time.
 WITH due AS MATERIALIZED (
     SELECT id FROM deliveries
-    WHERE queue = :queue AND next_ms <= :now_ms AND expires_ms > :now_ms
+    WHERE queue = :queue AND next_ms <= :now_ms
     ORDER BY next_ms, seq LIMIT :most {skip_locked}
 )
 UPDATE deliveries SET
-    state = 'sending', attempt = attempt + 1, next_ms = :lease_until_ms, waits = 0,
-    maybe_sent = CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END
+    state = CASE WHEN expires_ms > :now_ms THEN 'sending' ELSE 'expired' END,
+    queue = CASE WHEN expires_ms > :now_ms THEN queue ELSE NULL END,
+    reason = CASE WHEN expires_ms > :now_ms THEN reason ELSE 'too late' END,
+    ended_ms = CASE WHEN expires_ms > :now_ms THEN ended_ms ELSE :now_ms END,
+    attempt = CASE WHEN expires_ms > :now_ms THEN attempt + 1 ELSE attempt END,
+    next_ms = CASE WHEN expires_ms > :now_ms THEN :lease_until_ms ELSE next_ms END,
+    waits = 0, maybe_sent = CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END
 WHERE id IN (SELECT id FROM due)
-RETURNING id
+RETURNING id, message, shopper, cap, maybe_sent, state
 
 -- name: deliver.outgoing
 -- Whoever takes a delivery back while it is being sent lets it expire.
