@@ -1,12 +1,13 @@
 """Bodies of calls, decoded: what is wrong with one is said, and where it stands."""
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from push.api.contract import ProblemError
 
 T = TypeVar("T")
+_ANY: Final = msgspec.json.Decoder()
 
 
 def decoded(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, where: str = "") -> T:
@@ -20,7 +21,7 @@ def decoded(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, where: s
 
 def refuse_nul(raw: bytes) -> None:
     """Refuse a body with a NUL character in a text. Raises `ProblemError` 400."""
-    if b"\\u0000" in raw and _has_nul(msgspec.json.decode(raw)):
+    if b"\\u0000" in raw and _has_nul(decoded(_ANY, raw)):
         raise ProblemError(400, "Not understood", "A text with a NUL character cannot be stored.")
 
 

@@ -81,6 +81,8 @@ class Problems:
                 self._log("database does not answer", request, str(error))
                 detail = "The database does not answer. Try again in a moment."
                 return problem(503, "Not now", detail, {"Retry-After": "2"})
+            case RecursionError():  # nothing is as deep as that but what callers send
+                return problem(400, "Not understood", "The body is nested too deeply.")
             case ConnectionError() if _is_gone(request):
                 return problem(400, "Gone", "The caller went away.")
             case _:

@@ -150,7 +150,7 @@ def _fields(raw: bytes) -> list[tuple[str, str]]:
 
 
 def _parts(request: web.Request, raw: bytes) -> list[tuple[str, str]]:
-    head = f"Content-Type: {request.headers.get('Content-Type', '')}\r\n\r\n".encode()
+    head = f"Content-Type: {request.headers.get('Content-Type', '')}\r\n\r\n".encode(errors="surrogateescape")
     parts = message_from_bytes(head + raw).walk()
     return [(str(part.get_param("name", header="content-disposition")), _text(part)) for part in parts]
 

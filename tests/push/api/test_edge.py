@@ -141,6 +141,29 @@ async def test_a_nul_character_is_refused_wherever_it_stands_and_its_spelling_is
     await server.operate("PUT", "/v1/shoppers/ada", {"id": "ada", "traits": {"name": "\\u0000"}})
 
 
+async def test_a_nul_character_in_a_broken_body_is_one_more_thing_that_is_wrong(server: Caller) -> None:
+    for data in (b'{"messages": "\\u0000"', b'{"x": "\\u0000", "y": ' + b"[" * 5000):
+        is_problem(await server.call("POST", "/v1/messages", server.operator, data=data), 400)
+
+
+@pytest.mark.parametrize("depth", [64, 480, 700, *range(880, 960, 4)])
+async def test_a_body_that_is_nested_without_end_is_refused(server: Caller, depth: int) -> None:
+    """Whoever walks through it, and however deep they stand themselves."""
+    deep = b"[" * depth + b"]" * depth
+    phone = await server.phone()
+    template = b'{"url": "https://x.example/", "template": {"a": %b}}' % deep
+    path = "/v1/credentials/webhook/default?check=false"
+    is_problem(await server.call("PUT", path, server.operator, data=template), 400)
+    address = b'{"address": {"to": "\\u0000", "x": %b}}' % deep
+    is_problem(await server.call("PUT", phone.path("addresses/webhook"), phone.token, data=address), 400)
+    sent = (
+        b'{"to": {"address": {"channel": "webhook", "address": {"to": "x", "y": %b}}}, "basis": "service",'
+        b' "content": {"title": "", "body": ""}}'
+    ) % deep
+    answer = await server.call("POST", "/v1/messages", server.operator, data=sent, headers={"Idempotency-Key": "a"})
+    assert answer.status in {202, 400}, answer
+
+
 @pytest.mark.parametrize("number", [2**53 + 1, 2**63, 2**64, 10**40, -(2**70)])
 async def test_a_huge_number_is_refused_or_kept_and_never_breaks(server: Caller, number: int) -> None:
     receipts = {"receipts": [{"delivery": "d", "kind": "shown", "at_ms": number}]}

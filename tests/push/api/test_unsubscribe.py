@@ -1,5 +1,6 @@
 """One click in a real mail ends e-mail, at once and for good: by its page, or by what a mail program posts."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from push.api import unsubscribe
 from push.api.server import application
@@ -138,6 +140,15 @@ async def test_both_forms_of_a_body_are_understood_and_nothing_else_is_taken_for
     assert await reasons(shop.server, to(address=ADA, agreed=AGREED)) == ["queued"]
     assert (await shop.click(path, *MULTIPART)).status == 200
     assert await reasons(shop.server, to(address=ADA, agreed=AGREED)) == ["not_agreed"]
+
+
+async def test_a_content_type_of_any_bytes_is_no_click_and_no_failure(shop: Shop) -> None:
+    path = await shop.mailed()
+    reader, writer = await asyncio.open_connection("127.0.0.1", URL(shop.server.running.http_url).port)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n".encode()
+    writer.write(head + b"Content-Type: multipart/form-data; boundary=\xff\r\n\r\n--x")
+    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
 
 
 async def test_a_link_that_we_did_not_make_is_no_link(shop: Shop) -> None:
