@@ -151,9 +151,12 @@ def context_of(parts: Parts) -> Context:
 
 
 def _checker(channels: Mapping[str, Channel]) -> Callable[[str, Mapping[str, object]], Reachable]:
+    # Asked once: to look whether an object has a protocol's methods takes longer than most of them.
+    addressed = {name: channel for name, channel in channels.items() if isinstance(channel, Addressed)}
+
     def check(name: str, address: Mapping[str, object]) -> Reachable:
-        channel = channels.get(name)
-        if not isinstance(channel, Addressed):
+        channel = addressed.get(name)
+        if channel is None:
             raise PermanentError("no_such_channel")
         spelled = channel.check_address(address)
         return Reachable(spelled, service_of(name, spelled))

@@ -72,7 +72,10 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         """The values in placeholder order, booleans as 0 and 1. Raises `StatementError` on missing or unused ones."""
         if values.keys() != self.names:
             raise StatementError(self._mismatch(values))
-        return tuple(int(value) if isinstance(value, bool) else value for value in map(values.__getitem__, self.params))
+        found = tuple(map(values.__getitem__, self.params))
+        if bool in map(type, found):
+            return tuple(int(value) if isinstance(value, bool) else value for value in found)
+        return found
 
     def _mismatch(self, values: Mapping[str, object]) -> str:
         missing = ", ".join(sorted(self.names - values.keys())) or "none"
