@@ -166,7 +166,7 @@ async def _record(operator: Operator, folder: Path, keys: Mapping[str, str]) -> 
         statistics=await operator.get("/v1/statistics"),
         moments=await operator.get("/v1/moments"),
         decisions=await operator.get("/v1/decisions"),
-        deliveries=await operator.get("/v1/deliveries"),
+        deliveries=await operator.deliveries(),
         made={h["boot"]: h["counters"].get("batches_spooled", 0) for h in health},
     )
 

@@ -26,6 +26,19 @@ class Operator:
         """Put a value; the server's answer. Raises `OperatorError`."""
         return await self._call("PUT", path, msgspec.json.encode(body))
 
+    async def post(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON of any shape
+        """Post a value; the server's answer. Raises `OperatorError`."""
+        return await self._call("POST", path, msgspec.json.encode(body))
+
+    async def deliveries(self) -> list[dict[str, Any]]:
+        """Every delivery, page by page. Raises `OperatorError`."""
+        found: list[dict[str, Any]] = []
+        page: list[dict[str, Any]] = await self.get("/v1/deliveries")
+        while page:
+            found += page
+            page = await self.get(f"/v1/deliveries?after={page[-1]['decided_ms']}.{page[-1]['id']}")
+        return found
+
     async def _call(self, method: str, path: str, body: bytes | None) -> Any:  # noqa: ANN401
         try:
             async with self._http.request(method, self._base + path, data=body, headers=self._headers) as response:

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 import aiohttp
 
-from firmware_sim.operator import OperatorError
 from firmware_sim.phone_api import Server
 from firmware_sim.phones import Notice, Phone, PhoneHabits
 from tests.support.mailroom import CHANNELS, Mailroom, post_body
@@ -152,28 +151,15 @@ async def _switch_on_phones(stack: Stack, load: Load, running: AsyncExitStack) -
 
 async def _settled(stack: Stack) -> dict[str, dict[str, Any]]:
     """All deliveries, once none waits or is on its way any more, and every app has shown what it got."""
+    operator = await stack.operator()
     async with asyncio.timeout(SETTLE_S):
         while True:
-            found = await _all_deliveries(stack)
+            found = await operator.deliveries()
             waiting = [row for row in found if row["state"] in {"pending", "sending"}]
             unseen = [row for row in found if (row["channel"], row["state"]) == ("inapp", "accepted")]
             if not waiting and not unseen:
                 return {row["id"]: row for row in found}
             await asyncio.sleep(0.5)
-
-
-async def _all_deliveries(stack: Stack) -> list[dict[str, Any]]:
-    operator = await stack.operator()
-    found: list[dict[str, Any]] = []
-    page: list[dict[str, Any]] = []
-    while not found or page:
-        last = f"?after={found[-1]['decided_ms']}.{found[-1]['id']}" if found else ""
-        try:
-            page = await operator.get(f"/v1/deliveries{last}")
-        except OperatorError as error:
-            raise AssertionError(str(error)) from None
-        found += page
-    return found
 
 
 def _token(stack: Stack, of: str) -> str:
