@@ -203,12 +203,22 @@ def _channels_of(row: Row) -> set[str]:
 
 async def cancel_message(tx: Transaction, message: str, now_ms: int) -> int:
     """Cancel the deliveries of a message that were not handed over yet; how many."""
-    rows = await tx.fetch("outbox.cancel_message", message=message, now_ms=now_ms)
+    rows = await tx.fetch("outbox.cancel_message", message=message, now_ms=now_ms, reason="taken back")
     return await _cancelled(tx, rows, now_ms, "taken back")
+
+
+async def seen(tx: Transaction, message: str, now_ms: int) -> list[Event]:
+    """Cancel what of a message would yet go another way, now that she saw it; what is to be told of that."""
+    rows = await tx.fetch("outbox.cancel_message", message=message, now_ms=now_ms, reason="seen")
+    await release_caps(tx, rows, now_ms)
+    return _ended(rows, "seen")
 
 
 async def _cancelled(tx: Transaction, rows: Sequence[Row], now_ms: int, reason: str) -> int:
     await release_caps(tx, rows, now_ms)
-    ended = [row for row in rows if row.get("state", "cancelled") == "cancelled"]
-    await events.append(tx, events.of("cancelled", ended, reason), now_ms)
+    await events.append(tx, _ended(rows, reason), now_ms)
     return len(rows)
+
+
+def _ended(rows: Sequence[Row], reason: str) -> list[Event]:
+    return events.of("cancelled", [row for row in rows if row["state"] == "cancelled"], reason)

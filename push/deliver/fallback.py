@@ -1,15 +1,17 @@
-"""What was handed over and not shown in time is tried another way, under the same message id."""
+"""What was not shown in time, or not even handed over, is tried another way, under the same message id."""
 
 import msgspec
 
 from push.campaigns import events
 from push.campaigns.events import Event
 from push.campaigns.outbox import encoded
-from push.model.delivery import Route
+from push.model.delivery import Route, State
 from push.model.ids import derived
 from push.model.ports import Row, Transaction
 
 AT_ONCE = 64
+
+Steps = tuple[tuple[Route, ...], ...]
 
 
 async def fall_back(tx: Transaction, now_ms: int) -> int | None:
@@ -24,10 +26,26 @@ async def fall_back(tx: Transaction, now_ms: int) -> int | None:
 
 
 async def _next_step(tx: Transaction, row: Row, now_ms: int) -> None:
-    await tx.execute("deliver.fell_back", id=row["id"])
     steps = msgspec.json.decode(row["later"], type=tuple[tuple[Route, ...], ...])
-    if not steps or row["expires_ms"] <= now_ms:
+    if steps and row["expires_ms"] > now_ms and row["state"] == State.PENDING:
+        await _step_on(tx, row, steps, now_ms)
         return
+    await tx.execute("deliver.fell_back", id=row["id"])
+    if steps and row["expires_ms"] > now_ms and not row["replaced"]:
+        await _enqueue(tx, row, steps, now_ms)
+
+
+async def _step_on(tx: Transaction, row: Row, steps: Steps, now_ms: int) -> None:
+    """What was not handed over in time may go the next way as well as those that did not work so far."""
+    before = msgspec.json.decode(row["routes"], type=tuple[Route, ...])
+    ways = (*steps[0], *before)
+    queue = ways[0].queue(row["lane"], alone=False)
+    await tx.execute(
+        "deliver.step_on", id=row["id"], queue=queue, routes=encoded(ways), later=encoded(steps[1:]), now_ms=now_ms
+    )
+
+
+async def _enqueue(tx: Transaction, row: Row, steps: Steps, now_ms: int) -> None:
     first = steps[0][0]
     delivery = derived("dlv", row["message"], row["id"], "later")
     await tx.execute(

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from push.campaigns import events
+from push.campaigns import events, outbox
 from push.campaigns.events import Event
 from push.model.delivery import ReceiptKind
 from push.model.ports import Row, Transaction
@@ -53,9 +53,11 @@ async def _keep_one(tx: Transaction, receipt: ReceiptIn, row: Row, now_ms: int) 
         new = await _judge(tx, {**values, "received_ms": now_ms}, _OPPOSITE[receipt.kind])
     else:
         new = await tx.execute("deliver.receipt", **values, received_ms=now_ms)
+    told = [msgspec.structs.replace(event, channel=row["channel"]) for event in events.of(receipt.kind, [row] * new)]
     if receipt.kind in _MOVES:
         await tx.execute(_MOVES[receipt.kind], delivery=receipt.delivery, at_ms=at_ms)
-    return [msgspec.structs.replace(event, channel=row["channel"]) for event in events.of(receipt.kind, [row] * new)]
+        told += await outbox.seen(tx, row["message"], now_ms)
+    return told
 
 
 async def _judge(tx: Transaction, verdict: dict[str, object], opposite: ReceiptKind) -> int:

@@ -75,7 +75,7 @@ def _routes(row: Row) -> list[Route]:
 
 async def _enqueue(tx: Transaction, row: Row, plan: Plan, expires_ms: int, now_ms: int) -> Again:
     first = plan.routes[0]
-    new = derived("dlv", row["message"], row["id"], "again")
+    new = derived("dlv", row["message"], row["id"], "again", now_ms)  # what was sent in its place may have died, too
     await tx.execute("sending.extend", message=row["message"], expires_ms=expires_ms)
     await tx.execute(
         "sending.enqueue_again",
@@ -86,7 +86,7 @@ async def _enqueue(tx: Transaction, row: Row, plan: Plan, expires_ms: int, now_m
         device=first.device,
         visit=row["visit"],
         lane=row["lane"],
-        queue=first.queue(row["lane"]),
+        queue=first.queue(row["lane"], alone=len(plan.routes) == 1),
         routes=encoded(plan.routes),
         seq=now_ms,
         now_ms=now_ms,

@@ -43,11 +43,12 @@ async def write(tx: Transaction, results: Sequence[Result], retry: RetrySettings
     await tx.execute_many("deliver.attempt", [_attempt_row(r, a) for r in results for a in r.attempts])
     await _drop_dead(tx, results)
     await _note_credentials(tx, results)
-    await _write_accepted(tx, found.accepted, now_ms)
+    happened = await _write_accepted(tx, found.accepted)
     await tx.execute_many("deliver.again", [_again_row(*each) for each in found.again])
     await tx.execute_many("deliver.wait", [_wait_row(result, now_ms) for result in found.waiting])
     for result in found.failed:
-        await _fail(tx, result, now_ms)
+        happened += await _fail(tx, result, now_ms)
+    await events.append(tx, happened, now_ms)  # last: nobody waits for a delivery who keeps others from their events
     return Counter(found.counts())
 
 
@@ -82,14 +83,14 @@ def _next_step(result: Result) -> Result:
     return msgspec.structs.replace(result, claimed=step)
 
 
-async def _write_accepted(tx: Transaction, results: Sequence[Result], now_ms: int) -> None:
+async def _write_accepted(tx: Transaction, results: Sequence[Result]) -> list[Event]:
     """A delivery that has moved on meanwhile keeps its state, and learns when it was handed over."""
     rows = [_accepted_row(result) for result in results]
     await tx.execute_many(
         "deliver.accepted", [{**row, "attempt": r.claimed.attempt} for row, r in zip(rows, results, strict=True)]
     )
     await tx.execute_many("deliver.note_hand_over", rows)
-    happened = [
+    return [
         Event(
             kind="accepted",
             message=r.claimed.message.id,
@@ -99,7 +100,6 @@ async def _write_accepted(tx: Transaction, results: Sequence[Result], now_ms: in
         )
         for r in results
     ]
-    await events.append(tx, happened, now_ms)
 
 
 def _accepted_row(result: Result) -> dict[str, object]:
@@ -148,12 +148,12 @@ def _wait_row(result: Result, now_ms: int) -> dict[str, object]:
     }
 
 
-async def _fail(tx: Transaction, result: Result, now_ms: int) -> None:
+async def _fail(tx: Transaction, result: Result, now_ms: int) -> list[Event]:
     claimed, error = result.claimed, result.attempts[-1].error
     reason = "unknown" if error is None else error.reason
     rows = await tx.fetch("deliver.failed", id=claimed.id, attempt=claimed.attempt, reason=reason, ended_ms=now_ms)
     await outbox.release_caps(tx, rows, now_ms)
-    await events.append(tx, events.of("failed", rows, reason), now_ms)
+    return events.of("failed", rows, reason)
 
 
 async def _drop_dead(tx: Transaction, results: Sequence[Result]) -> None:

@@ -8,30 +8,40 @@ VALUES (
 
 -- name: outbox.enqueue
 INSERT INTO deliveries (
-    id, message, shopper, device, visit, cap, lane, queue, routes, later, fall_back_s, waits, seq, state, attempt,
-    maybe_sent, next_ms, expires_ms, heard_ms, received_ms, resolved_ms, decided_ms
+    id, message, shopper, device, visit, cap, lane, queue, routes, later, fall_back_s, fall_back_ms, waits, seq, state,
+    attempt, maybe_sent, next_ms, expires_ms, heard_ms, received_ms, resolved_ms, decided_ms
 )
 VALUES (
-    :id, :message, :shopper, :device, :visit, :cap, :lane, :queue, :routes, :later, :fall_back_s, 0, :seq, 'pending', 0,
-    0, :next_ms, :expires_ms, :heard_ms, :received_ms, :resolved_ms, :decided_ms
+    :id, :message, :shopper, :device, :visit, :cap, :lane, :queue, :routes, :later, :fall_back_s,
+    CASE
+        WHEN CAST(:later AS TEXT) = '[]' OR CAST(:fall_back_s AS BIGINT) = 0 THEN NULL
+        ELSE CAST(:next_ms AS BIGINT) + 1000 * CAST(:fall_back_s AS BIGINT)
+    END,
+    0, :seq, 'pending', 0, 0, :next_ms, :expires_ms, :heard_ms, :received_ms, :resolved_ms, :decided_ms
 )
 ON CONFLICT (id) DO NOTHING
 
 -- name: outbox.replace
 -- A newer message takes the place of one that was not handed over yet. An id has no blank in it: `keys` are pairs.
+-- What is being sent just now is not tried again: it would take the place of the newer one.
 WITH waiting AS MATERIALIZED (
     SELECT d.id, d.message, d.shopper FROM deliveries AS d
-    WHERE d.queue IS NOT NULL AND d.state = 'pending'
-        AND d.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+    WHERE d.queue IS NOT NULL AND d.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
 )
-UPDATE deliveries SET state = 'cancelled', reason = 'replaced', ended_ms = :now_ms, queue = NULL
-WHERE state = 'pending' AND id IN (
+UPDATE deliveries SET
+    state = CASE WHEN state = 'pending' THEN 'cancelled' ELSE state END,
+    queue = CASE WHEN state = 'pending' THEN NULL ELSE queue END,
+    reason = CASE WHEN state = 'pending' THEN 'replaced' ELSE reason END,
+    ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
+    fall_back_ms = NULL,
+    expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
+WHERE queue IS NOT NULL AND id IN (
     SELECT w.id FROM waiting AS w
     WHERE w.message NOT IN (SELECT value FROM {json_each}(:messages{as_json}))
         AND w.shopper || ' ' || (SELECT m.collapse_key FROM messages AS m WHERE m.id = w.message)
             IN (SELECT value FROM {json_each}(:keys{as_json}))
 )
-RETURNING id, message, shopper, cap, maybe_sent
+RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
 
 -- name: deliver.expire
 -- Who was sending when the lease ran out may have handed it over.
@@ -41,7 +51,7 @@ WITH late AS MATERIALIZED (
     ORDER BY expires_ms LIMIT :most {skip_locked}
 )
 UPDATE deliveries SET
-    state = 'expired', reason = 'too late', ended_ms = :now_ms, queue = NULL,
+    state = 'expired', reason = 'too late', ended_ms = :now_ms, queue = NULL, fall_back_ms = NULL,
     maybe_sent = CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END
 WHERE id IN (SELECT id FROM late)
 RETURNING id, message, shopper, cap, maybe_sent
@@ -71,6 +81,7 @@ UPDATE deliveries SET
     ended_ms = CASE WHEN expires_ms > :now_ms THEN ended_ms ELSE :now_ms END,
     attempt = CASE WHEN expires_ms > :now_ms THEN attempt + 1 ELSE attempt END,
     next_ms = CASE WHEN expires_ms > :now_ms THEN :lease_until_ms ELSE next_ms END,
+    fall_back_ms = CASE WHEN expires_ms > :now_ms THEN fall_back_ms ELSE NULL END,
     waits = 0, maybe_sent = CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END
 WHERE id IN (SELECT id FROM due)
 RETURNING id, message, shopper, cap, maybe_sent, state
@@ -141,6 +152,11 @@ WHERE id = :id AND accepted_ms IS NULL AND state NOT IN ('pending', 'sending')
 -- name: deliver.again
 UPDATE deliveries SET
     state = 'pending', reason = :reason, next_ms = :next_ms, queue = :queue, routes = :routes, later = :later,
+    fall_back_ms = CASE
+        WHEN CAST(:later AS TEXT) = '[]' THEN NULL
+        WHEN later <> CAST(:later AS TEXT) THEN CAST(:next_ms AS BIGINT) + 1000 * fall_back_s
+        ELSE fall_back_ms
+    END,
     maybe_sent = CASE WHEN maybe_sent = 1 THEN 1 ELSE :maybe_sent END
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
 
@@ -156,29 +172,47 @@ UPDATE deliveries SET
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
 
 -- name: deliver.failed
-UPDATE deliveries SET state = 'failed', reason = :reason, ended_ms = :ended_ms, queue = NULL
+UPDATE deliveries SET state = 'failed', reason = :reason, ended_ms = :ended_ms, queue = NULL, fall_back_ms = NULL
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
 RETURNING id, message, shopper, cap, maybe_sent
 
 -- name: deliver.falling_back
+-- What is being sent just now is left until it is known what came of that. `replaced`: by a newer message.
 SELECT
-    id, message, shopper, visit, lane, later, fall_back_s, expires_ms, heard_ms, received_ms, resolved_ms, decided_ms
+    id, message, shopper, visit, lane, state, routes, later, fall_back_s, expires_ms, heard_ms, received_ms,
+    resolved_ms, decided_ms,
+    CASE WHEN EXISTS (
+        SELECT 1 FROM messages AS own
+            INNER JOIN deliveries AS d ON d.shopper = own.shopper AND d.decided_ms >= own.created_ms
+            INNER JOIN messages AS newer ON newer.id = d.message
+        WHERE own.id = deliveries.message AND newer.created_ms > own.created_ms
+            AND newer.collapse_key = own.collapse_key
+    ) THEN 1 ELSE 0 END AS replaced
 FROM deliveries
-WHERE fall_back_ms <= :now_ms AND fall_back_ms IS NOT NULL
+WHERE fall_back_ms <= :now_ms AND fall_back_ms IS NOT NULL AND state <> 'sending'
 ORDER BY fall_back_ms LIMIT :most {skip_locked}
+
+-- name: deliver.step_on
+-- What could not be handed over yet may go the next way, too.
+UPDATE deliveries SET
+    queue = :queue, routes = :routes, later = :later, next_ms = :now_ms,
+    fall_back_ms = CASE WHEN CAST(:later AS TEXT) = '[]' THEN NULL ELSE :now_ms + 1000 * fall_back_s END
+WHERE id = :id AND state = 'pending'
 
 -- name: deliver.fell_back
 UPDATE deliveries SET fall_back_ms = NULL WHERE id = :id
 
 -- name: deliver.next_fall_back
-SELECT MIN(fall_back_ms) AS due_ms FROM deliveries WHERE fall_back_ms IS NOT NULL
+SELECT fall_back_ms AS due_ms FROM deliveries WHERE fall_back_ms IS NOT NULL AND state <> 'sending'
+ORDER BY fall_back_ms LIMIT 1
 
 -- name: deliver.answer
 -- In the answer to a phone's own report: in the app, and so only where she agreed to that.
 UPDATE deliveries SET
     state = 'accepted', queue = NULL, waits = 0, channel = 'inapp', app = 'default', device = :device,
     attempt = attempt + 1, seq = CASE WHEN :seq > seq THEN :seq ELSE seq END, handed_over_ms = :now_ms,
-    accepted_ms = :now_ms
+    accepted_ms = :now_ms,
+    fall_back_ms = CASE WHEN later = '[]' OR fall_back_s = 0 THEN NULL ELSE :now_ms + 1000 * fall_back_s END
 WHERE id = :id AND state = 'pending' AND expires_ms > :now_ms
     AND shopper = (SELECT shopper FROM devices WHERE devices.id = :device)
     AND routes LIKE '%["' || :device || '","inapp"%'
@@ -196,6 +230,7 @@ UPDATE deliveries SET
     queue = CASE WHEN state = 'pending' THEN NULL ELSE queue END,
     reason = CASE WHEN state = 'pending' THEN 'left the store' ELSE reason END,
     ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
+    fall_back_ms = NULL,
     expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
 WHERE state IN ('pending', 'sending') AND visit = :visit
 RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
@@ -207,6 +242,7 @@ UPDATE deliveries SET
     queue = CASE WHEN state = 'pending' THEN NULL ELSE queue END,
     reason = CASE WHEN state = 'pending' THEN :reason ELSE reason END,
     ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
+    fall_back_ms = NULL,
     expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
 WHERE queue IS NOT NULL AND shopper = :shopper
     AND EXISTS (SELECT 1 FROM messages WHERE messages.id = deliveries.message AND messages.basis = 'marketing')
@@ -217,7 +253,7 @@ SELECT id, routes, later FROM deliveries
 WHERE queue IS NOT NULL AND state = 'pending' AND shopper = :shopper
 
 -- name: outbox.cancel_some
-UPDATE deliveries SET state = 'cancelled', queue = NULL, reason = :reason, ended_ms = :now_ms
+UPDATE deliveries SET state = 'cancelled', queue = NULL, fall_back_ms = NULL, reason = :reason, ended_ms = :now_ms
 WHERE state = 'pending' AND id IN (SELECT value FROM {json_each}(:ids{as_json}))
 RETURNING id, message, shopper, state, cap, maybe_sent
 
@@ -226,12 +262,12 @@ RETURNING id, message, shopper, state, cap, maybe_sent
 UPDATE deliveries SET
     state = CASE WHEN state = 'pending' THEN 'cancelled' ELSE state END,
     queue = CASE WHEN state = 'pending' THEN NULL ELSE queue END,
-    reason = CASE WHEN state = 'pending' THEN 'taken back' ELSE reason END,
+    reason = CASE WHEN state = 'pending' THEN :reason ELSE reason END,
     ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
     fall_back_ms = NULL,
     expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
 WHERE message = :message AND (queue IS NOT NULL OR fall_back_ms IS NOT NULL)
-RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
+RETURNING id, message, shopper, state, cap, CASE WHEN state = 'cancelled' THEN maybe_sent ELSE 1 END AS maybe_sent
 
 -- name: deliver.wake_device
 UPDATE deliveries SET next_ms = :now_ms
@@ -310,8 +346,9 @@ INSERT INTO events (seq, at_ms, kind, message, delivery, shopper, channel, reaso
 VALUES (:seq, :at_ms, :kind, :message, :delivery, :shopper, :channel, :reason)
 
 -- name: events.after
-SELECT seq, at_ms, kind, message, delivery, shopper, channel, reason FROM events
-WHERE seq > :after_seq ORDER BY seq LIMIT :most
+SELECT e.seq, e.at_ms, e.kind, e.message, e.delivery, e.shopper, e.channel, e.reason, m.source
+FROM events AS e LEFT JOIN messages AS m ON m.id = e.message
+WHERE e.seq > :after_seq ORDER BY e.seq LIMIT :most
 
 -- name: events.last
 SELECT value AS seq FROM counters WHERE id = 'events'
