@@ -188,3 +188,8 @@ def own_device(call: Call) -> str:
     if call.path["device"] != call.principal.subject:
         raise ProblemError(403, "Not yours", "A device token opens its own device only.")
     return call.principal.subject
+
+
+def only_source(call: Call) -> str | None:
+    """Whose messages alone the caller may see: a sender its own, an operator everybody's (None)."""
+    return None if call.principal.scope == "operator" else call.actor

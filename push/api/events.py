@@ -9,11 +9,11 @@ import msgspec
 from aiohttp import web
 
 from push.api import sse
-from push.api.contract import SENDER, Call, Context, Endpoint, Parameter, ProblemError
+from push.api.contract import SENDER, Call, Context, Endpoint, Parameter, ProblemError, only_source
 from push.api.server import Handler, authenticate
 from push.api.sse import PATIENCE, Patience, Write
 from push.deliver.tail import POLL_S
-from push.deliver.told import EVENT_KINDS, Item, Told, steps
+from push.deliver.told import EVENT_KINDS, Item, Told, Wanted, steps
 from push.model.delivery import EventKind
 from push.model.errors import DatabaseError
 
@@ -31,7 +31,7 @@ ENDPOINT: Final = Endpoint(
     "GET",
     PATH,
     SENDER,
-    "Follow what happens to messages",
+    "Follow what happens to messages; a sender, to its own",
     _never,
     result=Told,
     media=sse.MEDIA,
@@ -45,10 +45,10 @@ ENDPOINT: Final = Endpoint(
 class Follower:
     """One stream: where it is, and what it wants."""
 
-    def __init__(self, context: Context, next_seq: int, kinds: frozenset[EventKind]) -> None:
+    def __init__(self, context: Context, next_seq: int, wanted: Wanted) -> None:
         self._context = context
         self._next_seq = next_seq
-        self._kinds = kinds
+        self._wanted = wanted
 
     async def follow(self, write: Write, heartbeat_s: float, allowed: Callable[[], Awaitable[bool]]) -> None:
         """Write events as they are committed, and now and then where it is, until the stream is to end.
@@ -80,7 +80,7 @@ class Follower:
         if last_seq < self._next_seq:
             return []
         rows = await self._context.db.fetch("events.after", after_seq=self._next_seq - 1, most=AT_ONCE)
-        return steps(rows, self._next_seq, last_seq, self._kinds, self._context.clock.now_ms())
+        return steps(rows, self._next_seq, last_seq, self._wanted, self._context.clock.now_ms())
 
 
 def handler(context: Context, patience: Patience = PATIENCE) -> Handler:
@@ -88,13 +88,14 @@ def handler(context: Context, patience: Patience = PATIENCE) -> Handler:
     streams: set[Follower] = set()
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        await authenticate(context, request, ENDPOINT)
-        kinds, after_seq = _kinds(request), sse.last_event_id(request)
+        principal = await authenticate(context, request, ENDPOINT)
+        source = only_source(Call(principal, request.match_info, request.query, None))
+        wanted, after_seq = Wanted(_kinds(request), source), sse.last_event_id(request)
         last_seq = await context.tail.last_seq()
         if len(streams) >= MOST_STREAMS:
             raise ProblemError(503, "Not now", f"{MOST_STREAMS} streams of events are open.", {"Retry-After": "5"})
         next_seq = 1 + (last_seq if after_seq is None else min(after_seq, last_seq))
-        follower = Follower(context, next_seq, kinds)
+        follower = Follower(context, next_seq, wanted)
 
         async def work(write: Write) -> None:
             with contextlib.suppress(DatabaseError):  # the stream ends, and its reader resumes it

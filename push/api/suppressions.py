@@ -6,7 +6,7 @@ import msgspec
 
 from beacons.topics import Id
 from push.api.addresses import CHANNELS, channel_of, plain
-from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError, Reply
+from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError, Reply, only_source
 from push.api.insight import MOST
 from push.api.masks import masked
 from push.deliver.asked import AddressedChannel
@@ -76,7 +76,7 @@ def _is_hash(text: str) -> bool:
 async def suppress(context: Context, call: Call) -> Suppression:
     """Put an address on the list; one that stands there stays as it is."""
     body: SuppressionIn = call.body
-    channel, address = await _named(context, body)
+    channel, address = await _named(context, call)
     hash_ = people.address_hash(channel, address, context.vault)
     row: dict[str, Any] = {
         "channel": channel,
@@ -92,24 +92,25 @@ async def suppress(context: Context, call: Call) -> Suppression:
     return msgspec.convert(dict(kept or row), Suppression)
 
 
-async def _named(context: Context, body: SuppressionIn) -> tuple[AddressedChannel, dict[str, object]]:
+async def _named(context: Context, call: Call) -> tuple[AddressedChannel, dict[str, object]]:
     """The address that is meant. Raises `ProblemError` 400, 404."""
+    body: SuppressionIn = call.body
     if body.channel is not None and body.address is not None:
         try:
             address = context.check_address(body.channel, plain(body.channel, body.address)).address
         except PermanentError:
             raise ProblemError(400, "Not an address", CHANNELS[body.channel]) from None
         return body.channel, address
-    for route in await _ways(context, body.delivery or ""):
+    for route in await _ways(context, body.delivery or "", only_source(call)):
         for known in await people.addresses_of(context.db, route.device, context.vault):
             if known.channel == route.channel:
                 return cast("AddressedChannel", known.channel), known.address
     raise ProblemError(404, "No address", "There is no such delivery, or it went to no address that is still known.")
 
 
-async def _ways(context: Context, delivery: str) -> tuple[Route, ...]:
-    """Where a delivery went; before it went anywhere, where it may go."""
-    row = await context.db.fetch_one("suppressions.ways", delivery=delivery)
+async def _ways(context: Context, delivery: str, source: str | None) -> tuple[Route, ...]:
+    """Where a delivery of that source, or of any, went; before it went anywhere, where it may go."""
+    row = await context.db.fetch_one("suppressions.ways", delivery=delivery, source=source)
     if row is None:
         return ()
     if row["channel"] is not None:

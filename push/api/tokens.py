@@ -6,7 +6,7 @@ import msgspec
 
 from beacons.topics import Id
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
-from push.model.ports import Transaction
+from push.model.ports import Row, Transaction
 from push.model.tokens import new_token, token_hash
 from push.profiles import people
 from push.registry.directory import audit
@@ -63,12 +63,14 @@ async def delete(context: Context, call: Call) -> None:
     """Let a token open nothing any more, at once. One that a file of the server holds is valid again after a start."""
     async with context.db.transaction() as tx:
         row = await _found(tx, call.path["fingerprint"])
-        await tx.execute("tokens.delete", hash=row)
+        await tx.execute("tokens.delete", hash=row["hash"])
         await audit(tx, call.actor, "delete token", call.path["fingerprint"], context.clock.now_ms())
+    if row["scope"] == "screen":
+        context.screens.end(row["subject"])
 
 
-async def _found(tx: Transaction, fingerprint: str) -> str:
-    """The hash behind a fingerprint. Raises `ProblemError` 404, or 409 for the last operator's."""
+async def _found(tx: Transaction, fingerprint: str) -> Row:
+    """The token behind a fingerprint. Raises `ProblemError` 404, or 409 for the last operator's."""
     operators = [row["hash"] for row in await tx.fetch("tokens.lock_operators")]
     row = await tx.fetch_one("tokens.find", fingerprint=fingerprint, digits=FINGERPRINT)
     if row is None:
@@ -77,7 +79,7 @@ async def _found(tx: Transaction, fingerprint: str) -> str:
         raise ProblemError(
             409, "The last one", "Without an operator's token nobody could make another. Make one first."
         )
-    return str(row["hash"])
+    return row
 
 
 ENDPOINTS: Final = (

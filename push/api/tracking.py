@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from beacons.topics import ID_PATTERN, is_id
-from push.api.contract import SENDER, Call, Context, Endpoint, Parameter, ProblemError, Reply
+from push.api.contract import SENDER, Call, Context, Endpoint, Parameter, ProblemError, Reply, only_source
 from push.api.insight import MOST, SINCE, AttemptOut, Trace, since
 from push.api.sending import own_id
 from push.campaigns import outbox
@@ -91,10 +91,11 @@ async def _theirs(db: Queries, call: Call) -> Row:
 
 
 async def deliveries(context: Context, call: Call) -> Reply:
-    """Deliveries in the order in which they were decided; a full page has a link to the next."""
+    """Deliveries in the order in which they were decided, a sender's own; a full page has a link to the next."""
     after_ms, after_id = _after(call)
     state, channel, shopper = _one_of(call, "state", tuple(State)), _one_of(call, "channel", CHANNELS), _shopper(call)
-    asked = {"channel": channel, "after_ms": after_ms, "after_id": after_id, "most": MOST}
+    source = only_source(call)
+    asked = {"channel": channel, "source": source, "after_ms": after_ms, "after_id": after_id, "most": MOST}
     if shopper is not None:
         rows = await context.db.fetch("sending.deliveries_of_shopper", shopper=shopper, state=state, **asked)
     elif state == State.FAILED:
@@ -149,7 +150,7 @@ _WHY_NOT: Final[dict[Objection, str]] = {
 
 async def send_again(context: Context, call: Call) -> Again:
     """Send a dead letter again: a new delivery of the same message, as long as at first where it answers no moment."""
-    source = None if call.principal.scope == "operator" else call.actor
+    source = only_source(call)
     async with context.db.transaction() as tx:
         found = await resend(tx, call.path["id"], source, context.clock.now_ms())
     if not isinstance(found, Again):

@@ -14,7 +14,7 @@ import structlog
 
 from push.deliver import hooks, retry
 from push.deliver.hooks import HookSettings
-from push.deliver.told import Item, steps
+from push.deliver.told import Item, Wanted, steps
 from push.model.delivery import EventKind
 from push.model.errors import DeliveryError, PermanentError, TransientError
 from push.model.hooks import HookState, Letter, Poster, Sealed
@@ -56,7 +56,7 @@ class Turn:
 
     def _use(self, row: Row) -> None:
         self._to: Sealed = hooks.unseal(self._means.vault, self._hook, row["sealed"])
-        self._kinds = frozenset(msgspec.json.decode(row["kinds"], type=tuple[EventKind, ...]))
+        self._wanted = Wanted(frozenset(msgspec.json.decode(row["kinds"], type=tuple[EventKind, ...])))
 
     async def post_all(self, counts: Counter[str]) -> None:
         """Post until nothing is left, one is not taken, or the lease is lost. A cancellation gives it back."""
@@ -76,7 +76,7 @@ class Turn:
         if last_seq < self._next_seq:
             return []
         rows = await self._means.db.fetch("events.after", after_seq=self._next_seq - 1, most=AT_ONCE)
-        return steps(rows, self._next_seq, last_seq, self._kinds, self._means.clock.now_ms())
+        return steps(rows, self._next_seq, last_seq, self._wanted, self._means.clock.now_ms())
 
     async def _told(self, item: Item, counts: Counter[str]) -> bool:
         """Post one event; whether the cursor moved on."""

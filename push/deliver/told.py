@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -48,6 +48,17 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     data: Data
 
 
+class Wanted(NamedTuple):
+    """What somebody is told: events of these kinds (none: of all), of messages of this source (None: of any)."""
+
+    kinds: frozenset[EventKind]
+    source: str | None = None
+
+    def has(self, row: Row) -> bool:
+        """Whether a row of ``events.after`` is among it. Whose a message was that is gone, nobody knows."""
+        return (not self.kinds or row["kind"] in self.kinds) and self.source in {None, row["source"]}
+
+
 class Item(msgspec.Struct, frozen=True):
     """A step through the events: what to tell, None where nobody asked for it; then all before `next_seq` were told."""
 
@@ -56,18 +67,17 @@ class Item(msgspec.Struct, frozen=True):
     next_seq: int
 
 
-def steps(rows: Sequence[Row], next_seq: int, last_seq: int, kinds: frozenset[EventKind], now_ms: int) -> list[Item]:
+def steps(rows: Sequence[Row], next_seq: int, last_seq: int, wanted: Wanted, now_ms: int) -> list[Item]:
     """What follows from `next_seq` on, in order: rows of ``events.after``, and a word on each gap in their numbers.
 
-    `last_seq` is the last number that was committed before the rows were read. Without kinds, all are told.
+    `last_seq` is the last number that was committed before the rows were read.
     """
     found: list[Item] = []
     for row in rows:
         if row["seq"] > next_seq:
             found.append(_lost(next_seq, row["seq"] - 1, now_ms))
         next_seq = row["seq"] + 1
-        wanted = not kinds or row["kind"] in kinds
-        found.append(Item(f"evt_{row['seq']}", _happened(row) if wanted else None, next_seq))
+        found.append(Item(f"evt_{row['seq']}", _happened(row) if wanted.has(row) else None, next_seq))
     if not rows and last_seq >= next_seq:
         found.append(_lost(next_seq, last_seq, now_ms))
     return found

@@ -34,6 +34,7 @@ FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE (d.decided_ms, d.id) > (:after_ms, :after_id)
     AND (CAST(:state AS TEXT) IS NULL OR d.state = :state)
     AND (CAST(:channel AS TEXT) IS NULL OR d.channel = :channel)
+    AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)
 ORDER BY d.decided_ms, d.id LIMIT :most
 
 -- name: sending.deliveries_of_shopper
@@ -45,6 +46,7 @@ FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.shopper = :shopper AND d.decided_ms >= :after_ms AND (d.decided_ms, d.id) > (:after_ms, :after_id)
     AND (CAST(:state AS TEXT) IS NULL OR d.state = :state)
     AND (CAST(:channel AS TEXT) IS NULL OR d.channel = :channel)
+    AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)
 ORDER BY d.decided_ms, d.id LIMIT :most
 
 -- name: sending.dead_letters
@@ -56,6 +58,7 @@ SELECT
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.state = 'failed' AND d.ended_ms >= :after_ms AND (d.decided_ms, d.id) > (:after_ms, :after_id)
     AND (CAST(:channel AS TEXT) IS NULL OR d.channel = :channel)
+    AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)
 ORDER BY d.decided_ms, d.id LIMIT :most
 
 -- name: sending.attempts_of_message
@@ -112,7 +115,8 @@ WHERE (at_ms, channel, hash) > (:after_ms, :after_channel, :after_hash) ORDER BY
 
 -- name: suppressions.ways
 -- Where a delivery went, or may yet go.
-SELECT device, channel, routes FROM deliveries WHERE id = :delivery
+SELECT d.device, d.channel, d.routes FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+WHERE d.id = :delivery AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)
 
 -- name: suppressions.find
 SELECT channel, hash, shown, reason, source, at_ms FROM suppressions WHERE channel = :channel AND hash = :hash

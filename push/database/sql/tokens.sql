@@ -7,7 +7,7 @@ WHERE scope <> 'device' ORDER BY created_ms, hash LIMIT :most
 SELECT hash FROM tokens WHERE scope = 'operator' ORDER BY hash {for_update}
 
 -- name: tokens.find
-SELECT hash FROM tokens WHERE scope <> 'device' AND SUBSTR(hash, 1, :digits) = :fingerprint
+SELECT hash, scope, subject FROM tokens WHERE scope <> 'device' AND SUBSTR(hash, 1, :digits) = :fingerprint
 
 -- name: tokens.delete
 DELETE FROM tokens WHERE hash = :hash

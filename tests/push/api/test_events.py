@@ -32,7 +32,7 @@ from tests.support.senders import sender
 from tests.support.servers import DEADLINE_S, Caller, becomes, serving, settings
 
 CLOCK = RealClock()
-TOKEN = new_token("sender")
+TOKEN = new_token("operator")
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -104,7 +104,7 @@ async def running(folder: Path, patience: Patience, url: str = "") -> AsyncItera
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_database(url or f"sqlite://{folder}/push.db", CLOCK))
         async with opened.transaction() as tx:
-            await people.keep_token(tx, TOKEN, "sender", "crm", CLOCK.now_ms())
+            await people.keep_token(tx, TOKEN, "operator", "crm", CLOCK.now_ms())
         db = FaultyDatabase(opened)
         context = small_api.context(db, CLOCK, EventStreams(), small_api.Nowhere())
         app = application(context, (), Counter())
