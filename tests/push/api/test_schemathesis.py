@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
@@ -112,6 +113,9 @@ def _draw(operation: Any, mode: GenerationMode, url: str, tokens: Tokens, answer
     call()
 
 
+@pytest.mark.filterwarnings(  # schemathesis draws with `random` now and then, which Hypothesis would rather not see
+    "ignore::hypothesis.errors.HypothesisDeprecationWarning"
+)
 async def test_no_call_fails_and_every_answer_is_one_that_the_description_names(server: Caller) -> None:
     tokens = await world(server)
     document = (await server.call("GET", "/openapi.json")).json
