@@ -136,7 +136,7 @@ class Attempts:
             if objection is not None:
                 attempts.append(self._none(route, PermanentError(objection)))
                 continue
-            if self._clock.now_ms() - claimed.read_ms > self._begin_ms:
+            if self._is_late(claimed, now):
                 held = held or route
                 break
             if not self._let_in(route.gate, claimed.lane, inside):
@@ -152,6 +152,11 @@ class Attempts:
             attempts.append(self._nowhere(PermanentError("no_route")))
         opens_ms = 0 if held is None else self._gates.again_ms(held.gate, self._clock.now_ms())
         return Result(claimed, tuple(attempts), held, opens_ms)
+
+    def _is_late(self, claimed: Claimed, now: Claimed) -> bool:
+        """Whether an attempt that is begun now could outlast the lease, or nobody would want what it brings."""
+        now_ms = self._clock.now_ms()
+        return now_ms - claimed.read_ms > self._begin_ms or now_ms >= now.expires_ms
 
     async def _fresh(self, claimed: Claimed) -> Claimed:
         """A delivery as it stands now: what was read a moment ago will do."""
@@ -244,8 +249,13 @@ class Attempts:
 
 
 def outcome(error: DeliveryError | None) -> Outcome:
-    """What an answer says about the service; whatever it says about the message, it was an answer."""
+    """What an answer says about the service; whatever it says about the message, it was an answer.
+
+    What is refused for good without a status was refused here, and nobody was asked.
+    """
     match error:
+        case PermanentError(status=None):
+            return "idle"
         case None | PermanentError():
             return "good"
         case BusyError():

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 import pytest
 
 from push.campaigns import outbox
@@ -9,18 +10,19 @@ from push.campaigns.outbox import Send
 from push.campaigns.routes import Plan
 from push.database.open import open_database
 from push.deliver import fallback, load, receipts, results
-from push.deliver.attempts import Attempt, Result
+from push.deliver.attempts import Attempt, Attempts, Means, Result
+from push.deliver.gates import Gates, GateSettings
 from push.deliver.load import Claimed
 from push.deliver.receipts import ReceiptIn
 from push.deliver.resend import Again, resend
 from push.deliver.retry import RetrySettings
-from push.model.delivery import Accepted, Content, Lane, Message, Route, State
-from push.model.errors import DeliveryError, OutcomeUnknownError, PermanentError, TransientError
+from push.model.delivery import Accepted, Content, Lane, Message, Outgoing, Route, State
+from push.model.errors import DeliveryError, OutcomeUnknownError, PermanentError, TransientError, UnreachableError
 from push.model.people import Device
 from push.model.ports import Database, Row
 from push.profiles import people
 from tests.support.clocks import SettableClock
-from tests.support.outbox import join, state
+from tests.support.outbox import VAULT, ScriptedChannel, join, state
 
 FALL_BACK_MS = 60_000
 RETRY = RetrySettings(base_ms=10, cap_ms=100)
@@ -197,3 +199,23 @@ async def test_what_may_have_arrived_keeps_to_its_way_until_then(db: Database, c
     await settle(db, clock, (await claim(db, clock))[first], OutcomeUnknownError("no_answer"))
     clock.advance(FALL_BACK_MS // 2)
     assert (await claim(db, clock))[first].routes == (WEBPUSH,)
+
+
+async def test_what_became_too_late_on_one_way_is_not_handed_over_by_the_next(
+    db: Database, clock: SettableClock
+) -> None:
+    class Slow(ScriptedChannel):
+        async def send(self, outgoing: Outgoing) -> Accepted:
+            clock.advance(3_600_000)
+            return await super().send(outgoing)
+
+    slow, webpush = Slow("inapp", [UnreachableError("app_not_connected")]), ScriptedChannel("log")
+    first = await put(db, clock, "m", INAPP)
+    one = msgspec.structs.replace((await claim(db, clock))[first], routes=(INAPP, Route("d1", "log")))
+    means = Means(db, VAULT, clock, {"inapp": slow, "log": webpush}, longest_s=-7200.0)
+    result = await Attempts(means, Gates(GateSettings(), 8), 90).make(one)
+    async with db.transaction() as tx:
+        await results.write(tx, [result], RETRY, clock.now_ms())
+    assert webpush.sent == []
+    assert await claim(db, clock) == {}
+    assert await state(db, first) is State.EXPIRED

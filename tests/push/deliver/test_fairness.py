@@ -11,9 +11,10 @@ from push.campaigns import outbox
 from push.campaigns.outbox import Send
 from push.campaigns.routes import Plan
 from push.database.open import open_database
+from push.deliver.attempts import outcome
 from push.deliver.gates import Gates, GateSettings
 from push.model.delivery import Accepted, Content, Lane, Message, Outgoing, Route, State
-from push.model.errors import CredentialError, OutcomeUnknownError
+from push.model.errors import CredentialError, OutcomeUnknownError, PermanentError, TooLargeError
 from push.model.people import Address
 from push.profiles import people
 from tests.support.faulty import FaultyDatabase
@@ -184,3 +185,28 @@ def test_who_finds_the_first_way_closed_and_the_second_full_waits_at_the_second(
     assert gates.again_ms("b", 0) == 0
     assert not gates.is_well("a", 0)
     assert gates.is_well("b", 0)
+
+
+async def test_what_nobody_was_asked_about_says_nothing_of_the_service(db: FaultyDatabase) -> None:
+    """Every other message cannot be sent at all, and the service is down: it is left alone all the same."""
+    async with db.transaction() as tx:
+        await tx.execute("profiles.new_device", id="d2", shopper="shp_d1", platform="sim", locale="en", created_ms=1)
+    down = ScriptedChannel("fcm", [OutcomeUnknownError("no_answer")] * 999)
+    settings = msgspec.structs.replace(
+        SETTINGS, in_flight=1, gate=GateSettings(failures=2, closed_ms=60_000, longest_closed_ms=60_000)
+    )
+    for n in range(4):
+        await send(db, [f"down{n}"], [FCM])
+        await send(db, [f"nowhere{n}"], [Route("d2", "fcm", "shop")])
+    async with running(db, [down], settings) as sender:
+        await becomes(lambda: _closed(sender.gates.troubles(CLOCK.now_ms())))
+    assert len(down.sent) == 2
+
+
+async def _closed(troubles: dict[str, str]) -> bool:
+    return bool(troubles)
+
+
+async def test_a_message_that_is_too_large_says_nothing_of_the_service_either() -> None:
+    assert outcome(TooLargeError(5000, 4096)) == "idle"
+    assert outcome(PermanentError("refused", status=400)) == "good"
