@@ -33,9 +33,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def application(context: Context, endpoints: Sequence[Endpoint], answered: Counter[str]) -> web.Application:
     """An application that serves `endpoints`; `answered` counts answers by class of status."""
     app = web.Application(middlewares=[Problems(answered, context.clock)], client_max_size=MAX_BODY_BYTES)
+    app.on_response_prepare.append(_guard)
     for endpoint in endpoints:
         app.router.add_route(endpoint.method, endpoint.path, handler(context, endpoint))
     return app
+
+
+async def _guard(request: web.Request, response: web.StreamResponse) -> None:
+    """Let nobody keep answers, which hold tokens and what concerns people, or take them for a page. Pages differ."""
+    del request
+    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
 
 
 def problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -120,9 +128,11 @@ def _refused(request: web.Request, error: web.HTTPException) -> web.Response:
 def handler(context: Context, endpoint: Endpoint) -> Handler:
     """The aiohttp handler of one endpoint."""
     read = endpoint.read or _reader(endpoint.body)
+    asked = frozenset(parameter.name for parameter in endpoint.parameters if parameter.where == "query")
 
     async def handle(request: web.Request) -> web.StreamResponse:
         principal = await authenticate(context, request, endpoint)
+        _refuse_unknown(request, asked)
         body = None if read is None else read(await _read(request))
         call = Call(principal, request.match_info, request.query, body, request.headers)
         result = await endpoint.handler(context, call)
@@ -137,6 +147,14 @@ def handler(context: Context, endpoint: Endpoint) -> Handler:
         )
 
     return handle
+
+
+def _refuse_unknown(request: web.Request, asked: frozenset[str]) -> None:
+    """A parameter that is not known is a filter that would not be applied. Raises `ProblemError` 400."""
+    for name in request.query:
+        if name not in asked:
+            known = ", ".join(f"`{one}`" for one in sorted(asked)) or "none"
+            raise ProblemError(400, "Not understood", f"`{name[:_SHOWN]}` in the query: expected {known}.")
 
 
 def _reader(kind: Any) -> Callable[[bytes], object] | None:  # noqa: ANN401 - a type that msgspec knows, or None

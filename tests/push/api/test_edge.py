@@ -104,6 +104,20 @@ async def test_a_shopper_that_is_no_id_is_refused(server: Caller, shopper: str) 
     is_problem(await server.call("GET", f"/v1/decisions?shopper={shopper}", server.operator), 400)
 
 
+async def test_no_answer_is_kept_by_others_or_taken_for_something_else(server: Caller) -> None:
+    body = {"scope": "sender", "subject": "x"}
+    for answer in (
+        await server.call("POST", "/v1/tokens", server.operator, body),
+        await server.call("GET", "/v1/tokens", server.operator),
+        await server.call("GET", "/v1/tokens"),
+        await server.call("GET", "/v1/<script>"),
+    ):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+    page = await server.call("GET", "/app/")
+    assert (page.headers["X-Content-Type-Options"], page.headers["Cache-Control"]) == ("nosniff", "no-cache")
+
+
 # --- bodies -----------------------------------------------------------------------------------------------------------
 
 
