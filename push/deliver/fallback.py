@@ -31,8 +31,12 @@ async def _next_step(tx: Transaction, row: Row, now_ms: int) -> None:
         await _step_on(tx, row, steps, now_ms)
         return
     await tx.execute("deliver.fell_back", id=row["id"])
-    if steps and row["expires_ms"] > now_ms and not row["replaced"]:
+    if steps and row["expires_ms"] > now_ms and not await _is_replaced(tx, row):
         await _enqueue(tx, row, steps, now_ms)
+
+
+async def _is_replaced(tx: Transaction, row: Row) -> bool:
+    return await tx.fetch_one("deliver.newer", message=row["message"], shopper=row["shopper"]) is not None
 
 
 async def _step_on(tx: Transaction, row: Row, steps: Steps, now_ms: int) -> None:

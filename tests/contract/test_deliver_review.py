@@ -1,5 +1,6 @@
 """One message by several deliveries, on both engines: what was replaced or seen goes no other way."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
@@ -219,3 +220,15 @@ async def test_what_became_too_late_on_one_way_is_not_handed_over_by_the_next(
     assert webpush.sent == []
     assert await claim(db, clock) == {}
     assert await state(db, first) is State.EXPIRED
+
+
+async def test_two_calls_that_forget_old_answers_at_once_do_not_wait_for_each_other(
+    postgres_url: str, clock: SettableClock
+) -> None:
+    async with open_database(postgres_url, clock) as opened:
+        async with opened.transaction() as tx:
+            for n in range(40):
+                await tx.execute("idempotency.claim", key=f"old{n}", fingerprint="", now_ms=n)
+        async with asyncio.timeout(5), opened.transaction() as one, opened.transaction() as other:
+            assert await one.execute("idempotency.prune", key="a", since_ms=1000, most=16) == 16
+            assert await other.execute("idempotency.prune", key="b", since_ms=1000, most=16) == 16

@@ -177,20 +177,20 @@ WHERE id = :id AND state = 'sending' AND attempt = :attempt
 RETURNING id, message, shopper, cap, maybe_sent
 
 -- name: deliver.falling_back
--- What is being sent just now is left until it is known what came of that. `replaced`: by a newer message.
+-- What is being sent just now is left until it is known what came of that.
 SELECT
     id, message, shopper, visit, lane, state, routes, later, fall_back_s, expires_ms, heard_ms, received_ms,
-    resolved_ms, decided_ms,
-    CASE WHEN EXISTS (
-        SELECT 1 FROM messages AS own
-            INNER JOIN deliveries AS d ON d.shopper = own.shopper AND d.decided_ms >= own.created_ms
-            INNER JOIN messages AS newer ON newer.id = d.message
-        WHERE own.id = deliveries.message AND newer.created_ms > own.created_ms
-            AND newer.collapse_key = own.collapse_key
-    ) THEN 1 ELSE 0 END AS replaced
+    resolved_ms, decided_ms
 FROM deliveries
 WHERE fall_back_ms <= :now_ms AND fall_back_ms IS NOT NULL AND state <> 'sending'
 ORDER BY fall_back_ms LIMIT :most {skip_locked}
+
+-- name: deliver.newer
+-- One that took the place of a message.
+SELECT newer.id FROM messages AS own
+    INNER JOIN deliveries AS d ON d.shopper = :shopper AND d.decided_ms > own.created_ms
+    INNER JOIN messages AS newer ON newer.id = d.message
+WHERE own.id = :message AND newer.created_ms > own.created_ms AND newer.collapse_key = own.collapse_key LIMIT 1
 
 -- name: deliver.step_on
 -- What could not be handed over yet may go the next way, too.

@@ -98,7 +98,8 @@ SELECT fingerprint, status, answer FROM idempotency WHERE key = :key AND created
 -- name: idempotency.prune
 DELETE FROM idempotency WHERE created_ms < :since_ms AND (
     key = :key OR key IN (
-        SELECT i.key FROM idempotency AS i WHERE i.created_ms < :since_ms ORDER BY i.created_ms LIMIT :most
+        SELECT i.key FROM idempotency AS i WHERE i.created_ms < :since_ms
+        ORDER BY i.created_ms LIMIT :most {skip_locked}
     )
 )
 
