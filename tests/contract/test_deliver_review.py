@@ -232,3 +232,27 @@ async def test_two_calls_that_forget_old_answers_at_once_do_not_wait_for_each_ot
         async with asyncio.timeout(5), opened.transaction() as one, opened.transaction() as other:
             assert await one.execute("idempotency.prune", key="a", since_ms=1000, most=16) == 16
             assert await other.execute("idempotency.prune", key="b", since_ms=1000, most=16) == 16
+
+
+async def test_a_clock_that_was_set_back_makes_nobody_ask_again_and_again(db: Database, clock: SettableClock) -> None:
+    """Her phone was seen at a time that is yet to come."""
+    first = await put(db, clock, "m", INAPP)
+    async with db.transaction() as tx:
+        await tx.execute("profiles.seen", id="d1", seen_ms=clock.now_ms() + 600_000)
+    await settle(db, clock, (await claim(db, clock))[first], UnreachableError("app_not_connected"))
+    clock.advance(1000)
+    assert await claim(db, clock) == {}
+    async with db.transaction() as tx:
+        await tx.execute("deliver.wake_device", device="d1", now_ms=clock.now_ms())
+    assert list(await claim(db, clock)) == [first]
+
+
+async def test_one_that_is_seen_by_a_replica_whose_clock_is_a_little_ahead_is_not_missed(
+    db: Database, clock: SettableClock
+) -> None:
+    first = await put(db, clock, "m", INAPP)
+    one = (await claim(db, clock))[first]
+    async with db.transaction() as tx:
+        await tx.execute("profiles.seen", id="d1", seen_ms=clock.now_ms() + 500)
+    await settle(db, clock, one, UnreachableError("app_not_connected"))
+    assert list(await claim(db, clock)) == [first]

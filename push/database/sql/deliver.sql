@@ -162,11 +162,14 @@ WHERE id = :id AND state = 'sending' AND attempt = :attempt
 
 -- name: deliver.wait
 -- For the app to connect; one that connected since the attempt began has looked for what waits in vain.
+-- Another replica's clock may be ahead by a little; what lies further ahead was seen before a clock was set back.
 UPDATE deliveries SET
     state = 'pending', reason = :reason, waits = 1, queue = :queue, routes = :routes,
     next_ms = CASE
-        WHEN EXISTS (SELECT 1 FROM devices WHERE devices.shopper = deliveries.shopper AND devices.seen_ms >= :since_ms)
-            THEN :now_ms
+        WHEN EXISTS (
+            SELECT 1 FROM devices WHERE devices.shopper = deliveries.shopper
+                AND devices.seen_ms >= :since_ms AND devices.seen_ms <= CAST(:now_ms AS BIGINT) + 5000
+        ) THEN :now_ms
         ELSE expires_ms
     END
 WHERE id = :id AND state = 'sending' AND attempt = :attempt
