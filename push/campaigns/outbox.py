@@ -95,9 +95,12 @@ async def enqueue(tx: Transaction, decision: Decision, chosen: Chosen, moment: M
 
 
 async def put(tx: Transaction, sends: Sequence[Send]) -> list[str]:
-    """Write messages, one delivery each; the deliveries' ids. What waits under the same collapse key gives way."""
+    """Write messages, one delivery each; the deliveries' ids.
+
+    What the same source has waiting under the same collapse key gives way.
+    """
     await tx.execute_many("outbox.message", [_message_row(send) for send in sends])
-    await _replace(tx, [send.message for send in sends if send.message.collapse_key != send.message.id])
+    await _replace(tx, [send for send in sends if send.message.collapse_key != send.message.id])
     rows = [_delivery_row(send) for send in sends]
     await tx.execute_many("outbox.enqueue", rows)
     queued = [
@@ -155,14 +158,15 @@ def encoded(routes: object) -> str:
     return msgspec.json.encode(routes).decode()
 
 
-async def _replace(tx: Transaction, messages: Sequence[Message]) -> None:
-    if not messages:
+async def _replace(tx: Transaction, sends: Sequence[Send]) -> None:
+    if not sends:
         return
+    messages = [send.message for send in sends]
     now_ms = messages[0].created_ms
     rows = await tx.fetch(
         "outbox.replace",
         shoppers=json.dumps([message.shopper for message in messages]),
-        keys=json.dumps([f"{message.shopper} {message.collapse_key}" for message in messages]),
+        keys=json.dumps([f"{s.message.shopper} {s.source} {s.message.collapse_key}" for s in sends]),
         messages=json.dumps([message.id for message in messages]),
         now_ms=now_ms,
     )

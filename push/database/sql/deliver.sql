@@ -38,7 +38,9 @@ UPDATE deliveries SET
 WHERE queue IS NOT NULL AND id IN (
     SELECT w.id FROM waiting AS w
     WHERE w.message NOT IN (SELECT value FROM {json_each}(:messages{as_json}))
-        AND w.shopper || ' ' || (SELECT m.collapse_key FROM messages AS m WHERE m.id = w.message)
+        AND w.shopper || ' ' || (
+            SELECT m.source || ' ' || m.collapse_key FROM messages AS m WHERE m.id = w.message
+        )
             IN (SELECT value FROM {json_each}(:keys{as_json}))
 )
 RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
@@ -193,7 +195,8 @@ ORDER BY fall_back_ms LIMIT :most {skip_locked}
 SELECT newer.id FROM messages AS own
     INNER JOIN deliveries AS d ON d.shopper = :shopper AND d.decided_ms > own.created_ms
     INNER JOIN messages AS newer ON newer.id = d.message
-WHERE own.id = :message AND newer.created_ms > own.created_ms AND newer.collapse_key = own.collapse_key LIMIT 1
+WHERE own.id = :message AND newer.created_ms > own.created_ms AND newer.collapse_key = own.collapse_key
+    AND newer.source = own.source LIMIT 1
 
 -- name: deliver.step_on
 -- What could not be handed over yet may go the next way, too.

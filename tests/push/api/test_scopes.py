@@ -11,7 +11,7 @@ import pytest
 
 from push.app import ENDPOINTS
 from push.model.tokens import Scope
-from tests.support.senders import AGREED, mailbox, sender, sent, to
+from tests.support.senders import AGREED, mailbox, sender, sent, soon_ms, to
 from tests.support.servers import DEADLINE_S, Caller, becomes
 
 _PLACE: Final = re.compile(r"\{[a-z]+\}")
@@ -138,3 +138,17 @@ async def first_lines(response: aiohttp.ClientResponse, count: int) -> AsyncIter
             if line.startswith(b"data: "):
                 count -= 1
                 yield line.removeprefix(b"data: ")
+
+
+async def test_a_senders_collapse_key_replaces_its_own_messages_only(any_server: Caller) -> None:
+    server = any_server
+    ours, theirs = await sender(server, "ours"), await sender(server, "theirs")
+    ann = to(address=mailbox("ann@example.com"), agreed=AGREED, collapse_key="order-1", send_at_ms=soon_ms(60_000))
+    [other] = await sent(server, ann, token=theirs)
+    [mine] = await sent(server, ann, token=ours)
+    await sent(server, {**ann, "collapse_key": other["id"]}, token=ours)
+    seen = await server.operate("GET", f"/v1/messages/{other['id']}")
+    assert seen["deliveries"][0]["delivery"]["state"] == "pending"
+    await sent(server, ann, token=ours)
+    replaced = await server.operate("GET", f"/v1/messages/{mine['id']}")
+    assert replaced["deliveries"][0]["delivery"]["state"] == "cancelled"
