@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -70,6 +71,8 @@ ENDPOINTS: Final = (
 )
 RUNNING: Final = "running.json"
 """Where the server listens, for whoever started it; gone when it stops."""
+SWITCH_S: Final = 0.0005
+"""How long the loop may keep the database's threads waiting (Python: 5 ms); every statement waits twice."""
 SHUTDOWN_S: Final = 2.0
 """Event streams are asked to end, and calls to finish; after this long they are cut."""
 
@@ -204,6 +207,7 @@ Ready = Callable[[Running], None]
 
 async def run(settings: PushSettings, stop: asyncio.Event, ready: Ready) -> None:
     """Serve until `stop` is set."""
+    sys.setswitchinterval(SWITCH_S)
     async with serve(settings) as running:
         log.info("serving", http=running.http_url, broker=running.broker_url)
         ready(running)

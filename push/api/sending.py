@@ -1,6 +1,6 @@
 """Messages that other systems send: one, or a thousand in one call that may be repeated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -10,14 +10,16 @@ from push.api.addresses import bare
 from push.api.bodies import decoded, refuse_nul
 from push.api.contract import SENDER, Call, Context, Endpoint, ProblemError, Reply
 from push.api.idempotency import Key
-from push.deliver import intake
+from push.deliver import intake, places
 from push.deliver.asked import AT_ONCE, Asked, MessageIn, MessagesIn, Refusal, Verdicts
 from push.deliver.intake import Means, Taken
 from push.model.errors import PermanentError
 from push.model.ids import derived, fresh
+from push.model.people import Purpose
 
 AHEAD_MS: Final = 30 * 86_400_000
 """How far ahead a message may be scheduled: consents and addresses do not keep for ever."""
+REGISTERED_AT_ONCE: Final = 100
 ACCEPTED: Final = 202
 
 
@@ -60,7 +62,8 @@ async def send(context: Context, call: Call) -> Reply:
 async def _queue(context: Context, caller: str, messages: Sequence[MessageIn], key: Key | None) -> Reply:
     asked = [_asked(context, caller, message, key, n) for n, message in enumerate(messages)]
     means = Means(context.vault, context.fit, caller)
-    async with context.db.transaction() as tx:
+    await _register(context, asked)
+    async with context.db.transaction(patient=True) as tx:
         now_ms = context.clock.now_ms()
         known = await idempotency.claim(tx, key, now_ms)
         if known is not None:
@@ -72,9 +75,25 @@ async def _queue(context: Context, caller: str, messages: Sequence[MessageIn], k
     return Reply(answer)
 
 
-def _bring_into_force(context: Context, taken: Taken) -> None:
-    for shopper, purposes in taken.agreed.items():
+async def _register(context: Context, asked: Sequence[Asked]) -> None:
+    """Register bare addresses some at a time, before their messages are taken: whoever else writes waits no longer."""
+    bare = [one for one in asked if one.bare is not None and one.refusal is None]
+    for first in range(0, len(bare), REGISTERED_AT_ONCE):
+        some = bare[first : first + REGISTERED_AT_ONCE]
+        async with context.db.transaction(patient=True) as tx:
+            now_ms = context.clock.now_ms()
+            found = await places.find(tx, some, context.vault, now_ms)
+            agreed = await places.agree(tx, list(zip(found, some, strict=True)), now_ms)
+        _note(context, agreed)
+
+
+def _note(context: Context, agreed: Mapping[str, Mapping[Purpose, bool]]) -> None:
+    for shopper, purposes in agreed.items():
         context.note_consent(shopper, purposes)
+
+
+def _bring_into_force(context: Context, taken: Taken) -> None:
+    _note(context, taken.agreed)
     queued = sum(verdict.delivery is not None for verdict in taken.verdicts)
     if queued:
         context.backlog.add(queued)

@@ -99,8 +99,9 @@ class PostgresDatabase(PostgresQueries):
     """`push.model.ports.Database` on a pool."""
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """One transaction; an exception or a cancellation rolls back."""
+    async def transaction(self, *, patient: bool = False) -> AsyncIterator[Transaction]:
+        """One transaction; an exception or a cancellation rolls back. Writers do not wait for each other here."""
+        del patient
         async with self._exclusive() as connection:
             yield PostgresTransaction(connection, self._statements)
 

@@ -1,7 +1,7 @@
 """The database port on SQLite: one writer, a few readers, write-ahead log.
 
 Each connection runs on its own thread (aiosqlite), so a statement is one hop off the loop. The writer's connection is
-never shared: an `asyncio.Lock` hands it to one transaction at a time.
+never shared: `Turns` hands it to one transaction at a time.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import aiosqlite
 
 from push.database.migrations import CREATE_RECORD, READ_RECORD, WRITE_RECORD, Migration, pending
 from push.database.statements import Engine, Statements
+from push.database.turns import Turns
 from push.model.errors import ConflictError, DatabaseError, UniqueError
 from push.model.ports import Clock, Row, Transaction
 
@@ -127,7 +128,7 @@ class SqliteDatabase:
         self, writer: aiosqlite.Connection, readers: Sequence[aiosqlite.Connection], statements: Statements
     ) -> None:
         self._writer = writer
-        self._writing = asyncio.Lock()
+        self._turns = Turns()
         self._statements = statements
         self._readers: asyncio.LifoQueue[SqliteQueries] = asyncio.LifoQueue()
         for reader in readers:
@@ -147,9 +148,9 @@ class SqliteDatabase:
         return rows[0] if rows else None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, patient: bool = False) -> AsyncIterator[Transaction]:
         """`BEGIN IMMEDIATE` to `COMMIT`; an exception or a cancellation rolls back."""
-        async with self._exclusive():
+        async with self._exclusive(patient=patient):
             yield SqliteTransaction(self._writer, self._statements)
 
     async def migrate(self, migrations: Sequence[Migration], clock: Clock) -> None:
@@ -171,8 +172,8 @@ class SqliteDatabase:
             return _rows(await self._writer.execute_fetchall(sql, values))
 
     @asynccontextmanager
-    async def _exclusive(self) -> AsyncIterator[None]:
-        async with self._writing:
+    async def _exclusive(self, *, patient: bool = False) -> AsyncIterator[None]:
+        async with self._turns.turn(patient=patient):
             try:
                 with _translated("begin"):
                     await self._writer.execute_fetchall("BEGIN IMMEDIATE")

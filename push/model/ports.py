@@ -46,8 +46,11 @@ class Transaction(Queries, Protocol):
 class Database(Queries, Protocol):
     """A database; reads outside a transaction see the last commit."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """A write transaction (`BEGIN IMMEDIATE` on SQLite); an exception inside rolls it back."""
+    def transaction(self, *, patient: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """A write transaction (`BEGIN IMMEDIATE` on SQLite); an exception inside rolls it back.
+
+        Where one at a time may write, `patient` lets others go first: for much that nobody in a store waits for.
+        """
         ...
 
 

@@ -26,9 +26,9 @@ class FaultyDatabase:
         return await self._database.fetch_one(name, **params)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, patient: bool = False) -> AsyncIterator[Transaction]:
         self._answer("begin")
-        async with self._database.transaction() as tx:
+        async with self._database.transaction(patient=patient) as tx:
             yield tx
             self._answer("commit")
 

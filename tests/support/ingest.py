@@ -250,9 +250,9 @@ class Flaky:
             raise DatabaseError(f"{name}: connection lost")
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, patient: bool = False) -> AsyncIterator[Transaction]:
         fate = self.plan.pop(0) if self.plan else "ok"
-        async with self._db.transaction() as tx:
+        async with self._db.transaction(patient=patient) as tx:
             yield tx
             if fate == "before":
                 self.failed[fate] += 1
