@@ -171,7 +171,7 @@ async def delivery(context: Context, call: Call) -> TraceDetail:
 
 async def decisions(context: Context, call: Call) -> list[DecisionOut]:
     """Decisions since a time, or a shopper's latest: why did, or didn't, she get it?"""
-    shopper = call.query.get("shopper")
+    shopper, since_ms = call.query.get("shopper"), _since(call)
     if shopper is not None:
         if not is_id(shopper):
             raise ProblemError(400, "Not understood", "`shopper` must be a shopper's id.")
