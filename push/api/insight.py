@@ -171,13 +171,13 @@ async def delivery(context: Context, call: Call) -> TraceDetail:
 
 async def decisions(context: Context, call: Call) -> list[DecisionOut]:
     """Decisions since a time, or a shopper's latest: why did, or didn't, she get it?"""
-    shopper, since_ms = call.query.get("shopper"), _since(call)
+    shopper, since_ms = call.query.get("shopper"), since(call)
     if shopper is not None:
         if not is_id(shopper):
             raise ProblemError(400, "Not understood", "`shopper` must be a shopper's id.")
         rows = await context.db.fetch("campaigns.decisions_of", shopper=shopper, most=MOST)
     else:
-        rows = await context.db.fetch("campaigns.decisions", since_ms=since(call), most=MOST)
+        rows = await context.db.fetch("campaigns.decisions", since_ms=since_ms, most=MOST)
     return [msgspec.convert({**row, "considered": json.loads(row["receipt"])}, DecisionOut) for row in rows]
 
 
