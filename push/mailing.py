@@ -10,7 +10,8 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Final
 
 import aiohttp
 import msgspec
@@ -36,11 +37,12 @@ class MailingError(Exception):
     """What ends a mailing: what, where, and what to do."""
 
 
-class Server(NamedTuple):
+@dataclass(frozen=True)
+class Server:
     """Where to send, and as whom. The token is a secret."""
 
     url: str
-    token: str
+    token: str = field(repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
