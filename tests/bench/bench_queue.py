@@ -127,6 +127,8 @@ async def at_rest(stack: Stack, path: Path, most: int) -> list[Seen]:
         async with running(stack):
             await asyncio.sleep(REST_S)
             seen.append(Seen(queued, await asyncio.to_thread(rss_mb, stack)))
+            if queued == most:
+                say(f"   one more than {most:,}: {await pushed_back(stack)}")
     return seen
 
 
@@ -152,7 +154,6 @@ async def play(most: int, seconds: float) -> tuple[list[Seen], float, float]:
             seen = await at_rest(stack, path, most)
             await asyncio.to_thread(make_due, path)
             async with running(stack):
-                say(f"   one more than {most:,}: {await pushed_back(stack)}")
                 before, began_s = await asyncio.to_thread(waiting, path), time.monotonic()
                 peak_mb = 0.0
                 while time.monotonic() - began_s < seconds:
