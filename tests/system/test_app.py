@@ -3,13 +3,21 @@
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientResponseError
 
-from tests.support.shop import Shop
+from tests.support.shop import STORE, Shop
 from tests.support.webapp import App, becomes
 
 pytestmark = pytest.mark.system
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
+SCREEN: dict[str, object] = {
+    "zones": [{"store": STORE, "id": "shoes", "name": "Shoes"}],
+    "screens": [{"id": "shoes-1", "store": STORE, "zone": "shoes", "name": "Shoe wall"}],
+}
+NAME = (
+    "const input = document.querySelector('#nickname'); input.value = arguments[0] ?? input.value; return input.value"
+)
 
 
 async def test_nothing_is_ticked_before_the_person_ticks_it(app: App, shop: Shop) -> None:
@@ -68,6 +76,56 @@ async def test_withdrawing_everything_reaches_the_server_and_empties_the_device(
     assert await app.browser.run(kept) == 0
     await becomes(lambda: _applied(shop), "the batch is applied")
     assert await shop.get("/v1/visits") == []
+
+
+async def test_ways_that_a_page_cannot_use_are_not_offered(app: App, shop: Shop) -> None:
+    receiver = {"url": "https://sms.example/send", "secret": "whsec_" + "A" * 43 + "="}
+    async with shop.http.put("/v1/credentials/webhook/default?check=false", json=receiver) as answer:
+        assert answer.status < 300, await answer.text()
+    assert "webhook" in {purpose["id"] for purpose in (await shop.get("/v1/app/config"))["purposes"]}
+    await app.join(f"{shop.running.http_url}/app/", "location")
+    await app.shows("#choices .purpose")
+    offered = "return [...document.querySelectorAll(arguments[0])].map(({ name }) => name)"
+    for room in ("#welcome", "#choices"):
+        names = await app.browser.run(offered, f"{room} .purpose input")
+        assert names == ["location", "marketing", "profiling", "inapp", "webpush"]
+
+
+async def test_the_name_for_screens_is_asked_once_greetings_are_allowed_and_goes_with_them(
+    app: App, shop: Shop
+) -> None:
+    await shop.put_registry(SCREEN)
+    await app.join(f"{shop.running.http_url}/app/", "location", "marketing")
+    await app.shows("#choices .purpose", "Greet me on screens")
+    await app.hides("form.nickname")
+    device = await app.device()
+
+    await app.tap("#choices input[name=screen]")
+    await app.shows("#nickname:enabled")
+    await app.shows("#empty-text", "on a screen in the store, by the name you choose")
+    await app.browser.run(NAME, "0171 2345")
+    await app.tap("form.nickname button")
+    await app.shows("#nickname-said", "a number is no name")
+    await app.browser.run(NAME, " Anouk  7 ")
+    await app.tap("form.nickname button")
+    await app.shows("#nickname-said", "Saved.")
+    assert await app.browser.run(NAME) == "Anouk 7" == (await shop.ask(device, "nickname"))["nickname"]
+
+    await app.browser.run(NAME, "Anou")
+    await app.tap("#choices input[name=profiling]")
+    await app.shows("#saved", "Saved. You allowed it.")
+    assert await app.browser.run(NAME) == "Anou", "another choice takes away what she types"
+    await app.browser.goto(f"{shop.running.http_url}/app/?again")
+    await app.shows("#nickname:enabled")
+    assert await app.browser.run(NAME) == "Anouk 7"
+
+    await app.tap("#choices input[name=screen]")
+    await app.hides("form.nickname")
+    await app.tap("#choices input[name=screen]")
+    await app.shows("#nickname:enabled")
+    assert await app.browser.run(NAME) == ""
+    with pytest.raises(ClientResponseError, match="404"):
+        await shop.ask(device, "nickname")
 
 
 async def _applied(shop: Shop) -> object:

@@ -1,11 +1,13 @@
 /**
  * The app's flow: ask consent ▶ register ▶ listen ▶ show ▶ report. The protocol is footfall.js, the offers on the page
- * offers.js, what can be done about one care.js, the page's elements view.js, Web Push push.js.
+ * offers.js, what can be done about one care.js, her name on screens nickname.js, the page's elements view.js, Web Push
+ * push.js.
  * The server is the truth about consent; what is kept here only serves while it cannot be asked.
  */
 
 import { Care } from "./care.js";
 import { Footfall, OfflineError, ProblemError } from "./footfall.js";
+import { Nickname } from "./nickname.js";
 import { Offers } from "./offers.js";
 import { askPermission, PushUnavailable, serviceWorker, subscribe } from "./push.js";
 import * as view from "./view.js";
@@ -15,12 +17,16 @@ const { $ } = view;
 /** A short break in the network is no news. */
 const UNREACHABLE_AFTER_MS = 4000;
 
+/** What a page can make use of; a store may also offer ways that only other apps have, or that need an address. */
+const USABLE = new Set(["location", "marketing", "profiling", "inapp", "webpush", "screen"]);
+
 const WORDS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
 
 const app = {
   footfall: undefined,
   offers: undefined,
   care: undefined,
+  nickname: undefined,
   store: "the store",
   config: { purposes: [] },
   consent: {},
@@ -37,6 +43,7 @@ async function start() {
     app.footfall = await Footfall.open({ appKey: settings.app_key });
     app.offers = new Offers(app.footfall, render, (message, opener) => app.care.open(message, opener));
     app.care = new Care(app.footfall, app.offers, { changed: render, allow: allowOffers });
+    hangNickname();
     if (app.footfall.registered) await joined();
     else await welcome();
   } catch (error) {
@@ -45,9 +52,25 @@ async function start() {
   }
 }
 
+/** Her name's field below the choices: one, also after starting over. */
+function hangNickname() {
+  app.nickname?.element.remove();
+  app.nickname = new Nickname(app.footfall);
+  $("choices").querySelector(".card").append(app.nickname.element);
+}
+
+function followScreen() {
+  app.nickname.update({ offered: app.config.purposes.some(({ id }) => id === "screen"), granted: app.consent.screen === true });
+}
+
+/** The store's configuration, its purposes those that this app can use. */
+function usable(config) {
+  return { ...config, purposes: config.purposes.filter(({ id }) => USABLE.has(id)) };
+}
+
 /** Before joining: every purpose explained, none ticked. */
 async function welcome() {
-  app.config = await app.footfall.config();
+  app.config = usable(await app.footfall.config());
   show("welcome");
   view.setHeadline(
     "Offers where you are, only as far as you allow",
@@ -110,17 +133,18 @@ async function loadChoices() {
   const kept = JSON.parse(localStorage.getItem("footfall") ?? "{}");
   try {
     const [config, consent] = await Promise.all([app.footfall.config(), app.footfall.consent()]);
-    app.config = config;
+    app.config = usable(config);
     app.consent = consent;
     localStorage.setItem("footfall", JSON.stringify({ config, consent }));
     view.dismiss("choices");
   } catch (error) {
     if (error.status === 401 || error.status === 404) return refused();
-    app.config = kept.config ?? app.config;
+    app.config = usable(kept.config ?? app.config);
     app.consent = kept.consent ?? {};
     failed("choices", error, () => loadChoices().then(followChoices));
   }
   view.fillPurposes($("choices"), app.config.purposes, app.consent, change);
+  followScreen();
 }
 
 /** One switch: withdrawing is told to the server first, granting only counts once the browser agrees. */
@@ -136,6 +160,7 @@ async function change(id, wanted, input) {
     if (id === "webpush" && !wanted) await app.footfall.unsubscribe(await serviceWorker());
     if (id === "webpush") view.dismiss("push");
     if (id === "marketing") view.dismiss("stopped");
+    if (id === "screen") followScreen();
     $("saved").textContent = wanted ? "Saved. You allowed it." : "Saved. Withdrawn, at once.";
   } catch (error) {
     input.checked = app.consent[id] === true;
@@ -245,8 +270,8 @@ function render() {
   const now_ms = Date.now();
   const count = app.offers.render(now_ms);
   app.care.render(now_ms);
-  const { location, marketing, inapp, webpush } = app.consent;
-  const able = location && marketing && (inapp || webpush);
+  const { location, marketing, inapp, webpush, screen } = app.consent;
+  const able = location && marketing && (inapp || webpush || screen);
   const snoozed_ms = app.care.snooze.until(now_ms);
   $("empty").hidden = count > 0;
   $("empty-title").textContent = !able ? "No offer can come" : snoozed_ms ? "A pause, as you wished" : "Silence is normal";

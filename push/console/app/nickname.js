@@ -38,11 +38,9 @@ export class Nickname {
       this.#say("");
       return;
     }
-    try {
-      this.#show((await this.#footfall.nickname()) ?? "");
-    } catch (error) {
-      this.#say(this.#reason(error));
-    }
+    this.#input.disabled = true; // what she typed meanwhile would be replaced by the answer
+    await this.#tell(async () => this.#show((await this.#footfall.nickname()) ?? ""));
+    this.#input.disabled = false;
   }
 
   #build() {

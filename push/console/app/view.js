@@ -3,7 +3,7 @@
 import { ProblemError, safeUrl } from "./footfall.js";
 
 /** Purposes that are ways to reach a person; all others are uses of what is known. */
-const WAYS = new Set(["inapp", "webpush"]);
+const WAYS = new Set(["inapp", "webpush", "screen"]);
 
 const STATES = {
   connecting: ["grey", "Connecting"],
@@ -105,6 +105,7 @@ export function meaning(granted, store) {
   const ways = [];
   if (granted.inapp) ways.push("on this page while it is open");
   if (granted.webpush) ways.push("as a notification, even when this page is closed");
+  if (granted.screen) ways.push("on a screen in the store, by the name you choose");
   if (ways.length === 0) return "No offer can reach you: choose at least one way.";
   if (!granted.location) return "Nobody learns where you are, so no offer for where you stand can come.";
   const which = granted.profiling ? "They are chosen for you." : "They are the same for everybody.";
