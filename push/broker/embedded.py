@@ -9,6 +9,7 @@ import asyncio
 import errno
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,10 @@ SERVER: Final = "footfall.server"
 
 STEADY_S: Final = 30.0
 """A broker that lived this long is started again at once, however often one died before."""
+
+RELEASE_S: Final = 2.0
+"""A process that was killed drops its name before its sockets: its port is free within this time, or it is taken."""
+_POLL_S: Final = 0.02
 
 _ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - what a user may have set
 _LOG = structlog.get_logger("push.broker")
@@ -89,14 +94,23 @@ def _prepare(settings: EmbeddedSettings, lock: ExitStack) -> _Plan:
 
 
 def _claim(host: str, port: int) -> int:
-    try:
-        return try_bind(host, port)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = f"is taken by {listener_of(port)}; stop it, or set another push.broker.port"
-        else:
-            why = f"cannot be used: {error.strerror}; set another push.broker.host or port"
-        raise BrokerError(f"MQTT address {host}:{port} {why}") from None
+    """The port, which a broker that is just ending may hold a moment longer than anybody sees of it."""
+    until_s = time.monotonic() + RELEASE_S
+    while True:
+        try:
+            return try_bind(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= until_s:
+                raise _unusable(host, port, error) from None
+        time.sleep(_POLL_S)
+
+
+def _unusable(host: str, port: int, error: OSError) -> BrokerError:
+    if error.errno == errno.EADDRINUSE:
+        why = f"is taken by {listener_of(port)}; stop it, or set another push.broker.port"
+    else:
+        why = f"cannot be used: {error.strerror}; set another push.broker.host or port"
+    return BrokerError(f"MQTT address {host}:{port} {why}")
 
 
 class EmbeddedBroker:

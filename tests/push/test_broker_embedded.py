@@ -2,6 +2,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -248,3 +249,13 @@ async def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
     half = EmbeddedSettings(folder=tmp_path / "broker", port=try_bind(HOST, 0), cert=tmp_path / "chain.pem")
     with pytest.raises(BrokerError, match="both a certificate and a key"):
         await run_broker(half).__aenter__()
+
+
+async def test_a_port_that_a_dying_process_still_holds_is_waited_for(tmp_path: Path) -> None:
+    with socket.socket() as dying:
+        dying.bind(("127.0.0.1", 0))
+        dying.listen()
+        port = dying.getsockname()[1]
+        asyncio.get_running_loop().call_later(0.3, dying.close)
+        async with run_broker(EmbeddedSettings(folder=tmp_path / "broker", port=port)) as broker:
+            assert broker.endpoint.port == port
