@@ -100,5 +100,5 @@ def _likely(handed_over: int, opened: int) -> float:
 
 
 def answered(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
-    """Rows of ``deliver.answers`` as `plan` takes them."""
+    """Rows of ``sending.answers`` as `plan` takes them."""
     return {row["channel"]: (int(row["handed_over"]), int(row["opened"])) for row in rows}

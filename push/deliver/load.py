@@ -40,11 +40,6 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     suppressed: frozenset[tuple[str, str]]
     read_ms: int
 
-    @property
-    def gate(self) -> str:
-        """Of the queue that it waited in."""
-        return gate_of(self.queue)
-
 
 def gate_of(queue: str) -> str:
     """The gate that a queue waits for."""

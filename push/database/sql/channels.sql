@@ -60,7 +60,3 @@ ON CONFLICT (channel, hash) DO NOTHING
 
 -- name: suppressions.delete
 DELETE FROM suppressions WHERE channel = :channel AND hash = :hash
-
--- name: suppressions.list
-SELECT channel, hash, shown, reason, source, at_ms FROM suppressions
-WHERE at_ms >= :since_ms ORDER BY at_ms, channel, hash LIMIT :most

@@ -121,12 +121,6 @@ WHERE c.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
 SELECT s.shopper, s.until_ms FROM snoozes AS s
 WHERE s.until_ms > :now_ms AND s.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
 
--- name: deliver.answers
--- On which channels a person answers: what was handed over, and what she opened.
-SELECT channel, COUNT(*) AS handed_over, SUM(CASE WHEN opened_ms IS NULL THEN 0 ELSE 1 END) AS opened
-FROM deliveries
-WHERE shopper = :shopper AND decided_ms >= :since_ms AND channel IS NOT NULL GROUP BY channel
-
 -- name: deliver.depth
 -- A queue's name begins with its lane. By whole queues first: the index has them in order, so that nothing is sorted.
 SELECT SUBSTR(q.queue, 1, 1) AS lane, SUM(q.queued) AS queued
