@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -108,8 +108,19 @@ async def load(db: Queries, vault: Vault) -> Directory:
     )
 
 
+_LISTS: Final = frozenset({"opening", "days", "labels"})
+"""Fields that are kept as JSON."""
+
+
 def _struct(kind: type[T], row: Mapping[str, Any]) -> T:
-    return msgspec.convert({f: row[f] for f in kind.__struct_fields__}, kind, strict=False)
+    fields = {f: json.loads(row[f]) if f in _LISTS else row[f] for f in kind.__struct_fields__}
+    return msgspec.convert(fields, kind, strict=False)
+
+
+def _columns(item: msgspec.Struct) -> dict[str, Any]:
+    """A record as its columns."""
+    fields = msgspec.structs.asdict(item)
+    return {f: msgspec.json.encode(value).decode() if f in _LISTS else value for f, value in fields.items()}
 
 
 def _zone(row: Mapping[str, Any]) -> Zone:
@@ -124,7 +135,7 @@ def _gateway_keys(row: Mapping[str, Any], vault: Vault) -> tuple[Key, ...]:
 
 async def put_store(tx: Transaction, store: Store) -> None:
     """Register a store, or change it."""
-    await tx.execute("registry.put_store", **msgspec.structs.asdict(store))
+    await tx.execute("registry.put_store", **_columns(store))
 
 
 async def put_zone(tx: Transaction, zone: Zone) -> None:
@@ -136,14 +147,14 @@ async def put_zone(tx: Transaction, zone: Zone) -> None:
 async def put_gateway(tx: Transaction, gateway: Gateway, secret: bytes, vault: Vault) -> None:
     """Register a gateway with its secret, or change it; a known gateway keeps the secret it has."""
     sealed = vault.seal(secret, f"gateway:{gateway.id}")
-    await tx.execute("registry.put_gateway", **msgspec.structs.asdict(gateway), secret_sealed=sealed)
+    await tx.execute("registry.put_gateway", **_columns(gateway), secret_sealed=sealed)
 
 
 async def put_beacon(tx: Transaction, beacon: Beacon, identity_key: bytes | None, vault: Vault) -> None:
     """Register a beacon, or change it; without a key a known one keeps the key it has."""
     sealed = None if identity_key is None else vault.seal(identity_key, f"beacon:{beacon.id}")
     before = await tx.fetch_one("registry.said_by", id=beacon.id)
-    await tx.execute("registry.put_beacon", **msgspec.structs.asdict(beacon), key_sealed=sealed)
+    await tx.execute("registry.put_beacon", **_columns(beacon), key_sealed=sealed)
     if beacon.static_id is not None or (before is not None and before["static_id"] is not None):
         await tx.execute("registry.bump_config")
 
