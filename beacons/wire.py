@@ -26,6 +26,8 @@ Encoding = Literal["msgpack", "json"]
 BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
 Ms = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Text = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class WireError(ValueError):
@@ -97,15 +99,70 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     sent_ms: Ms = 0
 
 
+class RadioStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a gateway's scanner is: `why` it does not listen, and what it listens with, as far as BlueZ tells.
+
+    `silent_s` is the time since the last advert of anybody (None: there was none since the start); the
+    rates are of the last minute, in packets per second.
+    """
+
+    state: Literal["starting", "listening", "waiting", "failed"]
+    why: Text = ""
+    adapter: Text = ""
+    address: Text | None = None
+    bluez: Text | None = None
+    mode: Text = ""
+    starts: Count = 0
+    silent_s: Count | None = None
+    adverts_per_s: float = 0.0
+    beacons_per_s: float = 0.0
+
+
+class SpoolStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits at a gateway for acknowledgement.
+
+    `oldest_s` counts the time that the gateway ran since it heard the oldest; None: nothing waits. `dropped`
+    (for want of room, or by age) and `lost` (never written) count batches since the process started;
+    `refused` those that the server would not take and that are kept aside.
+    """
+
+    batches: Count = 0
+    bytes: Count = 0
+    limit_bytes: Count = 0
+    oldest_s: Count | None = None
+    dropped: Count = 0
+    lost: Count = 0
+    refused: Count = 0
+
+
+class MachineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The box itself; None is what it does not tell. `load` is the mean of a minute, per processor."""
+
+    uptime_s: Count = 0
+    synchronised: bool | None = None
+    temperature_c: float | None = None
+    load: float | None = None
+    disk_free_bytes: Count | None = None
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway's retained state; ``offline`` is its last will."""
+    """A gateway's retained state; ``offline`` is its last will, made when it connected.
+
+    `said_ms` is when it was made and `config_since_ms` since when its config is in force, both UTC as the
+    gateway knows it, None where it does not.
+    """
 
     state: Literal["online", "offline"]
     version: str
     boot: BootId
+    said_ms: Ms | None = None
     uptime_s: int = 0
     skew_ms: Ms | None = None
     config_version: int = 0
+    config_since_ms: Ms | None = None
+    radio: RadioStatus | None = None
+    spool: SpoolStatus | None = None
+    machine: MachineStatus | None = None
     counters: dict[str, int] = {}
 
 

@@ -16,7 +16,10 @@ from beacons.wire import (
     Batch,
     GatewayConfig,
     Key,
+    MachineStatus,
+    RadioStatus,
     SightingColumns,
+    SpoolStatus,
     Status,
     broker_password,
     key_of,
@@ -67,7 +70,9 @@ def test_the_examples_key_id_and_password_derive_from_its_secret(key: Key) -> No
     assert f"`{broker_password(key.secret)}`" in CONTRACT
 
 
-@pytest.mark.parametrize("body", [Batch, SightingColumns, Ack, Status, GatewayConfig])
+@pytest.mark.parametrize(
+    "body", [Batch, SightingColumns, Ack, Status, RadioStatus, SpoolStatus, MachineStatus, GatewayConfig]
+)
 def test_every_field_on_the_wire_is_explained(body: type[msgspec.Struct]) -> None:
     assert [name for name in body.__struct_fields__ if f"`{name}`" not in CONTRACT] == []
 
