@@ -13,7 +13,7 @@ from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
 from push.model.presence import Observation
 from push.model.screens import Screens
-from push.model.tokens import Principal, Scope
+from push.model.tokens import Principal, Role, Scope
 from push.model.vault import Vault
 from push.registry.directory import Directory
 
@@ -118,6 +118,8 @@ class Context(NamedTuple):
     backlog: Backlog
     answering: set[str]
     """Calls with a key that are being answered, by the key's id."""
+    body_timeout_s: float
+    """Whoever sends a body more slowly holds a connection, not a conversation."""
 
 
 class Call(NamedTuple):
@@ -160,6 +162,10 @@ class Endpoint(NamedTuple):
     A `media` of ``text/event-stream`` sends any number of results, each as the data of one event. `read` decodes a body
     that is one of several types, raising `ProblemError` 400. `errors` are the statuses of problems beyond those that
     every call of its kind may meet (a body that is not understood, a token that is none, a database that is away).
+
+    Of operators it takes at least `role`. Those who are kept to some stores are let in as `reach` says:
+    ``chain`` not at all; ``store`` where the store in the path is theirs; ``own`` always, and the handler keeps to
+    what is theirs.
     """
 
     method: str
@@ -174,6 +180,14 @@ class Endpoint(NamedTuple):
     parameters: tuple[Parameter, ...] = ()
     read: Callable[[bytes], object] | None = None
     errors: tuple[int, ...] = ()
+    role: Role | None = None
+    """None: a viewer for what only reads (GET), an editor for what changes something."""
+    reach: Literal["chain", "store", "own"] = "chain"
+
+    @property
+    def least(self) -> Role:
+        """The least role of an operator who may call it."""
+        return self.role or ("viewer" if self.method == "GET" else "editor")
 
 
 OPERATOR: frozenset[Scope] = frozenset({"operator"})

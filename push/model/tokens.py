@@ -2,18 +2,35 @@
 
 import hashlib
 import secrets
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 Scope = Literal["operator", "app", "device", "sender", "screen"]
+Role = Literal["viewer", "editor", "admin"]
+"""What an operator may do: look; change what stores consist of and say; manage people, tokens, keys and credentials."""
+ROLES: Final[tuple[Role, ...]] = ("viewer", "editor", "admin")
+"""Each may do what those before it may."""
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who is calling: a device or a screen (subject is its id), an app, another system that sends, or an operator."""
+    """Who is calling: a device or a screen (subject is its id), an app, another system that sends, or an operator.
+
+    An operator is a person with a session or a token; `stores` are those she is kept to, None for every one.
+    """
 
     scope: Scope
     subject: str
+    role: Role = "admin"
+    stores: frozenset[str] | None = None
+
+    def may(self, least: Role) -> bool:
+        """Whether her role allows what takes at least this one."""
+        return ROLES.index(self.role) >= ROLES.index(least)
+
+    def sees(self, store: str | None) -> bool:
+        """Whether a store is one of hers; what has no store is only for those who see all."""
+        return self.stores is None or store in self.stores
 
 
 def new_token(scope: Scope) -> str:

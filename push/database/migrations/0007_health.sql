@@ -1,0 +1,1 @@
+-- What is broken, since when, and who was told.

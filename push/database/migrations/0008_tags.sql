@@ -1,0 +1,1 @@
+-- How tags come to people, and beacons to their keys.
