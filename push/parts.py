@@ -147,6 +147,7 @@ def context_of(parts: Parts) -> Context:
         fit=ways.fit(parts.channels, parts.clock),
         backlog=parts.backlog,
         answering=set(),
+        body_timeout_s=parts.settings.http.body_timeout_s,
     )
 
 

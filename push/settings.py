@@ -35,6 +35,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Where people reach the server from outside, for links in messages; empty: none."""
     allowed_origins: tuple[Origin, ...] = ()
     """Origins of pages and hybrid apps elsewhere that may call the API from a browser (CORS)."""
+    body_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=600)] = 15.0
+    """How long a call's body may take to arrive."""
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

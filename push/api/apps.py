@@ -154,6 +154,7 @@ async def put_consent(context: Context, call: Call) -> Consents:
 async def put_subscription(context: Context, call: Call) -> None:
     """Store where Web Push reaches the device."""
     device = own_device(call)
+    await shopper_of(context, device)
     try:
         subscription, service = context.check_address("webpush", msgspec.to_builtins(call.body))
     except PermanentError:
@@ -243,7 +244,15 @@ ENDPOINTS: Final = (
         Consents,
         errors=(404,),
     ),
-    Endpoint("PUT", "/v1/devices/{device}/subscription", DEVICE, "Set Web Push", put_subscription, SubscriptionIn),
+    Endpoint(
+        "PUT",
+        "/v1/devices/{device}/subscription",
+        DEVICE,
+        "Set Web Push",
+        put_subscription,
+        SubscriptionIn,
+        errors=(404,),
+    ),
     Endpoint("DELETE", "/v1/devices/{device}/subscription", DEVICE, "End Web Push", delete_subscription),
     Endpoint(
         "POST",

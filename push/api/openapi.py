@@ -21,7 +21,6 @@ PROBLEMS: Final = {
     413: "The body is too large.",
     422: "An `Idempotency-Key` that was used for another call.",
     429: "Too much waits already: `Retry-After` says when to ask again.",
-    502: "The service behind a channel did not answer as expected.",
     503: "Not now: the database is away, or too much waits. `Retry-After` says when to ask again.",
 }
 """What each status of a problem means, for every call alike."""
@@ -81,9 +80,7 @@ def _operation(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
 
 def problems(endpoint: Endpoint) -> list[int]:
     """The statuses of the problems that a call may be answered with, in order."""
-    found = {401, 403, 503, *endpoint.errors}
-    if "{" in endpoint.path or endpoint.parameters or endpoint.body is not None:
-        found.add(400)
+    found = {400, 401, 403, 503, *endpoint.errors}
     if endpoint.body is not None:
         found |= {408, 413}
     return sorted(found)

@@ -136,7 +136,14 @@ async def _never(context: Context, call: Call) -> None:
 
 
 STREAM: Final = Endpoint(
-    "GET", PATH, SCREEN, "What a screen shows, as server-sent events", _never, result=Face, media=sse.MEDIA
+    "GET",
+    PATH,
+    SCREEN,
+    "What a screen shows, as server-sent events",
+    _never,
+    result=Face,
+    media=sse.MEDIA,
+    errors=(404,),
 )
 
 

@@ -20,8 +20,6 @@ from push.profiles import people
 log = structlog.get_logger()
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-BODY_TIMEOUT_S: Final = 15.0
-"""Whoever sends a body more slowly holds a connection, not a conversation."""
 LOG_EVERY_MS: Final = 1000
 """Failures of one kind are logged this often at most: a database that is away makes every call fail."""
 _PROBLEM: Final = "application/problem+json"
@@ -128,12 +126,10 @@ def _refused(request: web.Request, error: web.HTTPException) -> web.Response:
 def handler(context: Context, endpoint: Endpoint) -> Handler:
     """The aiohttp handler of one endpoint."""
     read = endpoint.read or _reader(endpoint.body)
-    asked = frozenset(parameter.name for parameter in endpoint.parameters if parameter.where == "query")
 
     async def handle(request: web.Request) -> web.StreamResponse:
         principal = await authenticate(context, request, endpoint)
-        _refuse_unknown(request, asked)
-        body = None if read is None else read(await _read(request))
+        body = None if read is None else read(await _read(request, context.body_timeout_s))
         call = Call(principal, request.match_info, request.query, body, request.headers)
         result = await endpoint.handler(context, call)
         if result is None:
@@ -149,8 +145,9 @@ def handler(context: Context, endpoint: Endpoint) -> Handler:
     return handle
 
 
-def _refuse_unknown(request: web.Request, asked: frozenset[str]) -> None:
+def _refuse_unknown(request: web.Request, endpoint: Endpoint) -> None:
     """A parameter that is not known is a filter that would not be applied. Raises `ProblemError` 400."""
+    asked = {parameter.name for parameter in endpoint.parameters if parameter.where == "query"}
     for name in request.query:
         if name not in asked:
             known = ", ".join(f"`{one}`" for one in sorted(asked)) or "none"
@@ -171,7 +168,10 @@ def _reader(kind: Any) -> Callable[[bytes], object] | None:  # noqa: ANN401 - a 
 
 
 async def authenticate(context: Context, request: web.Request, endpoint: Endpoint) -> Principal:
-    """Whose token the request carries. Raises `ProblemError` 401, 403, or 400 for a path that names nothing."""
+    """Whose token the request carries.
+
+    Raises `ProblemError` 401, 403, or 400 for a path that names nothing, and for what the endpoint is never asked.
+    """
     kind, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     known = kind.lower() == "bearer" and token.isascii()
     principal = await people.principal(context.db, token.strip()) if known else None
@@ -186,15 +186,17 @@ async def authenticate(context: Context, request: web.Request, endpoint: Endpoin
     for name, value in request.match_info.items():
         if not is_id(value):
             raise ProblemError(400, "Not understood", f"`{name}` in the path: an id of [A-Za-z0-9_-] was expected.")
+    if request.query_string:
+        _refuse_unknown(request, endpoint)
     return principal
 
 
-async def _read(request: web.Request) -> bytes:
+async def _read(request: web.Request, timeout_s: float) -> bytes:
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             return await request.read()
     except TimeoutError:
-        detail = f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s."
+        detail = f"The body did not arrive within {timeout_s:g} s."
         raise ProblemError(408, "Too slow", detail, {hdrs.CONNECTION: "close"}) from None
     except web.RequestPayloadError:
         raise ProblemError(

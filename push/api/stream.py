@@ -36,6 +36,7 @@ ENDPOINT: Final = Endpoint(
     result=MessageOut,
     media=sse.MEDIA,
     parameters=(sse.RESUMING,),
+    errors=(404,),
 )
 
 
@@ -46,8 +47,9 @@ def handler(context: Context, patience: Patience = PATIENCE) -> Handler:
         principal = await authenticate(context, request, ENDPOINT)
         device = own_device(Call(principal, request.match_info, request.query, None))
         after_seq = sse.last_event_id(request)
+        shopper = await shopper_of(context, device)
         async with context.streams.connect(device, context.clock.now_ms()) as stream:
-            missed = await _missed(context, device, after_seq, stream.upto_seq)
+            missed = await _missed(context, device, shopper, after_seq, stream.upto_seq)
             await _wake(context, device)
 
             async def work(write: Write) -> None:
@@ -59,11 +61,11 @@ def handler(context: Context, patience: Patience = PATIENCE) -> Handler:
     return handle
 
 
-async def _missed(context: Context, device: str, after_seq: int | None, upto_seq: int) -> Sequence[Row]:
+async def _missed(context: Context, device: str, shopper: str, after_seq: int | None, upto_seq: int) -> Sequence[Row]:
     """What was handed over after the last event that the app saw, before this stream; nothing after a withdrawal."""
     if after_seq is None:
         return ()
-    granted = await consent.granted(context.db, await shopper_of(context, device))
+    granted = await consent.granted(context.db, shopper)
     if not {"inapp", *ALWAYS_NEEDED} <= granted:
         return ()
     return await context.db.fetch(

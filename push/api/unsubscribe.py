@@ -15,7 +15,6 @@ from beacons.topics import is_id
 from push.api import consents
 from push.api import unsubscribe_page as page
 from push.api.contract import Context
-from push.api.server import BODY_TIMEOUT_S
 from push.model.errors import DatabaseError
 from push.model.people import CHANNEL_PURPOSES, Purpose
 from push.model.vault import Vault
@@ -112,7 +111,7 @@ async def _shown(context: Context, request: web.Request, link: Link, shopper: st
 
 
 async def _clicked(context: Context, request: web.Request, link: Link, shopper: str) -> web.Response:
-    if not await _means_it(request):
+    if not await _means_it(request, context.body_timeout_s):
         return _html(400, page.ask(link.channel))
     if not await _refused(context, shopper, link.channel):
         await _withdraw(context, link, shopper)
@@ -129,10 +128,10 @@ async def _withdraw(context: Context, link: Link, shopper: str) -> None:
         await consents.write(tx, shopper, asked, f"one-click:{link.delivery}", context.clock.now_ms())
 
 
-async def _means_it(request: web.Request) -> bool:
+async def _means_it(request: web.Request, timeout_s: float) -> bool:
     """Whether the body says so, in either of the two forms that RFC 8058 section 3.1 names."""
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             raw = await request.read()
     except (TimeoutError, web.RequestPayloadError):
         return False

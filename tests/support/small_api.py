@@ -95,6 +95,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         fit=lambda _way, _message, _address: (),
         backlog=Backlog(db, 1000),
         answering=set(),
+        body_timeout_s=15.0,
         hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted())),
         tail=Tail(db, clock),
     )
