@@ -1,9 +1,12 @@
 """What a radio heard, and the port through which the gateway hears it."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    import asyncio
 
 Report = Callable[[str, dict[str, object]], None]
 """Takes the name of what happened, and its particulars."""
@@ -32,6 +35,13 @@ class Scanner(Protocol):
         was tried in vain: the process ought to end, for the service manager to start it anew.
         """
         ...
+
+
+class Ground(NamedTuple):
+    """What a radio stands on: a future that tells why it was lost, once it is, and what there is to say of it."""
+
+    lost: "asyncio.Future[str]"
+    about: Mapping[str, object] = {}
 
 
 class ScannerDeadError(Exception):

@@ -5,17 +5,19 @@ callbacks just stop. `watch` does, and `power_cycle` is the remedy that bleak ha
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from bleak.args.bluez import BlueZScannerArgs, OrPattern
 from bleak.assigned_numbers import AdvertisementDataType
-from dbus_fast import BusType, Message, MessageType, Variant
+from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from gateway.advert import RadioAbsentError, RadioRefusedError
+from gateway.advert import Ground, RadioAbsentError, RadioRefusedError
+from gateway.system_bus import call, closed, system_bus
 
 _DBUS: Final = "org.freedesktop.DBus"
 _DBUS_PATH: Final = "/org/freedesktop/DBus"
@@ -24,13 +26,14 @@ _OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
 _BLUEZ: Final = "org.bluez"
 _ADAPTER: Final = "org.bluez.Adapter1"
 
-_CALL_S: Final = 10.0
-"""bluetoothd answers a power change once the controller has, which takes up to some seconds."""
 _OFF_S: Final = 0.5
 """How long the adapter stays off: controllers on USB need a moment to forget their state."""
 
 _FAR_DBM: Final = -127
 """An RSSI filter, of whatever value, makes BlueZ report every packet's RSSI, not only changes of 8 dB."""
+
+_MODALIAS: Final = re.compile(r"usb:v1D6Bp0246d([0-9A-F]{2})([0-9A-F]{2})")
+"""The Linux Foundation's vendor id and BlueZ's product id, then the version, two bytes."""
 
 PATTERNS: Final = [
     # "iBeacon" in Apple's data (company 0x004C): type 0x02, length 0x15 (Proximity Beacon Specification, 2).
@@ -52,28 +55,51 @@ def scanner_args(adapter: str) -> BlueZScannerArgs:
     )
 
 
+class AdapterFacts(NamedTuple):
+    """What BlueZ says of an adapter; `bluez` is its version, None where it does not tell."""
+
+    address: str
+    powered: bool
+    bluez: str | None
+
+
+async def adapter_facts(bus: MessageBus, adapter: str) -> AdapterFacts:
+    """Raises `RadioRefusedError` where there is no such adapter, or no bluetoothd."""
+    ask = Message(_BLUEZ, _path(adapter), _PROPERTIES, "GetAll", signature="s", body=[_ADAPTER])
+    (properties,) = await call(bus, ask)
+    told = {name: variant.value for name, variant in properties.items()}
+    return AdapterFacts(
+        str(told.get("Address", "")), bool(told.get("Powered")), bluez_version(str(told.get("Modalias", "")))
+    )
+
+
+def bluez_version(modalias: str) -> str | None:
+    """The version in an adapter's Modalias, as BlueZ makes it (`usb:v1D6Bp0246d0542` is 5.66); main.conf may differ."""
+    found = _MODALIAS.fullmatch(modalias)
+    return None if found is None else f"{int(found[1], 16)}.{int(found[2], 16)}"
+
+
 @asynccontextmanager
-async def watch(adapter: str) -> AsyncIterator[asyncio.Future[str]]:
-    """A future that tells why scanning on `adapter` has become impossible, once it has.
+async def watch(adapter: str) -> AsyncIterator[Ground]:
+    """What `adapter` is, and a future that tells why scanning on it has become impossible, once it has.
 
     Raises `RadioAbsentError` where it is impossible from the outset, `RadioRefusedError` where the adapter is off.
     """
-    async with _system_bus() as bus:
+    async with system_bus() as bus:
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         bus.add_message_handler(partial(_notice, lost, adapter))
         try:
             for rule in _rules(adapter):
-                await _call(bus, Message(_DBUS, _DBUS_PATH, _DBUS, "AddMatch", signature="s", body=[rule]))
-            ask = Message(_BLUEZ, _path(adapter), _PROPERTIES, "Get", signature="ss", body=[_ADAPTER, "Powered"])
-            (powered,) = await _call(bus, ask)
+                await call(bus, Message(_DBUS, _DBUS_PATH, _DBUS, "AddMatch", signature="s", body=[rule]))
+            facts = await adapter_facts(bus, adapter)
         except RadioRefusedError as error:
             raise RadioAbsentError(f"no adapter {adapter}: {error}") from error
-        if not powered.value:
+        if not facts.powered:
             # A passive scan would start all the same, and hear nothing.
             raise RadioRefusedError(f"adapter {adapter} is off")
         ending = asyncio.create_task(_tell_end(bus, lost), name="end of the system bus")
         try:
-            yield lost
+            yield Ground(lost, {"address": facts.address, "bluez": facts.bluez})
         finally:
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
@@ -84,52 +110,18 @@ async def power_cycle(adapter: str) -> None:
 
     Raises `RadioAbsentError` without a bus, `RadioRefusedError` where BlueZ will not (blocked by rfkill, gone).
     """
-    async with _system_bus() as bus:
+    async with system_bus() as bus:
         # It may be off already, or refuse to go off; what counts is that it comes on.
         with suppress(RadioRefusedError):
-            await _call(bus, _power(adapter, on=False))
+            await call(bus, _power(adapter, on=False))
         await asyncio.sleep(_OFF_S)
-        await _call(bus, _power(adapter, on=True))
-
-
-@asynccontextmanager
-async def _system_bus() -> AsyncIterator[MessageBus]:
-    try:
-        async with asyncio.timeout(_CALL_S):
-            bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
-    except Exception as error:
-        raise RadioAbsentError(f"no system bus: {error or type(error).__name__}") from error
-    try:
-        yield bus
-    finally:
-        bus.disconnect()
-        with suppress(Exception):
-            await _closed(bus)
-
-
-async def _closed(bus: MessageBus) -> None:
-    """Returns, or raises, when the connection has ended.
-
-    In a task of its own: dbus-fast hands out one future to all that wait, and cancelling one would cancel it.
-    """
-    await asyncio.shield(asyncio.ensure_future(bus.wait_for_disconnect()))  # type: ignore[no-untyped-call]
+        await call(bus, _power(adapter, on=True))
 
 
 async def _tell_end(bus: MessageBus, lost: asyncio.Future[str]) -> None:
     with suppress(Exception):
-        await _closed(bus)
+        await closed(bus)
     _tell(lost, "the system bus has closed the connection")
-
-
-async def _call(bus: MessageBus, message: Message) -> list[Any]:
-    try:
-        async with asyncio.timeout(_CALL_S):
-            reply = await bus.call(message)
-    except Exception as error:
-        raise RadioRefusedError(f"{message.member}: {error or type(error).__name__}") from error
-    if reply is None or reply.message_type is MessageType.ERROR:
-        raise RadioRefusedError(f"{message.member}: {'no reply' if reply is None else reply.error_name}")
-    return reply.body
 
 
 def _power(adapter: str, *, on: bool) -> Message:

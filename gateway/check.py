@@ -71,7 +71,7 @@ async def _spool(settings: GatewaySettings) -> Finding:
     path = Path(settings.data_dir) / SPOOL_FILE
     try:
         async with open_spool(path, Boot("check", "check"), limits(settings.spool), Counter()) as spool:
-            return Finding(f"spool {path}: {spool.count} batches, {await spool.dead_letters()} refused ones kept")
+            return Finding(f"spool {path}: {spool.count} batches, {spool.refused} refused ones kept")
     except SpoolError as error:
         running = "another gateway process" in str(error)
         step = "" if running else f"make {settings.data_dir} writable for the user of the service"

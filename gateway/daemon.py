@@ -22,6 +22,7 @@ from gateway.credentials import Credentials
 from gateway.flights import Flights
 from gateway.notify import Notifier
 from gateway.pipeline import Pipeline
+from gateway.radio_log import RadioLog
 from gateway.remote import RemoteConfig
 from gateway.report import Parts, Reporter
 from gateway.scan import Scanner, open_scanner
@@ -61,9 +62,9 @@ async def run(load: Load, scanner: Scanner | None = None, requests: Requests | N
     path = Path(settings.data_dir) / SPOOL_FILE
     pipeline = Pipeline(clock, counters)
     async with open_spool(path, boot, limits(settings.spool), counters) as spool:
-        remote = RemoteConfig(pipeline, spool, counters)
+        remote = RemoteConfig(clock, pipeline, spool, counters)
         await remote.recall()
-        parts = Parts(clock, counters, boot, ServerTime(), pipeline, spool, remote)
+        parts = Parts(clock, counters, boot, ServerTime(), RadioLog(clock.boot_ms()), pipeline, spool, remote)
         daemon = _Daemon(load, scanner, parts, settings, credentials)
         await daemon.run(requests or _signals())
 
@@ -109,6 +110,8 @@ class _Daemon:
         uplink = self._reporter.uplink = self._uplink = self._new_uplink()
         self._reporter.flights = self._flights
         scanner = self._scanner or open_scanner(self._settings.scan, self._scanner_said)
+        if self._scanner is not None:  # says nothing by itself
+            self._parts.radio.said("started", {})
         scan = asyncio.create_task(scanner.run(self._parts.pipeline.hear), name="scan")
         sending = asyncio.create_task(uplink.run(), name="uplink")
         try:
@@ -155,6 +158,8 @@ class _Daemon:
     def _scanner_said(self, what: str, details: dict[str, object]) -> None:
         self._parts.counters[f"scanner_{what}"] += 1
         log.info("scanner", what=what, **details)
+        if self._parts.radio.said(what, details):
+            self._uplink.announce()
 
 
 def _flights(parts: Parts, settings: GatewaySettings) -> Flights:

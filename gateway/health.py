@@ -12,18 +12,26 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from beacons.wire import RadioStatus
+
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """One snapshot. `heard` (id to RSSI in dBm and age in ms) is filled in installation mode only."""
+    """One snapshot, written when the boot clock's run `clock` (as `gateway.clock.clock_name`) read `written_boot_ms`.
+
+    `heard` (id to RSSI in dBm and age in ms) is filled in installation mode only.
+    """
 
     state: str
     version: str
     gateway: str
     boot: str
+    clock: str
+    written_boot_ms: int
     uptime_s: int
     connected: bool
     config_version: int
     skew_ms: int | None
+    radio: RadioStatus
     gauges: dict[str, float]
     counters: dict[str, int]
     heard: dict[str, tuple[int, int]]
@@ -39,6 +47,15 @@ GAUGES: Mapping[str, str] = {
     "uptime_seconds": "Since the start of the process.",
     "config_version": "Version of the remote configuration in force; 0 is installation mode.",
     "clock_skew_seconds": "Wall clock minus the server's UTC; absent until the first acknowledgement.",
+    "clock_synchronised": "Whether something keeps the system's clock right; absent where the kernel does not tell.",
+    "listening": "Whether the radio listens.",
+    "adverts_per_second": "Packets heard over the last minute, of anybody.",
+    "beacons_per_second": "Packets heard over the last minute, of beacons.",
+    "silent_seconds": "Since the last packet of anybody; absent before the first.",
+    "spool_oldest_seconds": "How long the oldest batch has waited; 0 while none waits.",
+    "batches_refused_kept": "Batches that the server refused, kept aside.",
+    "disk_free_bytes": "Where the spool lies.",
+    "temperature_celsius": "Of the hottest thermal zone; absent where there is none.",
 }
 """Every gauge with its meaning."""
 

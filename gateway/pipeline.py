@@ -15,6 +15,7 @@ from gateway.advert import Advert
 from gateway.alarm import Alarm
 from gateway.clock import Clock
 from gateway.filter import Filter
+from gateway.radio_log import Heard
 from gateway.spool import Spool, Stored
 from gateway.window import RSSI_UNKNOWN_DBM, Window, WindowTimes
 
@@ -51,6 +52,7 @@ class Pipeline:
         self._clock = clock
         self._counters = counters
         self._adverts = self._beacons_passed = self._beacons_filtered = 0
+        self._last_ms: int | None = None
         self._malformed: dict[str, int] = {}
         self._known: dict[Part | None, Named] = {}
         self._forget_at_ms = 0
@@ -70,6 +72,7 @@ class Pipeline:
     def hear(self, advert: Advert) -> None:
         """Take in one advert: the hot path, once per packet."""
         self._adverts += 1
+        self._last_ms = advert.heard_ms
         if advert.heard_ms >= self._forget_at_ms:
             self._known.clear()
             self._forget_at_ms = advert.heard_ms + FORGET_MS
@@ -99,6 +102,10 @@ class Pipeline:
         """Let `report` end, once everything heard is spooled."""
         self._closing = True
         self._alarm.ring()
+
+    def totals(self) -> Heard:
+        """How much was heard since the start, and when last."""
+        return Heard(self._adverts, self._beacons_passed + self._beacons_filtered, self._last_ms)
 
     def counts(self) -> dict[str, int]:
         """What became of the adverts; how many claimed to be a frame and were none, by what was wrong."""

@@ -15,7 +15,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback
 
 from gateway import watchdog
-from gateway.advert import Advert, OnAdvert, RadioAbsentError, RadioRefusedError, Report, ScannerDeadError
+from gateway.advert import Advert, Ground, OnAdvert, RadioAbsentError, RadioRefusedError, Report, ScannerDeadError
 from gateway.clock import Clock
 from gateway.merge import Marks, Merge
 from gateway.watchdog import Step, Watchdog
@@ -33,22 +33,22 @@ class Pace(NamedTuple):
 
 
 @asynccontextmanager
-async def unwatched() -> AsyncIterator[asyncio.Future[str]]:
+async def unwatched() -> AsyncIterator[Ground]:
     """The ground under a radio that cannot be watched: never lost."""
-    yield asyncio.get_running_loop().create_future()
+    yield Ground(asyncio.get_running_loop().create_future())
 
 
 @dataclass(frozen=True)
 class Stack:
     """A radio stack: a scanner to start, the ground that it stands on, and what is special about it.
 
-    `watch` yields a future that tells why the ground was lost, or raises; `power_cycle` resets the hardware, where
+    `watch` yields the ground, which tells when it is lost, or raises; `power_cycle` resets the hardware, where
     that can be done; `merge` untangles callbacks that show merged properties, None where each shows its packet.
     """
 
     name: str
     scanner: Callable[[AdvertisementDataCallback], BleakScanner]
-    watch: Callable[[], AbstractAsyncContextManager[asyncio.Future[str]]] = unwatched
+    watch: Callable[[], AbstractAsyncContextManager[Ground]] = unwatched
     power_cycle: Callable[[], Awaitable[None]] | None = None
     merge: Merge | None = None
 
@@ -91,10 +91,10 @@ class Radio:
 
     async def _scan(self, ears: "_Ears") -> _Ending:
         try:
-            async with self._stack.watch() as lost, self._started(ears):
-                self._say("started")
+            async with self._stack.watch() as ground, self._started(ears):
+                self._say("started", **ground.about)
                 self._waiting_for = ""
-                return await self._listen(lost, ears)
+                return await self._listen(ground.lost, ears)
         except RadioAbsentError as error:
             if self._waiting_for != str(error):
                 self._waiting_for = str(error)

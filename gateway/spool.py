@@ -68,21 +68,24 @@ class OldBoot(NamedTuple):
 class Spool:
     """Batches on disk. Counts into `counters`; all methods may be called concurrently.
 
-    `count`, `bytes`, `oldest` (lowest sequence held, by boot) and `boots` are always current.
+    `count`, `bytes`, `oldest` (lowest sequence held, by boot), `boots` and `refused` (batches put away) are always
+    current.
     """
 
     def __init__(self, db: aiosqlite.Connection, boot: Boot, limits: Limits, counters: Counter[str]) -> None:
         self.count = 0
         self.bytes = 0
+        self.refused = 0
         self.sequence = 0
         self.oldest: dict[str, int] = {}
         self.boots: dict[str, OldBoot] = {boot.id: OldBoot(boot.clock, None)}
         self._db = db
         self._boot = boot
-        self._limits = limits
+        self.limits = limits
         self._counters = counters
         self._lock = asyncio.Lock()
         self._ran_ms = 0
+        self._oldest_ran_ms: int | None = None
         self._started_ms: int | None = None
         self._expired_ms: int | None = None
 
@@ -120,10 +123,9 @@ class Spool:
         rows = list(await self._db.execute_fetchall("SELECT value FROM state WHERE name = ?", (name,)))
         return bytes(rows[0][0]) if rows else None
 
-    async def dead_letters(self) -> int:
-        """How many refused batches are kept."""
-        rows = list(await self._db.execute_fetchall("SELECT count(*) FROM dead_letter"))
-        return int(rows[0][0])
+    def waited_ms(self, now_ms: int) -> int | None:
+        """How long the oldest batch has waited, in time that gateways ran; None where none waits."""
+        return None if self._oldest_ran_ms is None else max(0, self._ran(now_ms) - self._oldest_ran_ms)
 
     async def close(self) -> None:
         """Close the file."""
@@ -161,6 +163,8 @@ class Spool:
             self.count += 1
             self.bytes += size
             self.oldest.setdefault(self._boot.id, self.sequence)
+            if self._oldest_ran_ms is None:
+                self._oldest_ran_ms = self._ran(now_ms)
             self._counters["batches_spooled"] += 1
         return Stored(row_id, self._boot.id, self.sequence, base_ms, size, columns)
 
@@ -216,11 +220,11 @@ class Spool:
         return self._ran_ms + now_ms - self._started_ms
 
     async def _keep_bounds(self, size: int, now_ms: int) -> None:
-        while self.count and self.bytes + size > self._limits.max_bytes:
+        while self.count and self.bytes + size > self.limits.max_bytes:
             await self._drop_oldest(DROP_ROWS, "size")
         if self._expired_ms is None or now_ms - self._expired_ms >= EXPIRE_EVERY_MS:
             self._expired_ms = now_ms
-            dropped = await self._delete("ran_ms < ?", self._ran(now_ms) - self._limits.max_age_ms)
+            dropped = await self._delete("ran_ms < ?", self._ran(now_ms) - self.limits.max_age_ms)
             self._count_drops(dropped, "age")
 
     async def _drop_oldest(self, rows: int, why: str) -> int:
@@ -253,12 +257,18 @@ class Spool:
     async def _renew_oldest(self, boots: Iterable[str]) -> None:
         if not self.count:  # as after most acknowledgements: nothing to ask the file about
             self.oldest.clear()
+            self._oldest_ran_ms = None
             return
         for boot in boots:
             rows = list(await self._db.execute_fetchall("SELECT min(sequence) FROM batch WHERE boot = ?", (boot,)))
             self.oldest.pop(boot, None)
             if rows[0][0] is not None:
                 self.oldest[boot] = rows[0][0]
+        await self._renew_waiting()
+
+    async def _renew_waiting(self) -> None:
+        rows = list(await self._db.execute_fetchall("SELECT ran_ms FROM batch ORDER BY id LIMIT 1"))
+        self._oldest_ran_ms = rows[0][0] if rows else None
 
     async def _recount(self) -> None:
         rows = list(
@@ -267,6 +277,9 @@ class Spool:
         self.oldest = {boot: oldest for boot, oldest, _, _ in rows}
         self.count = sum(count for _, _, count, _ in rows)
         self.bytes = sum(size for _, _, _, size in rows)
+        await self._renew_waiting()
+        refused = list(await self._db.execute_fetchall("SELECT count(*) FROM dead_letter"))
+        self.refused = refused[0][0]
 
     async def _bury(self, refused: Sequence[tuple[Stored, str]]) -> None:
         for stored, reason in refused:

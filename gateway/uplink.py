@@ -33,6 +33,8 @@ OFFSET_WORTH_MS: Final = 20
 """A learned clock offset is written to flash again when it moved by this."""
 SUBSCRIPTION_REFUSED: Final = 0x80
 FAREWELL_S: Final = 1.0
+STATUS_GAP_S: Final = 0.25
+"""A radio that comes and goes all the time does not flood the server with it."""
 WARN_EVERY_MS: Final = 60_000
 """A message that is refused is always counted, and logged once in this time for each reason."""
 UNKNOWN: Final = OldBoot("", None)
@@ -144,6 +146,7 @@ class Uplink:
         while True:
             await mqtt.publish(self._topic("status"), self._seal_status("online"), qos=1, retain=True)
             heed_cancellation()
+            await asyncio.sleep(STATUS_GAP_S)
             await self._status_alarm.wait(self._clock.boot_ms() + every_ms)
 
     async def _send(self, mqtt: aiomqtt.Client, tasks: asyncio.TaskGroup) -> NoReturn:
@@ -236,9 +239,12 @@ class Uplink:
         known = self._spool.boots.get(ack.boot)
         if ack.echo_boot_ms is None or known is None or known.clock != self._boot.clock:
             return
+        before_ms = self._time.offset_ms(arrived_ms)
         if not self._time.learn(ack.echo_boot_ms, ack.received_ms, ack.sent_ms, arrived_ms):
             self._counters["exchanges_contradictory"] += 1
         offset_ms = self._time.offset_ms(arrived_ms)
+        if before_ms is None and offset_ms is not None:
+            self.announce()
         kept_ms = self._spool.boots[self._boot.id].offset_ms
         if offset_ms is not None and (kept_ms is None or abs(offset_ms - kept_ms) >= OFFSET_WORTH_MS):
             await self._spool.learn_offset(self._boot.clock, offset_ms)

@@ -33,7 +33,8 @@ class Adapter:
 
     Faults, to be set at will: `stalled` (packets are lost in silence until a new session, a power cycle,
     or for ever), and how many of the next starts are refused as busy or never answered, and how many of the
-    next stops are refused (`busy_starts`, `mute_starts`, `busy_stops`); `blocked` refuses power on, as rfkill does.
+    next stops are refused (`busy_starts`, `mute_starts`, `busy_stops`); `blocked` refuses power on, as rfkill does;
+    without `monitors` there is nothing to scan passively with, as before BlueZ 5.56; `modalias` tells its version.
     """
 
     def __init__(self, name: str, address: str) -> None:
@@ -46,6 +47,8 @@ class Adapter:
         self.mute_starts = 0
         self.busy_stops = 0
         self.blocked = False
+        self.monitors = True
+        self.modalias = "usb:v1D6Bp0246d0542"
         self.starts = 0
         self.devices: dict[str, Device] = {}
         self._address = address
@@ -198,21 +201,25 @@ class Adapter:
 
     def interfaces(self) -> dict[str, messages.Properties]:
         """The adapter's own interfaces."""
-        return {
+        adapter = {
             messages.ADAPTER: {
                 "Address": Variant("s", self._address),
                 "AddressType": Variant("s", "public"),
                 "Alias": Variant("s", self.name),
                 "Discovering": Variant("b", self.discovering),
+                "Modalias": Variant("s", self.modalias),
                 "Name": Variant("s", self.name),
                 "Powered": Variant("b", self.powered),
                 "Roles": Variant("as", ["central", "peripheral"]),
             },
+        }
+        manager = {
             messages.MONITORS: {
                 "SupportedFeatures": Variant("as", []),
                 "SupportedMonitorTypes": Variant("as", ["or_patterns"]),
             },
         }
+        return adapter | manager if self.monitors else adapter
 
     def forget_all(self) -> None:
         """The daemon has died: clients, sessions and devices are gone, settings and faults stay."""

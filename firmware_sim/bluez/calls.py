@@ -68,6 +68,11 @@ def _get(adapters: Adapters, call: Message) -> Answer:
     return Answer(Message.new_method_return(call, "v", [value]))
 
 
+def _get_all(adapters: Adapters, call: Message) -> Answer:
+    (interface,) = call.body
+    return Answer(Message.new_method_return(call, "a{sv}", [_called(adapters, call).interfaces().get(interface, {})]))
+
+
 def _set(adapters: Adapters, call: Message) -> Answer:
     interface, name, value = call.body
     if (interface, name) != (messages.ADAPTER, "Powered") or not isinstance(value, Variant):
@@ -95,5 +100,6 @@ _METHODS: Final[Mapping[tuple[str | None, str | None], Callable[[Adapters, Messa
     (messages.MONITORS, "RegisterMonitor"): _register_monitor,
     (messages.MONITORS, "UnregisterMonitor"): _unregister_monitor,
     (messages.PROPERTIES, "Get"): _get,
+    (messages.PROPERTIES, "GetAll"): _get_all,
     (messages.PROPERTIES, "Set"): _set,
 }

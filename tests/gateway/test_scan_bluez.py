@@ -77,6 +77,16 @@ async def test_beacons_of_every_kind_are_heard(mode: str) -> None:
     assert all(now_ms - 10_000 < advert.heard_ms <= now_ms for advert in listener.adverts)
 
 
+async def test_a_start_tells_the_adapter_s_address_and_bluez_s_version() -> None:
+    async with running_bluez() as (_, service), listening(Listener()) as listener:
+        (started,) = listener.events("started")
+        assert (started["address"], started["bluez"]) == ("00:00:5E:00:53:01", "5.66")
+        service.adapters["hci0"].modalias = ""  # as main.conf may have it
+        await service.restart()
+        await listener.until_event("started", 2)
+        assert listener.events("started")[1]["bluez"] is None
+
+
 async def test_passively_only_beacons_are_heard() -> None:
     async with running_bluez() as (_, service), listening(Listener(mode="passive")) as listener:
         await listener.until(lambda: service.adapters["hci0"].listening)

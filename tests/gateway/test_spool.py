@@ -165,8 +165,10 @@ async def test_what_the_server_refuses_is_put_away_with_its_reason(path: Path, c
         stored = [await append(spool) for _ in range(3)]
         await spool.refuse([(stored[0], "columns"), (stored[2], "too old")])
         assert await held(spool) == [(BOOT.id, 2)]
-        assert await spool.dead_letters() == 2
+        assert spool.refused == 2
         assert (spool.count, spool.oldest) == (1, {BOOT.id: 2})
+    async with opened(path) as again:
+        assert again.refused == 2
     assert counters["batches_refused"] == 2
     assert sqlite3.connect(path).execute("SELECT sequence, reason FROM dead_letter").fetchall() == [
         (1, "columns"),
@@ -174,12 +176,26 @@ async def test_what_the_server_refuses_is_put_away_with_its_reason(path: Path, c
     ]
 
 
+async def test_how_long_the_oldest_has_waited_counts_the_time_that_gateways_ran(path: Path) -> None:
+    async with opened(path) as spool:
+        assert spool.waited_ms(5_000) is None
+        first, second = [await append(spool, now_ms=now_ms) for now_ms in (5_000, 8_000)]
+        assert spool.waited_ms(10_000) == 5_000
+        await spool.remove([first])
+        assert spool.waited_ms(10_000) == 2_000
+    async with opened(path, boot=Boot("00000000000000bb", "c")) as spool:
+        assert spool.waited_ms(7_000_000_000) == 0  # nothing ran since the last batch was written
+        assert spool.waited_ms(7_000_001_000) == 1_000
+        await spool.remove([second])
+        assert spool.waited_ms(7_000_001_000) is None
+
+
 async def test_refused_batches_are_bounded(path: Path) -> None:
     async with opened(path) as spool:
         for _ in range(3):
             stored = [await append(spool) for _ in range(400)]
             await spool.refuse([(s, "columns") for s in stored])
-        assert await spool.dead_letters() == DEAD_LETTERS
+        assert spool.refused == DEAD_LETTERS
 
 
 async def test_a_learned_offset_goes_with_every_boot_that_read_the_same_clock(path: Path) -> None:
