@@ -1,0 +1,179 @@
+"""How each problem is provoked that one endpoint documents beyond those of all its kind: a line each in `PARTICULAR`.
+
+Whoever documents a status adds a line; `tests/push/api/test_documented_errors.py` says which one is missing.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any, Final
+
+from push.api.contract import Endpoint
+from push.deliver.hooks import MOST_HOOKS
+from tests.support.box import quiet_port
+from tests.support.mails import credential
+from tests.support.provoking import MOST_QUEUED, NOTHING, Provoke, Stage
+from tests.support.senders import DAY_MS, post, sent, soon_ms, to
+from tests.support.servers import DEADLINE_S, FIXTURE, STORE, Answer
+
+
+def plainly(body: object = None, query: str = "", **ids: str) -> Provoke:
+    """Just call: what is not named in the path is not there, and the phone agreed to messages alone."""
+
+    async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
+        return await on.call(endpoint, body, query=query, **ids)
+
+    return provoke
+
+
+def from_a_gone_device(body: object = None) -> Provoke:
+    """Call with the token of a device that somebody took out of the database."""
+
+    async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
+        phone = await on.server.phone()
+        await asyncio.to_thread(_execute, on.database, f"DELETE FROM devices WHERE id = '{phone.device}'")  # noqa: S608 - our own
+        return await on.call(endpoint, body, phone.token, device=phone.device)
+
+    return provoke
+
+
+def _execute(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+def _later(on: Stage) -> dict[str, Any]:
+    return to(shopper=on.phone.shopper, send_at_ms=soon_ms(DAY_MS))
+
+
+async def waiting(on: Stage, endpoint: Endpoint) -> Answer:
+    """Of a delivery that waits for tomorrow."""
+    [verdict] = await sent(on.server, _later(on))
+    return await on.call(endpoint, id=verdict["delivery"])
+
+
+async def taken_back(on: Stage, endpoint: Endpoint) -> Answer:
+    """Of a message that was taken back, whether the path names it or its delivery."""
+    [verdict] = await sent(on.server, _later(on))
+    assert (await on.server.call("DELETE", f"/v1/messages/{verdict['id']}", on.server.operator)).status == 204
+    return await on.call(endpoint, id=verdict["id"], delivery=verdict["delivery"])
+
+
+async def twice_at_once(on: Stage, endpoint: Endpoint) -> Answer:
+    """While another process keeps the first call from being written."""
+    del endpoint
+    message = _later(on)
+    async with _locked(on.database):
+        calls = {asyncio.create_task(post(on.server, message, key="at-once")) for _ in range(2)}
+        done, late = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED, timeout=DEADLINE_S)
+    assert {answer.status for answer in await asyncio.gather(*late)} == {202}
+    return done.pop().result()
+
+
+@asynccontextmanager
+async def _locked(path: Path) -> AsyncIterator[None]:
+    connection = await asyncio.to_thread(sqlite3.connect, path, isolation_level=None, check_same_thread=False)
+    try:
+        await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
+        yield
+    finally:
+        await asyncio.to_thread(connection.close)
+
+
+async def key_of_another_call(on: Stage, endpoint: Endpoint) -> Answer:
+    del endpoint
+    first = _later(on)
+    assert (await post(on.server, first, key="k")).status == 202
+    return await post(on.server, {**first, "basis": "service"}, key="k")
+
+
+async def too_many_messages(on: Stage, endpoint: Endpoint) -> Answer:
+    del endpoint
+    return await post(on.server, *[_later(on)] * (MOST_QUEUED + 1))
+
+
+async def too_many_hooks(on: Stage, endpoint: Endpoint) -> Answer:
+    hook = {"url": "https://hooks.example/x", "kinds": ["redeemed"]}
+    await asyncio.gather(*[on.server.operate("POST", "/v1/hooks", hook) for _ in range(MOST_HOOKS)])
+    return await on.call(endpoint, hook)
+
+
+async def last_operator(on: Stage, endpoint: Endpoint) -> Answer:
+    listed = await on.server.operate("GET", "/v1/tokens")
+    [one] = [token["fingerprint"] for token in listed if token["scope"] == "operator"]
+    return await on.call(endpoint, fingerprint=one)
+
+
+async def refused_credential(on: Stage, endpoint: Endpoint) -> Answer:
+    wrong = credential(on.smtp, password="wrong")  # noqa: S106 - of the test
+    return await on.call(endpoint, wrong, app="shop")
+
+
+async def credential_of_a_service_that_is_away(on: Stage, endpoint: Endpoint) -> Answer:
+    away = credential(on.smtp, port=quiet_port())
+    if endpoint.body is not None:
+        return await on.call(endpoint, away, app="shop")
+    await on.server.operate("PUT", "/v1/credentials/email/away?check=false", away)
+    return await on.call(endpoint, app="away")
+
+
+_TWIN: Final = {"id": "twin", "role": "fixture", "format": "ibeacon", "static_id": FIXTURE, "store": STORE}
+_SUBSCRIPTION: Final = {"endpoint": "https://push.example/x", "keys": {"p256dh": "", "auth": ""}}
+_RANGED: Final = {"store": STORE, "sightings": []}
+
+PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
+    ("GET", "/v1/app/config", 404): plainly(query=f"?app={NOTHING}"),
+    ("GET", "/v1/devices/{device}/consent", 404): from_a_gone_device(),
+    ("PUT", "/v1/devices/{device}/consent", 404): from_a_gone_device({"purposes": {}}),
+    ("PUT", "/v1/devices/{device}/subscription", 404): from_a_gone_device(_SUBSCRIPTION),
+    ("POST", "/v1/devices/{device}/tag", 404): from_a_gone_device(),
+    ("POST", "/v1/devices/{device}/tag", 409): plainly(),
+    ("POST", "/v1/sightings", 404): from_a_gone_device(_RANGED),
+    ("POST", "/v1/sightings", 409): plainly(_RANGED),
+    ("GET", "/v1/devices/{device}/messages", 404): from_a_gone_device(),
+    ("GET", "/v1/devices/{device}/messages/{delivery}", 404): plainly(),
+    ("GET", "/v1/devices/{device}/messages/{delivery}", 410): taken_back,
+    ("GET", "/v1/devices/{device}/messages/{delivery}/why", 404): plainly(),
+    ("GET", "/v1/devices/{device}/snooze", 404): from_a_gone_device(),
+    ("PUT", "/v1/devices/{device}/snooze", 404): from_a_gone_device({"for_h": 1}),
+    ("DELETE", "/v1/devices/{device}/snooze", 404): from_a_gone_device(),
+    ("PUT", "/v1/devices/{device}/addresses/{channel}", 404): plainly({"address": {"to": "x"}}, channel="pigeon"),
+    ("DELETE", "/v1/devices/{device}/addresses/{channel}", 404): plainly(channel="pigeon"),
+    ("GET", "/v1/devices/{device}/nickname", 404): plainly(),
+    ("PUT", "/v1/devices/{device}/nickname", 404): from_a_gone_device({"nickname": "Ann"}),
+    ("PUT", "/v1/devices/{device}/nickname", 409): plainly({"nickname": "Ann"}),
+    ("DELETE", "/v1/devices/{device}/nickname", 404): from_a_gone_device(),
+    ("POST", "/v1/messages", 409): twice_at_once,
+    ("POST", "/v1/messages", 422): key_of_another_call,
+    ("POST", "/v1/messages", 429): too_many_messages,
+    ("GET", "/v1/messages/{id}", 404): plainly(),
+    ("DELETE", "/v1/messages/{id}", 404): plainly(),
+    ("DELETE", "/v1/messages/{id}", 409): taken_back,
+    ("GET", "/v1/deliveries/{id}", 404): plainly(),
+    ("POST", "/v1/deliveries/{id}/resend", 404): plainly(),
+    ("POST", "/v1/deliveries/{id}/resend", 409): waiting,
+    ("POST", "/v1/suppressions", 404): plainly({"reason": "bounced", "delivery": NOTHING}),
+    ("DELETE", "/v1/suppressions/{channel}/{hash}", 404): plainly(),
+    ("PUT", "/v1/credentials/{channel}/{app}", 404): plainly({}, channel="pigeon"),
+    ("PUT", "/v1/credentials/{channel}/{app}", 422): refused_credential,
+    ("PUT", "/v1/credentials/{channel}/{app}", 503): credential_of_a_service_that_is_away,
+    ("POST", "/v1/credentials/{channel}/{app}/check", 404): plainly(),
+    ("POST", "/v1/credentials/{channel}/{app}/check", 503): credential_of_a_service_that_is_away,
+    ("DELETE", "/v1/credentials/{channel}/{app}", 404): plainly(),
+    ("PUT", "/v1/registry", 409): plainly({"beacons": [{"beacon": _TWIN}]}),
+    ("PUT", "/v1/beacons/{id}", 409): plainly({"beacon": _TWIN}, id="twin"),
+    ("GET", "/v1/screens/{id}", 404): plainly(),
+    ("DELETE", "/v1/screens/{id}", 404): plainly(),
+    ("POST", "/v1/screens/{id}/token", 404): plainly(),
+    ("GET", "/v1/screens/{id}/stream", 404): plainly(),
+    ("DELETE", "/v1/stores/{store}/offer", 404): plainly(),
+    ("DELETE", "/v1/tokens/{fingerprint}", 404): plainly(),
+    ("DELETE", "/v1/tokens/{fingerprint}", 409): last_operator,
+    ("POST", "/v1/hooks", 409): too_many_hooks,
+    ("DELETE", "/v1/hooks/{id}", 404): plainly(),
+    ("POST", "/v1/hooks/{id}/rotate", 404): plainly(),
+    ("POST", "/v1/hooks/{id}/test", 404): plainly(),
+}
+"""By method, path and status. Of these statuses, those that are `GENERAL`, too, have a second cause here."""
