@@ -33,7 +33,7 @@ class Principal(msgspec.Struct, frozen=True):
         return self.stores is None or store in self.stores
 
 
-def new_token(scope: Scope) -> str:
+def new_token(scope: Scope | Literal["session"]) -> str:
     """A token with 256 random bits; its prefix says what it is for, so that a leaked one can be recognised."""
     return f"ff_{scope}_{secrets.token_urlsafe(32)}"
 

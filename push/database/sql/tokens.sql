@@ -11,3 +11,6 @@ SELECT hash, scope, subject FROM tokens WHERE scope <> 'device' AND SUBSTR(hash,
 
 -- name: tokens.delete
 DELETE FROM tokens WHERE hash = :hash
+
+-- name: tokens.used
+UPDATE tokens SET last_used_ms = :at_ms WHERE hash = :hash AND (last_used_ms IS NULL OR last_used_ms < :at_ms)
