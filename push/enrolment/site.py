@@ -1,0 +1,68 @@
+"""Where gateways and people reach this site, and what signs for it."""
+
+from collections.abc import Callable
+from typing import Annotated, Final, Literal, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from push.enrolment.authority import Authority
+from push.enrolment.limits import LimitSettings
+
+_HOUR_MS: Final = 3_600_000
+
+ClientCertificates = Literal["none", "own", "site"]
+"""Whether the embedded broker asks gateways for certificates: not; of our own authority; of the site's own."""
+
+
+class EnrolmentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How gateways enrol."""
+
+    code_h: Annotated[float, msgspec.Meta(gt=0, le=24 * 30)] = 24.0
+    certificate_file: str = ""
+    limits: LimitSettings = LimitSettings()
+
+
+class Site(NamedTuple):
+    """What enrolment tells gateways of this site."""
+
+    settings: EnrolmentSettings = EnrolmentSettings()
+    public_url: str = ""
+    fingerprint: str | None = None
+    """SHA-256 of the certificate at `public_url`, where no public authority signed it."""
+    brokers: Callable[[str], tuple[str, ...]] = lambda _asked: ()
+    """Where gateways reach the broker, given the name by which one of them reached us."""
+    broker_ca: str | None = None
+    """Who signs the broker's certificate, as PEM; None for a public authority, or no TLS."""
+    signer: Authority | None = None
+    """Signs gateways' certificates; None where they need none, or bring one of their own."""
+
+    @property
+    def code_ms(self) -> int:
+        """How long an enrolment code holds."""
+        return int(self.settings.code_h * _HOUR_MS)
+
+    def base(self, asked_host: str) -> str:
+        """Where people reach the server: as set, or else as the caller did."""
+        return self.public_url.rstrip("/") or f"http://{asked_host}"
+
+    def enrol_url(self, code: str, asked_host: str) -> str:
+        """Where a gateway enrols: the fragment tells it whom to trust, and is never sent."""
+        trust = "" if self.fingerprint is None else f"#sha256={self.fingerprint}"
+        return f"{self.base(asked_host)}/enrol/{code}{trust}"
+
+    def claim_url(self, code: str, asked_host: str) -> str:
+        """What a card's QR code says: the app's page, with the code in a fragment, which no server's log sees."""
+        return f"{self.base(asked_host)}/app/#claim={quote(code)}"
+
+    def beacon_url(self, beacon: str, asked_host: str) -> str:
+        """What a fixture's label says."""
+        return f"{self.base(asked_host)}/b/{beacon}"
+
+
+def host_of(netloc: str) -> str:
+    """The name or address in a ``Host`` header; empty where it holds none."""
+    try:
+        return urlsplit(f"//{netloc}").hostname or ""
+    except ValueError:
+        return ""
