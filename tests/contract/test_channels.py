@@ -9,11 +9,17 @@ import pytest
 from push.model.delivery import Accepted
 from push.model.errors import CredentialError, DeliveryError, TooLargeError, TransientError
 from tests.support.smtp_service import PASSWORD
-from tests.support.subjects import BODY, DEVICES, SUBJECTS, TITLE, TROUBLES, Subject, Trouble, subject
+from tests.support.subject import BODY, DEVICES, TITLE, TROUBLES, Subject, Trouble
+from tests.support.subjects import SUBJECTS, subject
 
-OUTSIDE = tuple(name for name in SUBJECTS if name not in {"inapp", "log"})
+LOCAL = ("inapp", "screen")
+"""Channels that nothing stands behind but streams of our own."""
+OUTSIDE = tuple(name for name in SUBJECTS if name not in {*LOCAL, "log"})
 """Channels with somebody else's service."""
-CASES = [(name, trouble) for name in OUTSIDE for trouble in TROUBLES if (name, trouble) != ("webhook", "gone")]
+TROUBLED: list[tuple[str, Trouble]] = [
+    *((name, trouble) for name in OUTSIDE for trouble in TROUBLES if (name, trouble) != ("webhook", "gone")),
+    *((name, trouble) for name in LOCAL for trouble in ("gone", "silent")),
+]
 
 
 async def failure(it: Subject) -> DeliveryError:
@@ -37,12 +43,12 @@ async def test_a_message_that_is_taken_is_accepted_and_comes_in_once(name: str, 
         assert it.taken() == ({} if name == "log" else {"dlv_1": 1})
 
 
-@pytest.mark.parametrize(("name", "trouble"), CASES)
+@pytest.mark.parametrize(("name", "trouble"), TROUBLED)
 async def test_what_goes_wrong_is_told_by_its_kind_and_tells_nothing_of_the_message(
     name: str, trouble: Trouble, tmp_path: Path
 ) -> None:
     async with subject(name, tmp_path, 0.5 if trouble == "silent" else 20.0) as it:
-        it.troubles[trouble]()
+        await it.suffer(trouble)
         error = await failure(it)
         assert type(error) is it.expected[trouble], repr(error)
         asked_ms = error.retry_after_ms if isinstance(error, TransientError) else None
@@ -57,7 +63,7 @@ async def test_what_goes_wrong_is_told_by_its_kind_and_tells_nothing_of_the_mess
 @pytest.mark.parametrize("name", OUTSIDE)
 async def test_a_repeat_comes_in_under_the_same_id(name: str, tmp_path: Path) -> None:
     async with subject(name, tmp_path) as it:
-        it.troubles["cut"]()
+        await it.suffer("cut")
         await failure(it)
         await it.channel.send(it.outgoing())
         assert it.taken() == {"dlv_0": 2}
@@ -80,10 +86,10 @@ async def test_an_app_without_a_credential_waits_for_one(name: str, tmp_path: Pa
         assert it.taken() == {}
 
 
-@pytest.mark.parametrize("name", [name for name in OUTSIDE if name != "webhook"])
+@pytest.mark.parametrize("name", [name for name in (*OUTSIDE, *LOCAL) if name != "webhook"])
 async def test_one_dead_address_among_many_concerns_nobody_else(name: str, tmp_path: Path) -> None:
     async with subject(name, tmp_path) as it:
-        it.troubles["gone"]()
+        await it.suffer("gone")
         sent = (it.channel.send(it.outgoing(n)) for n in range(DEVICES))
         outcomes = Counter(type(each) for each in await asyncio.gather(*sent, return_exceptions=True))
         assert outcomes == {Accepted: DEVICES - 1, it.expected["gone"]: 1}
@@ -92,7 +98,7 @@ async def test_one_dead_address_among_many_concerns_nobody_else(name: str, tmp_p
 @pytest.mark.parametrize("name", [name for name in SUBJECTS if name != "log"])
 async def test_one_that_is_never_answered_keeps_nobody_else_waiting(name: str, tmp_path: Path) -> None:
     async with subject(name, tmp_path) as it:
-        it.troubles["silent"]()
+        await it.suffer("silent")
         sending = [asyncio.create_task(it.channel.send(it.outgoing(n))) for n in range(DEVICES)]
         waiting = set(sending)
         while len(waiting) > 1:

@@ -4,121 +4,24 @@ A subject has an address for each number, makes its service misbehave at the nex
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from firmware_sim import push_service
 from push.channels import apns, email, fcm, vapid, webhook, webpush
 from push.channels.apns import ApnsSettings
 from push.channels.email import EmailSettings
-from push.channels.inapp import EventStreams, InAppChannel
 from push.channels.log import LogChannel
 from push.channels.webhook import WebhookSettings
 from push.channels.webpush import WebPushSettings
-from push.model.delivery import Content, Message, Outgoing
-from push.model.errors import (
-    BusyError,
-    CredentialError,
-    DeliveryError,
-    DeviceGoneError,
-    OutcomeUnknownError,
-    PermanentError,
-)
-from push.model.ports import Channel
-from tests.support import apns_service, fcm_service, smtp_service
+from push.model.errors import PermanentError
+from tests.support import apns_service, fcm_service, local_subjects, smtp_service
 from tests.support.apns_service import Call
-from tests.support.clocks import RealClock
 from tests.support.mailroom import Mailroom, mailroom
+from tests.support.subject import CLOCK, GARBAGE, RETRY_AFTER, SILENT_S, Subject
 from tests.support.webhook_service import Reply
-
-CLOCK: Final = RealClock()
-TITLE: Final = "Only she may read this"
-BODY: Final = "and this is nobody else's business"
-SILENT_S: Final = 30.0
-RETRY_AFTER: Final = {"Retry-After": "7"}
-GARBAGE: Final = b"\0garbage\r\n\r\n"
-DEVICES: Final = 200
-
-Trouble = Literal["gone", "busy", "refused", "cut", "silent", "garbage"]
-TROUBLES: Final[Mapping[Trouble, type[DeliveryError]]] = {
-    "gone": DeviceGoneError,
-    "busy": BusyError,
-    "refused": CredentialError,
-    "cut": OutcomeUnknownError,
-    "silent": OutcomeUnknownError,
-    "garbage": OutcomeUnknownError,
-}
-"""What each must become."""
-
-
-class Subject:
-    """A channel with a service. `troubles` makes it misbehave at the next message."""
-
-    def __init__(self, channel: Channel, room: Mailroom, troubles: Mapping[Trouble, Callable[[], object]]) -> None:
-        self.channel = channel
-        self.troubles = troubles
-        self.expected = dict(TROUBLES)
-        self.retry_after_ms: int | None = 7000
-        """What a busy service asks for, where its protocol can say so."""
-        self._room = room
-
-    def outgoing(self, n: int = 0, body: str = BODY, app: str = "default") -> Outgoing:
-        """A message to somebody."""
-        now_ms = CLOCK.now_ms()
-        message = Message(
-            id=f"msg_{n}",
-            shopper=f"shp_{n}",
-            campaign="",
-            content=Content(title=TITLE, body=body),
-            created_ms=now_ms,
-            expires_ms=now_ms + 600_000,
-            collapse_key=f"msg_{n}",
-            basis="service",
-        )
-        address = self.address(n)
-        return Outgoing(delivery=f"dlv_{n}", device=f"d{n}", message=message, address=address, now_ms=now_ms, app=app)
-
-    def address(self, n: int) -> dict[str, Any]:
-        """Somebody's."""
-        found = self._room.address(self.channel.name, n)["address"]
-        assert isinstance(found, dict)
-        return found
-
-    def taken(self) -> Counter[str]:
-        """How often each delivery came in."""
-        return self._room.taken(self.channel.name, [f"dlv_{n}" for n in range(DEVICES)])
-
-
-class Local(Subject):
-    """The event streams of apps: no service stands between."""
-
-    def __init__(self, streams: EventStreams, room: Mailroom) -> None:
-        super().__init__(InAppChannel(streams, write_timeout_s=SILENT_S), room, {"silent": self._deafen})
-        self._streams = streams
-        self._written: list[str] = []
-
-    async def connect(self, stack: AsyncExitStack) -> None:
-        """Open a stream for everybody."""
-
-        def write(outgoing: Outgoing) -> bool:
-            self._written.append(outgoing.delivery)
-            return True
-
-        for n in range(DEVICES):
-            stream = await stack.enter_async_context(self._streams.connect(f"d{n}", CLOCK.now_ms()))
-            stream.straight = write
-
-    def address(self, n: int) -> dict[str, Any]:
-        del n
-        return {}
-
-    def taken(self) -> Counter[str]:
-        return Counter(self._written)
-
-    def _deafen(self) -> None:
-        self._streams.of("d0")[0].straight = None
 
 
 class Nowhere(Subject):
@@ -262,13 +165,6 @@ async def _webhook(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> S
     )
 
 
-async def _inapp(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> Subject:
-    del timeout_s
-    found = Local(EventStreams(), room)
-    await found.connect(stack)
-    return found
-
-
 async def _log(room: Mailroom, stack: AsyncExitStack, timeout_s: float) -> Subject:
     del stack, timeout_s
     return Nowhere(LogChannel(), room, {})
@@ -280,7 +176,8 @@ SUBJECTS: Final = {
     "apns": _apns,
     "email": _email,
     "webhook": _webhook,
-    "inapp": _inapp,
+    "inapp": local_subjects.inapp,
+    "screen": local_subjects.screen,
     "log": _log,
 }
 
