@@ -19,7 +19,7 @@ from push.model.delivery import Checked
 from push.model.errors import CredentialError, DatabaseError, DeliveryError, PermanentError, TransientError
 from push.model.ports import Clock, Credentialed, Database, Row
 from push.model.vault import SealError, Vault
-from push.registry.directory import audit
+from push.registry.audit import audit
 
 log = structlog.get_logger()
 

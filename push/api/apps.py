@@ -15,7 +15,8 @@ from push.model.ids import fresh
 from push.model.people import PURPOSES, Address, Device, Locale, Platform, Purpose
 from push.model.tokens import new_token
 from push.profiles import consent, people
-from push.registry.directory import audit, put_beacon
+from push.registry.audit import audit
+from push.registry.directory import put_beacon
 
 MAX_REGIONS: Final = 20
 """iOS watches at most 20 regions for an app (Core Location, `startMonitoring(for:)`)."""
@@ -198,7 +199,7 @@ async def issue_tag(context: Context, call: Call) -> TagOut:
     async with context.db.transaction() as tx:
         await put_beacon(tx, beacon, key, context.vault)
         await audit(tx, f"device:{device}", "issue tag", beacon.id, now_ms)
-    await context.reload()
+    await context.reload([beacon.id], others=False)
     return TagOut(beacon.id, "eid", key.hex(), beacon.exponent, beacon.counter_s, beacon.counter_at_ms)
 
 

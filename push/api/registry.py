@@ -19,6 +19,7 @@ from push.model.ports import Transaction
 from push.model.screens import Screen, StoreOffer
 from push.profiles import people
 from push.registry import directory, screens
+from push.registry.audit import audit
 
 MOST_NAMED: Final = 10
 
@@ -59,7 +60,7 @@ async def put_gateway(tx: Transaction, context: Context, body: GatewayIn) -> str
 
 async def put_beacon(tx: Transaction, context: Context, body: BeaconIn) -> None:
     """Register or change a beacon. Raises `ProblemError` 400 where its parts do not fit together."""
-    problem = beacon_problem(body, known=body.beacon.id in context.presence.directory.beacon_keys)
+    problem = beacon_problem(body, known=context.presence.directory.tags.has_key(body.beacon.id))
     if problem is not None:
         raise ProblemError(400, "Does not fit", f"beacon {body.beacon.id}: {problem}")
     if body.beacon.shopper is not None:
@@ -120,14 +121,14 @@ async def put_seed(context: Context, seed: Seed, actor: str) -> Stored:
                 for item in getattr(seed, part):
                     await writer(tx, context, item)
                 counts[part] = len(getattr(seed, part))
-            await directory.audit(
+            await audit(
                 tx, actor, "put registry", ", ".join(f"{n} {k}" for k, n in counts.items()), context.clock.now_ms()
             )
     except UniqueError:
         raise ProblemError(
             409, "Taken", "Another beacon says the same static_id; every id must be one beacon's."
         ) from None
-    await context.reload()
+    await context.reload([b.beacon.id for b in seed.beacons], others=set(filter(counts.get, counts)) != {"beacons"})
     return Stored(counts, warnings(seed))
 
 
@@ -173,7 +174,7 @@ async def put_one_gateway(context: Context, call: Call) -> GatewayOut:
         raise ProblemError(400, "Does not fit", f"{'; '.join(unknown)}.")
     async with context.db.transaction() as tx:
         secret = await put_gateway(tx, context, body)
-        await directory.audit(tx, _actor(call), "put gateway", body.gateway.id, context.clock.now_ms())
+        await audit(tx, _actor(call), "put gateway", body.gateway.id, context.clock.now_ms())
     await context.reload()
     return GatewayOut(body.gateway, secret)
 
@@ -187,7 +188,7 @@ async def get_registry(context: Context, call: Call) -> Seed:
         stores=tuple(held.stores.values()),
         zones=tuple(held.zones.values()),
         gateways=tuple(GatewayIn(g) for g in held.gateways.values()),
-        beacons=tuple(BeaconIn(b) for b in held.beacons),
+        beacons=tuple(BeaconIn(b) for b in await directory.beacons(context.db)),
         campaigns=tuple(msgspec.json.decode(r["definition"], type=Campaign) for r in rows),
         screens=tuple(held.screens.values()),
         store_offers=tuple(StoreOffer(store=store, offer=offer) for store, offer in held.store_offers.items()),

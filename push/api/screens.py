@@ -19,7 +19,7 @@ from push.model.screens import Greeting, Offer, Page, Screen, Showing, StoreOffe
 from push.model.tokens import Scope, new_token
 from push.profiles import people
 from push.registry import screens
-from push.registry.directory import audit
+from push.registry.audit import audit
 
 SCREEN: frozenset[Scope] = frozenset({"screen"})
 

@@ -9,7 +9,7 @@ from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.model.ports import Row, Transaction
 from push.model.tokens import new_token, token_hash
 from push.profiles import people
-from push.registry.directory import audit
+from push.registry.audit import audit
 
 Issued = Literal["operator", "sender", "app", "screen"]
 """Devices get theirs when they register."""

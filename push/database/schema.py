@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from push.database.listed import LISTS
 from push.database.migrations import Migration, read_migrations
 from push.database.statements import Source, read_statements
 
@@ -21,4 +22,5 @@ class Schema(msgspec.Struct, frozen=True):
 
 def load_schema(sql: Path = SQL, migrations: Path = MIGRATIONS) -> Schema:
     """Read both directories. Raises `StatementError` and `MigrationError`."""
-    return Schema(read_statements(sql), read_migrations(migrations))
+    lists = {source.name: source for each in LISTS for source in each.statements()} if sql == SQL else {}
+    return Schema(read_statements(sql) | lists, read_migrations(migrations))

@@ -1,7 +1,7 @@
 """Named SQL statements: read from files, checked, and written out for one engine.
 
 A file holds blocks: a line ``-- name: visits.open``, then one statement with ``:name`` parameters. Tokens stand for
-what the engines spell differently: ``{blob}``, ``{skip_locked}``, ``{for_update}``.
+what the engines spell differently: ``{blob}``, ``{skip_locked}``, ``{for_update}``, ``{c}``.
 """
 
 import re
@@ -25,16 +25,29 @@ class Engine(StrEnum):
 
 
 TOKENS: Final[dict[Engine, dict[str, str]]] = {
-    Engine.SQLITE: {"blob": "BLOB", "skip_locked": "", "for_update": "", "json_each": "json_each", "as_json": ""},
+    Engine.SQLITE: {
+        "blob": "BLOB",
+        "skip_locked": "",
+        "for_update": "",
+        "json_each": "json_each",
+        "as_json": "",
+        "c": "",
+        "elsewhere": "WHERE 0 = 1",
+    },
     Engine.POSTGRESQL: {
         "blob": "BYTEA",
         "skip_locked": "FOR UPDATE SKIP LOCKED",
         "for_update": "FOR UPDATE",
         "json_each": "json_array_elements_text",
         "as_json": "::json",
+        "c": ' COLLATE "C"',
+        "elsewhere": "",
     },
 }
 """SQLite needs no row locks: its one writer holds the whole database from `BEGIN IMMEDIATE` on.
+
+Behind a text, ``{c}`` lets it be compared byte by byte, as SQLite does by itself: an index serves prefixes only so.
+What SQLite's primary key does already is an index ``{elsewhere}``, which stays empty there.
 
 A list of ids is one parameter, a JSON array of strings: ``id IN (SELECT value FROM {json_each}(:ids{as_json}))``.
 """

@@ -20,7 +20,7 @@ from push.model.errors import DatabaseError, DeliveryError
 from push.model.hooks import Letter, Sealed
 from push.model.ids import fresh
 from push.model.vault import SealError
-from push.registry.directory import audit
+from push.registry.audit import audit
 
 log = structlog.get_logger()
 

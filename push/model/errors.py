@@ -15,7 +15,15 @@ DatabaseError
 └── UniqueError         a row with this key exists already
 
 OverloadedError         too much waits already: try again in a moment
+
+RegistryError           what is asked of the registry cannot be: nothing of it was done
+├── MisfitError         fields that say what cannot be, alone or together
+├── AbsentError         there is no such thing
+├── TakenError          somebody else has it already, or is in the way
+└── StaleError          it was changed since the caller looked
 """
+
+from typing import NamedTuple
 
 
 class DeliveryError(Exception):
@@ -102,3 +110,59 @@ class OverloadedError(Exception):
         """Build the message."""
         super().__init__(f"too many {what} wait: try again in a moment")
         self.what = what
+
+
+class Fault(NamedTuple):
+    """A field of something registered, and what was expected of it."""
+
+    field: str
+    expected: str
+
+
+class RegistryError(Exception):
+    """What is asked of the registry cannot be. `subject` is what it is about, for example ``beacon shelf-1``."""
+
+    def __init__(self, subject: str, why: str) -> None:
+        """Build the message."""
+        super().__init__(f"{subject}: {why}")
+        self.subject = subject
+        self.why = why
+
+
+class MisfitError(RegistryError):
+    """Fields that say what cannot be; each with what was expected."""
+
+    def __init__(self, subject: str, faults: tuple[Fault, ...]) -> None:
+        """Build the message of all of them."""
+        super().__init__(subject, "; ".join(fault.expected for fault in faults))
+        self.faults = faults
+
+
+class AbsentError(RegistryError):
+    """There is no such thing."""
+
+    def __init__(self, subject: str) -> None:
+        """Build the message."""
+        super().__init__(subject, "there is none")
+
+
+class TakenError(RegistryError):
+    """Something else has what is asked for, or stands in the way; `by` are the first of those that do."""
+
+    def __init__(self, subject: str, why: str, by: tuple[str, ...]) -> None:
+        """Keep who they are."""
+        super().__init__(subject, why)
+        self.by = by
+
+
+class StaleError(RegistryError):
+    """It was changed since the caller looked: by whom and when, and what stands now (None: it was deleted)."""
+
+    def __init__(self, subject: str, changed_by: str, changed_ms: int, revision: int, now: object) -> None:
+        """Keep what the caller has to look at before she asks again."""
+        who = changed_by or "somebody"
+        super().__init__(subject, f"{who} has changed it meanwhile" if revision else "it is gone")
+        self.changed_by = changed_by
+        self.changed_ms = changed_ms
+        self.revision = revision
+        self.now = now

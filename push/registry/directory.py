@@ -7,15 +7,14 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from beacons.ids import KINDS, padded
 from beacons.registry import Beacon, Gateway, Store, Zone
 from beacons.wire import GatewayConfig, Key, key_of
-from push.model.ids import fresh
 from push.model.ports import Queries, Transaction
 from push.model.presence import Anchor
 from push.model.screens import Offer, Screen
 from push.model.vault import Vault
-from push.registry import screens
+from push.registry import loading, screens
+from push.registry.tags import STAFF, Tags
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -31,15 +30,12 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     gateways: dict[str, Gateway] = {}
     keys: dict[str, tuple[Key, ...]] = {}
     config_versions: dict[str, int] = {}
-    beacons: tuple[Beacon, ...] = ()
-    beacon_keys: dict[str, bytes] = {}
+    tags: Tags = msgspec.field(default_factory=Tags)
+    """Every registered beacon, in columns. They are live: a single change is entered in them."""
+    fixtures: tuple[Beacon, ...] = ()
+    """Beacons that are mounted at a place."""
     screens: dict[str, Screen] = {}
     store_offers: dict[str, Offer] = {}
-
-    @cached_property
-    def fixtures(self) -> tuple[Beacon, ...]:
-        """Beacons that are mounted at a place."""
-        return tuple(b for b in self.beacons if b.role == "fixture")
 
     @cached_property
     def anchors(self) -> Mapping[str, Anchor]:
@@ -54,15 +50,16 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def _filter(self) -> GatewayConfig:
         """What every gateway lets through: each registered static id but staff's, which it drops."""
-        static = [b for b in self.beacons if b.static_id is not None and b.format != "eid"]
-        passed = [b for b in static if not b.staff]
-        dropped = [b for b in static if b.staff]
+        tags = self.tags
+        static = tags.static()
+        is_staff = tags.flags[static] & STAFF != 0
+        passed, dropped = static[~is_staff], static[is_staff]
         return GatewayConfig(
             version=1,
-            pass_kind=bytes(KINDS[b.format] for b in passed),
-            pass_id=b"".join(padded(bytes.fromhex(b.static_id or "")) for b in passed),
-            drop_kind=bytes(KINDS[b.format] for b in dropped),
-            drop_id=b"".join(padded(bytes.fromhex(b.static_id or "")) for b in dropped),
+            pass_kind=tags.kind[passed].tobytes(),
+            pass_id=tags.code[passed].tobytes(),
+            drop_kind=tags.kind[dropped].tobytes(),
+            drop_id=tags.code[dropped].tobytes(),
         )
 
     @cached_property
@@ -79,6 +76,11 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         places = {(screen.store, screen.zone) for screen in self.screens.values()}
         return frozenset(g.id for g in self.gateways.values() if (g.store, g.zone) in places)
 
+    def derive(self) -> "Directory":
+        """Derive now what takes a look at every beacon: for a thread, before the snapshot is used."""
+        _ = self._filter, self.anchors
+        return self
+
     def gateway_config(self, gateway: str) -> GatewayConfig:
         """What a gateway is told."""
         version, offset_db = self.config_versions.get(gateway, 1), self.gateways[gateway].radio_offset_db
@@ -89,23 +91,28 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return frozenset(s.id for s in self.stores.values() if s.allow_static_tags)
 
 
-async def load(db: Queries, vault: Vault) -> Directory:
-    """The snapshot of the last commit. Raises `push.model.vault.SealError` under a wrong master key."""
+async def load(db: Queries, vault: Vault, tags: Tags | None = None) -> Directory:
+    """The snapshot of the last commit; with `tags`, all but these, which are up to date already.
+
+    Raises `push.model.vault.SealError` under a wrong master key.
+    """
     gateways = await db.fetch("registry.gateways")
-    beacons = await db.fetch("registry.beacons")
     return Directory(
         stores={r["id"]: _struct(Store, r) for r in await db.fetch("registry.stores")},
         zones={(r["store"], r["id"]): _zone(r) for r in await db.fetch("registry.zones")},
         gateways={r["id"]: _struct(Gateway, r) for r in gateways},
         keys={r["id"]: _gateway_keys(r, vault) for r in gateways},
         config_versions={r["id"]: r["config_version"] for r in gateways},
-        beacons=tuple(_struct(Beacon, r) for r in beacons),
-        beacon_keys={
-            r["id"]: vault.open(r["key_sealed"], f"beacon:{r['id']}") for r in beacons if r["key_sealed"] is not None
-        },
+        tags=await loading.load(db, vault) if tags is None else tags,
+        fixtures=tuple(_struct(Beacon, r) for r in await db.fetch("resolver.fixtures")),
         screens=await screens.screens(db),
         store_offers=await screens.store_offers(db),
     )
+
+
+async def beacons(db: Queries) -> tuple[Beacon, ...]:
+    """Every registered beacon as it stands in the database: for small registries, and for documents of all of it."""
+    return tuple(_struct(Beacon, r) for r in await db.fetch("registry.beacons"))
 
 
 _LISTS: Final = frozenset({"opening", "days", "labels"})
@@ -157,10 +164,3 @@ async def put_beacon(tx: Transaction, beacon: Beacon, identity_key: bytes | None
     await tx.execute("registry.put_beacon", **_columns(beacon), key_sealed=sealed)
     if beacon.static_id is not None or (before is not None and before["static_id"] is not None):
         await tx.execute("registry.bump_config")
-
-
-async def audit(tx: Transaction, actor: str, action: str, subject: str, at_ms: int) -> None:
-    """Keep who did what to whom, in the transaction that did it."""
-    await tx.execute(
-        "registry.audit", id=fresh("aud"), at_ms=at_ms, actor=actor, action=action, subject=subject, detail=""
-    )

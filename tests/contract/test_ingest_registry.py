@@ -139,10 +139,3 @@ async def test_one_static_id_is_one_beacons(db: Database) -> None:
 def test_a_static_id_has_one_spelling(text: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=r"static_id"):
         msgspec.convert({"id": "b", "role": "tag", "format": "ibeacon", "static_id": text}, Beacon)
-
-
-async def test_what_was_done_is_audited_in_its_transaction(db: Database) -> None:
-    async with db.transaction() as tx:
-        await directory.audit(tx, "operator:1", "put store", "s1", 5)
-    (row,) = await db.fetch("registry.audit_trail", most=10)
-    assert (row["actor"], row["action"], row["subject"], row["at_ms"]) == ("operator:1", "put store", "s1", 5)

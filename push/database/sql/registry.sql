@@ -82,8 +82,8 @@ FROM beacons ORDER BY id
 DELETE FROM beacons WHERE id = :id
 
 -- name: registry.audit
-INSERT INTO audit (id, at_ms, actor, action, subject, detail)
-VALUES (:id, :at_ms, :actor, :action, :subject, :detail)
+INSERT INTO audit (id, at_ms, actor, action, subject, store, before_json, after_json)
+VALUES (:id, :at_ms, :actor, :action, :subject, :store, :before_json, :after_json)
 
 -- name: registry.audit_trail
-SELECT id, at_ms, actor, action, subject, detail FROM audit ORDER BY at_ms DESC, id LIMIT :most
+SELECT id, at_ms, actor, action, subject, store, before_json, after_json FROM audit ORDER BY at_ms DESC, id LIMIT :most
