@@ -56,4 +56,8 @@ class RadioAbsentError(Exception):
 
 
 class RadioRefusedError(Exception):
-    """The radio's system answered a call with an error, or not in time."""
+    """The radio's system answered a call with an error (`error_name`), or not in time (empty)."""
+
+    def __init__(self, text: str, error_name: str = "") -> None:
+        super().__init__(text)
+        self.error_name = error_name

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bleak.args.bluez import BlueZScannerArgs, OrPattern
 from bleak.assigned_numbers import AdvertisementDataType
@@ -24,7 +24,9 @@ _DBUS_PATH: Final = "/org/freedesktop/DBus"
 _PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 _OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
 _BLUEZ: Final = "org.bluez"
-_ADAPTER: Final = "org.bluez.Adapter1"
+ADAPTER: Final = "org.bluez.Adapter1"
+MONITORS: Final = "org.bluez.AdvertisementMonitorManager1"
+"""On the adapter where passive scanning is offered."""
 
 _OFF_S: Final = 0.5
 """How long the adapter stays off: controllers on USB need a moment to forget their state."""
@@ -65,12 +67,22 @@ class AdapterFacts(NamedTuple):
 
 async def adapter_facts(bus: MessageBus, adapter: str) -> AdapterFacts:
     """Raises `RadioRefusedError` where there is no such adapter, or no bluetoothd."""
-    ask = Message(_BLUEZ, _path(adapter), _PROPERTIES, "GetAll", signature="s", body=[_ADAPTER])
+    ask = Message(_BLUEZ, path_of(adapter), _PROPERTIES, "GetAll", signature="s", body=[ADAPTER])
     (properties,) = await call(bus, ask)
     told = {name: variant.value for name, variant in properties.items()}
     return AdapterFacts(
         str(told.get("Address", "")), bool(told.get("Powered")), bluez_version(str(told.get("Modalias", "")))
     )
+
+
+async def managed_objects() -> dict[str, dict[str, dict[str, Any]]]:
+    """All that BlueZ shows, by path and interface. Raises `RadioAbsentError`, `RadioRefusedError`."""
+    async with system_bus() as bus:
+        (objects,) = await call(bus, Message(_BLUEZ, "/", _OBJECTS, "GetManagedObjects"))
+    return {
+        path: {name: {key: variant.value for key, variant in told.items()} for name, told in interfaces.items()}
+        for path, interfaces in objects.items()
+    }
 
 
 def bluez_version(modalias: str) -> str | None:
@@ -125,11 +137,12 @@ async def _tell_end(bus: MessageBus, lost: asyncio.Future[str]) -> None:
 
 
 def _power(adapter: str, *, on: bool) -> Message:
-    body = [_ADAPTER, "Powered", Variant("b", on)]
-    return Message(_BLUEZ, _path(adapter), _PROPERTIES, "Set", signature="ssv", body=body)
+    body = [ADAPTER, "Powered", Variant("b", on)]
+    return Message(_BLUEZ, path_of(adapter), _PROPERTIES, "Set", signature="ssv", body=body)
 
 
-def _path(adapter: str) -> str:
+def path_of(adapter: str) -> str:
+    """Where BlueZ shows an adapter."""
     return f"/org/bluez/{adapter}"
 
 
@@ -137,8 +150,8 @@ def _rules(adapter: str) -> tuple[str, ...]:
     """Matches on the owner of org.bluez alone: others may send signals that look like its own."""
     return (
         f"type='signal',sender='{_DBUS}',member='NameOwnerChanged',arg0='{_BLUEZ}'",
-        f"type='signal',sender='{_BLUEZ}',interface='{_OBJECTS}',member='InterfacesRemoved',arg0path='{_path(adapter)}'",
-        f"type='signal',sender='{_BLUEZ}',interface='{_PROPERTIES}',path='{_path(adapter)}',arg0='{_ADAPTER}'",
+        f"type='signal',sender='{_BLUEZ}',interface='{_OBJECTS}',member='InterfacesRemoved',arg0path='{path_of(adapter)}'",
+        f"type='signal',sender='{_BLUEZ}',interface='{_PROPERTIES}',path='{path_of(adapter)}',arg0='{ADAPTER}'",
     )
 
 
@@ -147,9 +160,9 @@ def _notice(lost: asyncio.Future[str], adapter: str, message: Message) -> None:
         return
     if message.member == "NameOwnerChanged" and message.body[0] == _BLUEZ and message.body[1]:
         _tell(lost, "bluetoothd has left the bus")
-    elif message.member == "InterfacesRemoved" and message.body[0] == _path(adapter) and _ADAPTER in message.body[1]:
+    elif message.member == "InterfacesRemoved" and message.body[0] == path_of(adapter) and ADAPTER in message.body[1]:
         _tell(lost, f"adapter {adapter} is gone")
-    elif message.member == "PropertiesChanged" and message.path == _path(adapter):
+    elif message.member == "PropertiesChanged" and message.path == path_of(adapter):
         powered = message.body[1].get("Powered")
         if powered is not None and not powered.value:
             _tell(lost, f"adapter {adapter} was switched off")

@@ -1,4 +1,4 @@
-"""`footfall-gateway`: run the daemon, check what it needs, replay a recording through it."""
+"""`footfall-gateway`: run the daemon, look at what it needs, replay a recording through it."""
 
 import asyncio
 import os
@@ -12,9 +12,10 @@ import structlog
 
 from beacons.config import EXIT_CONFIG, ConfigError
 from gateway import daemon
-from gateway.check import findings
 from gateway.credentials import Credentials, read_credentials
+from gateway.doctor.command import doctor
 from gateway.logs import log_to_stderr
+from gateway.options import config_option
 from gateway.replay import ReplayError, ReplayScanner, read_recording
 from gateway.report import VERSION
 from gateway.scan import Scanner, open_scanner
@@ -22,14 +23,6 @@ from gateway.settings import GatewaySettings, read_settings
 from gateway.spool_file import SpoolError
 
 EXIT_FAILED = 1
-
-_config = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default="/etc/footfall/config.toml",
-    show_default=True,
-    help="The settings; their [gateway] table counts here.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,14 +32,14 @@ def main() -> None:
 
 
 @main.command()
-@_config
+@config_option
 def run(config: Path) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reads the settings anew."""
     _run(config, None)
 
 
 @main.command()
-@_config
+@config_option
 @click.option("--speed", type=click.FloatRange(0.01, 1000), default=1.0, show_default=True, help="Times as fast.")
 @click.argument("file", type=click.Path(path_type=Path))
 def replay(config: Path, speed: float, file: Path) -> None:
@@ -58,24 +51,7 @@ def replay(config: Path, speed: float, file: Path) -> None:
     _run(config, ReplayScanner(recording, speed))
 
 
-@main.command()
-@_config
-def check(config: Path) -> None:
-    """Look at settings, secret, radio, spool and brokers, and say what to do where something is wrong."""
-    settings, credentials = _or_stop(_load(config))
-    click.echo(f"ok    settings {config}: gateway {settings.id} of store {settings.store}")
-    if not asyncio.run(_check(settings, credentials)):
-        sys.exit(EXIT_FAILED)
-
-
-async def _check(settings: GatewaySettings, credentials: Credentials) -> bool:
-    good = True
-    async for finding in findings(settings, credentials):
-        click.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}")
-        if finding.next_step:
-            click.echo(f"      next: {finding.next_step}")
-        good = good and finding.ok
-    return good
+main.add_command(doctor)
 
 
 def _run(config: Path, scanner: Scanner | None) -> None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.credentials import Credentials
 from gateway.settings import UplinkSettings
@@ -20,6 +21,7 @@ TIMEOUT_S: Final = 10.0
 CONNECT_S: Final = 5.0
 """For its answer to CONNECT, as long as paho gives TCP. A connection that is closed before that answer, as balancers
 close it while no broker stands behind them, is only noticed by this wait: aiomqtt reports it to nobody."""
+SUBSCRIPTION_REFUSED: Final = 0x80
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 30.0
 """A store is back half a minute after its network at the latest."""
@@ -90,6 +92,11 @@ def client(where: Address, settings: UplinkSettings, credentials: Credentials, s
     made.connect_s = session.connect_s
     made.pending_calls_threshold = 2 * settings.window
     return made
+
+
+def refused_by_broker(code: int | ReasonCode) -> bool:
+    """Whether a SUBACK's code is a failure (MQTT 3.1.1, 3.9.3; MQTT 5, 3.9.3)."""
+    return (code if isinstance(code, int) else code.value) >= SUBSCRIPTION_REFUSED
 
 
 class Backoff:

@@ -26,13 +26,12 @@ from gateway.radio_log import RadioLog
 from gateway.remote import RemoteConfig
 from gateway.report import Parts, Reporter
 from gateway.scan import Scanner, open_scanner
-from gateway.settings import GatewaySettings, SpoolSettings
+from gateway.settings import SPOOL_FILE, GatewaySettings, SpoolSettings
 from gateway.spool import Boot, Limits, Stored
 from gateway.spool_file import open_spool
 from gateway.tasks import ended
 from gateway.uplink import Outside, Uplink
 
-SPOOL_FILE: Final = "spool.db"
 _BYTES_PER_MB: Final = 1024 * 1024
 _MS_PER_HOUR: Final = 3_600_000
 

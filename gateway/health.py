@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from beacons.wire import RadioStatus
+from gateway.settings import GatewaySettings
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,11 @@ GAUGES: Mapping[str, str] = {
     "temperature_celsius": "Of the hottest thermal zone; absent where there is none.",
 }
 """Every gauge with its meaning."""
+
+
+def health_file(settings: GatewaySettings) -> Path:
+    """Where the snapshot is kept."""
+    return Path(settings.health.file) if settings.health.file else Path(settings.data_dir) / "health.json"
 
 
 class _Snapshots(Collector):

@@ -20,6 +20,16 @@ def log_to_stderr() -> None:
     )
 
 
+def log_nothing() -> None:
+    """For commands that show what they find themselves: the libraries' and our own remarks are in the way."""
+    logging.disable()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop])
+
+
+def _drop(_logger: WrappedLogger, _method: str, _event: EventDict) -> EventDict:
+    raise structlog.DropEvent
+
+
 def _terminal() -> list[Processor]:
     """Tracebacks come without the values of variables, which hold secrets."""
     renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

@@ -12,7 +12,7 @@ import structlog
 
 from beacons.wire import MachineStatus, RadioStatus, SpoolStatus, Status
 from gateway.clock import Clock, ServerTime
-from gateway.health import Health, metrics_server, write_health
+from gateway.health import Health, health_file, metrics_server, write_health
 from gateway.machine import machine_status
 from gateway.pipeline import Pipeline
 from gateway.radio_log import RadioLog
@@ -31,11 +31,6 @@ INSTALLING_S: Final = 2
 """In installation mode somebody stands beside the box and looks at the health file."""
 
 log = structlog.get_logger()
-
-
-def health_file(settings: GatewaySettings) -> Path:
-    """Where the snapshot is kept."""
-    return Path(settings.health.file) if settings.health.file else Path(settings.data_dir) / "health.json"
 
 
 class Parts(NamedTuple):

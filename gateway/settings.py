@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from beacons.config import load
+from beacons.config import ConfigError, load
 from beacons.topics import Id
 
 SECTION = "gateway"
+SPOOL_FILE = "spool.db"
+"""In the data directory."""
 
 BrokerUrl = Annotated[
     str, msgspec.Meta(pattern=r"^mqtts?://[A-Za-z0-9._\-]+(:[0-9]{1,5})?$|^mqtts?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?$")
@@ -103,6 +105,20 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     spool: SpoolSettings = SpoolSettings()
     uplink: UplinkSettings = UplinkSettings()
     health: HealthSettings = HealthSettings()
+
+
+class _Radio(msgspec.Struct, frozen=True):
+    """What is needed to listen; the rest is not looked at."""
+
+    scan: ScanSettings = ScanSettings()
+
+
+def read_scan_settings(path: Path, env: Mapping[str, str]) -> ScanSettings:
+    """How to listen, whatever else is wrong: the defaults where the file cannot be read at all."""
+    try:
+        return load(_Radio, SECTION, path if path.exists() else None, env).scan
+    except ConfigError:
+        return ScanSettings()
 
 
 def read_settings(path: Path | None, env: Mapping[str, str]) -> GatewaySettings:

@@ -46,5 +46,6 @@ async def call(bus: MessageBus, message: Message) -> list[Any]:
     except Exception as error:
         raise RadioRefusedError(f"{message.member}: {error or type(error).__name__}") from error
     if reply is None or reply.message_type is MessageType.ERROR:
-        raise RadioRefusedError(f"{message.member}: {'no reply' if reply is None else reply.error_name}")
+        name = "" if reply is None else reply.error_name or ""
+        raise RadioRefusedError(f"{message.member}: {name or 'no reply'}", name)
     return reply.body

@@ -14,13 +14,12 @@ from typing import Final, Literal, NamedTuple, NoReturn
 
 import aiomqtt
 import structlog
-from paho.mqtt.reasoncodes import ReasonCode
 
 from beacons.topics import topic
 from beacons.wire import Ack, Batch, GatewayConfig, Status, WireError, open_sealed, seal
 from gateway.alarm import Alarm
 from gateway.clock import Clock, ServerTime
-from gateway.connection import Address, Backoff, Session, address, client
+from gateway.connection import Address, Backoff, Session, address, client, refused_by_broker
 from gateway.credentials import Credentials
 from gateway.flights import Departure, Flights
 from gateway.settings import GatewaySettings
@@ -31,7 +30,6 @@ BACKLOG_ROWS: Final = 8
 """Rows read from the spool at a time: some of a rate's share, few enough to hold in memory."""
 OFFSET_WORTH_MS: Final = 20
 """A learned clock offset is written to flash again when it moved by this."""
-SUBSCRIPTION_REFUSED: Final = 0x80
 FAREWELL_S: Final = 1.0
 STATUS_GAP_S: Final = 0.25
 """A radio that comes and goes all the time does not flood the server with it."""
@@ -112,7 +110,7 @@ class Uplink:
         settings = self._settings
         async with client(where, settings.uplink, self._credentials, Session(settings.id, will)) as mqtt:
             granted = await mqtt.subscribe([(self._topic("ack"), 0), (self._topic("config"), 1)])
-            if any(_refused_by_broker(code) for code in granted):
+            if any(refused_by_broker(code) for code in granted):
                 raise aiomqtt.MqttError(f"subscription to {self._topic('ack')} refused: are id and store as enrolled?")
             backoff.succeeded()
             self._counters["connections"] += 1
@@ -260,11 +258,6 @@ class Uplink:
 
     def _topic(self, leaf: Literal["sightings", "status", "ack", "config"]) -> str:
         return topic(self._settings.store, self._settings.id, leaf)
-
-
-def _refused_by_broker(code: int | ReasonCode) -> bool:
-    """Whether a SUBACK's code is a failure (MQTT 3.1.1, 3.9.3; MQTT 5, 3.9.3)."""
-    return (code if isinstance(code, int) else code.value) >= SUBSCRIPTION_REFUSED
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

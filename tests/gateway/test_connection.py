@@ -2,66 +2,26 @@
 
 import asyncio
 import os
-import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiomqtt
 import pytest
-import trustme
 
 from beacons.config import ConfigError
-from gateway.check import Finding, findings
 from gateway.connection import FIRST_WAIT_S, LONGEST_WAIT_S, Backoff, Session, address, client
 from gateway.credentials import read_credentials
+from gateway.doctor.finding import Finding, run_checks
+from gateway.doctor.network import broker
 from gateway.settings import GatewaySettings, UplinkSettings
-from tests.support.brokers import RunningBroker, accepts, until
+from tests.support.brokers import RunningBroker, until
 from tests.support.gateways import SECRET, ScriptedRadio, WireServer, gateway_settings, running
-from tests.support.tools import ci_or_skip
-
-HOST = "127.0.0.1"
-
-
-class Certificates:
-    """An authority, and what it signed, as files."""
-
-    def __init__(self, folder: Path) -> None:
-        authority = trustme.CA()
-        self.ca, self.server, self.client = folder / "ca.pem", folder / "server.pem", folder / "client.pem"
-        authority.cert_pem.write_to_path(str(self.ca))
-        authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(self.server))
-        authority.issue_cert("gateway.test").private_key_and_cert_chain_pem.write_to_path(str(self.client))
+from tests.support.tls_broker import HOST, Certificates, tls_broker
 
 
 @pytest.fixture
 def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path)
-
-
-@asynccontextmanager
-async def broker_that_asks_for_certificates(folder: Path, certificates: Certificates, port: int) -> AsyncIterator[None]:
-    program = ci_or_skip("mosquitto", "/usr/sbin/mosquitto")
-    lines = [
-        f"listener {port} {HOST}",
-        f"cafile {certificates.ca}",
-        f"certfile {certificates.server}",
-        f"keyfile {certificates.server}",
-        "require_certificate true",
-        "allow_anonymous true",
-        "user root",
-    ]
-    await asyncio.to_thread((folder / "conf").write_text, "\n".join(lines))
-    process = await asyncio.create_subprocess_exec(
-        program, "-c", str(folder / "conf"), stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        await until(lambda: accepts(port))
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
 
 
 def settings(folder: Path, uplink: UplinkSettings) -> GatewaySettings:
@@ -72,9 +32,11 @@ def settings(folder: Path, uplink: UplinkSettings) -> GatewaySettings:
     )
 
 
-async def broker_finding(chosen: GatewaySettings) -> Finding:
+async def broker_findings(chosen: GatewaySettings) -> dict[str, Finding]:
+    """By the last word of their names."""
     credentials = await asyncio.to_thread(read_credentials, chosen, "test")
-    return [finding async for finding in findings(chosen, credentials, patience_s=1.0)][-1]
+    found = await run_checks([broker(chosen.uplink.brokers[0], chosen, credentials, patience_s=1.0)])
+    return {finding.check.split()[-1]: finding for finding in found}
 
 
 @pytest.mark.system
@@ -83,24 +45,24 @@ async def test_a_client_certificate_opens_the_door_and_nothing_else_does(
 ) -> None:
     brokers = (f"mqtts://{HOST}:{free_port}",)
     ca, client = str(certificates.ca), str(certificates.client)
-    stranger = Certificates(await asyncio.to_thread(_folder, tmp_path / "stranger"))
     known = settings(tmp_path, UplinkSettings(brokers=brokers, ca_file=ca, cert_file=client, key_file=client))
-    without = settings(tmp_path, UplinkSettings(brokers=brokers, ca_file=ca))
-    async with broker_that_asks_for_certificates(tmp_path, certificates, free_port):
-        assert await broker_finding(known) == Finding(f"broker {brokers[0]} takes g1")
-        assert not (await broker_finding(without)).ok
-        assert "certificate verify failed" in await check(known, FOOTFALL__GATEWAY__UPLINK__CA_FILE=str(stranger.ca))
+    async with tls_broker(tmp_path, certificates, free_port, asks_for_certificates=True):
+        assert (await broker_findings(known))["login"].state == "ok"
+        without = {"FOOTFALL__GATEWAY__UPLINK__CA_FILE": ca}
+        assert '"fault",\n    "seen": "no answer to CONNECT' in await doctor(known, **without)
 
 
-async def check(chosen: GatewaySettings, **environment: str) -> str:
-    """What `footfall-gateway check` says, as a process: paho leaves sockets of failed handshakes to the collector."""
+async def doctor(chosen: GatewaySettings, **environment: str) -> str:
+    """What `footfall-gateway doctor` says, as a process: paho leaves sockets of failed handshakes to the collector."""
     config = Path(chosen.data_dir).with_name("config.toml")
     lines = [f'[gateway]\nid = "{chosen.id}"\nstore = "{chosen.store}"\nsecret_file = "{chosen.secret_file}"']
     lines += [f'data_dir = "{chosen.data_dir}"\n[gateway.uplink]\nbrokers = ["{chosen.uplink.brokers[0]}"]']
     await asyncio.to_thread(config.write_text, "\n".join(lines))
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("footfall-gateway")),
-        "check",
+        "doctor",
+        "--json",
+        "--seconds=0.1",
         "--config",
         str(config),
         env={**os.environ, **environment},
@@ -146,17 +108,19 @@ async def test_a_broker_that_accepts_and_says_nothing_is_given_up(tmp_path: Path
     left = asyncio.Event()
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
+        said = await reader.read()
         writer.close()
         await writer.wait_closed()
-        left.set()
+        if said:  # it tried to log in
+            left.set()
 
     silent = await asyncio.start_server(say_nothing, HOST, free_port)
     chosen = await asyncio.to_thread(settings, tmp_path, UplinkSettings(brokers=(f"mqtt://{HOST}:{free_port}",)))
     async with silent:
-        finding = await broker_finding(chosen)
+        login = (await broker_findings(chosen))["login"]
         await left.wait()  # and hung up on
-    assert finding.next_step == "is the broker up, and its port open from here?"
+    assert login.state == "fault"
+    assert login.seen.startswith("no answer to CONNECT")
 
 
 async def test_a_broker_that_hangs_up_before_it_answers_is_left_sooner_than_one_that_is_slow(

@@ -172,31 +172,11 @@ async def test_a_secret_that_is_none_stops_the_start(tmp_path: Path) -> None:
     await asyncio.to_thread(secret.write_text, "not a secret")
     text = f'[gateway]\nid = "g1"\nstore = "s1"\nsecret_file = "{secret}"\n'
     await asyncio.to_thread(config.write_text, text)
-    async with gateway("check", "--config", str(config)) as process:
+    async with gateway("run", "--config", str(config)) as process:
         _, said = await process.communicate()
     assert process.returncode == 2
     assert "gateway.secret_file" in said.decode()
     assert "expected a file of 64 hexadecimal digits" in said.decode()
-
-
-async def test_check_says_what_is_well_and_what_to_do_about_the_rest(any_broker: RunningBroker, config: Path) -> None:
-    async with gateway("check", "--config", str(config)) as process:
-        said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
-    assert said.decode().count("ok  ") == 5
-    await any_broker.stop()
-    async with gateway("check", "--config", str(config)) as process:
-        said, _ = await process.communicate()
-    assert process.returncode == 1
-    assert "next: is the broker up" in said.decode()
-
-
-async def test_check_tells_a_refused_login_from_a_dead_broker(any_broker: RunningBroker, config: Path) -> None:
-    assert any_broker.endpoint
-    async with gateway("check", "--config", str(config), FOOTFALL__GATEWAY__UPLINK__USERNAME="stranger") as process:
-        said, _ = await process.communicate()
-    assert process.returncode == 1
-    assert "next: is this gateway enrolled" in said.decode()
 
 
 async def test_a_second_gateway_on_the_same_spool_does_not_start(any_broker: RunningBroker, config: Path) -> None:
