@@ -45,7 +45,8 @@ _LOG = structlog.get_logger("push.broker")
 class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to run it: state in `folder`, MQTT on `host` and `port`, any free port with `free_ports` (demo and tests).
 
-    `cert` and `key` are PEM files; with them only TLS is spoken. `program` is nats-server's path, found where None.
+    `cert` and `key` are PEM files; with them only TLS is spoken. `client_ca` asks clients for certificates; `own_cert`
+    and `own_key` are then our own client's. `program` is nats-server's path, found where None.
     """
 
     folder: Path
@@ -54,6 +55,9 @@ class EmbeddedSettings(msgspec.Struct, frozen=True, kw_only=True):
     free_ports: bool = False
     cert: Path | None = None
     key: Path | None = None
+    client_ca: Path | None = None
+    own_cert: Path | None = None
+    own_key: Path | None = None
     program: Path | None = None
 
 
@@ -61,6 +65,8 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     listener: Listener
     program: Path
+    own_cert: Path | None = None
+    own_key: Path | None = None
 
 
 @asynccontextmanager
@@ -89,8 +95,10 @@ def _prepare(settings: EmbeddedSettings, lock: ExitStack) -> _Plan:
         port=_claim(settings.host, 0 if settings.free_ports else settings.port),
         cert=settings.cert and settings.cert.resolve(),
         key=settings.key and settings.key.resolve(),
+        client_ca=settings.client_ca and settings.client_ca.resolve(),
     )
-    return _Plan(folder=folder, listener=listener, program=program)
+    own = {"own_cert": settings.own_cert, "own_key": settings.own_key}
+    return _Plan(folder=folder, listener=listener, program=program, **own)
 
 
 def _claim(host: str, port: int) -> int:
@@ -135,6 +143,8 @@ class EmbeddedBroker:
             password=self._server.password,
             ca=listener.cert,
             pinned=listener.cert is not None,
+            cert=self._plan.own_cert,
+            key=self._plan.own_key,
         )
 
     @property

@@ -17,7 +17,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A broker's URL (``mqtt://host[:port]``, ``mqtts://host[:port]``) with credentials.
 
     `ca` holds the certificates to trust, the system's where None. `pinned`: the server shows exactly the certificate in
-    `ca`, whatever name it is made out to; so we reach our own broker over loopback.
+    `ca`, whatever name it is made out to; so we reach our own broker over loopback. `cert` and `key` are shown to a
+    broker that asks for a certificate.
     """
 
     url: str
@@ -25,6 +26,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     password: str | None = None
     ca: Path | None = None
     pinned: bool = False
+    cert: Path | None = None
+    key: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse a URL without host, or of another scheme. Raises `BrokerError`."""
@@ -54,7 +57,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             context = ssl.create_default_context(cafile=self.ca)
         except OSError as error:
             raise BrokerError(f"certificates {self.ca}: {error.strerror or error}; expected a PEM file") from None
+        if self.cert is not None:
+            self._show(context, self.cert)
         if self.pinned:
             context.check_hostname = False
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return context
+
+    def _show(self, context: ssl.SSLContext, cert: Path) -> None:
+        try:
+            context.load_cert_chain(cert, self.key)
+        except OSError as error:
+            raise BrokerError(f"certificate {cert}: {error.strerror or error}; expected PEM, with its key") from None

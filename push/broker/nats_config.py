@@ -21,12 +21,16 @@ MAX_MEMORY_BYTES: Final = 64 << 20
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
-    """Where MQTT is spoken; with `cert` and `key` (PEM files), TLS only."""
+    """Where MQTT is spoken; with `cert` and `key` (PEM files), TLS only.
+
+    With `client_ca` (PEM) only to clients whose certificate it signed; logins are asked for all the same.
+    """
 
     host: str
     port: int
     cert: Path | None = None
     key: Path | None = None
+    client_ca: Path | None = None
 
 
 def render(folder: Path, listener: Listener, users: Iterable[BrokerUser]) -> str:
@@ -50,7 +54,8 @@ def render(folder: Path, listener: Listener, users: Iterable[BrokerUser]) -> str
 def _tls(listener: Listener) -> str:
     if listener.cert is None or listener.key is None:
         return ""
-    return f", tls {{ cert_file: {_quoted(listener.cert)}, key_file: {_quoted(listener.key)}, timeout: 5 }}"
+    clients = "" if listener.client_ca is None else f", ca_file: {_quoted(listener.client_ca)}, verify: true"
+    return f", tls {{ cert_file: {_quoted(listener.cert)}, key_file: {_quoted(listener.key)}{clients}, timeout: 5 }}"
 
 
 def _user(user: BrokerUser) -> str:

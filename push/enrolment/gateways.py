@@ -15,7 +15,7 @@ from push.enrolment.authority import Authority, Issued
 from push.enrolment.codes import code_hash, new_code
 from push.model.ports import Queries, Row, Transaction
 from push.model.vault import Vault
-from push.registry.directory import audit
+from push.registry.audit import audit
 
 State = Literal["never", "enrolled", "revoked"]
 
@@ -76,8 +76,16 @@ class BadCodeError(Exception):
     """No such code: it never was one, was used, or has expired. Which of them, nobody is told."""
 
 
-async def make_code(tx: Transaction, gateway: str, actor: str, now_ms: int, valid_ms: int) -> Made:
+class Place(NamedTuple):
+    """A registered gateway, and its store."""
+
+    store: str
+    gateway: str
+
+
+async def make_code(tx: Transaction, place: Place, actor: str, now_ms: int, valid_ms: int) -> Made:
     """A new code for a registered gateway; the one before opens nothing any more."""
+    gateway = place.gateway
     made = Made(new_code(), now_ms + valid_ms)
     await tx.execute(
         "enrolment.put_code",
@@ -86,7 +94,7 @@ async def make_code(tx: Transaction, gateway: str, actor: str, now_ms: int, vali
         made_ms=now_ms,
         expires_ms=made.expires_ms,
     )
-    await audit(tx, actor, "make enrolment code", gateway, now_ms)
+    await audit(tx, actor, "make enrolment code", gateway, now_ms, store=place.store)
     return made
 
 
@@ -111,7 +119,8 @@ async def enrol(tx: Transaction, asking: Asking, vault: Vault, signer: Authority
         serial=None if issued is None else issued.serial,
         certificate_expires_ms=None if issued is None else issued.expires_ms,
     )
-    await audit(tx, f"gateway:{gateway}", "enrol gateway", gateway, now_ms)
+    said = {"version": asking.version, "host": asking.host, "serial": None if issued is None else issued.serial}
+    await audit(tx, f"gateway:{gateway}", "enrol gateway", gateway, now_ms, after=said, store=store)
     certificate = None if issued is None else issued.pem
     return Enrolled(gateway, store, secret.hex(), broker_password(secret), certificate)
 
@@ -145,14 +154,15 @@ async def _keep_certificate(tx: Transaction, gateway: str, issued: Issued | None
         )
 
 
-async def revoke(tx: Transaction, gateway: str, vault: Vault, actor: str, now_ms: int) -> None:
+async def revoke(tx: Transaction, place: Place, vault: Vault, actor: str, now_ms: int) -> None:
     """End a gateway's secret, login, certificates and open code; its place in the registry stays."""
+    gateway = place.gateway
     unknown = vault.seal(secrets.token_bytes(SECRET_BYTES), f"gateway:{gateway}")
     await tx.execute("enrolment.replace_secret", id=gateway, secret_sealed=unknown)
     await tx.execute("enrolment.drop_code", gateway=gateway)
     await tx.execute("enrolment.revoke_certificates", gateway=gateway, now_ms=now_ms)
     await tx.execute("enrolment.revoke", gateway=gateway, at_ms=now_ms)
-    await audit(tx, actor, "revoke enrolment", gateway, now_ms)
+    await audit(tx, actor, "revoke enrolment", gateway, now_ms, store=place.store)
 
 
 async def state_of(db: Queries, store: str, gateway: str, now_ms: int) -> Enrolment | None:

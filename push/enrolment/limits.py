@@ -1,69 +1,40 @@
-"""How often somebody without a credential may try something: a bucket for each of them, and one for all."""
+"""How often somebody may try a code, from one address and all together. A right one costs nothing."""
 
-from ipaddress import IPv6Address, ip_address
-from typing import Annotated, Final
+from typing import Final
 
-import msgspec
+from push.access.limits import Buckets, Rate, network_of
 
-REMEMBERED: Final = 10_000
-"""Buckets that are not full; beyond, only the one for all counts, so that memory stays bounded."""
-_MINUTE_MS: Final = 60_000
-_SITE_BITS: Final = 64
-"""An IPv6 network of one subscriber (RFC 6177): its addresses are its owner's to choose."""
+EVERYBODY: Final = Rate(300, 200)
+"""A chain that enrols a shipment, and no more guesses a day than half a million: of 2^80 codes."""
+_ALL: Final = ""
 
 
-class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Failed attempts that are allowed in a minute."""
+class TooManyError(Exception):
+    """Too many attempts failed: another in `after_s`."""
 
-    failures_each: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 10
-    failures_all: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 300
-
-
-class Limiter:
-    """Counts attempts that failed; who failed too often waits until as many as one minute allows have drained."""
-
-    def __init__(self, settings: LimitSettings) -> None:
-        self._settings = settings
-        self._each: dict[str, tuple[float, int]] = {}
-        self._all: tuple[float, int] = (0.0, 0)
-
-    def wait_ms(self, who: str, now_ms: int) -> int:
-        """How long somebody must wait before another attempt; 0 for not at all."""
-        each, everybody = self._settings.failures_each, self._settings.failures_all
-        mine = _drained(self._each.get(who, (0.0, now_ms)), each, now_ms)
-        ours = _drained(self._all, everybody, now_ms)
-        return max(_until_room(mine, each), _until_room(ours, everybody))
-
-    def failed(self, who: str, now_ms: int) -> None:
-        """Note an attempt that failed."""
-        each, everybody = self._settings.failures_each, self._settings.failures_all
-        self._all = (_drained(self._all, everybody, now_ms) + 1, now_ms)
-        if who not in self._each and len(self._each) >= REMEMBERED:
-            self._forget(now_ms)
-        if who in self._each or len(self._each) < REMEMBERED:
-            self._each[who] = (_drained(self._each.get(who, (0.0, now_ms)), each, now_ms) + 1, now_ms)
-
-    def _forget(self, now_ms: int) -> None:
-        each = self._settings.failures_each
-        self._each = {who: level for who, level in self._each.items() if _drained(level, each, now_ms) > 0}
+    def __init__(self, after_s: int) -> None:
+        super().__init__(f"too many attempts: try again in {after_s} s")
+        self.after_s = after_s
 
 
-def remote_of(address: str | None) -> str:
-    """Whom an address stands for: an IPv6 network of 64 bits is one somebody."""
-    try:
-        parsed = ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return address or ""
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(IPv6Address(int(parsed) >> _SITE_BITS << _SITE_BITS))
-    return str(parsed)
+class CodeLimits:
+    """Attempts with codes, by whom; bounded in memory."""
 
+    def __init__(self) -> None:
+        self._each = Buckets()
+        self._all = Buckets(1)
 
-def _drained(level: tuple[float, int], per_minute: int, now_ms: int) -> float:
-    count, at_ms = level
-    return max(0.0, count - max(0, now_ms - at_ms) * per_minute / _MINUTE_MS)
+    def attempt(self, remote: str, now_ms: int) -> None:
+        """One attempt from an address, or of anybody else who is named. Raises `TooManyError`."""
+        name, rate = network_of(remote)
+        wait_ms = self._each.take(name or remote, rate, now_ms)
+        if not wait_ms:
+            wait_ms = self._all.take(_ALL, EVERYBODY, now_ms)
+        if wait_ms:
+            raise TooManyError(-(-wait_ms // 1000))
 
-
-def _until_room(count: float, most: int) -> int:
-    over = count + 1 - most
-    return 0 if over <= 0 else int(over * _MINUTE_MS / most) + 1
+    def passed(self, remote: str) -> None:
+        """The code was right."""
+        name, rate = network_of(remote)
+        self._each.give_back(name or remote, rate)
+        self._all.give_back(_ALL, EVERYBODY)

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from push.enrolment.authority import Authority
-from push.enrolment.limits import LimitSettings
+from push.enrolment.limits import CodeLimits
 
 _HOUR_MS: Final = 3_600_000
 
@@ -20,12 +20,12 @@ class EnrolmentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     code_h: Annotated[float, msgspec.Meta(gt=0, le=24 * 30)] = 24.0
     certificate_file: str = ""
-    limits: LimitSettings = LimitSettings()
 
 
 class Site(NamedTuple):
     """What enrolment tells gateways of this site."""
 
+    limits: CodeLimits
     settings: EnrolmentSettings = EnrolmentSettings()
     public_url: str = ""
     fingerprint: str | None = None
