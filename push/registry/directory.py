@@ -1,9 +1,8 @@
 """The registry: written through transactions, read as one immutable snapshot."""
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,6 +13,7 @@ from push.model.presence import Anchor
 from push.model.screens import Offer, Screen
 from push.model.vault import Vault
 from push.registry import loading, screens
+from push.registry.records import NOBODY, Hand, columns, record, relabel
 from push.registry.tags import STAFF, Tags
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -98,13 +98,13 @@ async def load(db: Queries, vault: Vault, tags: Tags | None = None) -> Directory
     """
     gateways = await db.fetch("registry.gateways")
     return Directory(
-        stores={r["id"]: _struct(Store, r) for r in await db.fetch("registry.stores")},
-        zones={(r["store"], r["id"]): _zone(r) for r in await db.fetch("registry.zones")},
-        gateways={r["id"]: _struct(Gateway, r) for r in gateways},
+        stores={r["id"]: record(Store, r) for r in await db.fetch("registry.stores")},
+        zones={(r["store"], r["id"]): record(Zone, r) for r in await db.fetch("registry.zones")},
+        gateways={r["id"]: record(Gateway, r) for r in gateways},
         keys={r["id"]: _gateway_keys(r, vault) for r in gateways},
         config_versions={r["id"]: r["config_version"] for r in gateways},
         tags=await loading.load(db, vault) if tags is None else tags,
-        fixtures=tuple(_struct(Beacon, r) for r in await db.fetch("resolver.fixtures")),
+        fixtures=tuple(record(Beacon, r) for r in await db.fetch("resolver.fixtures")),
         screens=await screens.screens(db),
         store_offers=await screens.store_offers(db),
     )
@@ -112,26 +112,7 @@ async def load(db: Queries, vault: Vault, tags: Tags | None = None) -> Directory
 
 async def beacons(db: Queries) -> tuple[Beacon, ...]:
     """Every registered beacon as it stands in the database: for small registries, and for documents of all of it."""
-    return tuple(_struct(Beacon, r) for r in await db.fetch("registry.beacons"))
-
-
-_LISTS: Final = frozenset({"opening", "days", "labels"})
-"""Fields that are kept as JSON."""
-
-
-def _struct(kind: type[T], row: Mapping[str, Any]) -> T:
-    fields = {f: json.loads(row[f]) if f in _LISTS else row[f] for f in kind.__struct_fields__}
-    return msgspec.convert(fields, kind, strict=False)
-
-
-def _columns(item: msgspec.Struct) -> dict[str, Any]:
-    """A record as its columns."""
-    fields = msgspec.structs.asdict(item)
-    return {f: msgspec.json.encode(value).decode() if f in _LISTS else value for f, value in fields.items()}
-
-
-def _zone(row: Mapping[str, Any]) -> Zone:
-    return msgspec.convert({**row, "polygon_m": json.loads(row["polygon_m"])}, Zone)
+    return tuple(record(Beacon, r) for r in await db.fetch("registry.beacons"))
 
 
 def _gateway_keys(row: Mapping[str, Any], vault: Vault) -> tuple[Key, ...]:
@@ -140,27 +121,53 @@ def _gateway_keys(row: Mapping[str, Any], vault: Vault) -> tuple[Key, ...]:
     return tuple(key_of(vault.open(value, context)) for value in sealed if value is not None)
 
 
-async def put_store(tx: Transaction, store: Store) -> None:
+async def put_store(tx: Transaction, store: Store, hand: Hand = NOBODY) -> None:
     """Register a store, or change it."""
-    await tx.execute("registry.put_store", **_columns(store))
+    before = await tx.fetch_one("registry.store", id=store.id)
+    await tx.execute("registry.put_store", **columns(store, hand))
+    await relabel(tx, "store", store, before)
 
 
-async def put_zone(tx: Transaction, zone: Zone) -> None:
+async def put_zone(tx: Transaction, zone: Zone, hand: Hand = NOBODY) -> None:
     """Register a zone, or change it."""
-    values = msgspec.structs.asdict(zone)
-    await tx.execute("registry.put_zone", **{**values, "polygon_m": json.dumps(zone.polygon_m)})
+    await tx.execute("registry.put_zone", **columns(zone, hand))
 
 
-async def put_gateway(tx: Transaction, gateway: Gateway, secret: bytes, vault: Vault) -> None:
+async def put_gateway(tx: Transaction, gateway: Gateway, secret: bytes, vault: Vault, hand: Hand = NOBODY) -> None:
     """Register a gateway with its secret, or change it; a known gateway keeps the secret it has."""
+    before = await tx.fetch_one("registry.gateway", id=gateway.id)
     sealed = vault.seal(secret, f"gateway:{gateway.id}")
-    await tx.execute("registry.put_gateway", **_columns(gateway), secret_sealed=sealed)
+    await tx.execute("registry.put_gateway", **columns(gateway, hand), secret_sealed=sealed)
+    await relabel(tx, "gateway", gateway, before)
 
 
-async def put_beacon(tx: Transaction, beacon: Beacon, identity_key: bytes | None, vault: Vault) -> None:
+async def put_beacon(
+    tx: Transaction, beacon: Beacon, identity_key: bytes | None, vault: Vault, hand: Hand = NOBODY
+) -> None:
     """Register a beacon, or change it; without a key a known one keeps the key it has."""
+    before = await tx.fetch_one("registry.beacon", id=beacon.id)
     sealed = None if identity_key is None else vault.seal(identity_key, f"beacon:{beacon.id}")
-    before = await tx.fetch_one("registry.said_by", id=beacon.id)
-    await tx.execute("registry.put_beacon", **_columns(beacon), key_sealed=sealed)
-    if beacon.static_id is not None or (before is not None and before["static_id"] is not None):
+    await tx.execute("registry.put_beacon", **columns(beacon, hand), key_sealed=sealed)
+    await relabel(tx, "beacon", beacon, before)
+    if _filtered(columns(beacon, hand)) != _filtered(before):
         await tx.execute("registry.bump_config")
+
+
+async def delete_beacon(tx: Transaction, beacon: Beacon) -> None:
+    """Delete a beacon with its key and its labels."""
+    await drop_labels(tx, "beacon", beacon)
+    await tx.execute("registry.delete_beacon", id=beacon.id)
+    if _filtered(columns(beacon, NOBODY)):
+        await tx.execute("registry.bump_config")
+
+
+async def drop_labels(tx: Transaction, kind: str, item: Store | Gateway | Beacon) -> None:
+    """Forget the labels of what is deleted."""
+    await tx.execute_many(f"registry.unlabel_{kind}", [{"label": one, "item": item.id} for one in item.labels])
+
+
+def _filtered(row: Mapping[str, Any] | None) -> tuple[object, ...]:
+    """What gateways' filters hold of a beacon: nothing of a rotating one."""
+    if row is None or row["static_id"] is None:
+        return ()
+    return (row["format"], row["static_id"], bool(row["staff"]))

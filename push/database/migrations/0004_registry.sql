@@ -60,6 +60,24 @@ CREATE INDEX beacons_by_format ON beacons (format, id{c});
 CREATE INDEX beacons_by_group ON beacons (group_id, id{c}) WHERE group_id IS NOT NULL;
 CREATE INDEX beacons_of_staff ON beacons (id{c}) WHERE staff = 1;
 
+-- The floor of a store in metres, and its picture as it is shown: decoded and written anew, so that it is nothing else.
+CREATE TABLE plans (
+    store TEXT PRIMARY KEY REFERENCES stores (id),
+    width_m DOUBLE PRECISION NOT NULL,
+    height_m DOUBLE PRECISION NOT NULL,
+    revision BIGINT NOT NULL DEFAULT 1,
+    changed_by TEXT NOT NULL,
+    changed_ms BIGINT NOT NULL
+);
+
+CREATE TABLE plan_images (
+    store TEXT PRIMARY KEY REFERENCES stores (id),
+    digest TEXT NOT NULL,
+    width_px INTEGER NOT NULL,
+    height_px INTEGER NOT NULL,
+    content {blob} NOT NULL
+);
+
 -- Who changed what: what stood before and after is JSON, without secrets; `store` lets those see it who are kept to it.
 ALTER TABLE audit DROP COLUMN detail;
 ALTER TABLE audit ADD COLUMN store TEXT;
