@@ -1,6 +1,7 @@
 """A dbus-daemon of one's own, as the system bus of those that are told its address."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,25 +27,30 @@ _CONFIG: Final = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
     <allow receive_type="signal"/>
     <allow receive_type="method_return"/>
     <allow receive_type="error"/>
+    {rules}
   </policy>
 </busconfig>
 """
 
 
 class PrivateBus:
-    """A running dbus-daemon; `address` is what DBUS_SYSTEM_BUS_ADDRESS takes. It can die and come back."""
+    """A running dbus-daemon; `address` is what DBUS_SYSTEM_BUS_ADDRESS takes. It can die and come back, and hang.
 
-    def __init__(self, program: str, folder: Path) -> None:
+    `rules` are further ones of its policy, such as `<deny send_destination="org.bluez"/>`.
+    """
+
+    def __init__(self, program: str, folder: Path, rules: str = "") -> None:
         socket = folder / "bus"
         self.address = f"unix:path={socket}"
         self._program = program
+        self._rules = rules
         self._socket = socket
         self._config = folder / "bus.conf"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Run the daemon; returns once it listens. Raises `FileNotFoundError` without dbus-daemon, `OSError`."""
-        await asyncio.to_thread(self._config.write_text, _CONFIG.format(socket=self._socket))
+        await asyncio.to_thread(self._config.write_text, _CONFIG.format(socket=self._socket, rules=self._rules))
         self._process = await asyncio.create_subprocess_exec(
             self._program,
             f"--config-file={self._config}",
@@ -59,6 +65,16 @@ class PrivateBus:
             why = b"" if stderr is None else await stderr.read()
             raise OSError(f"{self._program} did not start: {why.decode(errors='replace').strip()}")
 
+    def freeze(self) -> None:
+        """Let it answer nobody, and keep every connection."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it answer again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     async def kill(self) -> None:
         """End the daemon at once, as a crash would; its clients lose their connections."""
         process, self._process = self._process, None
@@ -71,12 +87,12 @@ class PrivateBus:
 
 
 @asynccontextmanager
-async def private_bus(program: str = "dbus-daemon") -> AsyncIterator[PrivateBus]:
+async def private_bus(program: str = "dbus-daemon", rules: str = "") -> AsyncIterator[PrivateBus]:
     """A dbus-daemon on a socket in a folder of its own, ended on leaving."""
     # No prefix of its own: a socket's path may not exceed 107 bytes.
     folder = await asyncio.to_thread(TemporaryDirectory)
     try:
-        bus = PrivateBus(program, Path(folder.name))
+        bus = PrivateBus(program, Path(folder.name), rules)
         await bus.start()
         try:
             yield bus
