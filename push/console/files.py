@@ -6,6 +6,7 @@ from typing import Final
 
 BASE: Final = "/app/"
 SCREEN: Final = "/screen/"
+CONSOLE: Final = "/console/"
 
 CONTENT_TYPES: Final = {
     ".css": "text/css",

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 from aiohttp import web
 
-from push.console.files import BASE, HEADERS, SCREEN
+from push.console.files import BASE, CONSOLE, HEADERS, SCREEN
 
 
 def add_routes(
@@ -21,7 +21,7 @@ def add_routes(
         app.router.add_get(path, _file(body, content_type))
     app.router.add_get(f"{BASE}settings.json", tell)
     app.router.add_get(BASE.rstrip("/"), _to_app)
-    app.router.add_get("/", _to_app)
+    app.router.add_get("/", _to_console)
 
 
 def add_screen_routes(app: web.Application, files: Mapping[str, tuple[bytes, str]]) -> None:
@@ -37,6 +37,11 @@ def _file(body: bytes, content_type: str) -> Callable[[web.Request], Awaitable[w
         return web.Response(body=body, content_type=content_type, headers=HEADERS)
 
     return serve
+
+
+async def _to_console(request: web.Request) -> web.Response:
+    del request
+    raise web.HTTPFound(CONSOLE)
 
 
 async def _to_app(request: web.Request) -> web.Response:

@@ -1,0 +1,127 @@
+"""What pages work with, who asks for them, and what they answer with."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import tzinfo
+from typing import Final, NamedTuple, Protocol
+
+from aiohttp import web
+
+from beacons.registry import Store
+from push.access.desk import Desk, Peer
+from push.access.sessions import Session
+from push.console.figures import Figures
+from push.console.forms import Form
+from push.console.live.floors import Floors
+from push.console.render import Pages
+from push.console.times import Zones
+from push.model.ports import Clock, Database
+from push.model.tokens import Principal
+from push.presence.thresholds import Person
+from push.registry.directory import Directory
+
+Write = Callable[[bytes], Awaitable[None]]
+"""Writes to an event stream. Raises ConnectionError, TimeoutError: its reader is gone, or takes nothing any more."""
+
+
+class Crowd(Protocol):
+    """Presence as pages need it."""
+
+    def present(self, store: str) -> Sequence[Person]:
+        """Who is in a store."""
+        ...
+
+
+class ConsoleContext(NamedTuple):
+    """The server as pages see it."""
+
+    db: Database
+    clock: Clock
+    desk: Desk
+    pages: Pages
+    zones: Zones
+    figures: Figures
+    floors: Floors
+    crowd: Crowd
+    directory: Callable[[], Directory]
+    """The registry as it is in force."""
+    reload: Callable[[], Awaitable[None]]
+    """Bring a committed change of the registry into force."""
+    stream: Callable[[web.Request, Callable[[Write], Awaitable[None]]], Awaitable[web.StreamResponse]]
+    """Let somebody write an event stream until it returns, or its reader is gone."""
+    is_ending: Callable[[], bool]
+    """Whether streams should end."""
+    origin: str = ""
+    """Where people reach us from outside; empty: wherever they say that they do."""
+    body_timeout_s: float = 15.0
+
+    def zone_of(self, store: Store) -> tzinfo:
+        """A store's time zone."""
+        return self.zones.named(store.time_zone)
+
+
+class Visit(NamedTuple):
+    """One request of somebody who is signed in."""
+
+    session: Session
+    path: str
+    at: Mapping[str, str]
+    """What the address names."""
+    query: Mapping[str, str]
+    now_ms: int
+    peer: Peer
+    form: Form = Form()
+    is_restored: bool = False
+    """Whether `form` was typed before a session ended: it is to be shown again, and nothing is done yet."""
+    said: str = ""
+    """What the page before wants to be told, once."""
+
+    @property
+    def who(self) -> Principal:
+        """What she may."""
+        return self.session.principal
+
+    @property
+    def actor(self) -> str:
+        """As the audit trail names her."""
+        return f"operator:{self.session.login}"
+
+
+class Shown(NamedTuple):
+    """A page: its template, and what that is filled with."""
+
+    template: str
+    values: Mapping[str, object]
+    status: int = 200
+    cookie: str | None = None
+    """A `Set-Cookie` that goes with it."""
+
+
+class Gone(NamedTuple):
+    """Somewhere else (303), with a word to be told there."""
+
+    where: str
+    said: str = ""
+    cookie: str | None = None
+
+
+Answer = Shown | Gone
+
+
+TODAY: Final = ("/console/today", "Today")
+
+
+class TroubleError(Exception):
+    """A page that cannot be had: what happened, what that means, and what to do next."""
+
+    def __init__(self, status: int, title: str, detail: str, next_: tuple[str, str] = TODAY) -> None:
+        """Keep what the page says, and where its one link leads."""
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.next = next_
+
+
+def not_found(what: str, next_: tuple[str, str]) -> TroubleError:
+    """Nothing of that name, or nothing that she may see: the same, so that nobody learns which."""
+    return TroubleError(404, f"There is no such {what}", "It may have been removed, or it is not one of yours.", next_)

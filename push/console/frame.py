@@ -1,0 +1,59 @@
+"""What stands around every page: where one may go, who is signed in, and what is to be told."""
+
+from typing import Final, NamedTuple
+
+from push.console.context import Visit
+from push.model.tokens import ROLES, Role
+
+
+class Way(NamedTuple):
+    """A way in the navigation."""
+
+    href: str
+    label: str
+    icon: str
+    least: Role = "viewer"
+
+
+WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
+    (
+        "",
+        (
+            Way("/console/today", "Today", "today"),
+            Way("/console/floor", "Live floor", "floor"),
+            Way("/console/health", "Health", "health"),
+        ),
+    ),
+    (
+        "Places",
+        (
+            Way("/console/stores", "Stores", "store"),
+            Way("/console/gateways", "Gateways", "gateway"),
+            Way("/console/beacons", "Beacons", "beacon"),
+        ),
+    ),
+    (
+        "System",
+        (
+            Way("/console/import", "Import", "import", "editor"),
+            Way("/console/audit", "Audit", "audit"),
+            Way("/console/settings", "Settings", "settings"),
+        ),
+    ),
+)
+
+
+def frame(visit: Visit) -> dict[str, object]:
+    """The values that every page of somebody who is signed in has."""
+    return {
+        "ways": [(title, [way for way in ways if visit.who.may(way.least)]) for title, ways in WAYS],
+        "here": visit.path,
+        "me": visit.session,
+        "role": visit.who.role,
+        "may": {role: visit.who.may(role) for role in ROLES},
+        "csrf": visit.session.csrf,
+        "said": visit.said,
+        "now_ms": visit.now_ms,
+        "needing": 0,
+        "restored": visit.is_restored,
+    }

@@ -1,0 +1,113 @@
+"""What just happened in a store, without anybody's name: what was sent, held back, opened, and that somebody came."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from push.console import words
+from push.model.campaigns import Considered, Verdict
+from push.model.ports import Database, Row
+
+MOST: Final = 14
+SINCE_MS: Final = 3_600_000
+"""What is older than an hour is not happening now."""
+
+_WHY: Final[dict[Verdict, str]] = {
+    "outvalued": "another was worth more",
+    "not live": "not live",
+    "consent": "not agreed to",
+    "snoozed": "asked for quiet",
+    "stale": "heard too late",
+    "no channel": "no way to reach the phone",
+    "cap": "had a push this visit already",
+    "template": "the text could not be filled in",
+}
+_MOMENT: Final = {
+    "store_entered": "came in",
+    "zone_entered": "came to the zone",
+    "dwelled": "stayed a while",
+    "zone_left": "left the zone",
+    "left": "left",
+}
+_STATES: Final = {
+    "failed": ("now", "failed"),
+    "cancelled": ("history", "cancelled"),
+    "expired": ("history", "too late"),
+    "pending": ("soon", "waiting"),
+    "sending": ("soon", "waiting"),
+}
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """One line of the feed; `zone` is where, None where that is not known or not to be told."""
+
+    key: str
+    at_ms: int
+    tone: str
+    word: str
+    title: str
+    line: str
+    zone: str | None = None
+
+
+async def read(db: Database, store: str, now_ms: int) -> list[Happening]:
+    """The latest of a store, newest first. Raises `push.model.errors.DatabaseError`."""
+    asked = {"store": store, "since_ms": now_ms - SINCE_MS, "most": MOST}
+    decisions = await db.fetch("console.latest_decisions", **asked)
+    visits = await db.fetch("console.latest_visits", **asked)
+    found = [happening for row in decisions for happening in _told(row)]
+    found += [
+        Happening(f"{v['id']}.in", v["entered_ms"], "people", "entered", "A member", "came into the store")
+        for v in visits
+    ]
+    return sorted(found, key=lambda one: (-one.at_ms, one.key))[:MOST]
+
+
+def _told(row: Row) -> Iterable[Happening]:
+    """A decision, and what became of what it said."""
+    if row["campaign"] is None:
+        yield _quiet(row)
+        return
+    name = _name(row)
+    if row["opened_ms"] is not None:
+        after = words.seconds(row["opened_ms"] - row["decided_ms"])
+        yield Happening(f"{row['id']}.open", row["opened_ms"], "push", "opened", name, f"after {after}", row["zone"])
+    tone, word = _STATES.get(row["state"], ("push", "sent"))
+    yield Happening(f"{row['id']}.{word}", row["decided_ms"], tone, word, name, _how(row), row["zone"])
+
+
+def _quiet(row: Row) -> Happening:
+    considered = msgspec.json.decode(row["receipt"], type=tuple[Considered, ...])
+    title = f"{words.count(len(considered), 'campaign')} held back" if considered else "Nothing worth saying"
+    reasons = list(dict.fromkeys(_WHY[one.verdict] for one in considered if one.verdict in _WHY))
+    return Happening(
+        f"{row['id']}.quiet", row["decided_ms"], "history", "quiet", title, words.listed(reasons[:2]), row["zone"]
+    )
+
+
+def _name(row: Row) -> str:
+    """The campaign's own name: the message may have somebody's in it."""
+    if row["definition"] is None:
+        return str(row["campaign"])
+    return str(msgspec.json.decode(row["definition"])["name"])
+
+
+def _how(row: Row) -> str:
+    """What it answered, and how fast."""
+    moment = _MOMENT.get(row["kind"], row["kind"])
+    if row["kind"] == "dwelled":
+        moment = f"stayed {words.lasting_s(row['mark_s'])}"
+    if row["handed_over_ms"] is None or row["heard_ms"] is None:
+        return " · ".join(filter(None, (moment, row["reason"])))
+    return f"{moment} · handed over after {words.seconds(row['handed_over_ms'] - row['heard_ms'])}"
+
+
+def placed(happenings: Iterable[Happening], tells: Callable[[str], bool], names: Mapping[str, str]) -> list[Happening]:
+    """With the zone's name before each line, where `tells` says that it may be told how many are there."""
+    found = []
+    for one in happenings:
+        told = one.zone is not None and one.zone in names and tells(one.zone)
+        parts = (names[one.zone] if told and one.zone else "", one.line)
+        found.append(msgspec.structs.replace(one, zone=None, line=" · ".join(filter(None, parts))))
+    return found

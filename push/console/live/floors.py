@@ -1,0 +1,232 @@
+"""One picture of each store a second, computed once for all who look at it, as far as each may know."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
+from typing import Final, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from push.console import times, words
+from push.console.live import feed
+from push.console.live.dots import Dots
+from push.console.live.feed import Happening
+from push.console.live.mask import Seen, masked, shade
+from push.console.live.shapes import Plan, plan
+from push.console.words import FEW
+from push.model.errors import DatabaseError
+from push.model.ports import Clock, Database, Row
+from push.model.tokens import Principal
+from push.presence.thresholds import Person
+from push.registry.directory import Directory
+
+FRESH_MS: Final = 900
+"""A picture is told again for so long: about a second passes between two."""
+JUST_MS: Final = 12_000
+"""How long somebody who got a push is marked."""
+MOST_DOTS: Final = 1000
+_IDLE_MS: Final = 60_000
+"""A store that nobody looked at for so long is forgotten."""
+
+Sight = Literal["shades", "dots", "all"]
+"""What somebody may see: shades, and figures of five and more; dots as well; every figure."""
+
+
+class Crowd(Protocol):
+    """Presence as the floor needs it."""
+
+    def present(self, store: str) -> Sequence[Person]:
+        """Who is in a store."""
+        ...
+
+
+class ZoneNow(msgspec.Struct, frozen=True):
+    """A zone: what is written in it; `unknown` where nothing tells of it."""
+
+    id: str
+    text: str
+    shade: int
+    unknown: bool = False
+
+
+class GatewayNow(msgspec.Struct, frozen=True):
+    """A gateway: heard, down, or never heard of."""
+
+    id: str
+    state: Literal["up", "down", "unheard"]
+    text: str = ""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of the feed, as it is read."""
+
+    key: str
+    time: str
+    iso: str
+    tone: str
+    word: str
+    title: str
+    line: str
+
+
+class FloorNow(msgspec.Struct, frozen=True, kw_only=True):
+    """A store at one moment, as somebody may know it. `dots` are (id, x, y, just got a push), None where not hers."""
+
+    clock: str
+    members: str
+    few: bool
+    zones: tuple[ZoneNow, ...]
+    gateways: tuple[GatewayNow, ...]
+    dots: tuple[tuple[int, float, float, bool], ...] | None
+    feed: tuple[Line, ...]
+    trouble: str = ""
+
+
+class Told(NamedTuple):
+    """A picture with the plan that it is drawn on, and the same as an event's data."""
+
+    plan: Plan
+    now: FloorNow
+    data: bytes
+
+
+class _Facts(NamedTuple):
+    """What the database knew of a store's last hour when it last answered."""
+
+    states: Mapping[str, Row] = {}
+    feed: Sequence[Happening] = ()
+    pushed: frozenset[str] = frozenset()
+    trouble: str = ""
+
+
+class _Floor:
+    """What is kept of a store while somebody looks at it."""
+
+    def __init__(self) -> None:
+        self.dots = Dots()
+        self.facts = _Facts()
+        self.read_ms = 0
+        self.asked_ms = 0
+        self.told: dict[Sight, Told] = {}
+        self.told_ms = 0
+        self.reading = asyncio.Lock()
+
+
+def sight_of(who: Principal) -> Sight:
+    """What somebody may see."""
+    if who.may("admin"):
+        return "all"
+    return "dots" if who.may("editor") else "shades"
+
+
+class Floors:
+    """Every store's picture."""
+
+    def __init__(self, db: Database, clock: Clock, crowd: Crowd, directory: Callable[[], Directory]) -> None:
+        self._db = db
+        self._clock = clock
+        self._crowd = crowd
+        self._directory = directory
+        self._floors: dict[str, _Floor] = {}
+
+    async def look(self, store: str, zone: tzinfo, sight: Sight) -> Told:
+        """A store now. Where the database is away, the floor goes on and the feed stands still."""
+        now_ms = self._clock.now_ms()
+        floor = self._floors.setdefault(store, _Floor())
+        floor.asked_ms = now_ms
+        async with floor.reading:
+            if not 0 <= now_ms - floor.read_ms < FRESH_MS:
+                self._forget(now_ms)
+                floor.facts = await self._read(store, now_ms, floor.facts)
+                floor.read_ms, floor.told = now_ms, {}
+            if sight not in floor.told:
+                floor.told[sight] = self._told(store, floor, zone, sight, now_ms)
+            return floor.told[sight]
+
+    def _forget(self, now_ms: int) -> None:
+        for store in [s for s, floor in self._floors.items() if now_ms - floor.asked_ms > _IDLE_MS]:
+            del self._floors[store]
+
+    async def _read(self, store: str, now_ms: int, before: _Facts) -> _Facts:
+        try:
+            states = await self._db.fetch("console.gateway_states", store=store)
+            happened = await feed.read(self._db, store, now_ms)
+            pushed = await self._db.fetch("console.just_pushed", store=store, since_ms=now_ms - JUST_MS)
+        except DatabaseError:
+            trouble = "The database does not answer: the floor goes on, the feed and gateways stand still."
+            return before._replace(trouble=trouble)
+        return _Facts({row["id"]: row for row in states}, happened, frozenset(row["shopper"] for row in pushed))
+
+    def _told(self, store: str, floor: _Floor, zone: tzinfo, sight: Sight, now_ms: int) -> Told:
+        directory = self._directory()
+        zones = [z for z in directory.zones.values() if z.store == store]
+        gateways = [g for g in directory.gateways.values() if g.store == store]
+        drawing = plan(zones, gateways)
+        people = self._crowd.present(store)
+        counts = Counter({z.id: 0 for z in zones})
+        counts.update(p.zone for p in people if p.zone is not None and p.zone in counts)
+        seen = masked(counts, len(people), exact=sight == "all")
+        dark = _dark(directory, store, floor.facts.states)
+        names = {z.id: z.name for z in zones}
+        floor.dots.use(drawing)
+        told = FloorNow(
+            clock=times.weekday(now_ms, zone),
+            members=words.FEWER if seen.total is None else words.number(seen.total),
+            few=seen.total is None,
+            zones=tuple(_zone(z.id, seen, dark, now_ms, zone) for z in zones),
+            gateways=tuple(_gateway(g.id, g.name, floor.facts.states.get(g.id), now_ms) for g in gateways),
+            dots=None if sight == "shades" else _dots(floor, people, counts, dark),
+            feed=_lines(feed.placed(floor.facts.feed, lambda z: seen.zones.get(z) is not None, names), zone),
+            trouble=floor.facts.trouble,
+        )
+        return Told(drawing, told, msgspec.json.encode(told))
+
+
+def _dark(directory: Directory, store: str, states: Mapping[str, Row]) -> dict[str, int | None]:
+    """Zones of which nothing tells, and since when; None: there never was anything."""
+    found: dict[str, int | None] = {}
+    anchors = [a for a in directory.anchors.values() if a.store == store]
+    for zone in [id_ for of, id_ in directory.zones if of == store]:
+        ears = [a.id for a in anchors if a.zone == zone]
+        rows = [states[name] for name in ears if name in states]
+        if not ears:
+            found[zone] = None
+        elif len(rows) == len(ears) and all(row["state"] == "offline" for row in rows):
+            found[zone] = max(row["received_ms"] for row in rows)
+    return found
+
+
+def _zone(id_: str, seen: Seen, dark: Mapping[str, int | None], now_ms: int, zone: tzinfo) -> ZoneNow:
+    if id_ in dark:
+        since_ms = dark[id_]
+        text = "nothing listens here" if since_ms is None else f"unknown since {times.when(since_ms, now_ms, zone)}"
+        return ZoneNow(id_, text, 0, unknown=True)
+    count = seen.zones[id_]
+    return ZoneNow(id_, words.FEWER if count is None else words.count(count, "member"), shade(count, seen.total))
+
+
+def _gateway(id_: str, name: str, row: Row | None, now_ms: int) -> GatewayNow:
+    if row is None or row["state"] is None:
+        return GatewayNow(id_, "unheard", f"{name or id_} was never heard of")
+    if row["state"] == "offline":
+        return GatewayNow(id_, "down", f"{name or id_} offline · {times.lasting(now_ms - row['received_ms'])}")
+    return GatewayNow(id_, "up", f"{name or id_} online")
+
+
+def _dots(
+    floor: _Floor, people: Sequence[Person], counts: Mapping[str, int], dark: Mapping[str, object]
+) -> tuple[tuple[int, float, float, bool], ...]:
+    """Dots of everybody in a zone with five members at least."""
+    told = [p for p in people if p.zone is not None and counts.get(p.zone, 0) >= FEW and p.zone not in dark]
+    floor.dots.keep({p.visit for p in told})
+    return tuple(
+        (*floor.dots.place(p.zone or "", p.visit), p.shopper in floor.facts.pushed)
+        for p in sorted(told, key=lambda p: p.entered_ms)[:MOST_DOTS]
+    )
+
+
+def _lines(happened: Sequence[Happening], zone: tzinfo) -> tuple[Line, ...]:
+    return tuple(
+        Line(h.key, times.clock_s(h.at_ms, zone), times.iso(h.at_ms), h.tone, h.word, h.title, h.line) for h in happened
+    )

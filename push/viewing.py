@@ -1,0 +1,46 @@
+"""The console, wired: what its pages work with, and where they are served."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from push.api import sse
+from push.console.addresses import add_console
+from push.console.assets import read_assets
+from push.console.context import ConsoleContext
+from push.console.figures import Figures
+from push.console.live.floors import Floors
+from push.console.render import Pages
+from push.console.times import Zones
+from push.parts import Parts
+
+
+async def serve(app: web.Application, parts: Parts) -> None:
+    """Serve the console."""
+    pages = await asyncio.to_thread(lambda: Pages(read_assets()))
+    add_console(app, _context(parts, pages))
+
+
+def _context(parts: Parts, pages: Pages) -> ConsoleContext:
+    engine = parts.engine
+
+    async def stream(request: web.Request, work: Callable[[sse.Write], Awaitable[None]]) -> web.StreamResponse:
+        return await sse.serve(request, sse.PATIENCE, work)
+
+    return ConsoleContext(
+        db=parts.db,
+        clock=parts.clock,
+        desk=parts.access,
+        pages=pages,
+        zones=Zones(),
+        figures=Figures(parts.db, parts.clock),
+        floors=Floors(parts.db, parts.clock, engine.presence, lambda: engine.directory),
+        crowd=engine.presence,
+        directory=lambda: engine.directory,
+        reload=parts.registrar.reload,
+        stream=stream,
+        is_ending=lambda: parts.telling.tail.closed,
+        origin=parts.settings.http.public_url,
+        body_timeout_s=parts.settings.http.body_timeout_s,
+    )
