@@ -1,4 +1,4 @@
-"""The command line `footfall-beacons`: what does this payload say, what id does that key make."""
+"""What does this payload say, what id does that key make: no server is asked."""
 
 import json
 from collections import Counter
@@ -29,13 +29,7 @@ def _hex(_ctx: click.Context, _param: click.Parameter, value: str) -> bytes:
         raise click.BadParameter(f"{value!r}: expected pairs of hex digits") from None
 
 
-@click.group()
-@click.version_option(package_name="footfall")
-def main() -> None:
-    """Read what beacons say, and compute what they will say."""
-
-
-@main.command("decode")
+@click.command("decode")
 @click.argument("payload", metavar="HEX", callback=_hex)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, bytes as hex.")
 def decode_command(payload: bytes, *, as_json: bool) -> None:
@@ -52,7 +46,7 @@ def decode_command(payload: bytes, *, as_json: bool) -> None:
     click.echo(json.dumps(fields) if as_json else _readable(fields))
 
 
-@main.command("eid")
+@click.command("eid")
 @click.option("--key", callback=_hex, required=True, help="The beacon's identity key, 32 hex digits.")
 @click.option("--exponent", type=int, required=True, help="K: an id stands for 2^K s.")
 @click.option("--time", "counter_s", type=int, required=True, help="The beacon's counter, s.")

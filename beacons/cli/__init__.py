@@ -1,0 +1,27 @@
+"""The command line `footfall-beacons`: what beacons say, and a server's registry and fleet.
+
+    frames                                       no server: what does this payload say, what id does that key make
+    entry ─▶ session.json ─▶ access ─▶ api       who asks whom; every answer that is a problem becomes a sentence
+    stores, zones, gateways, tags ─▶ editing     one thing at a time, never over what somebody else changed
+    transfer                                     many at once, from CSV and to it
+    health, trail                                what is broken and what to do; who did what
+
+Output goes through `show`: tables for people, or exactly one JSON document. `errors` lists the exit statuses.
+"""
+
+import click
+
+from beacons.cli import frames
+from beacons.cli.errors import Commands
+
+__all__ = ["main"]
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="footfall")
+def main() -> None:
+    """Read what beacons say, and look after a server's stores, gateways and beacons."""
+
+
+main.add_command(frames.decode_command)
+main.add_command(frames.eid_command)
