@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from push import operations, showing, telling
+from push import entrance, operations, showing, telling
 from push.api import (
     addresses,
     apps,
@@ -98,6 +98,7 @@ async def serve(settings: PushSettings, clock: Clock | None = None) -> AsyncIter
         await _seed(settings, context)
         await _work(stack, parts)
         running = Running(await _listen(stack, await _application(parts, context), bound), parts.endpoint.url)
+        await entrance.tell_way_in(parts.access, settings, running.http_url)
         await asyncio.to_thread(_tell, settings, running)
         stack.push_async_callback(asyncio.to_thread, settings.file(RUNNING).unlink, missing_ok=True)
         yield running
@@ -147,6 +148,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.backlog.run(), name="backlog"),
         group.create_task(parts.credentials.run(), name="credentials"),
         group.create_task(parts.telling.hooks.run(), name="hooks"),
+        group.create_task(parts.access.traces.run(), name="last uses"),
     ]
 
     async def end() -> None:

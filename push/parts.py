@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from push import showing, telling, ways
+from push import entrance, showing, telling, ways
+from push.access.desk import Desk
 from push.api import unsubscribe
 from push.api.contract import Context, Reachable
 from push.broker.client import BrokerClient
@@ -59,6 +60,7 @@ class Parts(NamedTuple):
     registrar: Registrar
     telling: telling.Telling
     showing: showing.Showing
+    access: Desk
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
@@ -97,6 +99,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         registrar,
         await telling.open_telling(stack, settings.hooks, db, vault, clock),
         shown,
+        await entrance.open_desk(stack, settings, db, vault, clock),
     )
 
 
@@ -148,6 +151,7 @@ def context_of(parts: Parts) -> Context:
         backlog=parts.backlog,
         answering=set(),
         body_timeout_s=parts.settings.http.body_timeout_s,
+        access=parts.access,
     )
 
 

@@ -5,11 +5,11 @@ import re
 import secrets as random
 from pathlib import Path
 
+from push.access import tokens
 from push.model.ids import fresh
 from push.model.ports import Database
 from push.model.tokens import Scope, new_token
 from push.model.vault import MASTER_KEY_BYTES
-from push.profiles import people
 
 
 class SecretFileError(ValueError):
@@ -69,6 +69,6 @@ def read_or_make(path: Path, scope: Scope) -> str:
 
 async def ensure_token(db: Database, token: str, scope: Scope, now_ms: int) -> None:
     """Make sure that the database knows a token that a file holds."""
-    if await people.principal(db, token) is None:
+    if not await tokens.is_known(db, token):
         async with db.transaction() as tx:
-            await people.keep_token(tx, token, scope, fresh(scope), now_ms)
+            await tokens.keep(tx, token, scope, fresh(scope), now_ms)

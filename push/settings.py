@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import msgspec
 
 from beacons.topics import Id
+from push.access.desk import AccessSettings
 from push.channels.apns import ApnsSettings
 from push.channels.email import EmailSettings
 from push.channels.fcm import FcmSettings
@@ -63,6 +64,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     seed_file: str = ""
     app_store: Id | None = None
     http: HttpSettings = HttpSettings()
+    access: AccessSettings = AccessSettings()
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
     presence: PresenceSettings = PresenceSettings()

@@ -1,7 +1,7 @@
 """What the room works with: handed in where the server is wired."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final, NamedTuple, Protocol
+from typing import Annotated, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -18,15 +18,16 @@ DAY_MS: Final = 24 * HOUR_MS
 class Audit(Protocol):
     """Keeps who did what to whom, in the transaction that did it."""
 
-    async def __call__(  # noqa: PLR0913, PLR0917 - as the trail has it: who, what, whom, when, before, after
+    async def __call__(  # noqa: PLR0913 - as the trail has it: who, what, whom, when, before, after
         self,
         tx: Transaction,
         actor: str,
         action: str,
         subject: str,
         at_ms: int,
-        before: Any = None,  # noqa: ANN401 - a record of any kind
-        after: Any = None,  # noqa: ANN401 - a record of any kind
+        *,
+        before: object = None,
+        after: object = None,
     ) -> None:
         """Write it down."""
         ...
@@ -65,7 +66,12 @@ class Desk(NamedTuple):
     limits: Limits
     traces: Traces
     settings: AccessSettings = AccessSettings()
-    secure: bool = False
-    """Whether people reach us by https: cookies then never leave it."""
+    origin: str = ""
+    """Where people reach us from outside (``https://push.example``), as browsers name it; empty where nobody said."""
     set_up: Callable[[], Awaitable[None]] = _nothing
     """Told once the first operator was made."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach us by https: cookies then never leave it."""
+        return self.origin.startswith("https://")

@@ -178,7 +178,7 @@ async def change(desk: Desk, id_: str, asked: OperatorChange, actor: str) -> Ope
         if asked.disabled:
             await tx.execute("access.close_sessions", operator=id_, but="")
         after = await get(tx, id_)
-        await desk.audit(tx, actor, "change operator", after.login, now_ms, shown(before), shown(after))
+        await desk.audit(tx, actor, "change operator", after.login, now_ms, before=shown(before), after=shown(after))
     return after
 
 
@@ -206,7 +206,7 @@ async def reset_password(desk: Desk, id_: str, actor: str, *, drop_totp: bool = 
             await tx.execute("access.drop_totp", id=id_, changed_by=actor, now_ms=now_ms)
         await tx.execute("access.close_sessions", operator=id_, but="")
         after = await get(tx, id_)
-        await desk.audit(tx, actor, "reset password", after.login, now_ms, shown(before), shown(after))
+        await desk.audit(tx, actor, "reset password", after.login, now_ms, before=shown(before), after=shown(after))
     return told
 
 

@@ -1,9 +1,13 @@
 """What an endpoint is: method, path, who may call it, what it takes and gives. Errors are problems."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
+import msgspec
+
+from push.access.desk import Desk, Peer
+from push.access.sessions import Session
 from push.deliver.backlog import Backlog
 from push.deliver.hook_runner import Hooks
 from push.deliver.sizes import Fit
@@ -47,6 +51,17 @@ class Located(Protocol):
 
     async def forget(self, shopper: str) -> None:
         """Stop locating a shopper."""
+        ...
+
+
+class Reload(Protocol):
+    """How what was committed is brought into force."""
+
+    async def __call__(self, beacons: Collection[str] | None = (), *, others: bool = True) -> None:
+        """Bring the registry and campaigns into force.
+
+        Of the beacons, only those named were changed (None: any); without `others`, nothing else was.
+        """
         ...
 
 
@@ -98,7 +113,7 @@ class Context(NamedTuple):
     clock: Clock
     streams: Streams
     presence: Located
-    reload: Callable[[], Awaitable[None]]
+    reload: Reload
     """Bring a committed change of registry or campaigns into force."""
     note_consent: Callable[[str, Mapping[Purpose, bool]], None]
     wake_senders: Callable[[], None]
@@ -120,6 +135,8 @@ class Context(NamedTuple):
     """Calls with a key that are being answered, by the key's id."""
     body_timeout_s: float
     """Whoever sends a body more slowly holds a connection, not a conversation."""
+    access: Desk
+    """Where operators prove who they are."""
 
 
 class Call(NamedTuple):
@@ -131,11 +148,15 @@ class Call(NamedTuple):
     body: Any
 
     headers: Mapping[str, str] = MappingProxyType({})
+    session: Session | None = None
+    """Of a person who uses the console; None for tokens."""
+    peer: Peer = Peer("")
 
     @property
     def actor(self) -> str:
-        """The caller as the audit trail names it."""
-        return f"{self.principal.scope}:{self.principal.subject}"
+        """The caller as the audit trail names it: an operator's token never looks like a person."""
+        by_token = self.principal.scope == "operator" and self.session is None
+        return f"{self.principal.scope}:{'token/' if by_token else ''}{self.principal.subject}"
 
 
 class Reply(NamedTuple):
@@ -163,6 +184,9 @@ class Endpoint(NamedTuple):
     that is one of several types, raising `ProblemError` 400. `errors` are the statuses of problems beyond those that
     every call of its kind may meet (a body that is not understood, a token that is none, a database that is away).
 
+    Without `scopes` it takes no credential: what it asks for in its body is one. With `of_session` it takes a person's
+    session alone, even while she has to change her password first.
+
     Of operators it takes at least `role`. Those who are kept to some stores are let in as `reach` says:
     ``chain`` not at all; ``store`` where the store in the path is theirs; ``own`` always, and the handler keeps to
     what is theirs.
@@ -183,6 +207,7 @@ class Endpoint(NamedTuple):
     role: Role | None = None
     """None: a viewer for what only reads (GET), an editor for what changes something."""
     reach: Literal["chain", "store", "own"] = "chain"
+    of_session: bool = False
 
     @property
     def least(self) -> Role:
@@ -190,6 +215,8 @@ class Endpoint(NamedTuple):
         return self.role or ("viewer" if self.method == "GET" else "editor")
 
 
+NOBODY: frozenset[Scope] = frozenset()
+"""Whoever calls: what it takes proves itself."""
 OPERATOR: frozenset[Scope] = frozenset({"operator"})
 SENDER: frozenset[Scope] = frozenset({"sender", "operator"})
 """Another system that sends, and asks what became of it: nothing of the registry, nothing of people."""
@@ -207,3 +234,18 @@ def own_device(call: Call) -> str:
 def only_source(call: Call) -> str | None:
     """Whose messages alone the caller may see: a sender its own, an operator everybody's (None)."""
     return None if call.principal.scope == "operator" else call.actor
+
+
+def within(principal: Principal) -> dict[str, object]:
+    """The parameters by which a statement keeps to the caller's stores.
+
+    ``(:everywhere = 1 OR store IN (SELECT value FROM {json_each}(:stores{as_json})))``
+    """
+    stores = sorted(principal.stores or ())
+    return {"everywhere": principal.stores is None, "stores": msgspec.json.encode(stores).decode()}
+
+
+def own_store(call: Call, store: str | None) -> None:
+    """Raises `ProblemError` 403 unless a store is one that the caller sees; what has none is for who sees all."""
+    if not call.principal.sees(store):
+        raise ProblemError(403, "Not yours", "You are kept to some stores, and this is of none of them.")

@@ -9,8 +9,9 @@ import msgspec
 from aiohttp import web
 
 from push.api import sse
+from push.api.callers import authenticate
 from push.api.contract import SENDER, Call, Context, Endpoint, Parameter, ProblemError, only_source
-from push.api.server import Handler, authenticate
+from push.api.server import Handler
 from push.api.sse import PATIENCE, Patience, Write
 from push.deliver.tail import POLL_S
 from push.deliver.told import EVENT_KINDS, Item, Told, Wanted, steps
@@ -88,8 +89,7 @@ def handler(context: Context, patience: Patience = PATIENCE) -> Handler:
     streams: set[Follower] = set()
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        principal = await authenticate(context, request, ENDPOINT)
-        source = only_source(Call(principal, request.match_info, request.query, None))
+        source = only_source(await authenticate(context, request, ENDPOINT))
         wanted, after_seq = Wanted(_kinds(request), source), sse.last_event_id(request)
         last_seq = await context.tail.last_seq()
         if len(streams) >= MOST_STREAMS:

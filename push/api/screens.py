@@ -9,9 +9,10 @@ import msgspec
 from aiohttp import web
 
 from push.api import sse
+from push.api.callers import authenticate
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.api.registry import Stored, one
-from push.api.server import Handler, authenticate
+from push.api.server import Handler
 from push.api.sse import Write
 from push.deliver import receipts
 from push.deliver.receipts import ReceiptIn
@@ -161,8 +162,7 @@ def handler(context: Context, pace: Pace = PACE) -> Handler:
     """The aiohttp handler of a screen's stream."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        principal = await authenticate(context, request, STREAM)
-        screen = own_screen(Call(principal, request.match_info, request.query, None))
+        screen = own_screen(await authenticate(context, request, STREAM))
         _registered(context, screen)
         async with context.screens.connect(screen) as page:
 

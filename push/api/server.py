@@ -9,13 +9,11 @@ import msgspec
 import structlog
 from aiohttp import hdrs, web
 
-from beacons.topics import is_id
 from push.api.bodies import decoded, refuse_nul
-from push.api.contract import Call, Context, Endpoint, ProblemError, Reply
+from push.api.callers import authenticate
+from push.api.contract import Context, Endpoint, ProblemError, Reply
 from push.model.errors import DatabaseError, OverloadedError
 from push.model.ports import Clock
-from push.model.tokens import Principal
-from push.profiles import people
 
 log = structlog.get_logger()
 
@@ -128,9 +126,9 @@ def handler(context: Context, endpoint: Endpoint) -> Handler:
     read = endpoint.read or _reader(endpoint.body)
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        principal = await authenticate(context, request, endpoint)
-        body = None if read is None else read(await _read(request, context.body_timeout_s))
-        call = Call(principal, request.match_info, request.query, body, request.headers)
+        call = await authenticate(context, request, endpoint)
+        if read is not None:
+            call = call._replace(body=read(await _read(request, context.body_timeout_s)))
         result = await endpoint.handler(context, call)
         if result is None:
             return web.Response(status=204)
@@ -145,15 +143,6 @@ def handler(context: Context, endpoint: Endpoint) -> Handler:
     return handle
 
 
-def _refuse_unknown(request: web.Request, endpoint: Endpoint) -> None:
-    """A parameter that is not known is a filter that would not be applied. Raises `ProblemError` 400."""
-    asked = {parameter.name for parameter in endpoint.parameters if parameter.where == "query"}
-    for name in request.query:
-        if name not in asked:
-            known = ", ".join(f"`{one}`" for one in sorted(asked)) or "none"
-            raise ProblemError(400, "Not understood", f"`{name[:_SHOWN]}` in the query: expected {known}.")
-
-
 def _reader(kind: Any) -> Callable[[bytes], object] | None:  # noqa: ANN401 - a type that msgspec knows, or None
     if kind is None:
         return None
@@ -165,30 +154,6 @@ def _reader(kind: Any) -> Callable[[bytes], object] | None:  # noqa: ANN401 - a 
         return value
 
     return read
-
-
-async def authenticate(context: Context, request: web.Request, endpoint: Endpoint) -> Principal:
-    """Whose token the request carries.
-
-    Raises `ProblemError` 401, 403, or 400 for a path that names nothing, and for what the endpoint is never asked.
-    """
-    kind, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    known = kind.lower() == "bearer" and token.isascii()
-    principal = await people.principal(context.db, token.strip()) if known else None
-    if principal is None:
-        expected = " or ".join(sorted(endpoint.scopes))
-        detail = f"A header `Authorization: Bearer …` with a valid {expected} token was expected."
-        raise ProblemError(401, "Who is calling?", detail, {hdrs.WWW_AUTHENTICATE: "Bearer"})
-    if principal.scope not in endpoint.scopes:
-        raise ProblemError(
-            403, "Not allowed", f"This call takes a token of scope {' or '.join(sorted(endpoint.scopes))}."
-        )
-    for name, value in request.match_info.items():
-        if not is_id(value):
-            raise ProblemError(400, "Not understood", f"`{name}` in the path: an id of [A-Za-z0-9_-] was expected.")
-    if request.query_string:
-        _refuse_unknown(request, endpoint)
-    return principal
 
 
 async def _read(request: web.Request, timeout_s: float) -> bytes:

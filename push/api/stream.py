@@ -9,9 +9,10 @@ from aiohttp import web
 
 from push.api import sse
 from push.api.apps import shopper_of
+from push.api.callers import authenticate
 from push.api.contract import DEVICE, Call, Context, Endpoint, own_device
 from push.api.messages import MessageOut, message_out
-from push.api.server import Handler, authenticate
+from push.api.server import Handler
 from push.api.sse import PATIENCE, Patience, Write
 from push.campaigns.decide import ALWAYS_NEEDED
 from push.model.delivery import Content, Outgoing
@@ -44,8 +45,7 @@ def handler(context: Context, patience: Patience = PATIENCE) -> Handler:
     """The aiohttp handler of the event stream."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        principal = await authenticate(context, request, ENDPOINT)
-        device = own_device(Call(principal, request.match_info, request.query, None))
+        device = own_device(await authenticate(context, request, ENDPOINT))
         after_seq = sse.last_event_id(request)
         shopper = await shopper_of(context, device)
         async with context.streams.connect(device, context.clock.now_ms()) as stream:

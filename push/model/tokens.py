@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 Scope = Literal["operator", "app", "device", "sender", "screen"]
+Kind = Scope | Literal["nobody"]
 Role = Literal["viewer", "editor", "admin"]
 """What an operator may do: look; change what stores consist of and say; manage people, tokens, keys and credentials."""
 ROLES: Final[tuple[Role, ...]] = ("viewer", "editor", "admin")
@@ -16,10 +17,11 @@ ROLES: Final[tuple[Role, ...]] = ("viewer", "editor", "admin")
 class Principal(msgspec.Struct, frozen=True):
     """Who is calling: a device or a screen (subject is its id), an app, another system that sends, or an operator.
 
-    An operator is a person with a session or a token; `stores` are those she is kept to, None for every one.
+    Or nobody, where a call takes no credential. An operator is a person with a session or a token; `stores` are those
+    she is kept to, None for every one.
     """
 
-    scope: Scope
+    scope: Kind
     subject: str
     role: Role = "admin"
     stores: frozenset[str] | None = None
@@ -31,6 +33,10 @@ class Principal(msgspec.Struct, frozen=True):
     def sees(self, store: str | None) -> bool:
         """Whether a store is one of hers; what has no store is only for those who see all."""
         return self.stores is None or store in self.stores
+
+
+NOBODY: Final = Principal("nobody", "", "viewer", frozenset())
+"""Who has shown nothing, and may nothing."""
 
 
 def new_token(scope: Scope | Literal["session"]) -> str:

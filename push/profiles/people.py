@@ -7,7 +7,7 @@ import msgspec
 
 from push.model.people import Address, Device, Shopper
 from push.model.ports import Queries, Transaction
-from push.model.tokens import Principal, Scope, token_hash
+from push.model.tokens import Scope, token_hash
 from push.model.vault import Vault
 
 
@@ -113,9 +113,3 @@ def _context(device_id: str, channel: str) -> str:
 async def keep_token(tx: Transaction, token: str, scope: Scope, subject: str, now_ms: int) -> None:
     """Store a token's hash."""
     await tx.execute("profiles.new_token", hash=token_hash(token), scope=scope, subject=subject, created_ms=now_ms)
-
-
-async def principal(db: Queries, token: str) -> Principal | None:
-    """Whose token this is."""
-    row = await db.fetch_one("profiles.token", hash=token_hash(token))
-    return None if row is None else Principal(row["scope"], row["subject"])

@@ -1,5 +1,11 @@
 """The API on a real database without ingest: presence where nobody is, or where too much waits."""
 
+from collections.abc import Collection
+
+from push.access.desk import Desk
+from push.access.limits import Limits
+from push.access.passwords import Hasher
+from push.access.traces import Traces
 from push.api.contract import Context, Reachable
 from push.channels.inapp import EventStreams
 from push.channels.screen import OpenScreens
@@ -14,6 +20,7 @@ from push.model.hooks import Letter
 from push.model.ports import Clock, Database
 from push.model.presence import Observation
 from push.model.screens import Sight
+from push.registry.audit import audit
 from push.registry.directory import Directory
 from tests.support.outbox import VAULT
 
@@ -72,8 +79,13 @@ class Unposted:
         raise TransientError("service_unreachable")
 
 
-async def nothing() -> None:
+async def nothing(beacons: Collection[str] | None = (), *, others: bool = True) -> None:
     """No registry, nothing to reload."""
+    del beacons, others
+
+
+def desk(db: Database, clock: Clock) -> Desk:
+    return Desk(db, VAULT, clock, Hasher(), audit, Limits(), Traces(db, clock))
 
 
 def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere) -> Context:
@@ -96,6 +108,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         backlog=Backlog(db, 1000),
         answering=set(),
         body_timeout_s=15.0,
+        access=desk(db, clock),
         hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted())),
         tail=Tail(db, clock),
     )

@@ -75,9 +75,6 @@ SELECT shopper, purpose FROM consents WHERE granted = 1
 -- name: profiles.new_token
 INSERT INTO tokens (hash, scope, subject, created_ms) VALUES (:hash, :scope, :subject, :created_ms)
 
--- name: profiles.token
-SELECT scope, subject FROM tokens WHERE hash = :hash
-
 -- name: profiles.snooze
 SELECT until_ms FROM snoozes WHERE shopper = :shopper AND until_ms > :now_ms
 
