@@ -66,7 +66,7 @@ def forecast(days: Sequence[Day], battery: str) -> Forecast:
     curve = curve_of(battery)
     lasting = since_new(days[-MOST_DAYS:], curve)
     if not lasting:
-        return Forecast(None, None, None, 0.0, "it told no voltage yet")
+        return Forecast(None, None, None, 0.0, f"0 of {LEAST_DAYS} days are known")
     at = [day.day_ms / DAY_MS for day in lasting]
     share = [used(curve, day.battery_mv) for day in lasting]
     now_used = float(np.median(share[-3:]))

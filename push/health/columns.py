@@ -165,11 +165,12 @@ class Links:
         self.of["fast_dbm"][was_gone] = loud[was_gone]
         _follow(self.of["fast_dbm"], loud, said & heard_from, 1 / FAST_MIN)
         learns = heard_from & learning
-        self.of["minutes"][learns] += 1
-        _follow(self.of["slow"], packets, learns, 1 / np.clip(self.of["minutes"], 1, SLOW_MIN))
+        minutes, heard_min = self.of["minutes"], self.of["heard_min"]
+        minutes[learns] += 1
+        _follow(self.of["slow"], packets, learns, 1 / np.clip(minutes, 1, SLOW_MIN))
         tells = learns & said
-        self.of["heard_min"][tells] += 1
-        _follow(self.of["slow_dbm"], loud, tells, 1 / np.clip(self.of["heard_min"], 1, SLOW_MIN))
+        heard_min[tells] += 1
+        _follow(self.of["slow_dbm"], loud, tells, 1 / np.clip(heard_min, 1, SLOW_MIN))
         packets[:] = 0
         self.of["loudness"][:] = 0
 

@@ -21,7 +21,7 @@ class Words(NamedTuple):
 
     store: str | None
     severity: Severity
-    evidence: dict[str, object]
+    evidence: Mapping[str, object]
     says: str
     next_step: str
 
@@ -164,7 +164,7 @@ def finding(one: Lasting, words: Words, known: Finding | None, reason: str | Non
         since_ms=one.since_ms if known is None else known.since_ms,
         opened_ms=now_ms if known is None else known.opened_ms,
         explained_by=reason,
-        evidence=words.evidence,
+        evidence=dict(words.evidence),
         says=words.says,
         next_step=words.next_step,
     )

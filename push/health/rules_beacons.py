@@ -23,6 +23,8 @@ PATH_LOSS_EXPONENT: Final = 2.2
 """Retail stores (Rappaport, Wireless Communications, table of indoor exponents)."""
 NEAREST_M: Final = 1.0
 CLONED_FOR_MIN: Final = 10
+AT_ONCE_MS: Final = 2 * MINUTE_MS
+GONE_MS: Final = 10 * MINUTE_MS
 CLONE_LASTS_MS: Final = 24 * HOUR_MS
 
 
@@ -74,9 +76,8 @@ def battery_low(view: View, limits: HealthSettings, now_ms: int, voltages: Volta
 
 def moved(view: View, limits: HealthSettings, now_ms: int) -> Verdict:
     """Heard best by another gateway than at its place, by far more than ever before, for hours; or in another store."""
-    del now_ms
     n = len(view.fleet.fixtures)
-    elsewhere, here = _by_store(view)
+    elsewhere, here = _by_store(view, now_ms, GONE_MS)
     rival, lead = rivals(view)
     bad = (elsewhere >= ENOUGH_PER_MIN) & (here < GONE_PER_MIN)
     bad |= (rival != NOBODY) & (lead >= limits.moved_db)
@@ -89,11 +90,14 @@ def moved(view: View, limits: HealthSettings, now_ms: int) -> Verdict:
     return found._replace(hold_min=limits.moved_after_min)
 
 
-def _by_store(view: View) -> tuple[Floats, Floats]:
-    """Packets a minute in other stores, and in its own, shape (n,)."""
+def _by_store(view: View, now_ms: int, lately_ms: int) -> tuple[Floats, Floats]:
+    """Packets a minute in other stores, and in its own, shape (n,): on links that heard anything lately."""
     links, n = view.links, len(view.fleet.fixtures)
     own = view.fleet.fixture_store[links.fixture] == view.fleet.gateway_store[links.gateway]
-    both = [np.bincount(links.fixture, np.where(which, links["fast"], 0.0), minlength=n) for which in (~own, own)]
+    lately = links["last_ms"] > now_ms - lately_ms
+    both = [
+        np.bincount(links.fixture, np.where(which & lately, links["fast"], 0.0), minlength=n) for which in (~own, own)
+    ]
     return both[0].astype(np.float64), both[1].astype(np.float64)
 
 
@@ -146,7 +150,7 @@ def cloned(view: View, limits: HealthSettings, now_ms: int) -> Verdict:
     The resolver's alarms hold for a day after the last, and are of what people carry, too.
     """
     del limits
-    elsewhere, here = _by_store(view)
+    elsewhere, here = _by_store(view, now_ms, AT_ONCE_MS)
     names = _names(view)
     carried = [name for name in view.clones if name not in view.fleet.fixture_at]
     bad, unsure = np.zeros(len(names) + len(carried), dtype=bool), np.zeros(len(names) + len(carried), dtype=bool)

@@ -138,7 +138,7 @@ def _moved(facts: Facts, one: Lasting) -> Words:
         store,
         "soon",
         {**evidence, "heard_by": links[:MOST_NAMED]},
-        f"For hours {now}{elsewhere} has heard it better than {place}, which is at its place, and by far more than before.",
+        f"For hours {now}{elsewhere} has heard it better than {place}, which is at its place; it did not before.",
         "Bring it back to its place, or register where it is now.",
     )
 
@@ -154,7 +154,7 @@ def _cloned(facts: Facts, one: Lasting) -> Words:
         "now",
         {"places": places, "alarm_ms": None if alarm is None else alarm.at_ms, "heard_by": links[:MOST_NAMED]},
         f"One id is heard at several places at once: {', '.join(places)}.",
-        "Find the copy. Give the beacon another id, a rotating one where it can, and take the old id out of the registry.",
+        "Find the copy. Give the beacon another id, a rotating one if it can, and take the old one off the registry.",
     )
 
 
@@ -229,7 +229,7 @@ def _deaf(facts: Facts, one: Lasting) -> Words:
         "now",
         evidence,
         f"It is connected, and hears {share:.0%} of what {who}{fainter_too}.",
-        "Look at its antenna, its Bluetooth adapter and what stands before it; `footfall-gateway doctor` tests the adapter.",
+        "Look at its antenna and what stands before it; `footfall-gateway doctor` on it tests its Bluetooth adapter.",
     )
 
 
@@ -255,11 +255,12 @@ def _skewed(facts: Facts, one: Lasting) -> Words:
     said = facts.view.spoken.get(one.subject)
     skew_ms = _ring(facts, "skew_ms", at) or (0 if said is None else said.status.skew_ms or 0)
     machine = None if said is None else said.status.machine
+    way = "fast" if skew_ms > 0 else "slow"
     return Words(
         store,
         "soon",
         {"skew_ms": round(skew_ms), "synchronised": None if machine is None else machine.synchronised},
-        f"Its clock is {abs(skew_ms) / 1000:.0f} s {'fast' if skew_ms > 0 else 'slow'}; times are corrected, certificates are not.",
+        f"Its clock is {abs(skew_ms) / 1000:.0f} s {way}. Times are corrected; certificates may be refused.",
         "Let it reach a time server (UDP port 123), and look at `timedatectl` on it.",
     )
 

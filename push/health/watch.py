@@ -190,14 +190,15 @@ class Watch:
         should = np.where(view.hearing[links.gateway] & view.witness, np.minimum(links["slow"], MOST_PER_MIN), 0.0)
         held["missed"][:] = np.where(minute > 0, 0.0, held["missed"] + np.bincount(links.fixture, should, minlength=n))
         held["first_ms"][:] = np.where((held["first_ms"] == 0) & (minute > 0), now_ms, held["first_ms"])
-        held["listened_min"] += view.store_hears[self.fleet.fixture_store]
+        held["listened_min"][:] += view.store_hears[self.fleet.fixture_store]
         self._count_hours(minute, now_ms)
 
     def _count_hours(self, minute: Floats, now_ms: int) -> None:
         slot = now_ms // HOUR_MS % HOURS
-        self.fixtures["hours"][:, slot] += minute.astype(np.int64)
+        hours = self.fixtures["hours"]
+        hours[:, slot] += minute.astype(np.int64)
         if now_ms // MINUTE_MS % 60 == 59:  # noqa: PLR2004 - the hour's last minute: the next one begins empty
-            self.fixtures["hours"][:, (slot + 1) % HOURS] = 0
+            hours[:, (slot + 1) % HOURS] = 0
 
 
 def _kept(columns: Columns, n: int, positions: tuple[Ints, Ints], now_ms: int) -> Columns:
