@@ -20,6 +20,7 @@ from push.ingest.record import Limits, Queued, Recorder
 from push.ingest.strays import Strays
 from push.ingest.take import Taker, Waiting
 from push.ingest.tick import Report, Tick, Withdrawal, Writer
+from push.ingest.walking import HeardBy
 from push.model.errors import OverloadedError
 from push.model.ports import Clock, Database, Publisher
 from push.model.presence import Changes, Observation
@@ -27,7 +28,7 @@ from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
-from push.registry.table import UNKNOWN
+from push.registry.tags import UNKNOWN, Change, Tags
 
 MAX_QUEUED: Final = 10_000
 """Payloads waiting for a tick; more are dropped and counted: gateways send again what is not acknowledged."""
@@ -38,7 +39,7 @@ MAX_REPORTS: Final = 2_000
 MAX_TAKEN: Final = 500
 """Payloads taken in by one tick, so that the loop is not held up for long; the others wait for the next."""
 SLICE: Final = 500
-"""Beacons whose windows are computed in one slice: about a millisecond of work in a thread."""
+"""Beacons whose windows are computed in one slice: some milliseconds of work in a thread, less than one here."""
 QUIET_MS: Final = 1000
 """Without arrivals, time passes for presence once a second."""
 STALL_MS: Final = 10_000
@@ -90,6 +91,7 @@ class Engine:
         self._withdrawals: list[Withdrawal] = []
         self._arrival = asyncio.Event()
         self._stepping = asyncio.Lock()
+        self._turning = asyncio.Lock()
         self._ticked_ms: int | None = None
         self._running = False
 
@@ -107,6 +109,10 @@ class Engine:
     def directory(self) -> Directory:
         """The registry as ingest sees it."""
         return self._taker.directory
+
+    def heard_by(self, beacon: str) -> list[HeardBy]:
+        """Which gateways hear a beacon, for an installer. Raises `push.ingest.walking.NotWatchedError`."""
+        return self._taker.walk.heard(self._taker.observer.resolver.tags, beacon, self._clock.now_ms())
 
     def offer(self, topic_text: str, payload: bytes) -> None:
         """Take a payload from the broker; it is stamped now and looked at in the next tick."""
@@ -150,19 +156,32 @@ class Engine:
         raw = np.frombuffer(b"".join(padded(i) for _, i in ids), dtype=f"V{ID_BYTES}")
         resolver = self._taker.observer.resolver
         found = resolver.find(kind, raw, np.full(len(ids), at_ms, dtype=np.int64))
-        return [None if i == UNKNOWN else resolver.beacons[i].id for i in found.tolist()]
+        return [None if i == UNKNOWN else resolver.tags.id(i) for i in found.tolist()]
 
     async def use(self, directory: Directory, book: Book) -> None:
-        """Take over a changed registry or changed campaigns."""
-        tolerance_ms = self._settings.clock_tolerance_s * 1000
-        resolver = Resolver(directory.beacons, directory.beacon_keys, tolerance_ms=tolerance_ms)
-        await asyncio.to_thread(resolver.advance, self._clock.now_ms())
+        """Take over a changed registry or changed campaigns; a table is made only for other columns of beacons."""
+        resolver = self._taker.observer.resolver
+        if directory.tags is not resolver.tags:
+            resolver = await asyncio.to_thread(self._resolver, directory.tags)
         async with self._stepping:
             self._taker.use(directory, resolver)
             self._recorder.directory = directory
             self._recorder.book = book
             if self.presence.use_anchors(directory.anchors):
                 self._writer.want_checkpoint()
+
+    def _resolver(self, tags: Tags) -> Resolver:
+        """A resolver that knows what is valid about now."""
+        resolver = Resolver(tags, tolerance_ms=self._settings.clock_tolerance_s * 1000)
+        resolver.advance(self._clock.now_ms())
+        return resolver
+
+    async def change(self, change: Change) -> None:
+        """Take over a change of beacons, planned by the columns that are in use; returns once it is in force."""
+        resolver = self._taker.observer.resolver
+        resolver.change(change, self._clock.now_ms())
+        while resolver.is_behind:
+            await self.turn()
 
     async def publish_configs(self) -> None:
         """Publish every gateway's configuration, retained."""
@@ -220,12 +239,12 @@ class Engine:
                 await asyncio.sleep(QUIET_MS / 1000)
 
     async def turn(self) -> bool:
-        """One slice of the resolver's table: computed in a thread, applied here; False where nothing is due."""
-        resolver = self._taker.observer.resolver
-        work = resolver.plan(self._clock.now_ms(), SLICE)
-        if work.parts:
-            resolver.apply(work, await asyncio.to_thread(resolver.compute, work))
-        return bool(work.parts)
+        """One slice of the resolver's table: prepared in a thread, entered here; False where nothing was due."""
+        async with self._turning:
+            resolver = self._taker.observer.resolver
+            ready = await asyncio.to_thread(resolver.prepare, self._clock.now_ms(), SLICE)
+            resolver.apply(ready)
+        return bool(len(ready.positions))
 
     async def tick(self) -> None:
         """Take in what arrived, commit it, acknowledge it."""

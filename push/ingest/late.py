@@ -10,7 +10,8 @@ import numpy as np
 from push.ingest.intake import Arrived
 from push.ingest.observe import Observer, gather, select
 from push.model.presence import Observation
-from push.registry.table import UNKNOWN
+from push.registry.past import find_past
+from push.registry.tags import UNKNOWN
 
 MAX_WAITING: Final = 256
 """Late batches that wait; more are dropped and counted: gateways send again what is not acknowledged."""
@@ -73,6 +74,6 @@ def _key(arrived: Arrived) -> tuple[str, str, int]:
 def _resolved(arrived: Arrived, observer: Observer) -> Resolved:
     sightings = gather([arrived])
     sightings = select(sightings, sightings.first_ms >= arrived.received_ms - OLDEST_MS)
-    beacons = observer.resolver.find_past(sightings.kind, sightings.id, sightings.first_ms)
+    beacons = find_past(observer.resolver, sightings.kind, sightings.id, sightings.first_ms)
     observations, _ = observer.observe(sightings, beacons, [arrived])
     return Resolved(arrived, observations, int(np.count_nonzero(beacons != UNKNOWN)))

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from beacons.ids import IdKind
 from push.ingest.intake import Arrived
 from push.model.presence import Observation, Stranger
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
-from push.registry.table import UNKNOWN
+from push.registry.tags import CARRIED, FIXTURE, PERSON, STAFF, UNKNOWN
 
 Ints = npt.NDArray[np.int64]
 
@@ -76,14 +77,14 @@ class Observer:
         self._static_stores = directory.static_tag_stores()
         self._stores = {g.id: g.store for g in directory.gateways.values()}
         self._by_screens = directory.gateways_by_screens
-        self._is_tag = np.array([b.role == "tag" and not b.staff and b.shopper is not None for b in resolver.beacons])
+        self._tags = resolver.tags
 
     def observe(self, sightings: Sightings, beacons: Ints, arrived: Sequence[Arrived]) -> tuple[list[Observation], int]:
         """Observations of people who agreed to be located, and how many sightings resolved to any beacon."""
         known = beacons != UNKNOWN
         resolved = int(known.sum())
         tags = known.copy()
-        tags[known] = self._is_tag[beacons[known]] if resolved else False
+        tags[known] = self._tags.flags[beacons[known]] & PERSON == CARRIED
         rows = np.flatnonzero(tags)
         if not len(rows):
             return [], resolved
@@ -129,17 +130,17 @@ class Observer:
     def _is_stranger(self, beacon: int, gateway: str) -> bool:
         if beacon == UNKNOWN:
             return True
-        tag = self.resolver.beacons[beacon]
-        return tag.role == "tag" and (tag.staff or self._carrier(beacon, gateway) is None)
+        flags = self._tags.flags[beacon]
+        return not flags & FIXTURE and bool(flags & STAFF or self._carrier(beacon, gateway) is None)
 
     def _carrier(self, beacon: int, gateway: str) -> str | None:
         """Who carries a tag, if she agreed to be located, and the store allows tags of its kind."""
-        tag = self.resolver.beacons[beacon]
-        if tag.shopper is None or not self._allows(tag.shopper):
+        shopper = self._tags.shopper(beacon)
+        if shopper is None or not self._allows(shopper):
             return None
-        if tag.format != "eid" and self._stores.get(gateway) not in self._static_stores:
+        if self._tags.kind[beacon] != IdKind.EID and self._stores.get(gateway) not in self._static_stores:
             return None
-        return tag.shopper
+        return shopper
 
 
 def _grouped(rows: Ints, beacons: Ints, source: Ints, sources: int) -> tuple[Ints, Ints]:

@@ -16,10 +16,11 @@ from push.ingest.late import LateLane
 from push.ingest.ledger import Ledger
 from push.ingest.observe import Observer, gather
 from push.ingest.tick import Tick, insist
+from push.ingest.walking import WalkTest
 from push.model.ports import Database
 from push.registry.directory import Directory
 from push.registry.resolver import BEHIND_MS, Resolver
-from push.registry.table import UNKNOWN
+from push.registry.tags import UNKNOWN, Tags
 
 Waiting = tuple[str, bytes, int]
 """A topic, a payload, and when it was received."""
@@ -33,9 +34,10 @@ class Taker:
         self._allows = allows
         self._counts = counts
         self._intake = Intake(Directory())
-        self.observer = Observer(Directory(), Resolver((), {}, tolerance_ms=0), allows)
+        self.observer = Observer(Directory(), Resolver(Tags(), tolerance_ms=0), allows)
         self.ledger = Ledger()
         self.late = LateLane()
+        self.walk = WalkTest()
 
     @property
     def refused(self) -> Counter[str]:
@@ -106,6 +108,7 @@ class Taker:
         found, _ = self.observer.observe(sightings, beacons, new)
         tick.observations += found
         tick.strangers += self.observer.strangers(sightings, beacons, new)
+        self.walk.note(self.observer.resolver.tags, sightings, beacons, new)
         resolved = np.bincount(sightings.source[beacons != UNKNOWN], minlength=len(new)).tolist()
         for a, known in zip(new, resolved, strict=True):
             self._count_minute(tick, a, known)

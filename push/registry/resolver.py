@@ -1,19 +1,20 @@
 """From an id on the air, at the time it was heard, to a registered beacon.
 
-A table holds what is valid about now: static ids for good, rotating ones for their window and the tolerance of
-their clock. Each beacon's next windows are computed before they begin, in slices off the loop; a look-up is one
-vectorised probe that costs the same however many people are registered.
+A table holds what is valid about now: static ids for good, rotating ones for their windows. Each beacon's next windows
+are computed before they begin, in slices off the loop; a look-up is one vectorised probe that costs the same however
+many people are registered. The table says which window of which beacon an id is; the beacon's own clock, with what was
+learned of it, and the tolerance say when that window was.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from beacons import eid
-from beacons.ids import ID_BYTES, KINDS, IdKind, padded
-from beacons.registry import Beacon
-from push.registry.table import ID, UNKNOWN, Ids, Ints, Kinds, Rows, Table, joined
+from beacons.ids import IdKind
+from push.registry.rows import Ids, Rows, chosen, low, near, raw_bytes, rotating_rows, static_rows, words
+from push.registry.table import Slots, Table
+from push.registry.tags import SILENT, UNKNOWN, Bytes, Change, Ints, Mask, Tags
 
 AHEAD_MS: Final = 60_000
 """Windows are in the table this long before they begin: a slice a second has time to catch up."""
@@ -21,168 +22,220 @@ BEHIND_MS: Final = 40_000
 """Windows stay this long after they end: what was heard earlier resolves off the hot path."""
 CHUNK_S: Final = 900
 """Windows computed in one go cover about this much time, so that few key set-ups serve many windows."""
-MAX_CHUNK: Final = 1024
-PAST_SPAN_MS: Final = 15 * 60_000
-"""Past times this close together are looked up in one table."""
-PAST_BLOCK: Final = 1024
-"""Beacons in one table of the past: bounds its memory."""
-FOREVER_MS: Final = 2**60
+SCAN: Final = 1 << 17
+"""Positions that are looked at for one slice: in a registry of a million, each every eight seconds."""
+BLOCK: Final = 1 << 13
+"""Positions that are looked at in one go."""
+ROWS_EACH: Final = 8
+"""Windows in one slice for each beacon that may be in it: those that turn fastest have a thousand at once."""
+SWEEPS: Final = 64
+"""Slices in which the whole table is looked through for what has ended."""
+BULK: Final = 1 << 16
+"""Beacons in one slice where nobody is waiting for the loop."""
 
 
-class Rotating(NamedTuple):
-    """A beacon whose id turns: its place in the registry, and its clock. Windows are counted without wrapping."""
+class Found(NamedTuple):
+    """Where the beacons stand that said what was asked for (`UNKNOWN`: nobody here at that time), and their windows."""
 
-    beacon: int
-    key: bytes
-    exponent: int
-    counter_s: int
-    counter_at_ms: int
-
-    def window(self, at_ms: int) -> int:
-        """The number of the window that its clock is in at a time."""
-        return max(0, self.counter_s + (at_ms - self.counter_at_ms) // 1000) >> self.exponent
-
-    def begins_ms(self, window: int) -> int:
-        """When a window begins."""
-        return self.counter_at_ms + ((window << self.exponent) - self.counter_s) * 1000
-
-    def rows(self, first: int, count: int, tolerance_ms: int) -> Rows:
-        """The ids of `count` windows, valid for their window and a clock that is off by up to `tolerance_ms`."""
-        wrapped = first % (1 << (eid.COUNTER_BITS - self.exponent))
-        raw = np.frombuffer(eid.compute_many(self.key, self.exponent, wrapped, count), dtype=np.uint8)
-        ids = np.zeros((count, ID_BYTES), dtype=np.uint8)
-        ids[:, : eid.EID_BYTES] = raw.reshape(count, eid.EID_BYTES)
-        begins = self.begins_ms(first) + (np.arange(count, dtype=np.int64) << self.exponent) * 1000
-        return Rows(
-            np.full(count, IdKind.EID, dtype=np.uint8),
-            ids.reshape(-1).view(ID),
-            np.full(count, self.beacon, dtype=np.int32),
-            begins - tolerance_ms,
-            begins + (1000 << self.exponent) + tolerance_ms,
-        )
+    position: Ints
+    window: Ints
 
 
-class Work(NamedTuple):
-    """Windows to compute at a time: one (position, first window, count) for each beacon of a slice."""
+class Due(NamedTuple):
+    """Windows to compute: of which beacons, from which one on, and how many."""
 
-    parts: tuple[tuple[int, int, int], ...]
-    now_ms: int
+    positions: Ints
+    first: Ints
+    many: Ints
+
+    def cut(self, most: int) -> "Due":
+        """The first ones."""
+        return Due(self.positions[:most], self.first[:most], self.many[:most])
 
 
-class Computed(NamedTuple):
-    """The rows of a slice; and where `full` had no room for them, the table that has."""
+class Slice(NamedTuple):
+    """Windows that were due: computed beside the table, ready to be entered; and what in the table has ended."""
 
+    positions: Ints
+    next: Ints
     rows: Rows
-    full: Table | None = None
-    roomier: Table | None = None
-
-
-def _static_rows(beacons: Sequence[Beacon]) -> Rows:
-    """A rotating beacon has no static id, whatever its record says: that would be one that never turns."""
-    listed = [(i, b.format, b.static_id) for i, b in enumerate(beacons) if b.static_id and b.format != "eid"]
-    n = len(listed)
-    return Rows(
-        np.array([KINDS[form] for _, form, _ in listed], dtype=np.uint8),
-        np.frombuffer(b"".join(padded(bytes.fromhex(text)) for _, _, text in listed), dtype=ID),
-        np.array([i for i, _, _ in listed], dtype=np.int32),
-        np.full(n, -FOREVER_MS, dtype=np.int64),
-        np.full(n, FOREVER_MS, dtype=np.int64),
-    )
+    ended: Slots
+    roomier: Table | None
+    version: int
+    fresh: int
 
 
 class Resolver:
     """The table of registered ids, advanced as each beacon's own window turns.
 
-    `tolerance_ms` is how far a beacon's clock may be off either way. Positions in `beacons` are what a
-    look-up returns. `plan` and `apply` belong to the loop; `compute` and `find_past` may run in a thread.
+    `tolerance_ms` is how far a beacon's clock may be off, either way, from what is known of it. `prepare` may
+    run in a thread; everything else belongs to the loop.
     """
 
-    def __init__(self, beacons: Sequence[Beacon], keys: dict[str, bytes], *, tolerance_ms: int) -> None:
-        self.beacons = tuple(beacons)
-        self._tolerance_ms = tolerance_ms
-        self._rotating = [
-            Rotating(i, keys[b.id], b.exponent, b.counter_s, b.counter_at_ms)
-            for i, b in enumerate(beacons)
-            if b.format == "eid" and b.id in keys
-        ]
-        self._next: Ints = np.full(len(self._rotating), -1, dtype=np.int64)
-        self._due_ms: Ints = np.full(len(self._rotating), -FOREVER_MS, dtype=np.int64)
-        self._planned_ms = -FOREVER_MS
-        self._table = Table().roomier(_static_rows(self.beacons), -FOREVER_MS)
+    def __init__(self, tags: Tags, *, tolerance_ms: int) -> None:
+        self.tags = tags
+        self.tolerance_ms = tolerance_ms
+        self.ahead_ms: npt.NDArray[np.int32] = np.zeros(tags.capacity, dtype=np.int32)
+        """How far each beacon's clock was learned to be ahead of `Tags.zero_ms`."""
+        self._next: npt.NDArray[np.uint32] = np.zeros(tags.capacity, dtype=np.uint32)
+        self._table = Table(self._expected())
+        self._cursor = self._swept = self._version = 0
+        self._is_crowded = False
+        self._fresh: list[int] = []
+        self._table.add(static_rows(tags, tags.static()))
 
-    def plan(self, now_ms: int, most: int) -> Work:
-        """The next slice: at most `most` beacons whose windows must be computed by now."""
-        if now_ms < self._planned_ms - BEHIND_MS:  # the clock was set back: windows let go of begin again
-            self._next[:] = -1
-            self._due_ms[:] = -FOREVER_MS
-        self._planned_ms = now_ms
-        due = np.flatnonzero(self._due_ms <= now_ms + AHEAD_MS + self._tolerance_ms)[:most]
-        return Work(tuple(self._part(int(i), now_ms) for i in due), now_ms)
+    def _expected(self) -> int:
+        """Rows that the table will hold at most."""
+        of_exponent = np.bincount(self.tags.exponent[self.tags.rotating()], minlength=16)
+        exponents = np.arange(len(of_exponent), dtype=np.int64)
+        span_s = (AHEAD_MS + 2 * BEHIND_MS + 2 * self.tolerance_ms) // 1000
+        each = (span_s >> exponents) + 2 + _extra(exponents)
+        return len(self.tags.static()) + int(np.sum(of_exponent * each))
 
-    def _part(self, i: int, now_ms: int) -> tuple[int, int, int]:
-        beacon = self._rotating[i]
-        oldest = beacon.window(now_ms - BEHIND_MS - self._tolerance_ms)
-        first = max(oldest, int(self._next[i]))
-        last = beacon.window(now_ms + AHEAD_MS + self._tolerance_ms)
-        chunk = min(MAX_CHUNK, max(1, CHUNK_S >> beacon.exponent))
-        return i, first, max(1, last - first) + chunk
-
-    def compute(self, work: Work) -> Computed:
-        """The rows of a slice, and the next table where this one is full. Changes nothing."""
-        rows = joined([self._rotating[i].rows(first, count, self._tolerance_ms) for i, first, count in work.parts])
-        table = self._table
-        if table.has_room(len(rows.kind)):
-            return Computed(rows)
-        return Computed(rows, table, table.roomier(rows, work.now_ms - BEHIND_MS))
-
-    def apply(self, work: Work, computed: Computed) -> None:
-        """Put a computed slice into the table."""
-        if computed.roomier is not None and computed.full is self._table:
-            self._table = computed.roomier
-        elif self._table.has_room(len(computed.rows.kind)):
-            self._table.add(computed.rows)
-        else:
-            self._table = self._table.roomier(computed.rows, work.now_ms - BEHIND_MS)
-        for i, first, count in work.parts:
-            self._next[i] = first + count
-            self._due_ms[i] = self._rotating[i].begins_ms(first + count)
-
-    def advance(self, now_ms: int) -> None:
-        """Compute and apply everything that is due, in one go: for start-up and tests."""
-        while (work := self.plan(now_ms, most=4096)).parts:
-            self.apply(work, self.compute(work))
-
-    def find(self, kind: Kinds, ids: Ids, heard_ms: Ints) -> Ints:
-        """Positions in `beacons`, `UNKNOWN` where an id belongs to nobody here at its time."""
-        return self._table.find(kind, ids, heard_ms)
-
-    def find_past(self, kind: Kinds, ids: Ids, heard_ms: Ints) -> Ints:
-        """As `find`, for ids heard before what the table holds. Slow, for a thread: its cost grows with the registry.
-
-        Windows are computed for the times asked for alone, however far apart these are.
-        """
-        found = Table().roomier(_static_rows(self.beacons), -FOREVER_MS).find(kind, ids, heard_ms)
-        asked = np.flatnonzero((found == UNKNOWN) & (kind == IdKind.EID))
-        for span in _spans(asked, heard_ms):
-            lo, hi = int(heard_ms[span].min()), int(heard_ms[span].max())
-            for table in self._past(lo - self._tolerance_ms, hi + self._tolerance_ms):
-                there = table.find(kind[span], ids[span], heard_ms[span])
-                found[span[there != UNKNOWN]] = there[there != UNKNOWN]
+    def windows(self, positions: Ints, at_ms: Ints | int) -> Ints:
+        """The windows that beacons' clocks are in at a time; negative before they began to count."""
+        zero_ms = self.tags.zero_ms[positions] - self.ahead_ms[positions]
+        counter_s: Ints = (np.asarray(at_ms, dtype=np.int64) - zero_ms) // 1000
+        found: Ints = counter_s >> self.tags.exponent[positions]
         return found
 
-    def _past(self, lo_ms: int, hi_ms: int) -> Iterator[Table]:
-        """Tables of the windows between two times, each for some of the beacons."""
-        for begin in range(0, len(self._rotating), PAST_BLOCK):
-            block = self._rotating[begin : begin + PAST_BLOCK]
-            spans = [(b, b.window(lo_ms), b.window(hi_ms)) for b in block]
-            rows = joined([b.rows(first, last - first + 1, self._tolerance_ms) for b, first, last in spans])
-            yield Table().roomier(rows, -FOREVER_MS)
+    # ------------------------------------------------------------------------------------------------ look-ups
+
+    def find(self, kind: Bytes, ids: Ids, heard_ms: Ints) -> Ints:
+        """Positions in `tags`, `UNKNOWN` where an id belongs to nobody here at its time."""
+        return self.look_up(kind, ids, heard_ms).position
+
+    def look_up(self, kind: Bytes, ids: Ids, heard_ms: Ints) -> Found:
+        """The beacons that ids belong to at their times. Arrays of one length n."""
+        asked, position, window = self._table.find(words(kind, ids))
+        whole = near(window, self.windows(position, heard_ms[asked]))
+        valid = self.is_valid(kind[asked], raw_bytes(ids)[asked], heard_ms[asked], position, whole)
+        found = Found(np.full(len(ids), UNKNOWN, dtype=np.int64), np.zeros(len(ids), dtype=np.int64))
+        found.position[asked[valid]] = position[valid]
+        found.window[asked[valid]] = whole[valid]
+        return found
+
+    def is_valid(self, kind: Bytes, raw: Bytes, heard_ms: Ints, position: Ints, window: Ints) -> Mask:
+        """Whether rows are what was asked for: a static id byte for byte, a rotating one inside its window."""
+        is_rotating = kind == IdKind.EID
+        inside = (self.windows(position, heard_ms - self.tolerance_ms) <= window) & (
+            window <= self.windows(position, heard_ms + self.tolerance_ms)
+        )
+        as_rotating = inside & ~np.any(raw[:, 8:], axis=1)
+        as_static = np.all(self.tags.code[position] == raw, axis=1)
+        is_same_kind = (self.tags.kind[position] == kind) & (kind != SILENT)
+        valid: Mask = is_same_kind & np.where(is_rotating, as_rotating, as_static)
+        return valid
+
+    # ------------------------------------------------------------------------------------------ the table turns
+
+    def prepare(self, now_ms: int, most: int) -> Slice:
+        """The next slice: of at most `most` beacons whose windows must be known by now. Changes no answer."""
+        version, fresh = self._version, len(self._fresh[:most])
+        positions, first, count = self._due(now_ms, most)
+        rows = rotating_rows(self.tags, positions, first, count)
+        roomier = self._rebuilt(now_ms, len(rows.word)) if self._is_crowded else None
+        return Slice(positions, first + count, rows, self._ended(now_ms), roomier, version, fresh)
+
+    def _due(self, now_ms: int, most: int) -> Due:
+        """Beacons that are new first, then the others in turn."""
+        parts = [self._due_among(np.array(self._fresh[:most], dtype=np.int64), now_ms)]
+        found, looked, used = len(parts[0].positions), 0, self.tags.used
+        while found < most and looked < min(SCAN, used):
+            start = self._cursor if self._cursor < used else 0
+            stop = min(start + BLOCK, used)
+            part = self._due_among(start + np.flatnonzero(self.tags.kind[start:stop] == IdKind.EID), now_ms)
+            part = part.cut(most - found)
+            found += len(part.positions)
+            self._cursor = stop if found < most else int(part.positions[-1]) + 1
+            looked += stop - start
+            parts.append(part)
+        positions = np.concatenate([part.positions for part in parts])
+        due = Due(positions, np.concatenate([p.first for p in parts]), np.concatenate([p.many for p in parts]))
+        return due.cut(max(1, int(np.searchsorted(np.cumsum(due.many), ROWS_EACH * most))))
+
+    def _due_among(self, positions: Ints, now_ms: int) -> Due:
+        """A beacon is due where the last window known is about to end, or where all are ahead: a clock set back."""
+        positions = positions[self.tags.kind[positions] == IdKind.EID]
+        last = np.maximum(0, self.windows(positions, now_ms + AHEAD_MS + self.tolerance_ms))
+        extra = _extra(self.tags.exponent[positions].astype(np.int64))
+        following = near(self._next[positions], last)
+        due = (following <= last) | (following > last + extra + 1)
+        positions, last, extra, following = positions[due], last[due], extra[due], following[due]
+        first = np.maximum(0, self.windows(positions, now_ms - BEHIND_MS - self.tolerance_ms))
+        first = np.where(following <= last, np.maximum(first, following), first)
+        return Due(positions, first, last - first + 1 + extra)
+
+    def _ended(self, now_ms: int) -> Slots:
+        """What has ended in the next part of the table."""
+        part = self._table.size // SWEEPS + 1
+        first = self._swept if self._swept < self._table.size else 0
+        self._swept = first + part
+        held = self._table.held(first, first + part)
+        ended = ~self._is_alive(held.rows, now_ms)
+        return Slots(held.slot[ended], chosen(held.rows, ended))
+
+    def _is_alive(self, rows: Rows, now_ms: int) -> Mask:
+        position = rows.position.astype(np.int64)
+        kind = self.tags.kind[position]
+        oldest = self.windows(position, now_ms - 2 * BEHIND_MS - self.tolerance_ms)
+        window = near(rows.window, oldest)
+        is_current = (oldest <= window) & (window < near(self._next[position], window))
+        alive: Mask = (kind != SILENT) & ((kind != IdKind.EID) | is_current)
+        return alive
+
+    def _rebuilt(self, now_ms: int, more: int) -> Table:
+        """A table with half as much room again as is needed now, and for so many more rows."""
+        static, held = static_rows(self.tags, self.tags.static()), self._table.held(0, self._table.size).rows
+        rotating = chosen(held, self._is_alive(held, now_ms) & (self.tags.kind[held.position] == IdKind.EID))
+        rows = len(static.word) + len(rotating.word) + more
+        table = Table(rows + rows // 2)
+        while not (np.all(table.add(static)) and np.all(table.add(rotating))):
+            table = Table(table.size)
+        return table
+
+    def apply(self, ready: Slice) -> None:
+        """Enter a slice. Beacons whose windows found no room stay due: the next slice brings a roomier table."""
+        if ready.roomier is not None and ready.version == self._version:
+            self._table, self._is_crowded = ready.roomier, False
+        else:
+            self._table.free(ready.ended)
+        placed = self._table.add(ready.rows)
+        self._is_crowded |= not np.all(placed)
+        entered = ~np.isin(ready.positions, ready.rows.position[~placed])
+        self._next[ready.positions[entered]] = low(ready.next[entered])
+        del self._fresh[: ready.fresh]
+
+    def advance(self, now_ms: int) -> None:
+        """Compute and enter everything that is due, in one go: for start-up and tests."""
+        idle = 0
+        while idle <= self.tags.used // SCAN:
+            ready = self.prepare(now_ms, BULK)
+            self.apply(ready)
+            idle = 0 if len(ready.positions) else idle + 1
+
+    def change(self, change: Change, now_ms: int) -> Ints:
+        """Take over a change of what is registered, planned by `Tags.plan`; the new positions.
+
+        Static ids resolve from now on; rotating ones with the next slice, before all others. Raises ValueError where
+        `Tags.has_room` would have said no.
+        """
+        new = self.tags.apply(change)
+        self._next[new] = low(np.maximum(0, self.windows(new, now_ms - BEHIND_MS - self.tolerance_ms)))
+        is_rotating = self.tags.kind[new] == IdKind.EID
+        self._fresh += new[is_rotating].tolist()
+        static = new[~is_rotating & (self.tags.kind[new] != SILENT)]
+        self._is_crowded |= not np.all(self._table.add(static_rows(self.tags, static)))
+        self._version += 1
+        return new
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether new beacons wait for their first windows, or the table for more room."""
+        return bool(self._fresh) or self._is_crowded
 
 
-def _spans(asked: Ints, heard_ms: Ints) -> Iterator[Ints]:
-    """`asked` split so that the times of each part lie within `PAST_SPAN_MS`."""
-    asked = asked[np.argsort(heard_ms[asked], kind="stable")]
-    while len(asked):
-        end = int(np.searchsorted(heard_ms[asked], heard_ms[asked[0]] + PAST_SPAN_MS, side="right"))
-        yield asked[:end]
-        asked = asked[end:]
+def _extra(exponents: Ints) -> Ints:
+    """Windows computed beyond the last one that is needed."""
+    extra: Ints = np.maximum(1, CHUNK_S >> exponents) - 1
+    return extra

@@ -33,6 +33,7 @@ from push.presence.thresholds import Presence, PresenceSettings
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
+from push.registry.tags import tags_of
 from tests.bench.table import Line, say, show
 
 START_MS: Final = 1_760_000_000_000
@@ -98,19 +99,18 @@ def town(people: int, stores_: int = GATEWAYS) -> Directory:
         gateways={f"g{n}": Gateway(id=f"g{n}", store=s.id, zone="hall") for n, s in enumerate(stores)},
         keys={f"g{n}": (key_of(secret(f"g{n}")),) for n in range(stores_)},
         config_versions={f"g{n}": 1 for n in range(stores_)},
-        beacons=tuple(beacons),
-        beacon_keys={b.id: secret(b.id)[:16] for b in beacons},
+        tags=tags_of(beacons, {b.id: secret(b.id)[:16] for b in beacons}),
     )
 
 
 def batch(directory: Directory, gateway: int, sequence: int, size: int, at_ms: int) -> tuple[str, bytes]:
     """Topic and payload of a batch in which a gateway heard so many people, each once."""
-    heard = directory.beacons[gateway * size : (gateway + 1) * size]
+    heard = range(gateway * size, (gateway + 1) * size)
     counter_s = (at_ms - START_MS) // 1000
     sightings = [
         Sighting(
             IdKind.EID,
-            eid.compute(directory.beacon_keys[b.id], EXPONENT, counter_s),
+            eid.compute(secret(f"t{person}")[:16], EXPONENT, counter_s),
             at_ms - 1000 + n % 500,
             at_ms - 100,
             -60 - n % 20,
@@ -118,7 +118,7 @@ def batch(directory: Directory, gateway: int, sequence: int, size: int, at_ms: i
             10,
             -59,
         )
-        for n, b in enumerate(heard)
+        for n, person in enumerate(heard)
     ]
     key: Key = directory.keys[f"g{gateway}"][0]
     where = topic(f"s{gateway}", f"g{gateway}", "sightings")
@@ -145,7 +145,7 @@ def allow_all(_shopper: str) -> bool:
 
 
 def table(directory: Directory) -> Resolver:
-    resolver = Resolver(directory.beacons, directory.beacon_keys, tolerance_ms=TOLERANCE_MS)
+    resolver = Resolver(directory.tags, tolerance_ms=TOLERANCE_MS)
     resolver.advance(START_MS)
     return resolver
 
@@ -182,8 +182,8 @@ def _steps(
 async def engine(db: Database, directory: Directory, clock: Clock) -> Engine:
     """An engine in which everybody agreed to be located."""
     consents = ConsentBook()
-    for beacon in directory.beacons:
-        consents.note(beacon.shopper or "", {"location": True})
+    for position in directory.tags.all().tolist():
+        consents.note(directory.tags.shopper(position) or "", {"location": True})
     settings = PresenceSettings()
     outside = Outside(db, clock, Nowhere(), lambda: None)
     made = Engine(IngestSettings(), outside, Presence(settings, {}), consents, stale_ms=settings.stale_s * 1000)

@@ -14,6 +14,7 @@ from push.model.ports import Database, Row
 from push.model.presence import Observation
 from push.profiles import consent
 from push.registry import directory
+from push.registry.tags import tags_of
 from tests.support.campaigns import campaign
 from tests.support.clocks import SettableClock
 from tests.support.ingest import (
@@ -352,7 +353,7 @@ async def test_a_gateway_taken_out_of_the_registry_while_its_late_batch_waits_st
     server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"], ago_ms=3_600_000))))
     await server.engine.tick()
     held = server.engine.directory
-    left = msgspec.structs.replace(held, gateways={"g2": held.gateways["g2"]}, beacons=tuple(BEACONS[:1]))
+    left = msgspec.structs.replace(held, gateways={"g2": held.gateways["g2"]}, tags=tags_of(BEACONS[:1], {}))
     await server.engine.use(left, server.engine._recorder.book)  # noqa: SLF001 - the book in force
     await server.settle()
     assert await db.fetch("ingest.visits", **ALL_TIME) == []

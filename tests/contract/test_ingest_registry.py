@@ -31,6 +31,10 @@ async def put(db: Database, *beacons: Beacon, key: bytes | None = None) -> None:
             await directory.put_beacon(tx, beacon, key, VAULT)
 
 
+def key(held: directory.Directory, beacon: str) -> bytes:
+    return bytes(held.tags.keys()[held.tags.find(beacon)])
+
+
 async def configs(db: Database) -> dict[str, int]:
     return (await directory.load(db, VAULT)).config_versions
 
@@ -51,15 +55,19 @@ async def test_what_was_registered_is_read_as_it_was(db: Database) -> None:
     assert held.stores == {"s1": store}
     assert held.zones == {("s1", "z"): zone}
     assert held.gateways == {"g1": gateway}
-    assert held.beacons == (shelf, tag)
+    assert await directory.beacons(db) == (shelf, tag)
+    assert held.fixtures == (shelf,)
+    assert [held.tags.id(p) for p in held.tags.all().tolist()] == ["shelf", "tag"]
     assert held.keys == {"g1": (key_of(b"\5" * 32),)}
-    assert held.beacon_keys == {"tag": b"\6" * 16}
+    assert key(held, "tag") == b"\6" * 16
     assert held.anchors == {"g1": Anchor("g1", "s1", "z"), "shelf": Anchor("shelf", "s1", "z", forgeable=True)}
     assert held.static_tag_stores() == {"s1"}
 
 
 async def test_nothing_registered_is_an_empty_directory(db: Database) -> None:
-    assert await directory.load(db, VAULT) == directory.Directory()
+    held = await directory.load(db, VAULT)
+    assert held.tags.count == 0
+    assert held == directory.Directory(tags=held.tags)
 
 
 async def test_another_master_key_stops_the_reading_by_name(db: Database) -> None:
@@ -103,8 +111,8 @@ async def test_a_beacon_keeps_its_key_when_it_is_changed_without_one(db: Databas
     await put(db, tag, key=b"\6" * 16)
     await put(db, msgspec.structs.replace(tag, shopper="bob"))
     held = await directory.load(db, VAULT)
-    assert held.beacon_keys == {"tag": b"\6" * 16}
-    assert held.beacons[0].shopper == "bob"
+    assert key(held, "tag") == b"\6" * 16
+    assert held.tags.shopper(held.tags.find("tag")) == "bob"
 
 
 async def test_gateways_learn_of_static_ids_that_come_change_and_go_and_of_no_others(db: Database) -> None:

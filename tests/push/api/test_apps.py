@@ -164,7 +164,7 @@ async def test_without_consent_for_messages_in_the_app_the_answer_carries_none(s
 class Withdrawing(small_api.Nowhere):
     """Presence that finds a message for her, and meanwhile she changes her mind."""
 
-    directory = Directory(beacons=(Beacon(id="f", role="fixture", format="ibeacon", static_id=FIXTURE, store=STORE),))
+    directory = Directory(fixtures=(Beacon(id="f", role="fixture", format="ibeacon", static_id=FIXTURE, store=STORE),))
 
     def __init__(self, db: Database, delivery: str) -> None:
         self.db = db

@@ -15,9 +15,10 @@ from push.ingest.marks import Mark
 from push.ingest.observe import Observer
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
+from push.registry.tags import Tags
 
 NOW_MS = 1_700_000_000_000
-NOBODY = Observer(Directory(), Resolver((), {}, tolerance_ms=0), lambda _: True)
+NOBODY = Observer(Directory(), Resolver(Tags(), tolerance_ms=0), lambda _: True)
 
 
 class Stored:

@@ -16,7 +16,7 @@ from push.model.presence import Observation, Stranger
 from push.model.screens import Screen
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
-from push.registry.table import UNKNOWN
+from push.registry.tags import UNKNOWN, Tags, tags_of
 
 NOW_MS = 1_700_000_000_000
 IDS = [bytes([n]) * 20 for n in range(7)]
@@ -28,6 +28,7 @@ BEACONS = [
     Beacon(id="guard", role="tag", format="ibeacon", static_id=IDS[4].hex(), shopper="dan", staff=True),
     Beacon(id="shelf", role="fixture", format="ibeacon", static_id=IDS[5].hex(), store="s1"),
 ]
+TAGS = tags_of(BEACONS, {})
 DIRECTORY = Directory(
     stores={"s1": Store(id="s1", name="1", allow_static_tags=True), "s2": Store(id="s2", name="2")},
     gateways={
@@ -35,7 +36,7 @@ DIRECTORY = Directory(
         "g2": Gateway(id="g2", store="s1"),
         "g3": Gateway(id="g3", store="s2"),
     },
-    beacons=tuple(BEACONS),
+    tags=TAGS,
 )
 
 heard = st.builds(
@@ -96,7 +97,7 @@ def sorting(o: Observation) -> tuple[object, ...]:
 def test_a_row_for_each_tag_and_batch_of_who_agreed_and_no_other(
     taken: list[tuple[str, int | None, list[Sighting]]],
 ) -> None:
-    observer = Observer(DIRECTORY, Resolver(BEACONS, {}, tolerance_ms=0), lambda shopper: shopper != "shy")
+    observer = Observer(DIRECTORY, Resolver(TAGS, tolerance_ms=0), lambda shopper: shopper != "shy")
     all_of = [arrived(*batch) for batch in taken]
     sightings = gather(all_of)
     beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
@@ -109,7 +110,7 @@ def test_a_row_for_each_tag_and_batch_of_who_agreed_and_no_other(
 
 
 def test_nothing_registered_observes_nobody() -> None:
-    observer = Observer(Directory(), Resolver((), {}, tolerance_ms=0), lambda _: True)
+    observer = Observer(Directory(), Resolver(Tags(), tolerance_ms=0), lambda _: True)
     sightings = gather([arrived("g1", NOW_MS - 10, [Sighting(1, IDS[0], 0, 0, -60, -60, 1)])])
     beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
     assert observer.observe(sightings, beacons, []) == ([], 0)
@@ -127,7 +128,7 @@ def test_whoever_is_heard_before_a_screen_is_located_a_fixture_or_a_stranger(
     taken: list[tuple[str, int | None, list[Sighting]]],
 ) -> None:
     """Shy did not agree, the guard is staff, nobody knows the last: no id of any of them is kept."""
-    observer = Observer(SCREENS, Resolver(BEACONS, {}, tolerance_ms=0), lambda shopper: shopper != "shy")
+    observer = Observer(SCREENS, Resolver(TAGS, tolerance_ms=0), lambda shopper: shopper != "shy")
     all_of = [arrived(*batch) for batch in taken]
     sightings = gather(all_of)
     beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
@@ -141,7 +142,7 @@ def test_whoever_is_heard_before_a_screen_is_located_a_fixture_or_a_stranger(
 
 
 def test_without_screens_nobody_asks_who_is_near() -> None:
-    observer = Observer(DIRECTORY, Resolver(BEACONS, {}, tolerance_ms=0), lambda _: True)
+    observer = Observer(DIRECTORY, Resolver(TAGS, tolerance_ms=0), lambda _: True)
     all_of = [arrived("g1", NOW_MS - 10, [Sighting(IdKind.IBEACON, IDS[6], 0, 0, -60, -60, 1)])]
     sightings = gather(all_of)
     beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from beacons import eid
 from beacons.ids import ID_BYTES, IdKind, padded
 from beacons.registry import Beacon
+from push.registry.past import find_past
 from push.registry.resolver import AHEAD_MS, BEHIND_MS, Resolver
-from push.registry.table import ID
+from push.registry.rows import ID
+from push.registry.tags import tags_of
 
 T0_MS = 1_700_000_000_000
 Asked = tuple[int, bytes, int]
@@ -35,7 +37,7 @@ def tag(name: str, exponent: int = 10, counter_s: int = 0, counter_at_ms: int = 
 
 def resolver_of(beacons: Sequence[Beacon], tolerance_ms: int = 0, now_ms: int | None = None) -> Resolver:
     keys = {b.id: key_of(b.id) for b in beacons if b.format == "eid"}
-    resolver = Resolver(beacons, keys, tolerance_ms=tolerance_ms)
+    resolver = Resolver(tags_of(beacons, keys), tolerance_ms=tolerance_ms)
     if now_ms is not None:
         resolver.advance(now_ms)
     return resolver
@@ -55,9 +57,8 @@ def columns(asked: list[Asked]) -> tuple[object, object, object]:
 
 
 def names(resolver: Resolver, asked: list[Asked], *, past: bool = False) -> list[str | None]:
-    look_up = resolver.find_past if past else resolver.find
-    found = look_up(*columns(asked)).tolist()  # type: ignore[arg-type]
-    return [None if i < 0 else resolver.beacons[i].id for i in found]
+    found = find_past(resolver, *columns(asked)) if past else resolver.find(*columns(asked))  # type: ignore[arg-type]
+    return [None if i < 0 else resolver.tags.id(i) for i in found.tolist()]
 
 
 def at(resolver: Resolver, raw: bytes, heard_ms: int, *, past: bool = False) -> str | None:
@@ -110,8 +111,8 @@ def test_slices_of_any_size_at_any_pace_give_the_same_answers(
     now_ms = T0_MS
     for step in steps_s:
         now_ms += step * 1000
-        while (work := sliced.plan(now_ms, most)).parts:
-            sliced.apply(work, sliced.compute(work))
+        while len((ready := sliced.prepare(now_ms, most)).positions):
+            sliced.apply(ready)
     alive = [b for b in beacons if b.counter_s * 1000 + now_ms - late - b.counter_at_ms >= 0]
     asked = [(int(IdKind.EID), said(b, t), t) for b in alive for t in (now_ms, now_ms - late)
              if b.counter_s * 1000 + t - b.counter_at_ms >= 0]  # fmt: skip
@@ -121,26 +122,15 @@ def test_slices_of_any_size_at_any_pace_give_the_same_answers(
     assert names(sliced, asked, past=True) == wanted
 
 
-def test_slices_computed_side_by_side_are_all_kept() -> None:
-    beacons = [tag(f"b{i}", exponent=0) for i in range(40)]
-    resolver = resolver_of(beacons)
-    first = resolver.plan(T0_MS, 20)
-    second = first._replace(parts=tuple((i + 20, window, count) for i, window, count in first.parts))
-    computed = [resolver.compute(work) for work in (first, second)]
-    assert all(c.roomier is not None for c in computed), "both need a roomier table than the one that they saw"
-    for work, rows in zip((second, first), reversed(computed), strict=True):
-        resolver.apply(work, rows)
-    assert [at(resolver, said(b, T0_MS), T0_MS) for b in beacons] == [b.id for b in beacons]
-
-
-def test_computing_changes_no_answer() -> None:
+def test_preparing_changes_no_answer() -> None:
     beacon = tag("b")
     resolver = resolver_of([beacon], now_ms=T0_MS)
     later_ms = T0_MS + 1024_000
-    work = resolver.plan(later_ms, 10)
-    resolver.compute(work)
-    assert resolver.plan(later_ms, 10) == work
+    ready = resolver.prepare(later_ms, 10)
+    again = resolver.prepare(later_ms, 10)
+    assert ready.positions.tolist() == again.positions.tolist() == [0]
     assert at(resolver, said(beacon, T0_MS), T0_MS) == "b"
+    assert at(resolver, said(beacon, later_ms + 1024_000), later_ms + 1024_000) is None
 
 
 def test_windows_are_there_before_they_begin_and_stay_after_they_end() -> None:
@@ -202,12 +192,12 @@ def test_static_ids_resolve_at_any_time_by_kind_and_value(past: bool) -> None:  
 
 def test_a_rotating_beacon_has_no_static_id_whatever_its_record_says() -> None:
     odd = Beacon(id="odd", role="tag", format="eid", static_id="00" * 16)
-    resolver = Resolver([odd], {}, tolerance_ms=0)
+    resolver = Resolver(tags_of([odd], {}), tolerance_ms=0)
     assert at(resolver, bytes(16), T0_MS) is None
 
 
 def test_a_rotating_beacon_without_a_key_is_nobody() -> None:
-    resolver = Resolver([tag("b")], {}, tolerance_ms=0)
+    resolver = Resolver(tags_of([tag("b")], {}), tolerance_ms=0)
     resolver.advance(T0_MS)
     assert at(resolver, said(tag("b"), T0_MS), T0_MS) is None
 
