@@ -3,8 +3,8 @@
     FleetSim ─tick(at_ms)▶ Tick (sightings, arrivals, words) ─▶ whoever watches over the fleet
 
 It is vectorised: a link (a fixture as one gateway hears it) is a position in columns, and a day of 200 fixtures and 20
-It is vectorised: a link (a fixture as one gateway hears it) is a position in columns, and a day of 200 fixtures and
-network is cut for a minute or so. The same seed and faults give the same day.
+gateways takes seconds. A healthy fleet is not a quiet one: shoppers stand in the way by day, gateways restart, a
+store's network is cut for a minute or so. The same seed and faults give the same day.
 """
 
 import math
