@@ -38,6 +38,7 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         floors=Floors(parts.db, parts.clock, engine.presence, lambda: engine.directory),
         crowd=engine.presence,
         directory=lambda: engine.directory,
+        heard_by=engine.heard_by,
         reload=parts.registrar.reload,
         stream=stream,
         is_ending=lambda: parts.telling.tail.closed,

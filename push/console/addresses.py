@@ -12,7 +12,7 @@ from push.console.assets import KEPT, STATIC, Assets
 from push.console.context import ConsoleContext, TroubleError
 from push.console.entry import html, safe_next
 from push.console.forms import CSRF, Form, FormError
-from push.console.pages import floor, today
+from push.console.pages import floor, today, walk
 from push.console.render import SECURITY
 from push.console.visits import (
     Handler,
@@ -45,6 +45,7 @@ ADDRESSES: Final = (
     Address("/console/today", today.show),
     Address("/console/floor", floor.choose),
     Address("/console/floor/{store}", floor.show),
+    Address("/console/walk/{store}", walk.show, least=walk.LEAST),
 )
 
 
@@ -57,6 +58,7 @@ def add_console(app: web.Application, console: ConsoleContext) -> None:
         if address.send is not None:
             app.router.add_post(address.path, handler)
     app.router.add_get("/console/floor/{store}/events", floor.Events(console).handle)
+    app.router.add_get("/console/walk/{store}/heard", walk.Heard(console).handle)
     for path, door in (("/console/login", _login), ("/console/setup", _set_up)):
         app.router.add_get(path, _guarded(console, door))
         app.router.add_post(path, _guarded(console, door))

@@ -14,6 +14,7 @@ from push.console.forms import Form
 from push.console.live.floors import Floors
 from push.console.render import Pages
 from push.console.times import Zones
+from push.ingest.walking import HeardBy
 from push.model.ports import Clock, Database
 from push.model.tokens import Principal
 from push.presence.thresholds import Person
@@ -44,6 +45,8 @@ class ConsoleContext(NamedTuple):
     crowd: Crowd
     directory: Callable[[], Directory]
     """The registry as it is in force."""
+    heard_by: Callable[[str], list[HeardBy]]
+    """Which gateways hear a beacon. Raises `push.ingest.walking.NotWatchedError`."""
     reload: Callable[[], Awaitable[None]]
     """Bring a committed change of the registry into force."""
     stream: Callable[[web.Request, Callable[[Write], Awaitable[None]]], Awaitable[web.StreamResponse]]
