@@ -19,7 +19,10 @@ from push.database.open import open_database
 from push.deliver.attempts import Means
 from push.deliver.backlog import Backlog
 from push.deliver.sender import Sender
+from push.enrolment.kept import keep_fingerprints
+from push.enrolment.site import Site
 from push.ingest.engine import Engine, Outside
+from push.keys import read_keys
 from push.model.errors import PermanentError
 from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
@@ -27,7 +30,8 @@ from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registrar import Registrar
-from push.secrets import ensure_token, master_key, read_or_make
+from push.secrets import ensure_token, read_or_make
+from push.securing import secure, site_of
 from push.settings import PushSettings
 from push.starting import open_broker
 
@@ -61,14 +65,18 @@ class Parts(NamedTuple):
     telling: telling.Telling
     showing: showing.Showing
     access: Desk
+    site: Site
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
     """Open what is to be opened, wire the rest, and come back to where the last run left off."""
-    vault = Vault(await asyncio.to_thread(master_key, settings.file(settings.master_key_file)))
+    keys = await asyncio.to_thread(read_keys, settings)
+    vault = Vault(keys.current, keys.previous)
     db = await stack.enter_async_context(open_database(settings.database(), clock))
+    await keep_fingerprints(db, vault, clock)
     app_key = await _tokens(settings, db, clock)
-    broker, endpoint = await open_broker(settings, stack)
+    tls = await secure(settings, db, vault, clock)
+    broker, endpoint = await open_broker(settings, stack, tls)
     client = BrokerClient(endpoint)
     streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
     shown = showing.open_showing(settings.screen, db, clock, presence, consents)
@@ -100,6 +108,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         await telling.open_telling(stack, settings.hooks, db, vault, clock),
         shown,
         await entrance.open_desk(stack, settings, db, vault, clock),
+        await asyncio.to_thread(site_of, settings, tls, endpoint.url),
     )
 
 
@@ -152,6 +161,7 @@ def context_of(parts: Parts) -> Context:
         answering=set(),
         body_timeout_s=parts.settings.http.body_timeout_s,
         access=parts.access,
+        site=parts.site,
     )
 
 

@@ -3,13 +3,14 @@
 import os
 import re
 import secrets as random
+from collections.abc import Iterable
 from pathlib import Path
 
 from push.access import tokens
 from push.model.ids import fresh
 from push.model.ports import Database
 from push.model.tokens import Scope, new_token
-from push.model.vault import MASTER_KEY_BYTES
+from push.model.vault import MASTER_KEY_BYTES, MasterKeys
 
 
 class SecretFileError(ValueError):
@@ -27,6 +28,12 @@ def master_key(path: Path) -> bytes:
     if re.fullmatch(f"[0-9a-fA-F]{{{2 * MASTER_KEY_BYTES}}}", text) is None:
         raise SecretFileError(path, f"{2 * MASTER_KEY_BYTES} hex digits")
     return bytes.fromhex(text)
+
+
+def master_keys(current: Path, previous: Iterable[Path]) -> MasterKeys:
+    """The master key, made where there is none, and those before it that there are. Raises `SecretFileError`."""
+    older = tuple(master_key(path) for path in previous if path.exists())
+    return MasterKeys(master_key(current), older)
 
 
 def read_text(path: Path) -> str:

@@ -1,5 +1,6 @@
 """The server's settings: the `[push]` section of config.toml, typed."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,6 +18,7 @@ from push.channels.webhook import WebhookSettings
 from push.channels.webpush import WebPushSettings
 from push.deliver.hooks import HookSettings
 from push.deliver.sender import SenderSettings
+from push.enrolment.site import ClientCertificates, EnrolmentSettings
 from push.ingest.engine import IngestSettings
 from push.presence.thresholds import PresenceSettings
 
@@ -25,6 +27,8 @@ PublicUrl = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/\s?#]+(/[^\s?#]*
 FCM_REQUESTS: Final = 4
 """Of one attempt, where an access token is asked for, refused with the message, and both are tried once more."""
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+BrokerUrl = Annotated[str, msgspec.Meta(pattern=r"^mqtts?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$(?!\n)")]
+"""As gateways take it."""
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +56,17 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     free_ports: bool = False
     cert_file: str = ""
     key_file: str = ""
+    plain: bool = False
+    client_certificates: ClientCertificates = "none"
+    client_ca_file: str = ""
+    advertise: Annotated[tuple[BrokerUrl, ...], msgspec.Meta(max_length=16)] = ()
     program: str = ""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether our own broker speaks TLS: where anybody beyond this machine reaches it, unless it shall not."""
+        asked = bool(self.cert_file) or self.client_certificates != "none"
+        return asked or not (self.plain or _is_loopback(self.host))
 
 
 class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +75,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     data_dir: str = "data"
     database_url: str = ""
     master_key_file: str = "master.key"
+    master_key_previous_files: tuple[str, ...] = ("master.key.previous",)
     seed_file: str = ""
     app_store: Id | None = None
     http: HttpSettings = HttpSettings()
@@ -76,6 +91,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     webhook: WebhookSettings = WebhookSettings()
     screen: ScreenSettings = ScreenSettings()
     hooks: HookSettings = HookSettings()
+    enrolment: EnrolmentSettings = EnrolmentSettings()
 
     def __post_init__(self) -> None:
         """Refuse what fits together in no way. Raises ValueError."""
@@ -83,6 +99,8 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError(f"expected sender.lease_s to be longer than any attempt may take, {self.longest_s:g} s")
         if bool(self.broker.cert_file) != bool(self.broker.key_file):
             raise ValueError("expected both broker.cert_file and broker.key_file, or neither")
+        if (self.broker.client_certificates == "site") != bool(self.broker.client_ca_file):
+            raise ValueError('expected broker.client_ca_file with client_certificates "site", and only then')
 
     @property
     def longest_s(self) -> float:
@@ -104,3 +122,10 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if re.match("sqlite:(?!//[^/])", url):
             return url
         return re.sub(r"\?.*", "?…", re.sub(r"^([^:]*:/*).*@", r"\1…@", url))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

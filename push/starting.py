@@ -11,6 +11,7 @@ from push.api.seed import Seed
 from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, run_broker
 from push.broker.endpoint import Endpoint
 from push.secrets import read_text
+from push.securing import Secured
 from push.settings import HttpSettings, PushSettings
 
 
@@ -33,7 +34,9 @@ def bind(http: HttpSettings) -> socket.socket:
     return bound
 
 
-async def open_broker(settings: PushSettings, stack: AsyncExitStack) -> tuple[EmbeddedBroker | None, Endpoint]:
+async def open_broker(
+    settings: PushSettings, stack: AsyncExitStack, tls: Secured
+) -> tuple[EmbeddedBroker | None, Endpoint]:
     """Our own broker, or the way to another one."""
     b = settings.broker
     if b.url:
@@ -45,8 +48,11 @@ async def open_broker(settings: PushSettings, stack: AsyncExitStack) -> tuple[Em
         host=b.host,
         port=b.port,
         free_ports=b.free_ports,
-        cert=Path(b.cert_file) if b.cert_file else None,
-        key=Path(b.key_file) if b.key_file else None,
+        cert=tls.cert,
+        key=tls.key,
+        client_ca=tls.client_ca,
+        own_cert=tls.own_cert,
+        own_key=tls.own_key,
         program=Path(b.program) if b.program else None,
     )
     broker = await stack.enter_async_context(run_broker(embedded))

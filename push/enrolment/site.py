@@ -1,5 +1,6 @@
 """Where gateways and people reach this site, and what signs for it."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -10,6 +11,7 @@ from push.enrolment.authority import Authority
 from push.enrolment.limits import CodeLimits
 
 _HOUR_MS: Final = 3_600_000
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:]{1,45}\](:[0-9]{1,5})?")
 
 ClientCertificates = Literal["none", "own", "site"]
 """Whether the embedded broker asks gateways for certificates: not; of our own authority; of the site's own."""
@@ -58,6 +60,11 @@ class Site(NamedTuple):
     def beacon_url(self, beacon: str, asked_host: str) -> str:
         """What a fixture's label says."""
         return f"{self.base(asked_host)}/b/{beacon}"
+
+
+def named(host: str) -> str:
+    """What a ``Host`` header says (RFC 9110 section 7.2), fit to stand in an address; ``localhost`` where it is not."""
+    return host if _HOST.fullmatch(host) else "localhost"
 
 
 def host_of(netloc: str) -> str:

@@ -12,8 +12,9 @@ from push.model.ports import Queries, Transaction
 from push.model.presence import Anchor
 from push.model.screens import Offer, Screen
 from push.model.vault import Vault
-from push.registry import loading, screens
+from push.registry import loading, remote, screens
 from push.registry.records import NOBODY, Hand, columns, record, relabel
+from push.registry.remote import Remote
 from push.registry.tags import STAFF, Tags
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -30,6 +31,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     gateways: dict[str, Gateway] = {}
     keys: dict[str, tuple[Key, ...]] = {}
     config_versions: dict[str, int] = {}
+    remote: Remote = Remote()
     tags: Tags = msgspec.field(default_factory=Tags)
     """Every registered beacon, in columns. They are live: a single change is entered in them."""
     fixtures: tuple[Beacon, ...] = ()
@@ -83,8 +85,9 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def gateway_config(self, gateway: str) -> GatewayConfig:
         """What a gateway is told."""
-        version, offset_db = self.config_versions.get(gateway, 1), self.gateways[gateway].radio_offset_db
-        return msgspec.structs.replace(self._filter, version=version, radio_offset_db=offset_db)
+        placed, version = self.gateways[gateway], self.config_versions.get(gateway, 1)
+        told = self.remote.of(placed.store, gateway).applied(self._filter)
+        return msgspec.structs.replace(told, version=version, radio_offset_db=placed.radio_offset_db)
 
     def static_tag_stores(self) -> frozenset[str]:
         """Stores that explicitly allow tags which never rotate."""
@@ -103,6 +106,7 @@ async def load(db: Queries, vault: Vault, tags: Tags | None = None) -> Directory
         gateways={r["id"]: record(Gateway, r) for r in gateways},
         keys={r["id"]: _gateway_keys(r, vault) for r in gateways},
         config_versions={r["id"]: r["config_version"] for r in gateways},
+        remote=await remote.load(db),
         tags=await loading.load(db, vault) if tags is None else tags,
         fixtures=tuple(record(Beacon, r) for r in await db.fetch("resolver.fixtures")),
         screens=await screens.screens(db),

@@ -74,7 +74,7 @@ async def put_store(tx: Transaction, item: Store, hand: Hand, expect: int | None
     before = await store(tx, item.id)
     subject = f"store {item.id}"
     _expect(subject, before, expect)
-    checks.refuse(subject, checks.store_faults(item))
+    checks.refuse(subject, await checks.store_faults(item))
     if before is not None and before.item == item:
         return _unchanged(before)
     await directory.put_store(tx, item, hand)
@@ -150,6 +150,7 @@ async def delete_store(tx: Transaction, name: str, hand: Hand, expect: int | Non
     await _refuse_in_the_way(tx, subject, "store", store=name)
     await tx.execute("screens.delete_store_offer", store=name)
     await tx.execute("plans.delete", store=name)
+    await tx.execute("remote.forget", kind="store", id=name)
     await tx.execute("registry.delete_zones_of", store=name)
     await directory.drop_labels(tx, "store", held.item)
     await tx.execute("registry.delete_store", id=name)
@@ -179,6 +180,7 @@ async def delete_gateway(tx: Transaction, name: str, hand: Hand, expect: int | N
     held = _present(subject, before, expect)
     await tx.execute("registry.forget_gateway_status", id=name)
     await tx.execute("registry.forget_gateway_marks", id=name)
+    await tx.execute("remote.forget", kind="gateway", id=name)
     await directory.drop_labels(tx, "gateway", held.item)
     await tx.execute("registry.delete_gateway", id=name)
     await _audit_delete(tx, subject, held, hand, held.item.store)

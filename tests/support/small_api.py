@@ -15,6 +15,8 @@ from push.deliver.hook_runner import Hooks
 from push.deliver.hook_turns import HookMeans
 from push.deliver.hooks import HookSettings
 from push.deliver.tail import Tail
+from push.enrolment.limits import CodeLimits
+from push.enrolment.site import Site
 from push.model.errors import OverloadedError, TransientError
 from push.model.hooks import Letter
 from push.model.ports import Clock, Database
@@ -109,6 +111,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         answering=set(),
         body_timeout_s=15.0,
         access=desk(db, clock),
+        site=Site(CodeLimits()),
         hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted())),
         tail=Tail(db, clock),
     )
