@@ -28,7 +28,7 @@ class TooOftenError(AccessError):
 
     def __init__(self, wait_s: int) -> None:
         """Keep how long to wait."""
-        super().__init__(f"Too many attempts. Try again in {wait_s} s.")
+        super().__init__(f"There were too many. Try again in {wait_s} s.")
         self.wait_s = wait_s
 
 
@@ -37,11 +37,11 @@ class RefusedError(AccessError):
 
 
 class UnknownOperatorError(AccessError):
-    """There is no such operator."""
+    """There is no such operator. GET /v1/operators lists those that there are."""
 
     def __init__(self) -> None:
         """Build the message."""
-        super().__init__("There is no such operator.")
+        super().__init__("There is no such operator. GET /v1/operators lists those that there are.")
 
 
 class LastAdminError(AccessError):

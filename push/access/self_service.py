@@ -17,6 +17,10 @@ class TotpBegun(msgspec.Struct, frozen=True, kw_only=True):
     qr_svg: str
     secret: str
 
+    def __repr__(self) -> str:
+        """Without what is secret."""
+        return "TotpBegun(…)"
+
 
 async def change_password(desk: Desk, session: Session, current: str, new: str, peer: Peer) -> Opened:
     """Another password; all her sessions end, and this one begins anew under another token.

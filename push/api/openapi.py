@@ -8,19 +8,21 @@ from typing import Annotated, Any, Final, Literal, get_args
 import msgspec
 
 from beacons.topics import ID_PATTERN
+from push.access.sessions import COOKIE
 from push.api.contract import Endpoint, Parameter
 
 PROBLEMS: Final = {
     400: "Not understood: a part of the call is not what was expected, and the answer says which.",
-    401: "No token, or none that is known.",
-    403: "A token of another scope, or what is asked for is not the caller's.",
+    401: "No token or session, or none that is known; or, of who logs in, what she says is not right.",
+    403: "A token of another scope, an operator of a lesser role, or what is asked for is not the caller's.",
     404: "There is no such thing.",
     408: "The body did not arrive in time.",
     409: "Not as things stand: the answer says why.",
     410: "There was such a thing, but it has ended.",
+    412: "It was changed since the caller looked: `ETag` says what stands now.",
     413: "The body is too large.",
     422: "An `Idempotency-Key` that was used for another call.",
-    429: "Too much waits already: `Retry-After` says when to ask again.",
+    429: "Too much waits already, or was tried: `Retry-After` says when to ask again.",
     503: "Not now: the database is away, or too much waits. `Retry-After` says when to ask again.",
 }
 """What each status of a problem means, for every call alike."""
@@ -33,6 +35,12 @@ class Problem(msgspec.Struct, frozen=True):
     title: str
     status: Annotated[int, msgspec.Meta(ge=400, le=599)]
     detail: str
+
+
+_SCHEMES: Final = {
+    "token": {"type": "http", "scheme": "bearer"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
 
 
 def document(endpoints: Sequence[Endpoint], version: str) -> bytes:
@@ -48,7 +56,7 @@ def document(endpoints: Sequence[Endpoint], version: str) -> bytes:
             "openapi": "3.1.0",
             "info": {"title": "Footfall", "version": version, "license": {"name": "Apache-2.0"}},
             "paths": paths,
-            "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+            "components": {"schemas": components, "securitySchemes": _SCHEMES},
             "security": [{"token": []}],
         }
     )
@@ -65,7 +73,9 @@ def _operation(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()} {endpoint.path}").strip("_"),
         "summary": endpoint.summary,
-        "description": f"Takes a token of scope {' or '.join(sorted(endpoint.scopes))}.",
+        "description": _takes(endpoint),
+        **({} if endpoint.scopes else {"security": []}),
+        **({"security": [{"session": []}]} if endpoint.of_session else {}),
         "parameters": [*map(_in_path, re.findall(r"{(\w+)}", endpoint.path)), *map(_beside, endpoint.parameters)],
         "responses": {
             str(endpoint.status if endpoint.result is not None else 204): _result(endpoint, schema_of),
@@ -78,9 +88,24 @@ def _operation(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
     return operation
 
 
+def _takes(endpoint: Endpoint) -> str:
+    """What opens it, in words."""
+    if not endpoint.scopes:
+        return "Takes no credential but what stands in its body."
+    if endpoint.of_session:
+        return "Takes the cookie of a session."
+    text = f"Takes a token of scope {' or '.join(sorted(endpoint.scopes))}"
+    if "operator" not in endpoint.scopes:
+        return f"{text}."
+    whose = {"chain": "of every store", "store": "of the store", "own": "of any stores, and keeps to them"}
+    return f"{text}; of operators, or by their session, it takes the role {endpoint.least} {whose[endpoint.reach]}."
+
+
 def problems(endpoint: Endpoint) -> list[int]:
     """The statuses of the problems that a call may be answered with, in order."""
-    found = {400, 401, 403, 503, *endpoint.errors}
+    found = {400, 403, 503, *endpoint.errors}
+    if endpoint.scopes:
+        found.add(401)
     if endpoint.body is not None:
         found |= {408, 413}
     return sorted(found)
@@ -108,7 +133,7 @@ def _in_path(name: str) -> dict[str, Any]:
 
 def _beside(parameter: Parameter) -> dict[str, Any]:
     return {
-        "name": parameter.name,
+        "name": str(parameter.name),
         "in": parameter.where,
         "description": parameter.description,
         "schema": dict(parameter.schema),

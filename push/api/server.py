@@ -133,6 +133,8 @@ def handler(context: Context, endpoint: Endpoint) -> Handler:
         if result is None:
             return web.Response(status=204)
         reply = result if isinstance(result, Reply) else Reply(result)
+        if reply.body is None:
+            return web.Response(status=reply.status or 204, headers=reply.headers)
         return web.Response(
             status=reply.status or endpoint.status,
             body=msgspec.json.encode(reply.body),

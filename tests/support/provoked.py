@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
 
+from push.access.limits import LOGIN
 from push.api.contract import Endpoint
 from push.deliver.hooks import MOST_HOOKS
 from tests.support.box import quiet_port
@@ -100,9 +101,29 @@ async def too_many_hooks(on: Stage, endpoint: Endpoint) -> Answer:
     return await on.call(endpoint, hook)
 
 
+CHANGE: Final = {"revision": 1, "name": "Ann", "role": "viewer"}
+
+
+async def last_admin(on: Stage, endpoint: Endpoint) -> Answer:
+    return await on.call(endpoint, None if endpoint.body is None else CHANGE, id=on.person.operator)
+
+
+def too_many_guesses(body: object) -> Provoke:
+    """Once more than whoever guesses may."""
+
+    async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
+        for _ in range(LOGIN.burst):
+            await on.call(endpoint, body)
+        return await on.call(endpoint, body)
+
+    return provoke
+
+
 async def last_operator(on: Stage, endpoint: Endpoint) -> Answer:
     listed = await on.server.operate("GET", "/v1/tokens")
     [one] = [token["fingerprint"] for token in listed if token["scope"] == "operator"]
+    people = "UPDATE operators SET disabled = 1"
+    await asyncio.to_thread(_execute, on.database, people)
     return await on.call(endpoint, fingerprint=one)
 
 
@@ -171,6 +192,17 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("DELETE", "/v1/stores/{store}/offer", 404): plainly(),
     ("DELETE", "/v1/tokens/{fingerprint}", 404): plainly(),
     ("DELETE", "/v1/tokens/{fingerprint}", 409): last_operator,
+    ("PUT", "/v1/operators/{id}", 404): plainly(CHANGE),
+    ("PUT", "/v1/operators/{id}", 409): last_admin,
+    ("DELETE", "/v1/operators/{id}", 404): plainly(),
+    ("DELETE", "/v1/operators/{id}", 409): last_admin,
+    ("POST", "/v1/operators/{id}/password", 404): plainly({}),
+    ("POST", "/v1/session", 401): plainly({"login": "ann", "password": "not hers at all"}),
+    ("POST", "/v1/session", 429): too_many_guesses({"login": "zoe", "password": "not hers at all"}),
+    ("PUT", "/v1/session/password", 429): too_many_guesses({"current": "not hers at all", "new": "x"}),
+    ("POST", "/v1/session/totp", 429): too_many_guesses({"password": "not hers at all"}),
+    ("PUT", "/v1/session/totp", 429): too_many_guesses({"code": "000000"}),
+    ("POST", "/v1/session/totp/end", 429): too_many_guesses({"password": "not hers at all"}),
     ("POST", "/v1/hooks", 409): too_many_hooks,
     ("DELETE", "/v1/hooks/{id}", 404): plainly(),
     ("POST", "/v1/hooks/{id}/rotate", 404): plainly(),

@@ -15,6 +15,7 @@ from push.deliver.sender import SenderSettings
 from push.model.tokens import Scope
 from push.settings import HttpSettings
 from tests.support import smtp_service
+from tests.support.people import PASSWORD, Person, first_admin
 from tests.support.senders import sender
 from tests.support.servers import DEADLINE_S, REGISTRY, Answer, Caller, Phone, serving, settings
 from tests.support.smtp_service import SmtpService
@@ -28,16 +29,27 @@ _IDS: Final = re.compile(r"{(\w+)}")
 
 
 class Stage(NamedTuple):
-    """A running server, a token of each scope, a phone that agreed to messages alone, and a mail server."""
+    """A running server, a token of each scope, an admin who is logged in, a phone that agreed to messages alone, a mail
+    server.
+    """
 
     server: Caller
     tokens: Mapping[Scope, str]
+    person: Person
     phone: Phone
     smtp: SmtpService
 
     def token(self, endpoint: Endpoint) -> str:
         """One that opens a call: an operator's, where it does."""
         return next(token for scope, token in self.tokens.items() if scope in endpoint.scopes)
+
+    def credential(self, endpoint: Endpoint, token: str | None = None) -> Mapping[str, str]:
+        """Headers that open a call; none where its body does."""
+        if token is None and endpoint.of_session:
+            return self.person.headers
+        if token is None and not endpoint.scopes:
+            return {}
+        return {"Authorization": f"Bearer {token or self.token(endpoint)}"}
 
     def path(self, endpoint: Endpoint, ids: Mapping[str, str]) -> str:
         """A path with these names in it; without a name, the phone's, an addressed channel's, or nothing's."""
@@ -50,7 +62,8 @@ class Stage(NamedTuple):
         """Make a call. Raises TimeoutError: an endless answer, which is no problem."""
         path = self.path(endpoint, ids) + query
         async with asyncio.timeout(DEADLINE_S):
-            return await self.server.call(endpoint.method, path, token or self.token(endpoint), body)
+            headers = self.credential(endpoint, token)
+            return await self.server.call(endpoint.method, path, body=body, headers=headers)
 
     @property
     def database(self) -> Path:
@@ -85,7 +98,7 @@ async def stage(folder: Path, database_url: str = "") -> AsyncIterator[Stage]:
             "sender": await sender(server),
             "screen": await _screen_token(server),
         }
-        yield Stage(server, tokens, phone, smtp)
+        yield Stage(server, tokens, await first_admin(server), phone, smtp)
 
 
 async def _screen_token(server: Caller) -> str:
@@ -106,7 +119,8 @@ async def no_id(on: Stage, endpoint: Endpoint) -> Answer:
 
 
 async def broken_body(on: Stage, endpoint: Endpoint) -> Answer:
-    return await on.server.call(endpoint.method, on.path(endpoint, {}), on.token(endpoint), data=b'{"a":')
+    headers = on.credential(endpoint)
+    return await on.server.call(endpoint.method, on.path(endpoint, {}), headers=headers, data=b'{"a":')
 
 
 async def no_token(on: Stage, endpoint: Endpoint) -> Answer:
@@ -118,23 +132,25 @@ async def unknown_token(on: Stage, endpoint: Endpoint) -> Answer:
 
 
 async def token_of_another_scope(on: Stage, endpoint: Endpoint) -> Answer:
+    """Or, where none is asked for, a page of somebody else's."""
+    if not endpoint.scopes:
+        elsewhere = {"Origin": "https://evil.example"}
+        return await on.server.call(endpoint.method, on.path(endpoint, {}), headers=elsewhere)
     other = next(token for scope, token in on.tokens.items() if scope not in endpoint.scopes)
     return await on.call(endpoint, token=other)
 
 
 async def large_body(on: Stage, endpoint: Endpoint) -> Answer:
     data = io.BytesIO(bytes(MAX_BODY_BYTES + 1))
-    return await on.server.call(endpoint.method, on.path(endpoint, {}), on.token(endpoint), data=data)
+    return await on.server.call(endpoint.method, on.path(endpoint, {}), headers=on.credential(endpoint), data=data)
 
 
 async def halting_body(on: Stage, endpoint: Endpoint) -> Answer:
     """Announce a body, and send the half of it."""
     host, _, port = on.server.running.http_url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    head = (
-        f"{endpoint.method} {on.path(endpoint, {})} HTTP/1.1\r\nHost: x\r\n"
-        f"Authorization: Bearer {on.token(endpoint)}\r\nContent-Length: 2\r\n\r\n"
-    )
+    credential = "".join(f"{name}: {value}\r\n" for name, value in on.credential(endpoint).items())
+    head = f"{endpoint.method} {on.path(endpoint, {})} HTTP/1.1\r\nHost: x\r\n{credential}Content-Length: 2\r\n\r\n"
     writer.write(head.encode() + b"{")
     try:
         async with asyncio.timeout(DEADLINE_S):
@@ -147,9 +163,14 @@ async def halting_body(on: Stage, endpoint: Endpoint) -> Answer:
 
 
 async def plain_call(on: Stage, endpoint: Endpoint) -> Answer:
-    return await on.call(endpoint)
+    return await on.call(endpoint, None if endpoint.scopes else PROOFS[endpoint.path])
 
 
+PROOFS: Final[Mapping[str, object]] = {
+    "/v1/session": {"login": "ann", "password": PASSWORD},
+    "/v1/setup": {"code": "x" * 24, "login": "eve", "name": "Eve", "password": PASSWORD},
+}
+"""Good bodies of calls that take no other credential."""
 GENERAL: Final[Mapping[int, Sequence[Provoke]]] = {
     400: (unknown_parameter, no_id, broken_body),
     401: (no_token, unknown_token),
