@@ -14,11 +14,13 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from push import entrance, operations, showing, telling
+from push import entrance, operations, showing, telling, viewing
 from push.api import (
     addresses,
     apps,
     credentials,
+    enrolment,
+    enrolment_page,
     events,
     hooks,
     inbox,
@@ -27,7 +29,9 @@ from push.api import (
     nicknames,
     openapi,
     operators,
+    records,
     registry,
+    remote,
     screens,
     sending,
     session,
@@ -64,6 +68,9 @@ ENDPOINTS: Final = (
     *suppressions.ENDPOINTS,
     *credentials.ENDPOINTS,
     *registry.ENDPOINTS,
+    *records.ENDPOINTS,
+    *enrolment.ENDPOINTS,
+    *remote.ENDPOINTS,
     *screens.ENDPOINTS,
     *nicknames.ENDPOINTS,
     *insight.ENDPOINTS,
@@ -115,7 +122,9 @@ async def _application(parts: Parts, context: Context) -> web.Application:
     app.router.add_get(stream.PATH, stream.handler(context))
     app.router.add_get(events.PATH, events.handler(context))
     await showing.serve(app, context, parts.showing.screens)
+    await viewing.serve(app, parts)
     unsubscribe.add_routes(app, context)
+    enrolment_page.add_routes(app, context)
     telling.end_with(app, parts.telling.tail)
     app.on_shutdown.append(_ending(parts.streams))
     cors.allow(app, parts.settings.http.allowed_origins)

@@ -1,102 +1,92 @@
-"""What retail operations call to register stores, zones, gateways, beacons, shoppers and campaigns."""
+"""What retail operations call to take over a registry at once, and to register shoppers and campaigns."""
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from beacons.registry import Gateway, Store, Zone
+from beacons.registry import Store, Zone
 from beacons.wire import SECRET_BYTES
 from push.api import consents
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
-from push.api.seed import BeaconIn, GatewayIn, Seed, ShopperIn, beacon_problem, misplaced, warnings
+from push.api.refusals import as_problem
+from push.api.seed import BeaconIn, GatewayIn, Seed, ShopperIn, Stored, static_tag_warnings
 from push.campaigns.render import TemplateError, check
 from push.model.campaigns import Campaign
-from push.model.errors import UniqueError
+from push.model.errors import MisfitError, RegistryError, UniqueError
 from push.model.people import Purpose, Shopper
 from push.model.ports import Transaction
 from push.model.screens import Screen, StoreOffer
 from push.profiles import people
-from push.registry import directory, screens
+from push.registry import checks, directory, editing, screens
 from push.registry.audit import audit
+from push.registry.records import Hand
 
 MOST_NAMED: Final = 10
 
 
-class GatewayOut(msgspec.Struct, frozen=True):
-    """A registered gateway; the secret of a new one is shown this once."""
+class _Writing(NamedTuple):
+    """One seed being taken over."""
 
-    gateway: Gateway
-    secret: str | None
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """What was taken over, by kind; `warnings` say what to think about."""
-
-    counts: dict[str, int]
-    warnings: tuple[str, ...] = ()
+    tx: Transaction
+    context: Context
+    hand: Hand
 
 
-async def put_store(tx: Transaction, context: Context, store: Store) -> None:
+async def put_store(to: _Writing, store: Store) -> None:
     """Register or change a store."""
-    del context
-    await directory.put_store(tx, store)
+    await editing.put_store(to.tx, store, to.hand)
 
 
-async def put_zone(tx: Transaction, context: Context, zone: Zone) -> None:
+async def put_zone(to: _Writing, zone: Zone) -> None:
     """Register or change a zone."""
-    del context
-    await directory.put_zone(tx, zone)
+    await editing.put_zone(to.tx, zone, to.hand)
 
 
-async def put_gateway(tx: Transaction, context: Context, body: GatewayIn) -> str | None:
-    """Register or change a gateway; the secret of a new one."""
-    known = body.gateway.id in context.presence.directory.gateways
+async def put_gateway(to: _Writing, body: GatewayIn) -> None:
+    """Register or change a gateway."""
     secret = secrets.token_bytes(SECRET_BYTES) if body.secret is None else bytes.fromhex(body.secret)
-    await directory.put_gateway(tx, body.gateway, secret, context.vault)
-    return None if known else secret.hex()
+    await editing.put_gateway(to.tx, body.gateway, to.hand, secret=secret, vault=to.context.vault)
 
 
-async def put_beacon(tx: Transaction, context: Context, body: BeaconIn) -> None:
-    """Register or change a beacon. Raises `ProblemError` 400 where its parts do not fit together."""
-    problem = beacon_problem(body, known=context.presence.directory.tags.has_key(body.beacon.id))
-    if problem is not None:
-        raise ProblemError(400, "Does not fit", f"beacon {body.beacon.id}: {problem}")
+async def put_beacon(to: _Writing, body: BeaconIn) -> None:
+    """Register or change a beacon."""
     if body.beacon.shopper is not None:
-        await people.ensure_shopper(tx, body.beacon.shopper, context.clock.now_ms())
+        await people.ensure_shopper(to.tx, body.beacon.shopper, to.hand.at_ms)
     key = None if body.identity_key is None else bytes.fromhex(body.identity_key)
-    await directory.put_beacon(tx, body.beacon, key, context.vault)
+    await editing.put_beacon(to.tx, body.beacon, to.hand, identity_key=key, vault=to.context.vault)
 
 
-async def put_shopper(tx: Transaction, context: Context, body: ShopperIn) -> None:
+async def put_shopper(to: _Writing, body: ShopperIn) -> None:
     """Write a shopper's traits and proven consents."""
-    await people.put_shopper(tx, Shopper(id=body.id, traits=body.traits, created_ms=context.clock.now_ms()))
-    await consents.write(tx, body.id, body.purposes, body.source, context.clock.now_ms())
+    await people.put_shopper(to.tx, Shopper(id=body.id, traits=body.traits, created_ms=to.hand.at_ms))
+    await consents.write(to.tx, body.id, body.purposes, body.source, to.hand.at_ms)
 
 
-async def put_campaign(tx: Transaction, context: Context, campaign: Campaign) -> None:
+async def put_campaign(to: _Writing, campaign: Campaign) -> None:
     """Write a campaign; a changed one becomes a new version. Raises `ProblemError` 400 for a bad template."""
     try:
         check(campaign.template)
     except TemplateError as error:
         raise ProblemError(400, "Template not understood", f"campaign {campaign.id}: template.{error}") from None
     definition = msgspec.json.encode(campaign).decode()
-    await tx.execute("campaigns.put", id=campaign.id, definition=definition, updated_ms=context.clock.now_ms())
+    await to.tx.execute("campaigns.put", id=campaign.id, definition=definition, updated_ms=to.hand.at_ms)
 
 
-async def put_screen(tx: Transaction, context: Context, screen: Screen) -> None:
+async def put_screen(to: _Writing, screen: Screen) -> None:
     """Register or change a screen."""
-    await screens.put_screen(tx, screen, context.clock.now_ms())
+    checks.refuse(f"screen {screen.id}", await checks.place_faults(to.tx, screen.store, screen.zone))
+    await screens.put_screen(to.tx, screen, to.hand.at_ms)
 
 
-async def put_store_offer(tx: Transaction, context: Context, offer: StoreOffer) -> None:
+async def put_store_offer(to: _Writing, offer: StoreOffer) -> None:
     """Set what the screens of a store offer."""
-    del context
-    await screens.put_store_offer(tx, offer)
+    checks.refuse(f"offer of store {offer.store}", await checks.place_faults(to.tx, offer.store))
+    await screens.put_store_offer(to.tx, offer)
 
 
-Writer = Callable[[Transaction, Context, Any], Awaitable[object]]
+Writer = Callable[[_Writing, Any], Awaitable[None]]
 _PARTS: Final[tuple[tuple[str, Writer], ...]] = (
     ("stores", put_store),
     ("zones", put_zone),
@@ -111,25 +101,34 @@ _PARTS: Final[tuple[tuple[str, Writer], ...]] = (
 
 async def put_seed(context: Context, seed: Seed, actor: str) -> Stored:
     """Take over a whole registry in one transaction, and bring it into force."""
-    unknown = misplaced(seed, context.presence.directory)
-    if unknown:
-        raise ProblemError(400, "Does not fit", f"{'; '.join(unknown[:MOST_NAMED])}.")
-    counts: dict[str, int] = {}
+    counts = {part: len(getattr(seed, part)) for part, _ in _PARTS}
     try:
         async with consents.changing(context, _asked(seed)) as tx:
-            for part, writer in _PARTS:
-                for item in getattr(seed, part):
-                    await writer(tx, context, item)
-                counts[part] = len(getattr(seed, part))
-            await audit(
-                tx, actor, "put registry", ", ".join(f"{n} {k}" for k, n in counts.items()), context.clock.now_ms()
-            )
-    except UniqueError:
-        raise ProblemError(
-            409, "Taken", "Another beacon says the same static_id; every id must be one beacon's."
-        ) from None
+            to = _Writing(tx, context, Hand(actor, context.clock.now_ms()))
+            await _write(to, seed)
+            told = ", ".join(f"{n} {k}" for k, n in counts.items() if n)
+            await audit(tx, actor, "put registry", told or "nothing", to.hand.at_ms)
+    except UniqueError:  # registered just now, by somebody else
+        raise ProblemError(409, "Taken", "Another beacon says the same static_id: every id is one beacon's.") from None
     await context.reload([b.beacon.id for b in seed.beacons], others=set(filter(counts.get, counts)) != {"beacons"})
-    return Stored(counts, warnings(seed))
+    return Stored(counts, static_tag_warnings(body.beacon for body in seed.beacons))
+
+
+async def _write(to: _Writing, seed: Seed) -> None:
+    """Raises `ProblemError` that names the first items which do not fit: nothing is kept then."""
+    misfits: list[str] = []
+    for part, writer in _PARTS:
+        for item in getattr(seed, part):
+            try:
+                await writer(to, item)
+            except MisfitError as error:
+                misfits.append(str(error))
+            except RegistryError as error:
+                raise as_problem(error) from None
+            if len(misfits) == MOST_NAMED:
+                break
+    if misfits:
+        raise ProblemError(400, "Does not fit", f"{'; '.join(misfits[:MOST_NAMED])}")
 
 
 def _asked(seed: Seed) -> dict[str, dict[Purpose, bool]]:
@@ -142,11 +141,7 @@ def _asked(seed: Seed) -> dict[str, dict[Purpose, bool]]:
 
 async def put_registry(context: Context, call: Call) -> Stored:
     """Take over a whole registry, all or nothing."""
-    return await put_seed(context, call.body, _actor(call))
-
-
-def _actor(call: Call) -> str:
-    return f"{call.principal.scope}:{call.principal.subject}"
+    return await put_seed(context, call.body, call.actor)
 
 
 def one(part: str, name: str, path_keys: tuple[str, ...]) -> Callable[[Context, Call], Awaitable[object]]:
@@ -159,24 +154,9 @@ def one(part: str, name: str, path_keys: tuple[str, ...]) -> Callable[[Context, 
             if getattr(item, field) != call.path[key]:
                 detail = f"The path says {key} {call.path[key]!r}, the body {getattr(item, field)!r}."
                 raise ProblemError(400, "Path and body disagree", detail)
-        return await put_seed(context, Seed(**{part: (call.body,)}), _actor(call))
+        return await put_seed(context, Seed(**{part: (call.body,)}), call.actor)
 
     return handle
-
-
-async def put_one_gateway(context: Context, call: Call) -> GatewayOut:
-    """Register or change a gateway; a new one's secret is in the answer, this once."""
-    body: GatewayIn = call.body
-    if (body.gateway.store, body.gateway.id) != (call.path["store"], call.path["id"]):
-        raise ProblemError(400, "Path and body disagree", "`store` and `id` in path and body must be the same.")
-    unknown = misplaced(Seed(gateways=(body,)), context.presence.directory)
-    if unknown:
-        raise ProblemError(400, "Does not fit", f"{'; '.join(unknown)}.")
-    async with context.db.transaction() as tx:
-        secret = await put_gateway(tx, context, body)
-        await audit(tx, _actor(call), "put gateway", body.gateway.id, context.clock.now_ms())
-    await context.reload()
-    return GatewayOut(body.gateway, secret)
 
 
 async def get_registry(context: Context, call: Call) -> Seed:
@@ -204,23 +184,6 @@ ENDPOINTS: Final = (
         "Take over a registry, all or nothing",
         put_registry,
         Seed,
-        Stored,
-        errors=(409,),
-    ),
-    Endpoint("PUT", "/v1/stores/{id}", OPERATOR, "Put a store", one("stores", "", ("id",)), Store, Stored),
-    Endpoint(
-        "PUT", "/v1/stores/{store}/zones/{id}", OPERATOR, "Put a zone", one("zones", "", ("store", "id")), Zone, Stored
-    ),
-    Endpoint(
-        "PUT", "/v1/stores/{store}/gateways/{id}", OPERATOR, "Put a gateway", put_one_gateway, GatewayIn, GatewayOut
-    ),
-    Endpoint(
-        "PUT",
-        "/v1/beacons/{id}",
-        OPERATOR,
-        "Put a beacon",
-        one("beacons", "beacon", ("id",)),
-        BeaconIn,
         Stored,
         errors=(409,),
     ),

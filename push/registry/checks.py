@@ -9,7 +9,7 @@ from beacons.ids import KINDS, WIDTH
 from beacons.registry import Beacon, Hours, Store, Zone
 from push.model.errors import Fault, MisfitError
 from push.model.ports import Queries
-from push.registry import zones
+from push.registry import hours, zones
 from push.registry.records import record
 
 TIME_ZONES: Final = available_timezones()
@@ -23,14 +23,17 @@ def refuse(subject: str, faults: Faults) -> None:
         raise MisfitError(subject, faults)
 
 
-def store_faults(store: Store) -> Faults:
+async def store_faults(store: Store) -> Faults:
     """What does not fit in a store."""
     found = []
+    if store.holidays and not await hours.knows_holidays(store.holidays):
+        text = f"holidays {store.holidays!r}: expected a country, or country and region, whose holidays are known"
+        found.append(Fault("holidays", f"{text}, like DE or DE-HH"))
     if store.time_zone not in TIME_ZONES:
         found.append(Fault("time_zone", f"time_zone {store.time_zone!r} is none; expected one like Europe/Berlin"))
     if (store.latitude is None) != (store.longitude is None):
         found.append(Fault("latitude", "latitude and longitude come together, or neither"))
-    found += [Fault("opening", text) for hours in store.opening for text in _hours_faults(hours)]
+    found += [Fault("opening", text) for each in store.opening for text in _hours_faults(each)]
     dates = [day.date for day in store.days]
     found += [Fault("days", f"date {one}: expected a date that there is") for one in dates if not _is_date(one)]
     if len(set(dates)) < len(dates):
@@ -43,13 +46,11 @@ def store_faults(store: Store) -> Faults:
     return tuple(found)
 
 
-def _hours_faults(hours: Hours) -> list[str]:
+def _hours_faults(each: Hours) -> list[str]:
     found = []
-    if hours.opens == hours.closes:
-        found.append(
-            f"{hours.opens} to {hours.closes}: closing was expected at another time; all day is 00:00 to 24:00"
-        )
-    if hours.opens == "24:00":
+    if each.opens == each.closes:
+        found.append(f"{each.opens} to {each.closes}: closing was expected at another time; all day is 00:00 to 24:00")
+    if each.opens == "24:00":
         found.append("opens 24:00: expected 00:00 of the next day")
     return found
 

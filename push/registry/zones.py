@@ -1,4 +1,4 @@
-"""Zones as polygons in metres: whether one has a shape, lies on its plan, and leaves its neighbours alone."""
+"""Zones as polygons in metres: does one have a shape, lie on its plan, and leave its neighbours alone?"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
