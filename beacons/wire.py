@@ -50,12 +50,13 @@ class Envelope(msgspec.Struct, array_like=True, frozen=True):
     body: bytes
 
 
-class SightingColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """The sightings of a Batch, one little-endian byte string per field, all of one length n.
+class SightingColumns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The sightings of a Batch, one little-endian byte string per field, all of one length n but the last two.
 
     kind u8, id 20 bytes, first/last u32 (ms after the batch's `base_ms`, on the boot clock), RSSI i8
     in dBm (loudest and median of the window), packets u16 (count), power i8 (dBm at 1 m as the frame
-    claims; 127 where it does not say).
+    claims; 127 where it does not say). What a beacon says of its battery comes beside few sightings: `telemetry_row`
+    u16 is which one, `telemetry` 18 bytes the frame behind the service's UUID, zero-padded.
     """
 
     kind: bytes = b""
@@ -66,6 +67,8 @@ class SightingColumns(msgspec.Struct, frozen=True, kw_only=True):
     rssi_median_dbm: bytes = b""
     packets: bytes = b""
     power_1m_dbm: bytes = b""
+    telemetry_row: bytes = b""
+    telemetry: bytes = b""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

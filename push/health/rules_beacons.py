@@ -16,7 +16,7 @@ from push.model.health import Ints, Kind
 MISSED: Final = 20.0
 """Times that a silent fixture should have been heard: by chance that happens once in e^20, half a thousand million."""
 ENOUGH_PER_MIN: Final = 0.5
-UNLEARNED_DB: Final = 10.0
+UNLEARNED_DB: Final = 15.0
 """Where nothing is learned yet, distances say what is usual, give or take what shelves and people make up for."""
 LEADS_DB: Final = 3.0
 PATH_LOSS_EXPONENT: Final = 2.2

@@ -33,7 +33,7 @@ class HealthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Where a coin cell's voltage falls fast, and cold may stop a beacon."""
     battery_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
     """A battery that will be empty sooner than this is low."""
-    moved_db: Annotated[float, msgspec.Meta(ge=3, le=60)] = 15.0
+    moved_db: Annotated[float, msgspec.Meta(ge=3, le=60)] = 10.0
     """How much more strongly than before another gateway hears a beacon than the one at its place."""
     moved_after_min: Minutes = 120
     drift_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5

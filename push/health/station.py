@@ -42,6 +42,7 @@ class Station:
         self.watch = Watch()
         self.voltages = voltages or Voltages()
         self.judge = Judge(standing)
+        self._view: View | None = None
 
     @property
     def fleet(self) -> Fleet:
@@ -51,19 +52,21 @@ class Station:
     def use(self, directory: Directory, now_ms: int) -> None:
         """Watch over this registry's fleet from now on."""
         self.watch.use(fleet_of(directory), now_ms)
+        self._view = None
 
     def turn(self, now_ms: int) -> Changes:
         """End a minute: what it brought."""
         self.voltages.take(self.watch.read())
-        view = self.watch.turn(now_ms, self.judge.suspects())
+        view = self._view = self.watch.turn(now_ms, self.judge.suspects())
         if now_ms - view.listening_ms < self.limits.grace_s * 1000:
             return Changes([], [], [])
         facts = Facts(view, self.voltages, self.limits, now_ms)
         return self.judge.step(self._verdicts(view, now_ms), self._stores(view), partial(telling.words, facts), now_ms)
 
     def facts(self, now_ms: int) -> Facts:
-        """Everything as it stands, to tell from."""
-        return Facts(self.watch.view(now_ms, self.judge.suspects()), self.voltages, self.limits, now_ms)
+        """Everything as it stood at the end of the last minute, to tell from."""
+        view = self._view or self.watch.view(now_ms, self.judge.suspects())
+        return Facts(view, self.voltages, self.limits, now_ms)
 
     def _verdicts(self, view: View, now_ms: int) -> list[Verdict]:
         found = [rule(view, self.limits, now_ms) for rule in (*_OF_GATEWAYS, *_OF_BEACONS)]

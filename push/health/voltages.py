@@ -79,6 +79,10 @@ class Voltages:
             cell.foreseen = (len(whole), forecast(whole, battery))
         return cell.foreseen[1]
 
+    def unwritten(self, days: Iterable[str]) -> None:
+        """Name these again: they could not be written down."""
+        self._changed |= {fixture for fixture in days if fixture in self._cells}
+
     def changed(self) -> dict[str, Day]:
         """The days that changed since the last call, to be written down."""
         found = {fixture: self._cells[fixture].days[-1] for fixture in self._changed}

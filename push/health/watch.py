@@ -117,6 +117,18 @@ class Watch:
             self.spoken[one.gateway] = one
             self._word(at, one.received_ms)
 
+    def recall(self, spoken: Sequence[Spoken]) -> None:
+        """Take up what gateways said before a restart: it is no sign of life now."""
+        for one in spoken:
+            at = self.fleet.gateway_at.get(one.gateway)
+            if at is None:
+                continue
+            if one.status.state == "online":
+                self.spoken[one.gateway] = one
+            for name in ("first_ms", "last_ms"):
+                if self.gateways[name][at] == 0:
+                    self.gateways[name][at] = one.received_ms
+
     def _word(self, at: int, received_ms: int) -> None:
         self.gateways["last_ms"][at] = max(self.gateways["last_ms"][at], received_ms)
         self.gateways["gone_ms"][at] = 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
-from push.ingest import marks
+from push.ingest import hearing, marks
 from push.ingest.intake import Arrived, Intake, StatusArrived
 from push.ingest.late import LateLane
 from push.ingest.ledger import Ledger
@@ -37,6 +37,7 @@ class Taker:
         self.observer = Observer(Directory(), Resolver(Tags(), tolerance_ms=0), allows)
         self.ledger = Ledger()
         self.late = LateLane()
+        self.watcher = hearing.nobody()
         self.walk = WalkTest()
 
     @property
@@ -59,6 +60,7 @@ class Taker:
         opened = [self._intake.open(*payload) for payload in waiting]
         tick.statuses = [s for s in opened if isinstance(s, StatusArrived)]
         batches = [a for a in opened if isinstance(a, Arrived)]
+        hearing.tell(self.watcher, batches, tick.statuses)
         past = self.late.take()
         boots = {(a.batch.gateway, a.batch.boot) for a in (*batches, *(r.arrived for r in past))}
         tick.marks = await insist(lambda: self.ledger.load(self._db, boots), self._counts)
@@ -105,6 +107,7 @@ class Taker:
         """Resolve a tick's sightings in one pass."""
         sightings = gather(new)
         beacons = self.observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
+        hearing.tell_heard(self.watcher, sightings, beacons, new)
         found, _ = self.observer.observe(sightings, beacons, new)
         tick.observations += found
         tick.strangers += self.observer.strangers(sightings, beacons, new)
