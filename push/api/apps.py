@@ -230,6 +230,7 @@ ENDPOINTS: Final = (
         result=AppConfig,
         parameters=(_APP,),
         errors=(404,),
+        reach="own",
     ),
     Endpoint("POST", "/v1/devices", APP, "Register a device", register, DeviceIn, DeviceOut, 201),
     Endpoint(

@@ -88,14 +88,16 @@ _PATH: Final = "/v1/credentials/{channel}/{app}"
 _BODY: Final = dict[str, Any]
 ENDPOINTS: Final = (
     Endpoint(
-        "GET", "/v1/credentials", OPERATOR, "Every credential, without secrets", list_all, result=list[CredentialInfo]
+        "GET", "/v1/credentials", OPERATOR, "Every credential, without secrets", list_all, result=list[CredentialInfo],
+        role="editor",
     ),
     Endpoint(
         "PUT", _PATH, OPERATOR, "Try, store and use a credential", put, _BODY, CredentialInfo,
-        parameters=(_CHECK, _EXPIRES), errors=(404, 422, 503),
+        parameters=(_CHECK, _EXPIRES), errors=(404, 422, 503), role="admin",
     ),
     Endpoint(
-        "POST", f"{_PATH}/check", OPERATOR, "Try a credential now", check, result=CredentialInfo, errors=(404, 503)
+        "POST", f"{_PATH}/check", OPERATOR, "Try a credential now", check, result=CredentialInfo, errors=(404, 503),
+        role="admin",
     ),
-    Endpoint("DELETE", _PATH, OPERATOR, "Forget a credential", delete, errors=(404,)),
+    Endpoint("DELETE", _PATH, OPERATOR, "Forget a credential", delete, errors=(404,), role="admin"),
 )  # fmt: skip

@@ -40,6 +40,7 @@ ENDPOINT: Final = Endpoint(
         Parameter("kinds", "query", f"Only these, with commas between: {', '.join(EVENT_KINDS)}."),
         sse.RESUMING,
     ),
+    role="editor",
 )
 
 

@@ -6,11 +6,12 @@ from typing import Any, Final, Literal
 import msgspec
 
 from beacons.topics import is_id
-from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError
+from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError, within
 from push.ingest.marks import Mark
 from push.model.campaigns import Considered
 from push.model.delivery import Basis, Content, Lane, State
 from push.model.people import Platform, Purpose
+from push.model.ports import Row
 from push.model.presence import Moment
 
 MOST: Final = 1000
@@ -158,7 +159,7 @@ def since(call: Call) -> int:
 async def delivery(context: Context, call: Call) -> TraceDetail:
     """One delivery, hop by hop."""
     row = await context.db.fetch_one("deliver.trace", id=call.path["id"])
-    if row is None or (call.principal.scope == "sender" and row["source"] != call.actor):
+    if row is None or not _is_theirs(call, row):
         raise ProblemError(404, "Unknown delivery", "GET /v1/deliveries lists those that there are.")
     attempts = await context.db.fetch("deliver.attempts_of", delivery=call.path["id"])
     return TraceDetail(
@@ -169,27 +170,32 @@ async def delivery(context: Context, call: Call) -> TraceDetail:
     )
 
 
+def _is_theirs(call: Call, row: Row) -> bool:
+    """A sender sees what it sent, an operator what happened in her stores."""
+    return row["source"] == call.actor if call.principal.scope == "sender" else call.principal.sees(row["store"])
+
+
 async def decisions(context: Context, call: Call) -> list[DecisionOut]:
     """Decisions since a time, or a shopper's latest: why did, or didn't, she get it?"""
-    shopper, since_ms = call.query.get("shopper"), since(call)
+    shopper, since_ms, kept = call.query.get("shopper"), since(call), within(call.principal)
     if shopper is not None:
         if not is_id(shopper):
             raise ProblemError(400, "Not understood", "`shopper` must be a shopper's id.")
-        rows = await context.db.fetch("campaigns.decisions_of", shopper=shopper, most=MOST)
+        rows = await context.db.fetch("insight.decisions_of", shopper=shopper, most=MOST, **kept)
     else:
-        rows = await context.db.fetch("campaigns.decisions", since_ms=since_ms, most=MOST)
+        rows = await context.db.fetch("insight.decisions", since_ms=since_ms, most=MOST, **kept)
     return [msgspec.convert({**row, "considered": json.loads(row["receipt"])}, DecisionOut) for row in rows]
 
 
 async def visits(context: Context, call: Call) -> list[VisitOut]:
     """Visits since a time."""
-    rows = await context.db.fetch("ingest.visits", since_ms=since(call), most=MOST)
+    rows = await context.db.fetch("insight.visits", since_ms=since(call), most=MOST, **within(call.principal))
     return [msgspec.convert({**row, "late": bool(row["late"])}, VisitOut) for row in rows]
 
 
 async def moments(context: Context, call: Call) -> list[Moment]:
     """Moments since a time."""
-    rows = await context.db.fetch("ingest.moments", since_ms=since(call), most=MOST)
+    rows = await context.db.fetch("insight.moments", since_ms=since(call), most=MOST, **within(call.principal))
     return [msgspec.convert(dict(row), Moment) for row in rows]
 
 
@@ -205,8 +211,12 @@ async def devices(context: Context, call: Call) -> list[DeviceRow]:
 
 async def gateways(context: Context, call: Call) -> list[GatewayStatus]:
     """What every gateway last said of itself."""
-    del call
-    rows = await context.db.fetch("ingest.statuses")
+    held = context.presence.directory.gateways
+    rows = [
+        row
+        for row in await context.db.fetch("ingest.statuses")
+        if call.principal.sees(held[row["gateway"]].store if row["gateway"] in held else None)
+    ]
     return [msgspec.convert({**row, "status": json.loads(row["status"])}, GatewayStatus) for row in rows]
 
 
@@ -232,24 +242,32 @@ async def statistics(context: Context, call: Call) -> Statistics:
     )
 
 
+_OWN: Final[dict[str, Any]] = {"role": "editor", "reach": "own"}
+"""Where people were is theirs, not everybody's who looks at the fleet."""
 ENDPOINTS: Final = (
     Endpoint(
-        "GET", "/v1/deliveries/{id}", SENDER, "One delivery, hop by hop", delivery, result=TraceDetail, errors=(404,)
+        "GET", "/v1/deliveries/{id}", SENDER, "One delivery, hop by hop", delivery, result=TraceDetail, errors=(404,),
+        **_OWN,
     ),
     Endpoint(
-        "GET",
-        "/v1/decisions",
-        OPERATOR,
-        "Decisions and their reasons",
-        decisions,
-        result=list[DecisionOut],
-        parameters=(SINCE, _SHOPPER),
+        "GET", "/v1/decisions", OPERATOR, "Decisions and their reasons", decisions, result=list[DecisionOut],
+        parameters=(SINCE, _SHOPPER), **_OWN,
     ),
-    Endpoint("GET", "/v1/visits", OPERATOR, "Visits since a time", visits, result=list[VisitOut], parameters=(SINCE,)),
-    Endpoint("GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[Moment], parameters=(SINCE,)),
     Endpoint(
-        "GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow], parameters=(SINCE,)
+        "GET", "/v1/visits", OPERATOR, "Visits since a time", visits, result=list[VisitOut], parameters=(SINCE,),
+        **_OWN,
     ),
-    Endpoint("GET", "/v1/gateways", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus]),
+    Endpoint(
+        "GET", "/v1/moments", OPERATOR, "Moments since a time", moments, result=list[Moment], parameters=(SINCE,),
+        **_OWN,
+    ),
+    Endpoint(
+        "GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow], parameters=(SINCE,),
+        role="editor",
+    ),
+    Endpoint(
+        "GET", "/v1/gateways", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus],
+        reach="own",
+    ),
     Endpoint("GET", "/v1/statistics", OPERATOR, "Totals and marks", statistics, result=Statistics),
-)
+)  # fmt: skip

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from push.api import sse
 from push.api.callers import authenticate
-from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
+from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, own_store
 from push.api.registry import Stored, one
 from push.api.server import Handler
 from push.api.sse import Write
@@ -60,7 +60,7 @@ class Counted(msgspec.Struct, frozen=True):
 
 async def get_screen(context: Context, call: Call) -> ScreenOut:
     """A screen as it is registered, and whether it is on."""
-    screen = _registered(context, call.path["id"])
+    screen = _of_caller(context, call)
     return ScreenOut(screen, context.screens.pages(screen.id))
 
 
@@ -71,9 +71,29 @@ def _registered(context: Context, screen_id: str) -> Screen:
     return screen
 
 
+def _of_caller(context: Context, call: Call) -> Screen:
+    """The screen in the path. Raises `ProblemError` 404; 403 where it stands in a store of somebody else's."""
+    screen = _registered(context, call.path["id"])
+    own_store(call, screen.store)
+    return screen
+
+
+_put: Final = one("screens", "", ("id",))
+
+
+async def put_screen(context: Context, call: Call) -> object:
+    """Register or change a screen, which stays in a store of the caller's."""
+    body: Screen = call.body
+    own_store(call, body.store)
+    held = context.presence.directory.screens.get(body.id)
+    if held is not None:
+        own_store(call, held.store)
+    return await _put(context, call)
+
+
 async def delete_screen(context: Context, call: Call) -> None:
     """Take a screen out of the registry: its page goes dark, its tokens open nothing any more."""
-    screen = _registered(context, call.path["id"])
+    screen = _of_caller(context, call)
     async with context.db.transaction() as tx:
         await screens.delete_screen(tx, screen.id)
         await audit(tx, call.actor, "delete screen", screen.id, context.clock.now_ms())
@@ -83,7 +103,7 @@ async def delete_screen(context: Context, call: Call) -> None:
 
 async def issue_token(context: Context, call: Call) -> ScreenToken:
     """A new token for a screen's page; those before it open nothing any more."""
-    screen = _registered(context, call.path["id"])
+    screen = _of_caller(context, call)
     now_ms = context.clock.now_ms()
     token = new_token("screen")
     async with context.db.transaction() as tx:
@@ -208,19 +228,19 @@ def _event(face: Face) -> bytes:
 
 
 ENDPOINTS: Final = (
-    Endpoint("GET", "/v1/screens/{id}", OPERATOR, "A screen", get_screen, result=ScreenOut, errors=(404,)),
-    Endpoint("PUT", "/v1/screens/{id}", OPERATOR, "Put a screen", one("screens", "", ("id",)), Screen, Stored),
-    Endpoint("DELETE", "/v1/screens/{id}", OPERATOR, "Delete a screen", delete_screen, errors=(404,)),
+    Endpoint("GET", "/v1/screens/{id}", OPERATOR, "A screen", get_screen, result=ScreenOut, errors=(404,), reach="own"),
+    Endpoint("PUT", "/v1/screens/{id}", OPERATOR, "Put a screen", put_screen, Screen, Stored, reach="own"),
+    Endpoint("DELETE", "/v1/screens/{id}", OPERATOR, "Delete a screen", delete_screen, errors=(404,), reach="own"),
     Endpoint(
         "POST", "/v1/screens/{id}/token", OPERATOR, "Get a screen's token", issue_token, None, ScreenToken, 201,
-        errors=(404,),
+        errors=(404,), reach="own",
     ),
     Endpoint(
         "PUT", "/v1/stores/{store}/offer", OPERATOR, "Put what a store's screens offer",
-        one("store_offers", "", ("store",)), StoreOffer, Stored,
+        one("store_offers", "", ("store",)), StoreOffer, Stored, reach="store",
     ),
     Endpoint("DELETE", "/v1/stores/{store}/offer", OPERATOR, "Delete what a store's screens offer", delete_offer,
-             errors=(404,)),
+             errors=(404,), reach="store"),
     STREAM,
     Endpoint(
         "POST", "/v1/screens/{id}/receipts", SCREEN, "Report what was shown", keep_receipts, ScreenReceipts, Counted,

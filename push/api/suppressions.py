@@ -138,6 +138,7 @@ ENDPOINTS: Final = (
         listed,
         result=list[Suppression],
         parameters=(_AFTER,),
+        role="editor",
     ),
     Endpoint(
         "POST",

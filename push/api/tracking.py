@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from beacons.topics import ID_PATTERN, is_id
-from push.api.contract import SENDER, Call, Context, Endpoint, Parameter, ProblemError, Reply, only_source
+from push.api.contract import SENDER, Call, Context, Endpoint, Parameter, ProblemError, Reply, only_source, within
 from push.api.insight import MOST, SINCE, AttemptOut, Trace, since
 from push.api.sending import own_id
 from push.campaigns import outbox
@@ -95,7 +95,8 @@ async def deliveries(context: Context, call: Call) -> Reply:
     after_ms, after_id = _after(call)
     state, channel, shopper = _one_of(call, "state", tuple(State)), _one_of(call, "channel", CHANNELS), _shopper(call)
     source = only_source(call)
-    asked = {"channel": channel, "source": source, "after_ms": after_ms, "after_id": after_id, "most": MOST}
+    place = {"after_ms": after_ms, "after_id": after_id, "most": MOST}
+    asked = {"channel": channel, "source": source, **place, **within(call.principal)}
     if shopper is not None:
         rows = await context.db.fetch("sending.deliveries_of_shopper", shopper=shopper, state=state, **asked)
     elif state == State.FAILED:
@@ -179,6 +180,7 @@ ENDPOINTS: Final = (
         message,
         result=MessageDetail,
         errors=(404,),
+        role="editor",
     ),
     Endpoint("DELETE", "/v1/messages/{id}", SENDER, "Take a message back", take_back, errors=(404, 409)),
     Endpoint(
@@ -189,6 +191,8 @@ ENDPOINTS: Final = (
         deliveries,
         result=list[Trace],
         parameters=_FILTERS,
+        role="editor",
+        reach="own",
     ),
     Endpoint(
         "POST",

@@ -122,9 +122,10 @@ def too_many_guesses(body: object) -> Provoke:
 async def last_operator(on: Stage, endpoint: Endpoint) -> Answer:
     listed = await on.server.operate("GET", "/v1/tokens")
     [one] = [token["fingerprint"] for token in listed if token["scope"] == "operator"]
-    people = "UPDATE operators SET disabled = 1"
-    await asyncio.to_thread(_execute, on.database, people)
-    return await on.call(endpoint, fingerprint=one)
+    await asyncio.to_thread(_execute, on.database, "UPDATE operators SET disabled = 1")
+    answer = await on.call(endpoint, fingerprint=one)
+    await asyncio.to_thread(_execute, on.database, "UPDATE operators SET disabled = 0")
+    return answer
 
 
 async def refused_credential(on: Stage, endpoint: Endpoint) -> Answer:

@@ -163,7 +163,7 @@ async def halting_body(on: Stage, endpoint: Endpoint) -> Answer:
 
 
 async def plain_call(on: Stage, endpoint: Endpoint) -> Answer:
-    return await on.call(endpoint, None if endpoint.scopes else PROOFS[endpoint.path])
+    return await on.call(endpoint, None if endpoint.scopes else PROOFS.get(endpoint.path))
 
 
 PROOFS: Final[Mapping[str, object]] = {
@@ -183,7 +183,9 @@ GENERAL: Final[Mapping[int, Sequence[Provoke]]] = {
 
 def general(endpoint: Endpoint, status: int) -> Iterator[Provoke]:
     """What provokes a status at any endpoint of this kind."""
-    needs_id, needs_body = {no_id}, {broken_body}
+    needs_id, needs_body, needs_scope = {no_id}, {broken_body}, {no_token, unknown_token}
     for how in GENERAL.get(status, ()):
+        if how in needs_scope and not endpoint.scopes:
+            continue
         if not (how in needs_id and "{" not in endpoint.path) and not (how in needs_body and endpoint.body is None):
             yield how

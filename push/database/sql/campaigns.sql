@@ -14,10 +14,6 @@ VALUES (:id, :moment, :shopper, :store, :campaign, :receipt, :decided_ms)
 SELECT id, moment, shopper, store, campaign, receipt, decided_ms FROM decisions
 WHERE decided_ms >= :since_ms ORDER BY decided_ms, id LIMIT :most
 
--- name: campaigns.decisions_of
-SELECT id, moment, shopper, store, campaign, receipt, decided_ms FROM decisions
-WHERE shopper = :shopper ORDER BY decided_ms DESC, id LIMIT :most
-
 -- name: campaigns.cap_used
 SELECT used FROM caps WHERE id = :id
 

@@ -310,7 +310,8 @@ WHERE d.id = :delivery AND d.shopper = (SELECT v.shopper FROM devices AS v WHERE
 SELECT
     d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,
     d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
-    d.ended_ms, d.visit, d.shopper, d.again_of, m.campaign, m.basis, m.source, m.content, m.decision
+    d.ended_ms, d.visit, d.shopper, d.again_of, m.campaign, m.basis, m.source, m.content, m.decision,
+    (SELECT v.store FROM visits AS v WHERE v.id = d.visit) AS store
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.id = :id
 

@@ -35,6 +35,9 @@ WHERE (d.decided_ms, d.id) > (:after_ms, :after_id)
     AND (CAST(:state AS TEXT) IS NULL OR d.state = :state)
     AND (CAST(:channel AS TEXT) IS NULL OR d.channel = :channel)
     AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)
+    AND (:everywhere = 1 OR EXISTS (
+        SELECT 1 FROM visits AS v WHERE v.id = d.visit AND v.store IN (SELECT value FROM {json_each}(:stores{as_json}))
+    ))
 ORDER BY d.decided_ms, d.id LIMIT :most
 
 -- name: sending.deliveries_of_shopper
@@ -47,6 +50,9 @@ WHERE d.shopper = :shopper AND d.decided_ms >= :after_ms AND (d.decided_ms, d.id
     AND (CAST(:state AS TEXT) IS NULL OR d.state = :state)
     AND (CAST(:channel AS TEXT) IS NULL OR d.channel = :channel)
     AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)
+    AND (:everywhere = 1 OR EXISTS (
+        SELECT 1 FROM visits AS v WHERE v.id = d.visit AND v.store IN (SELECT value FROM {json_each}(:stores{as_json}))
+    ))
 ORDER BY d.decided_ms, d.id LIMIT :most
 
 -- name: sending.dead_letters
@@ -59,6 +65,9 @@ FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.state = 'failed' AND d.ended_ms >= :after_ms AND (d.decided_ms, d.id) > (:after_ms, :after_id)
     AND (CAST(:channel AS TEXT) IS NULL OR d.channel = :channel)
     AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)
+    AND (:everywhere = 1 OR EXISTS (
+        SELECT 1 FROM visits AS v WHERE v.id = d.visit AND v.store IN (SELECT value FROM {json_each}(:stores{as_json}))
+    ))
 ORDER BY d.decided_ms, d.id LIMIT :most
 
 -- name: sending.attempts_of_message
