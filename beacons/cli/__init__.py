@@ -11,7 +11,7 @@ Output goes through `show`: tables for people, or exactly one JSON document. `er
 
 import click
 
-from beacons.cli import frames
+from beacons.cli import entry, frames, gateways, stores, tags
 from beacons.cli.errors import Commands
 
 __all__ = ["main"]
@@ -23,5 +23,19 @@ def main() -> None:
     """Read what beacons say, and look after a server's stores, gateways and beacons."""
 
 
-main.add_command(frames.decode_command)
-main.add_command(frames.eid_command)
+for command in (
+    frames.decode_command,
+    frames.eid_command,
+    entry.login_command,
+    entry.logout_command,
+    entry.password_command,
+    entry.setup_command,
+    stores.stores_group,
+    stores.zones_group,
+    gateways.gateways_group,
+    tags.register,
+    tags.list_command,
+    tags.show_command,
+    tags.delete_command,
+):
+    main.add_command(command)
