@@ -130,7 +130,7 @@ async def _application(parts: Parts, context: Context) -> web.Application:
     cors.allow(app, parts.settings.http.allowed_origins)
     add_routes(app, await asyncio.to_thread(app_files), _app_settings(parts))
     described = openapi.document(ENDPOINTS, version("footfall"))
-    operations.add_routes(app, parts.db, parts.client, figures(_measured(parts, answered)), described)
+    operations.add_routes(app, parts.access, parts.client, figures(_measured(parts, answered)), described)
     return app
 
 
