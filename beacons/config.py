@@ -40,8 +40,13 @@ def load(kind: type[Settings], section: str, path: Path | None, env: Mapping[str
     try:
         return msgspec.convert(table, kind, strict=True)
     except msgspec.ValidationError as error:
-        what, where = _explain(str(error), section)
-        raise ConfigError(source, where, _value(tree, where), what) from None
+        raise explained(error, source, section, tree) from None
+
+
+def explained(error: msgspec.ValidationError, source: str, section: str, tree: Mapping[str, Any]) -> ConfigError:
+    """The same with path and value: what `msgspec.convert` raised for the `section` table of `tree`."""
+    what, where = _explain(str(error), section)
+    return ConfigError(source, where, _value(tree, where), what)
 
 
 def _read(path: Path | None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from beacons.config import EXIT_CONFIG, ConfigError
 from gateway import daemon
 from gateway.credentials import Credentials, read_credentials
 from gateway.doctor.command import doctor
+from gateway.enrol.command import enrol
+from gateway.listen import listen
 from gateway.logs import log_to_stderr
 from gateway.options import config_option
 from gateway.replay import ReplayError, ReplayScanner, read_recording
@@ -52,6 +54,8 @@ def replay(config: Path, speed: float, file: Path) -> None:
 
 
 main.add_command(doctor)
+main.add_command(enrol)
+main.add_command(listen)
 
 
 def _run(config: Path, scanner: Scanner | None) -> None:

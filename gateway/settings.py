@@ -1,5 +1,6 @@
 """The `[gateway]` table of config.toml: every setting with its bounds, its default, and the reason for it."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -116,7 +117,7 @@ class _Radio(msgspec.Struct, frozen=True):
 def read_scan_settings(path: Path, env: Mapping[str, str]) -> ScanSettings:
     """How to listen, whatever else is wrong: the defaults where the file cannot be read at all."""
     try:
-        return load(_Radio, SECTION, path if path.exists() else None, env).scan
+        return load(_Radio, SECTION, path if os.access(path, os.R_OK) else None, env).scan
     except ConfigError:
         return ScanSettings()
 

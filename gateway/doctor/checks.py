@@ -63,8 +63,7 @@ def _health(settings: GatewaySettings | None) -> tuple[Health | None, list[Findi
     try:
         return read_health(path), []
     except OSError as error:
-        step = "Run the doctor as the service's user: sudo -u footfall footfall-gateway doctor."
-        return None, [fault("daemon.file", f"{path}: {error.strerror}", step)]
+        return None, [fault("daemon.file", f"{path}: {error.strerror}", files.AS_SERVICE)]
 
 
 def _radio(scan: ScanSettings, box: Box) -> tuple[list[Check], list[Finding]]:

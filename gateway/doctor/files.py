@@ -1,5 +1,6 @@
 """What lies on the disk: settings, secrets, and the spool with what waits in it."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -20,6 +21,8 @@ FULL: Final = 0.5
 LEAST_FREE_BYTES: Final = 50 * 1024 * 1024
 """Below this logs and upgrades fail before the spool does."""
 
+AS_SERVICE: Final = "Run the doctor as the service's user: sudo -u footfall footfall-gateway doctor."
+
 _OTHERS: Final = 0o077
 _MB: Final = 1024 * 1024
 _MS_PER_S: Final = 1000
@@ -31,6 +34,8 @@ def configuration(source: str, error: ConfigError | None, settings: GatewaySetti
     if settings is not None and error is None:
         return ok("configuration", f"{source}: gateway {settings.id} of store {settings.store}")
     step = "Correct the setting, or enrol: footfall-gateway enrol."
+    if os.strerror(errno.EACCES) in str(error):
+        step = AS_SERVICE
     return fault("configuration", str(error), step)
 
 
