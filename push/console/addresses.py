@@ -12,7 +12,7 @@ from push.console.assets import KEPT, STATIC, Assets
 from push.console.context import ConsoleContext, TroubleError
 from push.console.entry import html, safe_next
 from push.console.forms import CSRF, Form, FormError
-from push.console.pages import floor, today, walk
+from push.console.pages import floor, stores, today, walk
 from push.console.render import SECURITY
 from push.console.visits import (
     Handler,
@@ -33,18 +33,22 @@ Door = Callable[[ConsoleContext, web.Request], Awaitable[web.StreamResponse]]
 
 
 class Address(NamedTuple):
-    """A page: what answers GET, what POST (None: nothing is sent there), and the least role."""
+    """A page: what answers GET, and POST (None: nothing is sent there), and the least roles for it."""
 
     path: str
     show: Page
     send: Page | None = None
     least: Role = "viewer"
+    least_to_send: Role = "editor"
 
 
 ADDRESSES: Final = (
     Address("/console/today", today.show),
     Address("/console/floor", floor.choose),
     Address("/console/floor/{store}", floor.show),
+    Address("/console/stores", stores.list_),
+    Address("/console/stores/new", stores.new, stores.create, "editor"),
+    Address("/console/stores/{store}", stores.show, stores.change),
     Address("/console/walk/{store}", walk.show, least=walk.LEAST),
 )
 
@@ -53,10 +57,9 @@ def add_console(app: web.Application, console: ConsoleContext) -> None:
     """Serve the console."""
     _add_files(app, console.pages.assets)
     for address in ADDRESSES:
-        handler = page(console, address.show, send=address.send, least=address.least)
-        app.router.add_get(address.path, handler)
+        app.router.add_get(address.path, page(console, address.show, least=address.least))
         if address.send is not None:
-            app.router.add_post(address.path, handler)
+            app.router.add_post(address.path, page(console, address.send, least=address.least_to_send))
     app.router.add_get("/console/floor/{store}/events", floor.Events(console).handle)
     app.router.add_get("/console/walk/{store}/heard", walk.Heard(console).handle)
     for path, door in (("/console/login", _login), ("/console/setup", _set_up)):

@@ -1,6 +1,6 @@
 """What pages work with, who asks for them, and what they answer with."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Final, NamedTuple, Protocol
 
@@ -32,6 +32,14 @@ class Crowd(Protocol):
         ...
 
 
+class Reload(Protocol):
+    """Brings committed changes of the registry into force."""
+
+    async def __call__(self, beacons: Collection[str] | None = (), *, others: bool = True) -> None:
+        """Of the beacons, those named were changed (None: any); `others`: whether anything else was."""
+        ...
+
+
 class ConsoleContext(NamedTuple):
     """The server as pages see it."""
 
@@ -47,7 +55,7 @@ class ConsoleContext(NamedTuple):
     """The registry as it is in force."""
     heard_by: Callable[[str], list[HeardBy]]
     """Which gateways hear a beacon. Raises `push.ingest.walking.NotWatchedError`."""
-    reload: Callable[[], Awaitable[None]]
+    reload: Reload
     """Bring a committed change of the registry into force."""
     stream: Callable[[web.Request, Callable[[Write], Awaitable[None]]], Awaitable[web.StreamResponse]]
     """Let somebody write an event stream until it returns, or its reader is gone."""

@@ -33,12 +33,12 @@ Page = Callable[[ConsoleContext, Visit], Awaitable[Answer]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def page(console: ConsoleContext, show: Page, *, least: Role = "viewer", send: Page | None = None) -> Handler:
-    """The handler of an address: `show` answers GET, `send` POST; who may do less than `least` gets neither."""
+def page(console: ConsoleContext, answer: Page, *, least: Role = "viewer") -> Handler:
+    """The handler of an address for one method; who may do less than `least` gets nothing of it."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            return await _handled(console, request, show, send, least)
+            return await _handled(console, request, answer, least)
         except TroubleError as error:
             return trouble(console, error)
         except FormError as error:
@@ -46,40 +46,32 @@ def page(console: ConsoleContext, show: Page, *, least: Role = "viewer", send: P
         except OverloadedError:
             return trouble(console, TroubleError(503, "Too much at once", _LATER))
         except DatabaseError as error:
-            log.warning("database does not answer", route=show.__module__, error=str(error))
+            log.warning("database does not answer", route=answer.__module__, error=str(error))
             return away(console)
         except (web.HTTPException, ConnectionError, asyncio.CancelledError):
             raise
         except Exception:
-            log.exception("page failed", route=show.__module__)
+            log.exception("page failed", route=answer.__module__)
             return trouble(console, TroubleError(500, "This page failed", _FAILED))
 
     return handle
 
 
-async def _handled(
-    console: ConsoleContext, request: web.Request, show: Page, send: Page | None, least: Role
-) -> web.StreamResponse:
+async def _handled(console: ConsoleContext, request: web.Request, page_: Page, least: Role) -> web.StreamResponse:
     is_post = request.method == hdrs.METH_POST
     form = await read_form(console, request) if is_post else Form()
     session = await who_is(console, request)
     await console.zones.learn(store.time_zone for store in console.directory().stores.values())
     if session is None:
-        return await _stranger(console, request, form, send or show)
+        return await _stranger(console, request, form, page_)
     visit = _visit(console, request, session, form)
     _require(visit, least)
     if session.must_change and not request.path.startswith(entry.OWN_PASSWORD):
         return answered(console, visit, Gone(entry.OWN_PASSWORD))
-    if is_post:
-        if not is_ours(console, request) or not sessions.is_ours(session, form.raw(CSRF)):
-            return answered(console, visit, await _again(console, visit, send or show))
-        return answered(console, visit, await (send or show)(console, visit))
-    return answered(console, visit, await show(console, visit))
-
-
-async def _again(console: ConsoleContext, visit: Visit, send: Page) -> Answer:
-    """A form of a session before this one: shown again as it was typed, to be looked at and sent anew."""
-    return await send(console, visit._replace(is_restored=True))
+    if is_post and not (is_ours(console, request) and sessions.is_ours(session, form.raw(CSRF))):
+        # Of a session before this one: shown again as it was typed, to be looked at and sent anew.
+        visit = visit._replace(is_restored=True)
+    return answered(console, visit, await page_(console, visit))
 
 
 def _require(visit: Visit, least: Role) -> None:
@@ -135,7 +127,7 @@ async def read_form(console: ConsoleContext, request: web.Request) -> Form:
         raise TroubleError(413, "That is too large", "Files are imported under Import, not typed here.") from None
 
 
-async def _stranger(console: ConsoleContext, request: web.Request, form: Form, send: Page) -> web.StreamResponse:
+async def _stranger(console: ConsoleContext, request: web.Request, form: Form, page_: Page) -> web.StreamResponse:
     """Nobody is signed in: to the sign-in, and whatever she typed comes along, for it was typed here."""
     if request.method != hdrs.METH_POST:
         return web.Response(status=303, headers={hdrs.LOCATION: sign_in_address(request.raw_path), **SECURITY})
@@ -148,7 +140,7 @@ async def _stranger(console: ConsoleContext, request: web.Request, form: Form, s
         return entry.interrupted(console, request.path, form, wrong=opened)
     visit = _visit(console, request, opened.session, Form({n: v for n, v in form.fields.items() if n != CSRF}))
     back = visit._replace(is_restored=True, said=entry.WELCOME_BACK)
-    return answered(console, back, await send(console, back), sessions.cookie(console.desk, opened.token))
+    return answered(console, back, await page_(console, back), sessions.cookie(console.desk, opened.token))
 
 
 def sign_in_address(wanted: str) -> str:

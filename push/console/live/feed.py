@@ -9,7 +9,10 @@ from push.console import words
 from push.model.campaigns import Considered, Verdict
 from push.model.ports import Database, Row
 
-MOST: Final = 14
+MOST: Final = 10
+MOST_READ: Final = 40
+"""Of those, what is alike becomes one line."""
+ALIKE_MS: Final = 60_000
 SINCE_MS: Final = 3_600_000
 """What is older than an hour is not happening now."""
 
@@ -49,11 +52,12 @@ class Happening(msgspec.Struct, frozen=True):
     title: str
     line: str
     zone: str | None = None
+    many: int = 1
 
 
 async def read(db: Database, store: str, now_ms: int) -> list[Happening]:
     """The latest of a store, newest first. Raises `push.model.errors.DatabaseError`."""
-    asked = {"store": store, "since_ms": now_ms - SINCE_MS, "most": MOST}
+    asked = {"store": store, "since_ms": now_ms - SINCE_MS, "most": MOST_READ}
     decisions = await db.fetch("console.latest_decisions", **asked)
     visits = await db.fetch("console.latest_visits", **asked)
     found = [happening for row in decisions for happening in _told(row)]
@@ -61,7 +65,7 @@ async def read(db: Database, store: str, now_ms: int) -> list[Happening]:
         Happening(f"{v['id']}.in", v["entered_ms"], "people", "entered", "A member", "came into the store")
         for v in visits
     ]
-    return sorted(found, key=lambda one: (-one.at_ms, one.key))[:MOST]
+    return sorted(found, key=lambda one: (-one.at_ms, one.key))
 
 
 def _told(row: Row) -> Iterable[Happening]:
@@ -105,9 +109,29 @@ def _how(row: Row) -> str:
 
 def placed(happenings: Iterable[Happening], tells: Callable[[str], bool], names: Mapping[str, str]) -> list[Happening]:
     """With the zone's name before each line, where `tells` says that it may be told how many are there."""
-    found = []
+    found: list[Happening] = []
     for one in happenings:
         told = one.zone is not None and one.zone in names and tells(one.zone)
         parts = (names[one.zone] if told and one.zone else "", one.line)
-        found.append(msgspec.structs.replace(one, zone=None, line=" · ".join(filter(None, parts))))
-    return found
+        line = " · ".join(filter(None, parts))
+        alike = next((n for n, newer in enumerate(found) if _alike(newer, one, line)), None)
+        if alike is None:
+            found.append(msgspec.structs.replace(one, zone=None, line=line))
+        else:
+            found[alike] = msgspec.structs.replace(found[alike], many=found[alike].many + 1)
+    return [_counted(one) for one in found[:MOST]]
+
+
+def _alike(newer: Happening, older: Happening, line: str) -> bool:
+    """Whether two say the same within a minute."""
+    is_same = (newer.word, newer.title, newer.line) == (older.word, older.title, line)
+    return is_same and newer.word in {"quiet", "entered"} and newer.at_ms - older.at_ms < ALIKE_MS
+
+
+def _counted(one: Happening) -> Happening:
+    """Several alike as one: silence with its number, people without, for they may be fewer than five."""
+    if one.many == 1:
+        return one
+    if one.word == "entered":
+        return msgspec.structs.replace(one, title="Members")
+    return msgspec.structs.replace(one, title=f"{one.title}, {one.many} times")

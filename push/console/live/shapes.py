@@ -5,7 +5,7 @@ A drawing is `WIDTH` units wide, whatever the store measures; x grows to the rig
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import ceil, sqrt
+from math import ceil, hypot, sqrt
 from typing import Final, NamedTuple
 
 from beacons.registry import Gateway, Zone
@@ -17,8 +17,12 @@ _GAP_M: Final = 0.7
 _LABEL: Final = (14.0, 24.0)
 """From the corner of the room that a name takes to its baseline."""
 _LETTER: Final = 8.2
+_SECOND_LINE: Final = 19.0
+_FIGURE: Final = 12
+"""Letters of the figure below a name."""
 _KEEP_OFF: Final = 13.0
 """How far dots keep from the edge of their zone: a dot's radius and some."""
+_ROUND: Final = 8.0
 _TRIES: Final = 4000
 
 Point = tuple[float, float]
@@ -35,8 +39,25 @@ class Area(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The outline as an SVG path."""
-        return "M" + " L".join(f"{x:g},{y:g}" for x, y in self.outline) + " Z"
+        """The outline as an SVG path, its corners rounded."""
+        corners = zip(
+            (self.outline[-1], *self.outline[:-1]), self.outline, (*self.outline[1:], self.outline[0]), strict=True
+        )
+        steps = []
+        for before, corner, after in corners:
+            (ax, ay), (bx, by) = _toward(corner, before), _toward(corner, after)
+            steps.append(f"L{ax:g},{ay:g} Q{corner[0]:g},{corner[1]:g} {bx:g},{by:g}")
+        return "M" + " ".join(steps)[1:] + " Z"
+
+
+def _toward(corner: Point, other: Point) -> Point:
+    """Where the rounding of a corner begins, on the way to the next one."""
+    far = hypot(other[0] - corner[0], other[1] - corner[1])
+    part = min(_ROUND, far / 2) / far if far else 0.0
+    return (
+        round(corner[0] + part * (other[0] - corner[0]), 1),
+        round(corner[1] + part * (other[1] - corner[1]), 1),
+    )
 
 
 class Plan(NamedTuple):
@@ -173,8 +194,8 @@ def _is_inside(area: Area, x: float, y: float) -> bool:
     """Whether a dot fits there: off the edges, and off the name."""
     lines = (y - _KEEP_OFF, y, y + _KEEP_OFF)
     inside = all(any(a + _KEEP_OFF <= x <= b - _KEEP_OFF for a, b in _spans(area.outline, at)) for at in lines)
-    below = area.label[1] + 12 < y or y < area.label[1] - 30
-    beside = x > area.label[0] + len(area.name) * _LETTER + 8 or x < area.label[0] - 8
+    below = area.label[1] + _SECOND_LINE + _KEEP_OFF < y or y < area.label[1] - 30
+    beside = x > area.label[0] + max(_FIGURE, len(area.name)) * _LETTER + 8 or x < area.label[0] - 8
     return inside and (below or beside)
 
 
