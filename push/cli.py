@@ -18,6 +18,7 @@ from push.channels.vapid import VapidKeyError
 from push.database.migrations import MigrationError
 from push.model.errors import DatabaseError
 from push.model.vault import SealError
+from push.operator_command import operator_command
 from push.secrets import SecretFileError, master_key, read_text
 from push.send_command import send_command
 from push.settings import PushSettings
@@ -72,6 +73,7 @@ def check_command(config: Path | None) -> None:
 
 
 main.add_command(send_command)
+main.add_command(operator_command)
 
 
 def _check_files(settings: PushSettings) -> None:
