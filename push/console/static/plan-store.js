@@ -1,13 +1,13 @@
 // What stands on the plan, and the way to the server: every gesture is saved at once, in order, and can be undone.
 
 const KINDS = {
-  zone: { path: (store, id) => `/v1/stores/${store}/zones/${id}`, body: (value) => value, of: (answer) => answer },
+  zone: { path: (store, id) => `/v1/stores/${store}/zones/${id}`, body: (value) => value, of: ({ zone }) => zone },
   gateway: {
     path: (store, id) => `/v1/stores/${store}/gateways/${id}`,
     body: (value) => ({ gateway: value }),
-    of: (answer) => answer.gateway ?? answer,
+    of: ({ gateway }) => gateway,
   },
-  fixture: { path: (_, id) => `/v1/beacons/${id}`, body: (value) => ({ beacon: value }), of: (answer) => answer.beacon ?? answer },
+  fixture: { path: (_, id) => `/v1/beacons/${id}`, body: (value) => ({ beacon: value }), of: ({ beacon }) => beacon },
 };
 
 export class Refused extends Error {}
