@@ -22,9 +22,11 @@ from push.api import (
     enrolment,
     enrolment_page,
     events,
+    health,
     hooks,
     inbox,
     insight,
+    lists,
     messages,
     nicknames,
     openapi,
@@ -69,6 +71,7 @@ ENDPOINTS: Final = (
     *credentials.ENDPOINTS,
     *registry.ENDPOINTS,
     *records.ENDPOINTS,
+    *lists.ENDPOINTS,
     *enrolment.ENDPOINTS,
     *remote.ENDPOINTS,
     *screens.ENDPOINTS,
@@ -78,6 +81,7 @@ ENDPOINTS: Final = (
     *operators.ENDPOINTS,
     *session.ENDPOINTS,
     *hooks.ENDPOINTS,
+    *health.ENDPOINTS,
     events.ENDPOINT,
 )
 RUNNING: Final = "running.json"
@@ -145,6 +149,7 @@ def _measured(parts: Parts, answered: Counter[str]) -> Measured:
         parts.streams,
         parts.showing.screens,
         parts.telling.hooks,
+        parts.health,
         answered,
     )
 
@@ -162,6 +167,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.credentials.run(), name="credentials"),
         group.create_task(parts.telling.hooks.run(), name="hooks"),
         group.create_task(parts.access.traces.run(), name="last uses"),
+        group.create_task(parts.health.run(), name="health"),
     ]
 
     async def end() -> None:
@@ -169,6 +175,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         await asyncio.wait([sending], timeout=sender.longest_stop_s)
         for task in tasks:
             task.cancel()
+        await parts.health.keep()
 
     stack.push_async_callback(end)
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from beacons.registry import Beacon, Gateway, Store, Zone
+from beacons.registry import Gateway, Store, Zone
 from beacons.wire import SECRET_BYTES
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, Reply
 from push.api.refusals import CHANGES, CONDITIONS, IF_MATCH, expected, refusing, tag
@@ -16,31 +16,14 @@ from push.model.ports import Transaction
 from push.profiles import people
 from push.registry import editing
 from push.registry.editing import Held, Written
+from push.registry.listing import BeaconRecord, GatewayRecord, StoreRecord
 from push.registry.records import Hand, Signed
-
-
-class StoreRecord(Signed, frozen=True, kw_only=True):
-    """A store, and who changed it last."""
-
-    store: Store
 
 
 class ZoneRecord(Signed, frozen=True, kw_only=True):
     """A zone, and who changed it last."""
 
     zone: Zone
-
-
-class GatewayRecord(Signed, frozen=True, kw_only=True):
-    """A gateway, and who changed it last."""
-
-    gateway: Gateway
-
-
-class BeaconRecord(Signed, frozen=True, kw_only=True):
-    """A beacon, and who changed it last."""
-
-    beacon: Beacon
 
 
 class GatewayOut(msgspec.Struct, frozen=True):

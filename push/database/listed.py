@@ -55,7 +55,9 @@ GATEWAYS: Final = List(
         "store": Driver(_equal("store")),
         "stores": Driver(_STORES, ()),
         "group": Driver(_equal("group_id", "group")),
-        "label": Driver("t.id = l.item AND l.label = :label", source="gateway_labels l CROSS JOIN gateways t"),
+        "label": Driver(
+            "t.id = l.item AND l.label = :label", source="gateway_labels l CROSS JOIN gateways t", key="l.item"
+        ),
         "q": Driver(_SEARCHED, ()),
     },
     sorts={
@@ -93,7 +95,9 @@ BEACONS: Final = List(
         "format": Driver(_equal("format")),
         "group": Driver(_equal("group_id", "group")),
         "staff": Driver("t.staff = 1"),
-        "label": Driver("t.id = l.item AND l.label = :label", source="beacon_labels l CROSS JOIN beacons t"),
+        "label": Driver(
+            "t.id = l.item AND l.label = :label", source="beacon_labels l CROSS JOIN beacons t", key="l.item"
+        ),
         "q": Driver(_SEARCHED, ()),
     },
     sorts={

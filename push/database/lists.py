@@ -24,11 +24,15 @@ _COMPARED: Final = {"asc": ">", "desc": "<"}
 
 
 class Driver(NamedTuple):
-    """Where a list begins: rows of `source` (the table as ``t``) that fulfil `where`; indexed in these orders."""
+    """Where a list begins: rows of `source` (the table as ``t``) that fulfil `where`; indexed in these orders.
+
+    `key` is the id as that index has it.
+    """
 
     where: str
     orders: tuple[str, ...] = ("id",)
     source: str = ""
+    key: str = "t.id"
 
 
 class List(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +76,7 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
     def _walks(self, name: str, driver: Driver, order: str, direction: str) -> Iterator[Source]:
         compared, text = _COMPARED[direction], self.orders.get(order)
         if text is None:
-            after, by, value = f"t.id{{c}} {compared} :after_id", f"t.id{{c}} {direction}", "t.id"
+            after, by, value = f"{driver.key}{{c}} {compared} :after_id", f"{driver.key}{{c}} {direction}", driver.key
         else:
             after = f"({text}, t.id{{c}}) {compared} (:after_value, :after_id)"
             by, value = f"{text} {direction}, t.id{{c}} {direction}", text
@@ -84,7 +88,8 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
             f"WHERE {self._matches} ORDER BY {outer} LIMIT :most",
         )
         yield self._named(
-            f"end.{name}.{order}.{direction}", f"SELECT {value} AS sort_key, t.id {start} LIMIT 1 OFFSET :skipped"
+            f"end.{name}.{order}.{direction}",
+            f"SELECT {value} AS sort_key, {driver.key} AS id {start} LIMIT 1 OFFSET :skipped",
         )
 
     @property

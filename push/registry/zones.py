@@ -9,7 +9,7 @@ from beacons.registry import Point, Zone
 MOST_POINTS: Final = 64
 LEAST_AREA_M2: Final = 0.1
 MOST_SHARED: Final = 0.05
-"""Of the smaller of two zones: drawn by hand, neighbours share a sliver; of more, people would stand in both at once."""
+"""Of the smaller of two zones: neighbours drawn by hand share a sliver; of more, people would stand in both."""
 EDGE_M: Final = 0.01
 """How far outside the plan a point may lie: what was drawn at its very edge, rounded."""
 _FLAT_M2: Final = 1e-7
