@@ -1,7 +1,7 @@
 """What was committed to the registry, brought into force wherever it is used."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -12,13 +12,14 @@ from push.broker.users import BrokerUser, gateway_user
 from push.campaigns.book import Book, Versioned
 from push.enrolment import gateways
 from push.ingest.engine import Engine
-from push.ingest.stage import PresenceStage
 from push.model.campaigns import Campaign
 from push.model.ports import Database
 from push.model.vault import Vault
 from push.registry import directory, loading
 from push.registry.directory import Directory
 from push.registry.tags import Tags
+
+Use = Callable[[Directory], None]
 
 
 class Asked(NamedTuple):
@@ -40,16 +41,17 @@ EVERYTHING: Final = Asked(None, others=True)
 class Registrar:
     """Brings committed changes of registry and campaigns into force.
 
-    They concern ingest, the stage before screens, broker users, and gateways' configurations.
+    They concern ingest, whoever else uses the registry (the stage before screens, the fleet's health), broker users,
+    and gateways' configurations.
     """
 
     def __init__(
-        self, db: Database, vault: Vault, engine: Engine, broker: EmbeddedBroker | None, stage: PresenceStage
+        self, db: Database, vault: Vault, engine: Engine, broker: EmbeddedBroker | None, others: Sequence[Use]
     ) -> None:
         self._db = db
         self._vault = vault
         self._engine = engine
-        self._stage = stage
+        self._others = others
         self._broker = broker
         self._wanted = 0
         self._done = 0
@@ -102,7 +104,8 @@ class Registrar:
         return tags
 
     async def _load(self, asked: Asked) -> None:
-        tags, is_placed = await self._tags(asked.beacons)
+        async with self._engine.changing:
+            tags, is_placed = await self._tags(asked.beacons)
         if not (asked.others or is_placed):
             return
         loaded = await directory.load(self._db, self._vault, tags)
@@ -110,7 +113,8 @@ class Registrar:
         rows = await self._db.fetch("campaigns.all")
         campaigns = [Versioned(msgspec.json.decode(r["definition"], type=Campaign), r["version"]) for r in rows]
         await self._engine.use(loaded, Book(campaigns))
-        self._stage.use(loaded)
+        for use in self._others:
+            use(loaded)
         await self._let_in(loaded)
         if _told(loaded) != _told(self._told):
             await self._engine.publish_configs()

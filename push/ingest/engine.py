@@ -15,18 +15,21 @@ import numpy as np
 from beacons.ids import ID_BYTES, padded
 from beacons.wire import MAX_PAYLOAD_BYTES
 from push.campaigns.book import Book
-from push.ingest import downlink
+from push.ingest import downlink, keeping, searching
+from push.ingest.ears import Ears, EarSettings
 from push.ingest.record import Limits, Queued, Recorder
 from push.ingest.strays import Strays
 from push.ingest.take import Taker, Waiting
 from push.ingest.tick import Report, Tick, Withdrawal, Writer
 from push.ingest.walking import HeardBy
 from push.model.errors import OverloadedError
+from push.model.health import Watcher
 from push.model.ports import Clock, Database, Publisher
 from push.model.presence import Changes, Observation
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
+from push.registry.drift import enter
 from push.registry.resolver import Resolver
 from push.registry.tags import UNKNOWN, Change, Tags
 
@@ -47,14 +50,12 @@ SET_BACK_MS: Final = 1_000
 """Between two ticks that lie further apart, or further back, the server stood still or its clock was set."""
 
 
-class IngestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The rhythm of ingest."""
+class IngestSettings(EarSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rhythm of ingest, and what is believed of what is heard."""
 
     tick_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 50
     """The least time between ticks under load; a quiet server takes what arrives at once."""
     checkpoint_s: Annotated[int, msgspec.Meta(ge=1, le=60)] = 30
-    clock_tolerance_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 120
-    """How far a rotating tag's clock may be off: 20 ppm over ten weeks without a word of it."""
     pushes_per_visit: Annotated[int, msgspec.Meta(ge=0, le=100)] = 1
 
 
@@ -92,6 +93,8 @@ class Engine:
         self._arrival = asyncio.Event()
         self._stepping = asyncio.Lock()
         self._turning = asyncio.Lock()
+        self.changing = asyncio.Lock()
+        """Held by whoever plans a change of the beacons' columns and brings it into force."""
         self._ticked_ms: int | None = None
         self._running = False
 
@@ -113,6 +116,10 @@ class Engine:
     def heard_by(self, beacon: str) -> list[HeardBy]:
         """Which gateways hear a beacon, for an installer. Raises `push.ingest.walking.NotWatchedError`."""
         return self._taker.walk.heard(self._taker.observer.resolver.tags, beacon, self._clock.now_ms())
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this one what is heard of the fleet from now on."""
+        self._taker.watcher = watcher
 
     def offer(self, topic_text: str, payload: bytes) -> None:
         """Take a payload from the broker; it is stamped now and looked at in the next tick."""
@@ -154,34 +161,41 @@ class Engine:
         """The registered beacons that say these (kind, id) at a time; None where there is none."""
         kind = np.array([k for k, _ in ids], dtype=np.uint8)
         raw = np.frombuffer(b"".join(padded(i) for _, i in ids), dtype=f"V{ID_BYTES}")
-        resolver = self._taker.observer.resolver
+        resolver = self.ears.resolver
         found = resolver.find(kind, raw, np.full(len(ids), at_ms, dtype=np.int64))
         return [None if i == UNKNOWN else resolver.tags.id(i) for i in found.tolist()]
 
     async def use(self, directory: Directory, book: Book) -> None:
         """Take over a changed registry or changed campaigns; a table is made only for other columns of beacons."""
-        resolver = self._taker.observer.resolver
-        if directory.tags is not resolver.tags:
-            resolver = await asyncio.to_thread(self._resolver, directory.tags)
+        ears = self.ears
+        if directory.tags is not ears.resolver.tags:
+            ears = Ears(await self._resolver(directory.tags), self._settings, self.counts)
         async with self._stepping:
-            self._taker.use(directory, resolver)
+            self._taker.use(directory, ears)
             self._recorder.directory = directory
             self._recorder.book = book
             if self.presence.use_anchors(directory.anchors):
                 self._writer.want_checkpoint()
 
-    def _resolver(self, tags: Tags) -> Resolver:
-        """A resolver that knows what is valid about now."""
-        resolver = Resolver(tags, tolerance_ms=self._settings.clock_tolerance_s * 1000)
-        resolver.advance(self._clock.now_ms())
+    async def _resolver(self, tags: Tags) -> Resolver:
+        """What resolves the beacons of these columns by what was learned of them, and knows what is valid about now."""
+        resolver = await asyncio.to_thread(Resolver, tags, tolerance_ms=self._settings.clock_tolerance_s * 1000)
+        async for clocks in keeping.pages(self._db):
+            await asyncio.to_thread(enter, resolver, clocks, bound_ms=self._settings.drift_bound_s * 1000)
+        await asyncio.to_thread(resolver.advance, self._clock.now_ms())
         return resolver
 
     async def change(self, change: Change) -> None:
-        """Take over a change of beacons, planned by the columns that are in use; returns once it is in force."""
-        resolver = self._taker.observer.resolver
+        """Take over a change of beacons, planned under `changing` by what is in use; returns once it is in force."""
+        resolver = self.ears.resolver
         resolver.change(change, self._clock.now_ms())
         while resolver.is_behind:
             await self.turn()
+
+    @property
+    def ears(self) -> Ears:
+        """The registered beacons as they are heard: clocks, clones, and the search for those that are far off."""
+        return self._taker.ears
 
     async def publish_configs(self) -> None:
         """Publish every gateway's configuration, retained."""
@@ -205,6 +219,8 @@ class Engine:
             group.create_task(self._run_ticks(), name="ticks")
             group.create_task(self._run_late(), name="late batches")
             group.create_task(self._run_turns(), name="turning ids")
+            group.create_task(keeping.run(self, self._db, self._settings.checkpoint_s), name="clocks of beacons")
+            group.create_task(searching.run(self, self._clock), name="search for beacons")
 
     async def _run_ticks(self) -> None:
         while True:
@@ -241,7 +257,7 @@ class Engine:
     async def turn(self) -> bool:
         """One slice of the resolver's table: prepared in a thread, entered here; False where nothing was due."""
         async with self._turning:
-            resolver = self._taker.observer.resolver
+            resolver = self.ears.resolver
             ready = await asyncio.to_thread(resolver.prepare, self._clock.now_ms(), SLICE)
             resolver.apply(ready)
         return bool(len(ready.positions))

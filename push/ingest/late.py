@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from push.ingest.ears import without_staff
 from push.ingest.intake import Arrived
 from push.ingest.observe import Observer, gather, select
 from push.model.presence import Observation
@@ -74,6 +75,7 @@ def _key(arrived: Arrived) -> tuple[str, str, int]:
 def _resolved(arrived: Arrived, observer: Observer) -> Resolved:
     sightings = gather([arrived])
     sightings = select(sightings, sightings.first_ms >= arrived.received_ms - OLDEST_MS)
-    beacons = find_past(observer.resolver, sightings.kind, sightings.id, sightings.first_ms)
+    found = find_past(observer.resolver, sightings.kind, sightings.id, sightings.first_ms)
+    beacons = without_staff(observer.resolver.tags, found)
     observations, _ = observer.observe(sightings, beacons, [arrived])
     return Resolved(arrived, observations, int(np.count_nonzero(beacons != UNKNOWN)))

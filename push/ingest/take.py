@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from push.ingest import hearing, marks
+from push.ingest.ears import Ears, EarSettings
 from push.ingest.intake import Arrived, Intake, StatusArrived
 from push.ingest.late import LateLane
 from push.ingest.ledger import Ledger
@@ -34,7 +35,8 @@ class Taker:
         self._allows = allows
         self._counts = counts
         self._intake = Intake(Directory())
-        self.observer = Observer(Directory(), Resolver(Tags(), tolerance_ms=0), allows)
+        self.ears = Ears(Resolver(Tags(), tolerance_ms=0), EarSettings(), counts)
+        self.observer = Observer(Directory(), self.ears.resolver, allows)
         self.ledger = Ledger()
         self.late = LateLane()
         self.watcher = hearing.nobody()
@@ -50,10 +52,11 @@ class Taker:
         """The registry in use."""
         return self._intake.directory
 
-    def use(self, directory: Directory, resolver: Resolver) -> None:
+    def use(self, directory: Directory, ears: Ears) -> None:
         """Take over a changed registry."""
         self._intake.directory = directory
-        self.observer = Observer(directory, resolver, self._allows)
+        self.ears = ears
+        self.observer = Observer(directory, ears.resolver, self._allows)
 
     async def take(self, tick: Tick, waiting: Sequence[Waiting]) -> None:
         """Open what waits, and find the observations in what is new."""
@@ -106,7 +109,7 @@ class Taker:
     def _observe(self, tick: Tick, new: Sequence[Arrived]) -> None:
         """Resolve a tick's sightings in one pass."""
         sightings = gather(new)
-        beacons = self.observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
+        beacons = self.ears.take(sightings, [self._store(a) for a in new], tick.now_ms)
         hearing.tell_heard(self.watcher, sightings, beacons, new)
         found, _ = self.observer.observe(sightings, beacons, new)
         tick.observations += found
@@ -115,6 +118,10 @@ class Taker:
         resolved = np.bincount(sightings.source[beacons != UNKNOWN], minlength=len(new)).tolist()
         for a, known in zip(new, resolved, strict=True):
             self._count_minute(tick, a, known)
+
+    def _store(self, a: Arrived) -> str:
+        gateway = self.directory.gateways.get(a.batch.gateway)
+        return "" if gateway is None else gateway.store
 
     def _count_minute(self, tick: Tick, a: Arrived, resolved: int) -> None:
         gateway = self.directory.gateways.get(a.batch.gateway)

@@ -30,7 +30,7 @@ ROWS_EACH: Final = 8
 """Windows in one slice for each beacon that may be in it: those that turn fastest have a thousand at once."""
 SWEEPS: Final = 64
 """Slices in which the whole table is looked through for what has ended."""
-BULK: Final = 1 << 16
+BULK: Final = 1 << 13
 """Beacons in one slice where nobody is waiting for the loop."""
 
 
@@ -85,11 +85,11 @@ class Resolver:
         self._table.add(static_rows(tags, tags.static()))
 
     def _expected(self) -> int:
-        """Rows that the table will hold at most."""
+        """Rows that the table will hold, where clocks were started at all times; else it grows once."""
         of_exponent = np.bincount(self.tags.exponent[self.tags.rotating()], minlength=16)
         exponents = np.arange(len(of_exponent), dtype=np.int64)
         span_s = (AHEAD_MS + 2 * BEHIND_MS + 2 * self.tolerance_ms) // 1000
-        each = (span_s >> exponents) + 2 + _extra(exponents)
+        each = span_s / (1 << exponents) + 1.1 + _extra(exponents)
         return len(self.tags.static()) + int(np.sum(of_exponent * each))
 
     def windows(self, positions: Ints, at_ms: Ints | int) -> Ints:

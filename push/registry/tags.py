@@ -40,7 +40,7 @@ class Entries(NamedTuple):
     """Beacons as they are to be registered, as columns of one length n.
 
     `code` (n, 20) is the id that a static one always says; of a rotating one its first 16 bytes are the identity key:
-    secret. `zero_ms` is when a rotating one's counter read 0.
+    secret. `zero_ms` is when a rotating one's counter read 0; `counter_s` what it read when it was registered.
     """
 
     id: Sequence[str]
@@ -50,6 +50,7 @@ class Entries(NamedTuple):
     flags: Bytes
     code: Bytes
     zero_ms: Ints
+    counter_s: npt.NDArray[np.uint32]
 
 
 class Change(NamedTuple):
@@ -90,6 +91,7 @@ def _entries(rows: Sequence[Mapping[str, Any]], keys: Iterable[bytes | None]) ->
         np.fromiter(map(_flags, rows), dtype=np.uint8, count=len(rows)),
         np.frombuffer(b"".join(map(padded, codes)), dtype=np.uint8).reshape(len(rows), ID_BYTES),
         np.fromiter(zeros, dtype=np.int64, count=len(rows)),
+        np.fromiter((row["counter_s"] for row in rows), dtype=np.uint32, count=len(rows)),
     )
 
 
@@ -118,6 +120,7 @@ class Tags:
         self.flags: Bytes = np.zeros(capacity, dtype=np.uint8)
         self.code: Bytes = np.zeros((capacity, ID_BYTES), dtype=np.uint8)
         self.zero_ms: Ints = np.zeros(capacity, dtype=np.int64)
+        self.counter_s: npt.NDArray[np.uint32] = np.zeros(capacity, dtype=np.uint32)
         self.moved_ms: dict[int, int] = {}
         """By how much `zero_ms` is another than registered, where a search corrected it."""
         self._ids = Texts(capacity)
@@ -204,8 +207,31 @@ class Tags:
             ~is_same,
             np.array(touched, dtype=bool),
             np.array(sorted(left), dtype=np.int64),
-            self._wider(more) if 3 * (self.used + more) > 2 * len(self._slots) else None,
+            self._wider(more) if self._is_crowded(more) else None,
         )
+
+    def plan_clock(self, position: int, zero_ms: int) -> Change:
+        """What it takes to let a rotating beacon's counter have read 0 at another time than was known."""
+        held = np.array([position], dtype=np.int64)
+        same = Entries(
+            [self._ids[position]],
+            [self._shoppers[position]],
+            self.kind[held],
+            self.exponent[held],
+            self.flags[held],
+            self.code[held],
+            np.array([zero_ms], dtype=np.int64),
+            self.counter_s[held],
+        )
+        is_new, is_touched = np.ones(1, dtype=bool), np.zeros(1, dtype=bool)
+        return Change(same, held, is_new, is_touched, held, self._wider(1) if self._is_crowded(1) else None)
+
+    def registered_ms(self, position: int) -> int:
+        """When a rotating beacon's counter read 0, as it was registered."""
+        return int(self.zero_ms[position]) + self.moved_ms.get(position, 0)
+
+    def _is_crowded(self, more: int) -> bool:
+        return 3 * (self.used + more) > 2 * len(self._slots)
 
     def apply(self, change: Change) -> Ints:
         """Take a change over, planned from what still stands; the new positions. Raises ValueError without room."""
@@ -230,6 +256,8 @@ class Tags:
         self.flags[new] = wanted.flags[fresh]
         self.code[new] = wanted.code[fresh]
         self.zero_ms[new] = wanted.zero_ms[fresh]
+        if np.any(wanted.counter_s[fresh]):  # mostly none: pages that are not written take no memory
+            self.counter_s[new] = wanted.counter_s[fresh]
         self.kind[new] = wanted.kind[fresh]
         self._ids.put(new, [wanted.id[i] for i in fresh.tolist()])
         self._shoppers.put(new, [wanted.shopper[i] for i in fresh.tolist()])

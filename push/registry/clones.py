@@ -1,0 +1,127 @@
+"""One beacon heard in two stores within less time than the way from one to the other takes: a copy, or a relay.
+
+Within a store this cannot be told from a gateway's view. What is found lasts until the beacon has been quiet about it
+for a while; meanwhile nothing that it says may place anybody.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from push.registry.tags import GONE, UNKNOWN, Ints, Mask, Tags
+
+MOST: Final = 1_000
+"""Alarms that are remembered, the latest ones, and beacons that are held back at a time."""
+
+Travel = Callable[[Ints, Ints], Ints]
+"""The least time from one store to another, in ms, for two columns of stores' numbers."""
+
+
+class CloneAlarm(msgspec.Struct, frozen=True, kw_only=True):
+    """A beacon in two stores at once. `times` counts how often it was heard so; times are when it was heard."""
+
+    beacon: str
+    stores: tuple[str, ...]
+    first_ms: int
+    last_ms: int
+    apart_ms: int
+    times: int = 1
+
+
+def always(apart_ms: int) -> Travel:
+    """Between any two stores the same."""
+
+    def travel(before: Ints, after: Ints) -> Ints:
+        return np.where(before == after, 0, np.int64(apart_ms))
+
+    return travel
+
+
+class Clones:
+    """Where every beacon was heard last, and which ones cannot have been there."""
+
+    def __init__(self, tags: Tags, *, travel: Travel, quiet_ms: int) -> None:
+        self._tags = tags
+        self._travel = travel
+        self._quiet_ms = quiet_ms
+        self._store: npt.NDArray[np.int32] = np.zeros(tags.capacity, dtype=np.int32)
+        self._at_ms: Ints = np.zeros(tags.capacity, dtype=np.int64)
+        self._numbers: dict[str, int] = {}
+        self._names: list[str] = []
+        self._held: dict[int, CloneAlarm] = {}
+        self.past: deque[CloneAlarm] = deque(maxlen=MOST)
+        """Alarms that are over."""
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def alarms(self) -> tuple[CloneAlarm, ...]:
+        """Alarms that stand, as far as what was heard tells."""
+        return tuple(self._held.values())
+
+    def number(self, store: str) -> int:
+        """The number of a store in `observe`'s columns."""
+        if store not in self._numbers:
+            self._numbers[store] = len(self._names)
+            self._names.append(store)
+        return self._numbers[store]
+
+    def observe(self, positions: Ints, stores: Ints, heard_ms: Ints, now_ms: int) -> tuple[list[CloneAlarm], Mask]:
+        """Take in what was heard where and when: new alarms, and which rows are of beacons that are held back.
+
+        Columns of one length; positions may be `UNKNOWN`.
+        """
+        self._let_go(now_ms)
+        rows = np.flatnonzero(positions != UNKNOWN)
+        rows = rows[np.lexsort((heard_ms[rows], positions[rows]))]
+        position, store, at_ms = positions[rows], stores[rows], heard_ms[rows]
+        is_first = np.r_[True, position[1:] != position[:-1]][: len(rows)]
+        before = np.where(is_first, self._store[position], np.r_[0, store[:-1]][: len(rows)])
+        before_ms = np.where(is_first, self._at_ms[position], np.r_[0, at_ms[:-1]][: len(rows)])
+        apart_ms = np.abs(at_ms - before_ms)
+        clashes = np.flatnonzero((before_ms != 0) & (before != store) & (apart_ms < self._travel(before, store)))
+        is_last = np.r_[position[1:] != position[:-1], True][: len(rows)]
+        self._store[position[is_last]] = store[is_last]
+        self._at_ms[position[is_last]] = at_ms[is_last]
+        raised = [
+            self._alarm(int(position[i]), (int(before[i]), int(store[i])), (int(before_ms[i]), int(at_ms[i])))
+            for i in clashes.tolist()
+        ]
+        held = np.isin(positions, np.fromiter(self._held, dtype=np.int64, count=len(self._held)))
+        return [alarm for alarm in raised if alarm is not None], held
+
+    def _alarm(self, position: int, stores: tuple[int, int], times_ms: tuple[int, int]) -> CloneAlarm | None:
+        """Raise an alarm, or prolong the one that stands; the new one."""
+        names, (first_ms, last_ms) = [self._names[number] for number in stores], sorted(times_ms)
+        known = self._held.get(position)
+        if known is not None:
+            self._held[position] = msgspec.structs.replace(
+                known,
+                stores=tuple(sorted({*known.stores, *names})),
+                last_ms=max(known.last_ms, last_ms),
+                apart_ms=min(known.apart_ms, last_ms - first_ms),
+                times=known.times + 1,
+            )
+            return None
+        self.counts["cloned"] += 1
+        if len(self._held) >= MOST:
+            self.counts["cloned_beyond"] += 1
+            return None
+        alarm = CloneAlarm(
+            beacon=self._tags.id(position),
+            stores=tuple(sorted(names)),
+            first_ms=first_ms,
+            last_ms=last_ms,
+            apart_ms=last_ms - first_ms,
+        )
+        self._held[position] = alarm
+        return alarm
+
+    def _let_go(self, now_ms: int) -> None:
+        """End alarms that nothing was heard of for long enough, and those of beacons that are registered no more."""
+        for position, alarm in tuple(self._held.items()):
+            if abs(now_ms - alarm.last_ms) >= self._quiet_ms or self._tags.flags[position] & GONE:
+                self.past.append(self._held.pop(position))
