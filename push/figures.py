@@ -15,6 +15,7 @@ from push.deliver.backlog import Backlog
 from push.deliver.gates import Reading
 from push.deliver.hook_runner import Hooks
 from push.deliver.sender import Sender
+from push.health.runner import Health
 from push.ingest.engine import Engine
 from push.model.delivery import Lane
 from push.model.ports import Clock
@@ -35,6 +36,7 @@ class Measured(NamedTuple):
     streams: EventStreams
     screens: OpenScreens
     hooks: Hooks
+    health: Health
     answered: Counter[str]
 
 
@@ -68,6 +70,7 @@ def figures(of: Measured) -> metrics.Counters:
                 lambda: {name: int(gate.is_open) for name, gate in _gates(of).items()},
             ),
             "footfall_hooks": ("Hooks that are posted to", "what", lambda: of.hooks.now),
+            "footfall_findings": ("Findings on the fleet's health that stand", "kind", lambda: of.health.counts),
             "footfall_credentials": ("Credentials by state", "state", of.credentials.counts),
         },
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from push import entrance, showing, telling, ways
+from push import entrance, showing, telling, watching, ways
 from push.access.desk import Desk
 from push.api import unsubscribe
 from push.api.contract import Context, Reachable
@@ -21,6 +21,7 @@ from push.deliver.backlog import Backlog
 from push.deliver.sender import Sender
 from push.enrolment.kept import keep_fingerprints
 from push.enrolment.site import Site
+from push.health.runner import Health
 from push.ingest.engine import Engine, Outside
 from push.keys import read_keys
 from push.model.errors import PermanentError
@@ -66,6 +67,7 @@ class Parts(NamedTuple):
     showing: showing.Showing
     access: Desk
     site: Site
+    health: Health
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
@@ -86,9 +88,14 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     outside = Outside(db, clock, client, sender.wake)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
     await consents.load(db)
-    registrar = Registrar(db, vault, engine, broker, shown.stage)
+    backlog = Backlog(db, settings.sender.most_queued)
+    outbox = watching.Outbox(vault, ways.fit(channels, clock), _checker(channels), backlog, sender.wake)
+    health = watching.open_health(settings, watching.Outside(db, clock, engine, client), outbox)
+    registrar = Registrar(db, vault, engine, broker, (shown.stage.use, health.use))
     await registrar.reload()
     await engine.resume()
+    await health.resume()
+    engine.watch(health.watch)
     return Parts(
         settings,
         db,
@@ -101,7 +108,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         streams,
         consents,
         sender,
-        Backlog(db, settings.sender.most_queued),
+        backlog,
         await _credentials(db, vault, clock, channels, sender),
         engine,
         registrar,
@@ -109,6 +116,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         shown,
         await entrance.open_desk(stack, settings, db, vault, clock),
         await asyncio.to_thread(site_of, settings, tls, endpoint.url),
+        health,
     )
 
 
@@ -161,6 +169,7 @@ def context_of(parts: Parts) -> Context:
         answering=set(),
         body_timeout_s=parts.settings.http.body_timeout_s,
         access=parts.access,
+        health=parts.health.station,
         site=parts.site,
     )
 

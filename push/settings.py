@@ -19,6 +19,7 @@ from push.channels.webpush import WebPushSettings
 from push.deliver.hooks import HookSettings
 from push.deliver.sender import SenderSettings
 from push.enrolment.site import ClientCertificates, EnrolmentSettings
+from push.health.settings import HealthSettings
 from push.ingest.engine import IngestSettings
 from push.presence.thresholds import PresenceSettings
 
@@ -91,6 +92,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     webhook: WebhookSettings = WebhookSettings()
     screen: ScreenSettings = ScreenSettings()
     hooks: HookSettings = HookSettings()
+    health: HealthSettings = HealthSettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from push.deliver.hook_runner import Hooks
 from push.deliver.sizes import Fit
 from push.deliver.tail import Tail
 from push.enrolment.site import Site
+from push.health.station import Station
 from push.model.credentials import Asked, CredentialInfo
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
@@ -138,6 +139,8 @@ class Context(NamedTuple):
     """Whoever sends a body more slowly holds a connection, not a conversation."""
     access: Desk
     """Where operators prove who they are."""
+    health: Station
+    """What is known of the fleet's health."""
     site: Site
     """Where gateways and people reach us, as enrolment tells them."""
 

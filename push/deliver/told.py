@@ -8,16 +8,18 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from push.model.delivery import EventKind
+from push.model.health import Finding
 from push.model.ports import Row
 
 EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 LOST: Final = "events.lost"
 TEST: Final = "hook.test"
+HEALTH: Final = frozenset({"health.opened", "health.cleared"})
 
 ToldKind = Literal[
     "message.queued", "message.accepted", "message.failed", "message.expired", "message.cancelled", "message.shown",
     "message.opened", "message.clicked", "message.dismissed", "message.redeemed", "message.useful", "message.less",
-    "events.lost", "hook.test",
+    "health.opened", "health.cleared", "events.lost", "hook.test",
 ]  # fmt: skip
 
 
@@ -25,7 +27,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     """What happened: to which delivery of which message; of ``events.lost``, how many from when to when.
 
     `seq` numbers events in the order in which they were committed. Those lost were pruned before they could be told,
-    and may have been of any kind.
+    and may have been of any kind. Of ``health.`` events: what was found in which store (None: in the whole fleet).
     """
 
     message: str | UnsetType = UNSET
@@ -38,10 +40,12 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     first_seq: int | UnsetType = UNSET
     last_seq: int | UnsetType = UNSET
     hook: str | UnsetType = UNSET
+    store: str | UnsetType | None = UNSET
+    findings: tuple[Finding, ...] | UnsetType = UNSET
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as it is told: `type` is ``message.`` and its kind, `timestamp` ISO 8601."""
+    """An event as it is told: `type` is its kind, after ``message.`` where it is of one; `timestamp` ISO 8601."""
 
     type: ToldKind
     timestamp: str
@@ -84,6 +88,9 @@ def steps(rows: Sequence[Row], next_seq: int, last_seq: int, wanted: Wanted, now
 
 
 def _happened(row: Row) -> Told:
+    if row["kind"] in HEALTH:
+        found = msgspec.structs.replace(msgspec.json.decode(row["detail"], type=Data), seq=row["seq"])
+        return Told(type=row["kind"], timestamp=iso(row["at_ms"]), data=found)
     data = Data(
         message=row["message"],
         delivery=row["delivery"],

@@ -44,7 +44,8 @@ def silent(view: View, limits: HealthSettings, now_ms: int) -> Verdict:
     held = view.fixtures
     quiet_ms = now_ms - np.maximum(held["last_ms"], view.listening_ms)
     known = held["first_ms"] > 0
-    bad = known & (quiet_ms >= limits.silent_after_min * MINUTE_MS) & (held["missed"] >= MISSED)
+    alarmed = np.array([_is_alarmed(view, name, now_ms) for name in _names(view)], dtype=bool)  # not believed by ingest
+    bad = known & (quiet_ms >= limits.silent_after_min * MINUTE_MS) & (held["missed"] >= MISSED) & ~alarmed
     unsure = known & ~bad & (quiet_ms >= 2 * MINUTE_MS)
     return _verdict("silent", view, bad, unsure)._replace(since_ms=held["last_ms"])
 

@@ -16,7 +16,7 @@ from push.health.station import Station
 from push.health.voltages import Voltages
 from push.health.watch import Watch
 from push.model.errors import DatabaseError
-from push.model.health import Spoken
+from push.model.health import Cloned, Drift, Spoken
 from push.model.ports import Clock, Database, Row, Transaction
 from push.registry.directory import Directory
 
@@ -42,13 +42,18 @@ class Post(Protocol):
 
 
 class Means(NamedTuple):
-    """What it takes. `is_listening` says whether the broker is there: without it, silence is our own."""
+    """What it takes. `is_listening` says whether the broker is there: without it, silence is our own.
+
+    `clones` and `drifts` are what the resolver knows of copies, and of fixtures' clocks.
+    """
 
     settings: HealthSettings
     db: Database
     clock: Clock
     post: Post
     is_listening: Callable[[], bool]
+    clones: Callable[[], Sequence[Cloned]]
+    drifts: Callable[[], Sequence[Drift]]
 
 
 class Health:
@@ -107,6 +112,8 @@ class Health:
             return
         self._minute_ms = minute_ms
         if self._was_listening:
+            self.watch.cloned(self._means.clones())
+            self.watch.drifted(self._means.drifts())
             self._note(self.station.turn(now_ms))
         try:
             await self._write(now_ms)

@@ -10,9 +10,9 @@ ReceiptKind = Literal["shown", "opened", "clicked", "dismissed", "redeemed", "us
 """What an app reports: seen; its body or an action followed; put away; the offer used; and her verdict on it."""
 EventKind = Literal[
     "queued", "accepted", "failed", "expired", "cancelled",
-    "shown", "opened", "clicked", "dismissed", "redeemed", "useful", "less",
+    "shown", "opened", "clicked", "dismissed", "redeemed", "useful", "less", "health.opened", "health.cleared",
 ]  # fmt: skip
-"""What happens to a delivery, as hooks and streams tell it."""
+"""What happens to a delivery, and to the fleet, as hooks and streams tell it."""
 
 Basis = Literal["marketing", "service"]
 """Why a message may be sent: she agreed to offers, or she is owed it (a collection is ready)."""

@@ -17,6 +17,8 @@ from push.deliver.hooks import HookSettings
 from push.deliver.tail import Tail
 from push.enrolment.limits import CodeLimits
 from push.enrolment.site import Site
+from push.health.settings import HealthSettings
+from push.health.station import Station
 from push.model.errors import OverloadedError, TransientError
 from push.model.hooks import Letter
 from push.model.ports import Clock, Database
@@ -111,7 +113,8 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         answering=set(),
         body_timeout_s=15.0,
         access=desk(db, clock),
-        site=Site(CodeLimits()),
+        health=Station(HealthSettings()),
+        site=Site(CodeLimits(), CodeLimits()),
         hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted())),
         tail=Tail(db, clock),
     )
