@@ -95,7 +95,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     store: Id
     """The store that it was enrolled for: part of its topics."""
     secret_file: str
-    """Holds the secret that enrolment printed: 64 hexadecimal digits."""
+    """Holds the secret that enrolment got: 64 hexadecimal digits."""
     previous_secret_file: str | None = None
     """The secret before a rotation: what the server still signs with it is still accepted."""
     data_dir: str = "/var/lib/footfall-gateway"

@@ -37,10 +37,11 @@ def target(code_or_url: str, server: str | None = None) -> Target:
         return _from_url(text)
     if server is None:
         raise EnrolError("a code alone does not say where to enrol", "Add --server URL, or give the whole URL.")
-    if not _CODE.fullmatch(text):
-        raise EnrolError("this is no enrolment code", "Copy the code again, without spaces or line breaks.")
+    code = "".join(text.split())  # people type what they read in groups
+    if not _CODE.fullmatch(code):
+        raise EnrolError("this is no enrolment code", "Copy the code again: letters, digits and hyphens.")
     parts = _split(server.strip())
-    return Target(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", text, _pin(parts.fragment))
+    return Target(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", code, _pin(parts.fragment))
 
 
 def _from_url(text: str) -> Target:
@@ -63,7 +64,10 @@ def _split(url: str) -> SplitResult:
     if not host or parts.username or parts.password or parts.query:
         raise EnrolError("this is no URL of a server", "Give the server as https://push.example.")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise EnrolError("this URL is not encrypted", "Give it as https://: the answer carries the gateway's secret.")
+        raise EnrolError(
+            "this URL is not encrypted",
+            "Serve the server by https:// (push.http.public_url): its answer carries a secret.",
+        )
     return parts
 
 
