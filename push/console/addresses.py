@@ -12,7 +12,7 @@ from push.console.assets import KEPT, STATIC, Assets
 from push.console.context import ConsoleContext, TroubleError
 from push.console.entry import html, safe_next
 from push.console.forms import CSRF, Form, FormError
-from push.console.pages import floor, stores, today, walk
+from push.console.pages import floor, gateways, stores, today, walk
 from push.console.render import SECURITY
 from push.console.visits import (
     Handler,
@@ -49,6 +49,9 @@ ADDRESSES: Final = (
     Address("/console/stores", stores.list_),
     Address("/console/stores/new", stores.new, stores.create, "editor"),
     Address("/console/stores/{store}", stores.show, stores.change),
+    Address("/console/gateways", gateways.list_),
+    Address("/console/gateways/new", gateways.new, gateways.create, "editor"),
+    Address("/console/gateways/{gateway}", gateways.show, gateways.change),
     Address("/console/walk/{store}", walk.show, least=walk.LEAST),
 )
 

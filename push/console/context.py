@@ -14,6 +14,7 @@ from push.console.forms import Form
 from push.console.live.floors import Floors
 from push.console.render import Pages
 from push.console.times import Zones
+from push.enrolment.site import Site
 from push.ingest.walking import HeardBy
 from push.model.ports import Clock, Database
 from push.model.tokens import Principal
@@ -61,6 +62,8 @@ class ConsoleContext(NamedTuple):
     """Let somebody write an event stream until it returns, or its reader is gone."""
     is_ending: Callable[[], bool]
     """Whether streams should end."""
+    site: Site
+    """What gateways are told of this site."""
     origin: str = ""
     """Where people reach us from outside; empty: wherever they say that they do."""
     body_timeout_s: float = 15.0
@@ -80,6 +83,8 @@ class Visit(NamedTuple):
     query: Mapping[str, str]
     now_ms: int
     peer: Peer
+    host: str = ""
+    """By which name she reached us."""
     form: Form = Form()
     is_restored: bool = False
     """Whether `form` was typed before a session ended: it is to be shown again, and nothing is done yet."""

@@ -1,8 +1,8 @@
 """Pages from templates: everything autoescaped, what is missing an error, all of it read before the loop runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
@@ -21,6 +21,11 @@ SECURITY: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 """What every page is served with: nothing from elsewhere, nothing inline, nothing kept, no address told to others."""
+
+
+def _pairs(items: Iterable[Any]) -> list[tuple[str, str]]:
+    """Id and name of each, to choose from."""
+    return [(item.id, item.name) for item in items]
 
 
 class Pages:
@@ -50,6 +55,7 @@ class Pages:
             when=times.when,
             lasting=times.lasting,
             counted=words.count,
+            pairs=_pairs,
         )
         self._templates = {name: self._environment.get_template(name) for name in texts}
         times.warm_up()

@@ -17,6 +17,7 @@ from push.console.context import Answer, ConsoleContext, Gone, TroubleError, Vis
 from push.console.forms import CSRF, SIGN_IN, Form, FormError, parse
 from push.console.frame import frame
 from push.console.render import SECURITY
+from push.enrolment.site import named
 from push.model.errors import DatabaseError, OverloadedError
 from push.model.tokens import Role
 
@@ -88,6 +89,7 @@ def _visit(console: ConsoleContext, request: web.Request, session: Session, form
         query={name: value.replace("\0", "") for name, value in request.query.items()},
         now_ms=console.clock.now_ms(),
         peer=peer_of(request),
+        host=named(request.host),
         form=form,
         said=unquote(request.cookies.get(SAID, ""))[:LONGEST_SAID],
     )

@@ -11,10 +11,11 @@ from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, Wri
 from push.console.live.floors import Told, sight_of
 from push.console.pages import told
 from push.console.pages.today import stores_of
-from push.console.times import clock
+from push.console.times import clock, when
 from push.console.visits import who_is
 from push.console.words import people
 from push.model.errors import DatabaseError
+from push.registry import hours
 
 MOST_STREAMS: Final = 64
 """Open at a time in this process."""
@@ -56,7 +57,7 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     others = stores_of(console, visit)
     values: dict[str, object] = {
         "store": store,
-        "open": "",
+        "open": await _open(console, store, visit.now_ms),
         "others": others[:_OTHERS] if len(others) > 1 else (),
         "now": seen.now,
         "plan": seen.plan,
@@ -67,6 +68,18 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
         "silence": told.silence(day),
     }
     return Shown("floor.html", values)
+
+
+async def _open(console: ConsoleContext, store: Store, now_ms: int) -> str:
+    """Whether it is open, and until when; empty where its hours are not known."""
+    try:
+        now = hours.status(store, await hours.calendar(store, now_ms), now_ms)
+    except NotImplementedError:  # nobody knows the holidays of that country
+        return ""
+    if now is None:
+        return ""
+    until = "" if now.until_ms is None else f" until {when(now.until_ms, now_ms, console.zone_of(store))}"
+    return f"{'open' if now.is_open else 'closed'}{until}{f' · {now.holiday}' if now.holiday else ''}"
 
 
 def _store(console: ConsoleContext, session: Session, id_: str) -> Store:
