@@ -127,6 +127,7 @@ def site_of(settings: PushSettings, secured: Secured, broker_url: str) -> Site:
     """What enrolment tells of this site; reads files. Raises `push.secrets.SecretFileError`."""
     return Site(
         limits=CodeLimits(),
+        claim_limits=CodeLimits(),
         settings=settings.enrolment,
         public_url=settings.http.public_url,
         fingerprint=_fingerprint(settings.enrolment.certificate_file),

@@ -10,7 +10,7 @@ from push.api.contract import NOBODY, OPERATOR, Call, Context, Endpoint, Problem
 from push.enrolment import gateways
 from push.enrolment.authority import RequestError, read_request
 from push.enrolment.gateways import Asking, BadCodeError, Enrolment, Place
-from push.enrolment.limits import TooManyError
+from push.enrolment.limits import TooManyError, at_address
 from push.enrolment.site import host_of, named
 from push.model.remote import RemoteSettings
 from push.registry import remote
@@ -110,7 +110,7 @@ async def enrol(context: Context, call: Call) -> EnrolOut:
     except RequestError as error:
         raise ProblemError(400, "Does not fit", f"`csr`: {error} was expected.") from None
     try:
-        site.limits.attempt(call.peer.remote, now_ms)
+        site.limits.attempt(at_address(call.peer.remote), now_ms)
         async with context.db.transaction() as tx:
             asking = Asking(body.code, request, body.version, body.host)
             made = await gateways.enrol(tx, asking, context.vault, site.signer, now_ms)
@@ -120,7 +120,7 @@ async def enrol(context: Context, call: Call) -> EnrolOut:
         raise ProblemError(429, "Too often", detail, {"Retry-After": str(error.after_s)}) from None
     except BadCodeError:
         raise ProblemError(401, "No such code", _NO_CODE, {hdrs.WWW_AUTHENTICATE: "Code"}) from None
-    site.limits.passed(call.peer.remote)
+    site.limits.passed(at_address(call.peer.remote))
     await context.reload()
     return EnrolOut(
         made.gateway,

@@ -1,12 +1,28 @@
 """How often somebody may try a code, from one address and all together. A right one costs nothing."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from push.access.limits import Buckets, Rate, network_of
 
 EVERYBODY: Final = Rate(300, 200)
 """A chain that enrols a shipment, and no more guesses a day than half a million: of 2^80 codes."""
+DEVICE: Final = Rate(10, 60_000)
+"""A person who mistypes what is on her card."""
+TILL: Final = Rate(60, 1_000)
+"""A chain's tills behind one token."""
 _ALL: Final = ""
+
+
+class Who(NamedTuple):
+    """Who tries, and how often she may."""
+
+    name: str
+    rate: Rate
+
+
+def at_address(remote: str) -> Who:
+    """Whoever is at an address."""
+    return Who(*network_of(remote))
 
 
 class TooManyError(Exception):
@@ -24,17 +40,15 @@ class CodeLimits:
         self._each = Buckets()
         self._all = Buckets(1)
 
-    def attempt(self, remote: str, now_ms: int) -> None:
-        """One attempt from an address, or of anybody else who is named. Raises `TooManyError`."""
-        name, rate = network_of(remote)
-        wait_ms = self._each.take(name or remote, rate, now_ms)
+    def attempt(self, who: Who, now_ms: int) -> None:
+        """One attempt of somebody. Raises `TooManyError`."""
+        wait_ms = self._each.take(who.name, who.rate, now_ms)
         if not wait_ms:
             wait_ms = self._all.take(_ALL, EVERYBODY, now_ms)
         if wait_ms:
             raise TooManyError(-(-wait_ms // 1000))
 
-    def passed(self, remote: str) -> None:
+    def passed(self, who: Who) -> None:
         """The code was right."""
-        name, rate = network_of(remote)
-        self._each.give_back(name or remote, rate)
+        self._each.give_back(who.name, who.rate)
         self._all.give_back(_ALL, EVERYBODY)

@@ -28,6 +28,9 @@ class Site(NamedTuple):
     """What enrolment tells gateways of this site."""
 
     limits: CodeLimits
+    """Of boxes that enrol, by their address."""
+    claim_limits: CodeLimits
+    """Of people who claim a tag, by their device, and of tills."""
     settings: EnrolmentSettings = EnrolmentSettings()
     public_url: str = ""
     fingerprint: str | None = None
