@@ -206,7 +206,7 @@ class Tags:
             held,
             ~is_same,
             np.array(touched, dtype=bool),
-            np.array(sorted(left), dtype=np.int64),
+            np.array(sorted(set(left)), dtype=np.int64),
             self._wider(more) if self._is_crowded(more) else None,
         )
 
