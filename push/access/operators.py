@@ -118,8 +118,9 @@ async def create(desk: Desk, asked: OperatorIn, actor: str, password: str | None
 
     Raises `RefusedError`.
     """
-    told = passwords.one_time() if password is None else password
-    passwords.require(told, fold(asked.login))
+    if password is not None:
+        passwords.require(password, fold(asked.login))
+    told = password or passwords.one_time()
     encoded = await desk.hasher.hash(told)
     async with desk.db.transaction() as tx:
         made = await add(tx, desk, asked, encoded, actor, must_change=True)
