@@ -55,8 +55,8 @@ def misfit(identity_key: bytes, asked: Registration) -> Misfit | None:
 
 _KEY: Final = Misfit(
     "key",
-    "the key does not fit: no exponent and no counter within a day gives this id. Did the beacon take the server's "
-    "public key, and is this its own?",
+    "the key does not fit: no exponent and no counter within a day gives this id; either the beacon did not take the "
+    "server's public key, or this is not its own",
 )
 
 

@@ -56,7 +56,7 @@ async def test_what_a_beacon_broadcasts_resolves_once_it_registered(any_server: 
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"counter_s": 4_900_000}, "the clock does not fit: the beacon is about"),
+        ({"counter_s": 4_950_000}, "the clock does not fit: the beacon is about"),
         ({"exponent": 7}, "the exponent does not fit: with 6"),
         ({"initial_eid": "00" * 8}, "the key does not fit"),
         ({"beacon_public_key": "00" * 32}, "cannot agree on an identity key"),
