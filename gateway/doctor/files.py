@@ -4,16 +4,21 @@ import errno
 import os
 import sqlite3
 import stat
+import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+
 from beacons.config import ConfigError
-from gateway.doctor.finding import Check, Finding, Tell, aside, fault, ok, warning
+from gateway.doctor.finding import SOON_DAYS, Check, Finding, Tell, aside, fault, ok, warning
 from gateway.machine import disk_free_bytes
 from gateway.settings import SPOOL_FILE, GatewaySettings
 
 SECRETS: Final = "secrets"
+CERTIFICATE: Final = "certificate"
 SPOOL: Final = "spool"
 DEADLINE_S: Final = 5.0
 FULL: Final = 0.5
@@ -24,6 +29,7 @@ LEAST_FREE_BYTES: Final = 50 * 1024 * 1024
 AS_SERVICE: Final = "Run the doctor as the service's user: sudo -u footfall footfall-gateway doctor."
 
 _OTHERS: Final = 0o077
+_DAY_S: Final = 86_400
 _MB: Final = 1024 * 1024
 _MS_PER_S: Final = 1000
 _DISK: Final = "Look at the disk: dmesg; a worn-out SD card is the usual cause."
@@ -46,7 +52,9 @@ def secrets(settings: GatewaySettings) -> Check:
         paths = [settings.secret_file, settings.previous_secret_file, settings.uplink.password_file]
         for path in [*paths, settings.uplink.key_file]:
             if path is not None:
-                tell(await aside(lambda path=Path(path): _secret_finding(path)))  # type: ignore[misc]  # a default
+                tell(await aside(partial(_secret_finding, Path(path))))
+        if settings.uplink.cert_file is not None:
+            tell(await aside(partial(_certificate_finding, Path(settings.uplink.cert_file), time.time())))
 
     return Check(SECRETS, look, DEADLINE_S, _DISK)
 
@@ -60,6 +68,23 @@ def _secret_finding(path: Path) -> Finding:
     if status.st_mode & _OTHERS:
         return fault(SECRETS, f"{path} may be read by others", f"Close it: sudo chmod 600 {path}.")
     return ok(SECRETS, f"{path} ({stat.filemode(status.st_mode)})")
+
+
+def _certificate_finding(path: Path, now_s: float) -> Finding:
+    """How long brokers will let our own certificate in."""
+    again = "Enrol again (footfall-gateway enrol --again): that brings a new one."
+    try:
+        ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        return fault(CERTIFICATE, f"{path}: {error}", again)
+    days = int((ends.timestamp() - now_s) // _DAY_S)
+    if days < 0:
+        return fault(CERTIFICATE, f"{path} has ended", again)
+    return (
+        warning(CERTIFICATE, f"ends in {days} days", again)
+        if days < SOON_DAYS
+        else ok(CERTIFICATE, f"{days} more days")
+    )
 
 
 def spool(settings: GatewaySettings) -> Check:
@@ -108,6 +133,9 @@ def _size(path: Path) -> int:
 def _spool_findings(settings: GatewaySettings, path: Path) -> list[Finding]:
     if not path.exists():
         return [ok(SPOOL, "not made yet: the first start does that")]
+    if not os.access(path, os.R_OK | os.W_OK):
+        step = f"Give it to the service's user: sudo chown footfall:footfall {path}*."
+        return [fault(SPOOL, f"this user may not read and write {path}", step)]
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)) as db:
             count, size, waited_ms = db.execute(
@@ -115,7 +143,7 @@ def _spool_findings(settings: GatewaySettings, path: Path) -> list[Finding]:
             ).fetchone()
             (refused,) = db.execute("SELECT count(*) FROM dead_letter").fetchone()
     except sqlite3.Error as error:
-        step = "Let the service's user read and write it, or else restart the service: it sets a broken spool aside."
+        step = "Restart the service, which sets a broken spool aside: sudo systemctl restart footfall-gateway."
         return [fault(SPOOL, f"{path}: {error}", step)]
     return [_waiting_finding(settings, count, size, waited_ms // _MS_PER_S), *_refused_findings(path, refused)]
 

@@ -10,6 +10,8 @@ import msgspec
 
 GRACE_S: Final = 2.0
 """How long a check that ran out of time may take for its farewells; then it is left behind."""
+SOON_DAYS: Final = 21
+"""A certificate that should have been renewed by itself by now: the common clients do so with 30 days left."""
 T = TypeVar("T")
 
 State = Literal["ok", "warning", "fault"]

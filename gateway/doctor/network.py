@@ -13,15 +13,13 @@ from beacons.topics import topic
 from beacons.wire import GatewayConfig, WireError, open_sealed
 from gateway.connection import Address, Session, address, client, refused_by_broker
 from gateway.credentials import Credentials
-from gateway.doctor.finding import Check, Finding, Tell, aside, fault, ok, warning
+from gateway.doctor.finding import SOON_DAYS, Check, Finding, Tell, aside, fault, ok, warning
 from gateway.settings import GatewaySettings
 
 PATIENCE_S: Final = 5.0
 """Somebody waits in front of the terminal."""
 RETAINED_S: Final = 2.0
 """A broker sends what it retains at once."""
-SOON_DAYS: Final = 21
-"""A certificate that should have been renewed by itself by now: the common clients do so with 30 days left."""
 _DAY_S: Final = 86_400
 
 

@@ -1,6 +1,7 @@
 """The doctor at the box itself: clock, files, unit, the running daemon; and whatever hangs."""
 
 import asyncio
+import datetime as dt
 import os
 import sqlite3
 import threading
@@ -19,6 +20,7 @@ from gateway.doctor.service import daemon, read_health, service, unit_findings
 from gateway.health import Health, write_health
 from gateway.settings import GatewaySettings, SpoolSettings
 from tests.support.gateways import SECRET
+from tests.support.tls_broker import Certificates
 
 CLOCK = clock_name("")
 WELL = {
@@ -67,6 +69,16 @@ async def test_a_secret_that_others_may_read(settings: GatewaySettings) -> None:
     await asyncio.to_thread(Path(settings.secret_file).chmod, 0o644)
     told = (await found(files.secrets(settings)))["secrets"]
     assert (told.state, told.next_step) == ("fault", f"Close it: sudo chmod 600 {settings.secret_file}.")
+
+
+@pytest.mark.parametrize(("days", "state"), [(400, "ok"), (5, "warning"), (-1, "fault")])
+async def test_our_own_certificate_ends(settings: GatewaySettings, tmp_path: Path, days: int, state: str) -> None:
+    ending = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    own = await asyncio.to_thread(Certificates, tmp_path / "own", "g1.test", ending)
+    uplink = msgspec.structs.replace(settings.uplink, cert_file=str(own.server))
+    told = (await found(files.secrets(msgspec.structs.replace(settings, uplink=uplink))))["certificate"]
+    assert told.state == state
+    assert state == "ok" or "enrol --again" in told.next_step
 
 
 def spooled(settings: GatewaySettings, batches: int, size: int) -> None:
