@@ -8,19 +8,18 @@ store's network is cut for a minute or so. The same seed and faults give the sam
 """
 
 import math
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from beacons.frames import EDDYSTONE, Tlm, encode
 from beacons.registry import Beacon, Gateway, Store
 from beacons.wire import MachineStatus, RadioStatus, SpoolStatus, Status
+from firmware_sim.fleet_values import Arrival, Fault, FaultKind, Ints, Plan, Said, Tick
 from firmware_sim.radio import RadioSettings
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 HOUR_MS: Final = 3_600_000
@@ -43,68 +42,6 @@ CAUGHT: Final = 0.85
 PART_DAYS: Final = 2
 RESTARTS_PER_DAY: Final = 1.0
 CUTS_PER_DAY: Final = 2.0
-
-FaultKind = Literal[
-    "silent", "battery_low", "moved", "moved_store", "cloned", "drifting", "never_heard", "offline", "store_offline",
-    "never_connected", "deaf", "mute_radio", "slow", "skewed", "spool_growing", "version_behind",
-]  # fmt: skip
-
-
-class Fault(NamedTuple):
-    """What breaks, of which fixture, gateway or store (its number), and when."""
-
-    kind: FaultKind
-    subject: int
-    at_ms: int
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How large a fleet is. Stores are boxes with their gateways spread evenly; fixtures hang anywhere."""
-
-    stores: int = 5
-    gateways: int = 20
-    fixtures: int = 200
-    wide_m: float = 40.0
-    deep_m: float = 25.0
-    power_1m_dbm: float = -59.0
-    interval_s: float = 1.0
-    tick_s: int = 5
-    version: str = "1.4.0"
-
-
-class Arrival(NamedTuple):
-    """A batch that reaches the server: of which gateway, how old its newest sighting is, and its clock's error."""
-
-    gateway: int
-    received_ms: int
-    late_ms: int
-    skew_ms: int
-
-
-class Said(NamedTuple):
-    """A status that reaches the server."""
-
-    gateway: int
-    received_ms: int
-    status: Status
-
-
-class Tick(NamedTuple):
-    """What reaches the server in one tick. Columns have one row for each link that heard anything.
-
-    `telemetry` are frames beside rows. `drift_s` is how far each rotating fixture's clock is off by now.
-    """
-
-    at_ms: int
-    gateway: Ints
-    fixture: Ints
-    last_ms: Ints
-    rssi_dbm: Ints
-    packets: Ints
-    telemetry: list[tuple[int, bytes]]
-    arrivals: list[Arrival]
-    said: list[Said]
-    drift_s: dict[int, float]
 
 
 class FleetSim:
@@ -233,6 +170,10 @@ class FleetSim:
         self._faults.append(fault)
         if fault.kind == "cloned":
             self._new_links(fault.subject, self._other_store(fault.subject), fault.at_ms)
+
+    def mend(self) -> None:
+        """Mend what does not need a hand in the air: gateways and stores are back."""
+        self._faults = [f for f in self._faults if f.kind not in {"offline", "store_offline"}]
 
     def _broken(self, kind: FaultKind, at_ms: int) -> list[Fault]:
         return [f for f in self._faults if f.kind == kind and f.at_ms <= at_ms]

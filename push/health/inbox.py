@@ -13,7 +13,7 @@ from push.health.keeping import finding_of, findings_of
 from push.health.rules_gateways import hearing
 from push.health.settings import DAY_MS, HOUR_MS
 from push.health.station import Station
-from push.health.telling import heard_by
+from push.health.telling_beacons import heard_by
 from push.model.health import Finding, Kind, Severity
 from push.model.ports import Queries, Transaction
 from push.registry.audit import audit

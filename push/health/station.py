@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from functools import partial
 
 from push.health import rules_beacons, rules_gateways, telling
+from push.health.facts import Facts
 from push.health.fleet import Fleet, fleet_of
 from push.health.judge import Changes, Judge
 from push.health.settings import HealthSettings
-from push.health.telling import Facts
 from push.health.verdicts import Verdict
 from push.health.voltages import Voltages
 from push.health.watch import View, Watch

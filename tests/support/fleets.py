@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from beacons.wire import Status
-from firmware_sim.fleet import Fault, FleetSim, Plan, Tick
+from firmware_sim.fleet import FleetSim
+from firmware_sim.fleet_values import Fault, FaultKind, Plan, Tick
+from push.health import memory
 from push.health.settings import MINUTE_MS, HealthSettings
 from push.health.station import Station
 from push.model.health import Arrival, Drift, Finding, Heard, Spoken, Telemetry
@@ -33,7 +34,7 @@ class Watched:
         self.gateways = [g.id for g in gateways]
         tags = tags_of(fixtures, {})
         self.positions = np.array([tags.find(b.id) for b in fixtures], dtype=np.int64)
-        directory = Directory(
+        self.directory = directory = Directory(
             stores={s.id: s for s in self.sim.stores()},
             gateways={g.id: g for g in gateways},
             tags=tags,
@@ -80,16 +81,24 @@ class Watched:
                 [Telemetry(int(rows[row]), frame) for row, frame in tick.telemetry if fresh[row]],
             )
         )
-        watch.spoke([Spoken(self.gateways[s.gateway], _as_sent(s.status), s.received_ms) for s in tick.said])
+        watch.spoke([Spoken(self.gateways[s.gateway], s.status, s.received_ms) for s in tick.said])
         watch.drifted([Drift(self.fixtures[i], off_s, DRIFT_MOST_S) for i, off_s in tick.drift_s.items()])
 
-    def break_now(self, kind: str, subject: int) -> None:
-        self.sim.add(Fault(kind, subject, self.now_ms + 1))  # type: ignore[arg-type] # named by the test's table
+    def break_now(self, kind: FaultKind, subject: int) -> None:
+        self.sim.add(Fault(kind, subject, self.now_ms + 1))
+
+    def restart_server(self, away_min: int) -> None:
+        """The server goes, and is back after some minutes with what it had kept; the fleet goes on meanwhile."""
+        kept, standing = memory.dump(self.station.watch), list(self.station.judge.standing.values())
+        step_ms = self.sim.plan.tick_s * 1000
+        for _ in range(away_min * MINUTE_MS // step_ms):
+            self.now_ms += step_ms
+            self.sim.tick(self.now_ms)
+        self.station = Station(self.station.limits, standing)
+        self.station.use(self.directory, self.now_ms)
+        assert memory.restore(self.station.watch, kept)
+        self.station.watch.listen(self.now_ms)
 
     def told(self) -> list[tuple[str, str]]:
         """What was found so far and is not explained by something else, as (kind, subject)."""
         return [(finding.kind, finding.subject) for _, finding in self.log if finding.explained_by is None]
-
-
-def _as_sent(status: Status) -> Status:
-    return status
