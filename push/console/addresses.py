@@ -12,7 +12,7 @@ from push.console.assets import KEPT, STATIC, Assets
 from push.console.context import ConsoleContext, TroubleError
 from push.console.entry import html, safe_next
 from push.console.forms import CSRF, Form, FormError
-from push.console.pages import floor, gateways, stores, today, walk
+from push.console.pages import audit, beacons, floor, gateways, health, stores, today, walk
 from push.console.render import SECURITY
 from push.console.visits import (
     Handler,
@@ -52,6 +52,11 @@ ADDRESSES: Final = (
     Address("/console/gateways", gateways.list_),
     Address("/console/gateways/new", gateways.new, gateways.create, "editor"),
     Address("/console/gateways/{gateway}", gateways.show, gateways.change),
+    Address("/console/beacons", beacons.list_),
+    Address("/console/beacons/new", beacons.new, beacons.create, "editor"),
+    Address("/console/beacons/{beacon}", beacons.show, beacons.change),
+    Address("/console/health", health.show, health.send),
+    Address("/console/audit", audit.show),
     Address("/console/walk/{store}", walk.show, least=walk.LEAST),
 )
 

@@ -88,6 +88,8 @@ class Visit(NamedTuple):
     form: Form = Form()
     is_restored: bool = False
     """Whether `form` was typed before a session ended: it is to be shown again, and nothing is done yet."""
+    needing: int = 0
+    """How many things need a hand."""
     said: str = ""
     """What the page before wants to be told, once."""
 

@@ -54,6 +54,6 @@ def frame(visit: Visit) -> dict[str, object]:
         "csrf": visit.session.csrf,
         "said": visit.said,
         "now_ms": visit.now_ms,
-        "needing": 0,
+        "needing": visit.needing,
         "restored": visit.is_restored,
     }

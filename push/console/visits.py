@@ -13,9 +13,10 @@ from push.access import sessions
 from push.access.desk import Peer
 from push.access.sessions import Session
 from push.console import entry
-from push.console.context import Answer, ConsoleContext, Gone, TroubleError, Visit
+from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleError, Visit
 from push.console.forms import CSRF, SIGN_IN, Form, FormError, parse
 from push.console.frame import frame
+from push.console.pages.health import needing
 from push.console.render import SECURITY
 from push.enrolment.site import named
 from push.model.errors import DatabaseError, OverloadedError
@@ -72,7 +73,10 @@ async def _handled(console: ConsoleContext, request: web.Request, page_: Page, l
     if is_post and not (is_ours(console, request) and sessions.is_ours(session, form.raw(CSRF))):
         # Of a session before this one: shown again as it was typed, to be looked at and sent anew.
         visit = visit._replace(is_restored=True)
-    return answered(console, visit, await page_(console, visit))
+    answer = await page_(console, visit)
+    if isinstance(answer, Shown):
+        visit = visit._replace(needing=await needing(console, visit))
+    return answered(console, visit, answer)
 
 
 def _require(visit: Visit, least: Role) -> None:

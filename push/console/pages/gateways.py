@@ -93,7 +93,7 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
             "gateway": g,
             "store": stores[g.store].name,
             "zone": zones[g.store, g.zone].name if g.zone and (g.store, g.zone) in zones else g.zone or "",
-            "said": said(states.get(g.id), visit.now_ms),
+            "state": said(states.get(g.id), visit.now_ms),
         }
         for g in page.items
     ]
@@ -241,7 +241,7 @@ async def _shown(  # noqa: PLR0913 - what is shown of it
         "fields": FIELDS,
         "stores": stores_of(console, visit),
         "zones": [(id_, zone.name) for (of, id_), zone in console.directory().zones.items() if of == gateway.store],
-        "said": said(row, visit.now_ms),
+        "state": said(row, visit.now_ms),
         "facts": _facts(row, visit.now_ms),
         "enrolment": state,
         "code": code,

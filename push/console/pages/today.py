@@ -9,9 +9,11 @@ from push.console import times, words
 from push.console.context import Answer, ConsoleContext, Shown, Visit
 from push.console.figures import Day, together
 from push.console.pages import told
+from push.console.pages.health import needs
 from push.console.words import NOTHING
 from push.model.ports import Row
 
+MOST_NEEDS: Final = 5
 MOST: Final = 50
 """Stores in the table: those with most to tell."""
 
@@ -64,7 +66,7 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
         "pushes": told.pushes(day, exact=exact),
         "speed": told.speed(day),
         "silence": told.silence(day),
-        "problems": (),
+        "problems": await needs(console, visit, MOST_NEEDS),
         "rows": sorted(rows, key=lambda row: row.name.casefold()),
         "more": len(stores) if len(stores) > MOST else 0,
     }

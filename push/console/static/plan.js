@@ -320,10 +320,10 @@ document.getElementById("picture")?.addEventListener("change", async ({ target }
   target.value = "";
   if (!file) return;
   if (!sheetTag) return say("Say first how large the floor is: the picture is stretched over it.");
-  const path = `/v1/stores/${plan.store.id}/plan/image`;
-  const answer = await tell(path, file, { "Content-Type": file.type || "application/octet-stream" });
+  const answer = await tell(`/v1/stores/${plan.store.id}/plan/image`, file, { "Content-Type": file.type || "application/octet-stream" });
   if (!answer) return;
-  given.plan.image = `${path}?v=${encodeURIComponent((answer.headers.get("ETag") ?? String(Date.now())).replaceAll('"', ""))}`;
+  sheetTag = answer.headers.get("ETag");
+  given.plan.image = URL.createObjectURL(file);
   drawing.picture(given.plan.image);
   say("The picture lies under the plan now.");
 });
