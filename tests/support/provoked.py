@@ -208,5 +208,9 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("DELETE", "/v1/hooks/{id}", 404): plainly(),
     ("POST", "/v1/hooks/{id}/rotate", 404): plainly(),
     ("POST", "/v1/hooks/{id}/test", 404): plainly(),
+    ("POST", "/v1/health/findings/{id}/known", 404): plainly({"for_h": 1}),
+    ("DELETE", "/v1/health/findings/{id}/known", 404): plainly(),
+    ("GET", "/v1/gateways/{id}/health", 404): plainly(),
+    ("GET", "/v1/beacons/{id}/health", 404): plainly(),
 }
 """By method, path and status. Of these statuses, those that are `GENERAL`, too, have a second cause here."""
