@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import msgspec
 
-from push.access import sessions
 from push.console.context import Answer, ConsoleContext, Shown, Visit, not_found
 from push.console.words import count
 from push.registry import editing, listing, plans
@@ -30,7 +29,7 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     fixtures = await _places(console, listing.BEACONS, Filters(store=store.id, role="fixture"))
     data = {
         "store": {"id": store.id, "name": store.name},
-        "csrf": sessions.csrf(visit.session),
+        "csrf": visit.session.csrf,
         "may_edit": visit.who.may("editor"),
         "plan": _size(store.id, held, zones),
         "zones": zones,
