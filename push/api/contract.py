@@ -1,6 +1,6 @@
 """What an endpoint is: method, path, who may call it, what it takes and gives. Errors are problems."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -183,12 +183,29 @@ class Parameter(NamedTuple):
     """What it may be, as JSON Schema."""
 
 
+class Raw(NamedTuple):
+    """A body that is no JSON: of which kinds, and how large at most."""
+
+    media: tuple[str, ...]
+    most_bytes: int
+
+
+class Upload(NamedTuple):
+    """Such a body while it arrives; its pieces raise `ProblemError` where it is too large, too slow or broken."""
+
+    media: str
+    chunks: AsyncIterator[bytes]
+
+
 class Endpoint(NamedTuple):
     """One operation of the API. `body` and `result` are the types that travel as JSON; None for nothing.
 
     A `media` of ``text/event-stream`` sends any number of results, each as the data of one event. `read` decodes a body
     that is one of several types, raising `ProblemError` 400. `errors` are the statuses of problems beyond those that
     every call of its kind may meet (a body that is not understood, a token that is none, a database that is away).
+
+    A body of `raw` is an `Upload`, which the handler reads. A result of type bytes goes out as `media`: at once, or as
+    the pieces of an async iterator.
 
     Without `scopes` it takes no credential: what it asks for in its body is one. With `of_session` it takes a person's
     session alone, even while she has to change her password first.
@@ -214,6 +231,7 @@ class Endpoint(NamedTuple):
     """None: a viewer for what only reads (GET), an editor for what changes something."""
     reach: Literal["chain", "store", "own"] = "chain"
     of_session: bool = False
+    raw: Raw | None = None
 
     @property
     def least(self) -> Role:

@@ -21,11 +21,15 @@ PROBLEMS: Final = {
     410: "There was such a thing, but it has ended.",
     412: "It was changed since the caller looked: `ETag` says what stands now.",
     413: "The body is too large.",
+    415: "The body is of another kind than what is taken.",
     422: "An `Idempotency-Key` that was used for another call.",
     429: "Too much waits already, or was tried: `Retry-After` says when to ask again.",
     503: "Not now: the database is away, or too much waits. `Retry-After` says when to ask again.",
 }
 """What each status of a problem means, for every call alike."""
+
+
+_RAW: Final = {"type": "string", "format": "binary"}
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -64,7 +68,7 @@ def document(endpoints: Sequence[Endpoint], version: str) -> bytes:
 
 def alternatives(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a type that msgspec knows, several, or None
     """The types that a body may have; none for no body."""
-    if kind is None:
+    if kind is None or kind is bytes:
         return ()
     return get_args(kind) if isinstance(kind, UnionType) else (kind,)
 
@@ -85,6 +89,11 @@ def _operation(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
     if endpoint.body is not None:
         content = {"application/json": {"schema": _any_of(endpoint.body, schema_of)}}
         operation["requestBody"] = {"required": True, "content": content}
+    if endpoint.raw is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {kind: {"schema": _RAW} for kind in endpoint.raw.media},
+        }
     return operation
 
 
@@ -108,6 +117,8 @@ def problems(endpoint: Endpoint) -> list[int]:
         found.add(401)
     if endpoint.body is not None:
         found |= {408, 413}
+    if endpoint.raw is not None:
+        found |= {408, 413, 415}
     return sorted(found)
 
 
@@ -119,6 +130,8 @@ def _problem(status: int, schema_of: dict[int, Any]) -> dict[str, Any]:
 def _result(endpoint: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
     if endpoint.result is None:
         return {"description": "Done."}
+    if endpoint.result is bytes:
+        return {"description": "Done.", "content": {endpoint.media: {"schema": _RAW}}}
     return {"description": "Done.", "content": {endpoint.media: {"schema": _any_of(endpoint.result, schema_of)}}}
 
 

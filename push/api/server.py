@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from push.api.bodies import decoded, refuse_nul
 from push.api.callers import authenticate
 from push.api.contract import Context, Endpoint, ProblemError, Reply
+from push.api.raw import streamed, upload
 from push.model.errors import DatabaseError, OverloadedError
 from push.model.ports import Clock
 
@@ -127,22 +128,33 @@ def handler(context: Context, endpoint: Endpoint) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         call = await authenticate(context, request, endpoint)
-        if read is not None:
+        if endpoint.raw is not None:
+            call = call._replace(body=upload(request, endpoint.raw, context.body_timeout_s))
+        elif read is not None:
             call = call._replace(body=read(await _read(request, context.body_timeout_s)))
         result = await endpoint.handler(context, call)
-        if result is None:
-            return web.Response(status=204)
-        reply = result if isinstance(result, Reply) else Reply(result)
-        if reply.body is None:
-            return web.Response(status=reply.status or 204, headers=reply.headers)
-        return web.Response(
-            status=reply.status or endpoint.status,
-            body=msgspec.json.encode(reply.body),
-            content_type="application/json",
-            headers=reply.headers,
-        )
+        return await _answered(request, endpoint, result if isinstance(result, Reply) else Reply(result))
 
     return handle
+
+
+async def _answered(request: web.Request, endpoint: Endpoint, reply: Reply) -> web.StreamResponse:
+    """The response that says it."""
+    if reply.body is None:
+        return web.Response(status=reply.status or 204, headers=reply.headers)
+    status = reply.status or endpoint.status
+    if isinstance(reply.body, AsyncIterator):
+        response = web.StreamResponse(status=status, headers=reply.headers)
+        response.content_type = endpoint.media
+        await streamed(request, response, reply.body)
+        return response
+    is_raw = isinstance(reply.body, bytes)
+    return web.Response(
+        status=status,
+        body=reply.body if is_raw else msgspec.json.encode(reply.body),
+        content_type=endpoint.media if is_raw else "application/json",
+        headers=reply.headers,
+    )
 
 
 def _reader(kind: Any) -> Callable[[bytes], object] | None:  # noqa: ANN401 - a type that msgspec knows, or None

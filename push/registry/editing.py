@@ -149,6 +149,7 @@ async def delete_store(tx: Transaction, name: str, hand: Hand, expect: int | Non
     held = _present(subject, before, expect)
     await _refuse_in_the_way(tx, subject, "store", store=name)
     await tx.execute("screens.delete_store_offer", store=name)
+    await tx.execute("plans.delete_image", store=name)
     await tx.execute("plans.delete", store=name)
     await tx.execute("remote.forget", kind="store", id=name)
     await tx.execute("registry.delete_zones_of", store=name)
