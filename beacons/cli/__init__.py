@@ -11,7 +11,7 @@ Output goes through `show`: tables for people, or exactly one JSON document. `er
 
 import click
 
-from beacons.cli import entry, frames, gateways, stores, tags
+from beacons.cli import entry, frames, gateways, health, stores, tags, trail
 from beacons.cli.errors import Commands
 
 __all__ = ["main"]
@@ -37,5 +37,7 @@ for command in (
     tags.list_command,
     tags.show_command,
     tags.delete_command,
+    health.health,
+    trail.audit,
 ):
     main.add_command(command)

@@ -15,16 +15,20 @@ USUAL: Final = 100
 
 
 def paged(*sorts: str) -> Callable[[Command], Command]:
-    """The options of a list that is sorted by one of these."""
-
-    def add(command: Command) -> Command:
-        for option in (
-            click.option("--all", "everything", is_flag=True, help="Every one, however many; as JSON one a line."),
-            click.option("--limit", type=click.IntRange(1), default=USUAL, show_default=True, help="At most so many."),
+    """The options of a list that is sorted by one of these; without any it has its own order."""
+    options = [
+        click.option("--all", "everything", is_flag=True, help="Every one, however many; as JSON one a line."),
+        click.option("--limit", type=click.IntRange(1), default=USUAL, show_default=True, help="At most so many."),
+        show.json_option,
+    ]
+    if sorts:
+        options += [
             click.option("--desc", is_flag=True, help="The last first."),
             click.option("--sort", type=click.Choice(sorts), help="In order of this."),
-            show.json_option,
-        ):
+        ]
+
+    def add(command: Command) -> Command:
+        for option in options:
             command = option(command)
         return command
 
@@ -33,7 +37,7 @@ def paged(*sorts: str) -> Callable[[Command], Command]:
 
 def order(given: Mapping[str, Any]) -> dict[str, object]:
     """How it is sorted, as the server is asked."""
-    return {"sort": given.get("sort"), "order": "desc" if given.get("desc") else None}
+    return {"sort": given["sort"], "direction": "desc" if given["desc"] else None}
 
 
 def pages(api: Api, path: str, query: Mapping[str, object], most: int | None) -> Iterator[dict[str, Any]]:
@@ -67,22 +71,30 @@ def print_list(  # noqa: PLR0913 - a list has many sides
     if given["everything"]:
         _print_all(pages(api, path, query, None), given, columns, row, empty)
         return
-    found, after = _gathered(pages(api, path, query, given["limit"]))
+    found, last = _gathered(pages(api, path, query, given["limit"]))
     if given["as_json"]:
-        show.document({"items": found, "after": after})
+        show.document({**last, "items": found})
         return
     show.table(columns, map(row, found), empty)
-    if after is not None:
-        show.say(f"The first {len(found):,}; --limit N or --all shows more.")
+    if last["after"] is not None:
+        show.say(f"The first {len(found):,}{_of(last)}; --limit N or --all shows more.")
 
 
-def _gathered(found: Iterator[dict[str, Any]]) -> tuple[list[Any], str | None]:
+def _of(page: Mapping[str, Any]) -> str:
+    """Of how many, where the server counted them."""
+    total = page.get("total")
+    if total is None:
+        return ""
+    return f" of {total:,}" if page.get("is_exact") else f" of more than {total:,}"
+
+
+def _gathered(found: Iterator[dict[str, Any]]) -> tuple[list[Any], dict[str, Any]]:
+    """The items of pages, and the last page: where it goes on, and how many there are."""
     items: list[Any] = []
-    after = None
+    page: dict[str, Any] = {}
     for page in found:
         items += page["items"]
-        after = page.get("after")
-    return items, after
+    return items, page
 
 
 def _print_all(

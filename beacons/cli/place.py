@@ -75,7 +75,7 @@ class Caller(NamedTuple):
 
 def place_at(text: str, ca_file: str | None = None, *, insecure: bool = False) -> Place:
     """The server at an address as people type it. Raises `CommandError`."""
-    text = text.strip().rstrip("/")
+    text = text.strip()
     if "://" not in text:
         text = f"{'http' if _is_loopback(_host(f'//{text}')) else 'https'}://{text}"
     parts = urlsplit(text)
@@ -83,7 +83,9 @@ def place_at(text: str, ca_file: str | None = None, *, insecure: bool = False) -
         raise CommandError(f"{text!r} is no address of a server.", "Expected one like https://footfall.example")
     if ca_file is not None and not Path(ca_file).is_file():
         raise CommandError(f"{ca_file}: there is no such file.", "Expected the certificate of an authority, as PEM.")
-    return Place(url=text, ca_file=None if ca_file is None else str(Path(ca_file).resolve()), insecure=insecure)
+    return Place(
+        url=text.rstrip("/"), ca_file=None if ca_file is None else str(Path(ca_file).resolve()), insecure=insecure
+    )
 
 
 def refuse_open(place: Place) -> None:

@@ -23,6 +23,12 @@ NOTHING: Final = "-"
 _STYLES: Final = {"now": "bold red", "soon": "yellow"}
 
 
+class Lines(tuple[str, ...]):
+    """A value of several lines."""
+
+    __slots__ = ()
+
+
 def json_option(command: Command) -> Command:
     """The option that makes a command print JSON and nothing else."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else, for scripts.")(command)
@@ -72,6 +78,9 @@ def _longest(rows: Sequence[Sequence[object]]) -> int:
 
 
 def _cell(value: object) -> Text:
+    """A value in its cell; lines stand below each other."""
+    if isinstance(value, Lines):
+        return Text("\n".join(map(plain, value)))
     text = plain(value)
     return Text(text, style=_STYLES.get(text, ""))
 
