@@ -143,7 +143,7 @@ def gateways_ready(operator: Operator, radio: air.AirServer, keys: Mapping[str, 
     """Whether every gateway hears the air and has its configuration."""
 
     async def ready() -> bool:
-        statuses = {s["gateway"]: s for s in await operator.get("/v1/gateways")}
+        statuses = {s["gateway"]: s for s in await operator.get("/v1/gateway-statuses")}
         return radio.listening >= set(keys) and all(
             name in statuses and statuses[name]["status"]["config_version"] > 0 for name in keys
         )

@@ -266,7 +266,7 @@ ENDPOINTS: Final = (
         role="editor",
     ),
     Endpoint(
-        "GET", "/v1/gateways", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus],
+        "GET", "/v1/gateway-statuses", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus],
         reach="own",
     ),
     Endpoint("GET", "/v1/statistics", OPERATOR, "Totals and marks", statistics, result=Statistics),

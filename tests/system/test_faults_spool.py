@@ -52,5 +52,5 @@ async def test_a_full_disk_costs_what_is_oldest_and_nobody_is_silent_about_it(ow
     assert 0 < lost <= dropped  # some that the disk had to give up were on their way, and arrived
     books.assert_exactly_once(lost={boot: lost})
     assert 0 < books.statistics["sightings"] < stack.ether.strangers
-    (status,) = await stack.get("/v1/gateways")
+    (status,) = await stack.get("/v1/gateway-statuses")
     assert status["status"]["counters"]["batches_dropped_disk_full"] == dropped
