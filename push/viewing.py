@@ -42,6 +42,7 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         reload=parts.registrar.reload,
         stream=stream,
         is_ending=lambda: parts.telling.tail.closed,
+        end_screen=parts.showing.screens.end,
         site=parts.site,
         origin=parts.settings.http.public_url,
         body_timeout_s=parts.settings.http.body_timeout_s,

@@ -12,7 +12,19 @@ from push.console.assets import KEPT, STATIC, Assets
 from push.console.context import ConsoleContext, TroubleError
 from push.console.entry import html, safe_next
 from push.console.forms import CSRF, Form, FormError
-from push.console.pages import audit, beacons, floor, gateways, health, stores, today, walk
+from push.console.pages import (
+    audit,
+    beacons,
+    floor,
+    gateways,
+    health,
+    people,
+    plan,
+    settings,
+    stores,
+    today,
+    walk,
+)
 from push.console.render import SECURITY
 from push.console.visits import (
     Handler,
@@ -49,6 +61,7 @@ ADDRESSES: Final = (
     Address("/console/stores", stores.list_),
     Address("/console/stores/new", stores.new, stores.create, "editor"),
     Address("/console/stores/{store}", stores.show, stores.change),
+    Address("/console/stores/{store}/plan", plan.show),
     Address("/console/gateways", gateways.list_),
     Address("/console/gateways/new", gateways.new, gateways.create, "editor"),
     Address("/console/gateways/{gateway}", gateways.show, gateways.change),
@@ -57,6 +70,13 @@ ADDRESSES: Final = (
     Address("/console/beacons/{beacon}", beacons.show, beacons.change),
     Address("/console/health", health.show, health.send),
     Address("/console/audit", audit.show),
+    Address("/console/settings", settings.show, settings.send, least_to_send="viewer"),
+    Address("/console/settings/password", settings.password, settings.send_password, least_to_send="viewer"),
+    Address("/console/settings/codes", settings.codes, settings.send_codes, least_to_send="viewer"),
+    Address("/console/settings/operators", people.list_, least="admin"),
+    Address("/console/settings/operators/new", people.new, people.create, "admin", "admin"),
+    Address("/console/settings/operators/{operator}", people.show, people.change, "admin", "admin"),
+    Address("/console/settings/tokens", people.list_tokens, people.send_tokens, "admin", "admin"),
     Address("/console/walk/{store}", walk.show, least=walk.LEAST),
 )
 

@@ -62,6 +62,8 @@ class ConsoleContext(NamedTuple):
     """Let somebody write an event stream until it returns, or its reader is gone."""
     is_ending: Callable[[], bool]
     """Whether streams should end."""
+    end_screen: Callable[[str], None]
+    """Let a screen's page end: its token was taken back."""
     site: Site
     """What gateways are told of this site."""
     origin: str = ""
@@ -86,6 +88,8 @@ class Visit(NamedTuple):
     host: str = ""
     """By which name she reached us."""
     form: Form = Form()
+    theme: str = ""
+    """How she wants the console to look, in this browser; empty: as the system says."""
     is_restored: bool = False
     """Whether `form` was typed before a session ended: it is to be shown again, and nothing is done yet."""
     needing: int = 0

@@ -53,6 +53,7 @@ def frame(visit: Visit) -> dict[str, object]:
         "may": {role: visit.who.may(role) for role in ROLES},
         "csrf": visit.session.csrf,
         "said": visit.said,
+        "theme": visit.theme,
         "now_ms": visit.now_ms,
         "needing": visit.needing,
         "restored": visit.is_restored,

@@ -17,6 +17,7 @@ from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleErr
 from push.console.forms import CSRF, SIGN_IN, Form, FormError, parse
 from push.console.frame import frame
 from push.console.pages.health import needing
+from push.console.pages.settings import THEME
 from push.console.render import SECURITY
 from push.enrolment.site import named
 from push.model.errors import DatabaseError, OverloadedError
@@ -95,6 +96,7 @@ def _visit(console: ConsoleContext, request: web.Request, session: Session, form
         peer=peer_of(request),
         host=named(request.host),
         form=form,
+        theme=theme if (theme := request.cookies.get(THEME, "")) in {"light", "dark"} else "",
         said=unquote(request.cookies.get(SAID, ""))[:LONGEST_SAID],
     )
 
