@@ -22,7 +22,7 @@ Travel = Callable[[Ints, Ints], Ints]
 
 
 class CloneAlarm(msgspec.Struct, frozen=True, kw_only=True):
-    """A beacon in two stores at once. `times` counts how often it was heard so; times are when it was heard."""
+    """A beacon in two stores at once: how often it was heard so, and when, to the second."""
 
     beacon: str
     stores: tuple[str, ...]
@@ -49,7 +49,7 @@ class Clones:
         self._travel = travel
         self._quiet_ms = quiet_ms
         self._store: npt.NDArray[np.int32] = np.zeros(tags.capacity, dtype=np.int32)
-        self._at_ms: Ints = np.zeros(tags.capacity, dtype=np.int64)
+        self._at_s: npt.NDArray[np.uint32] = np.zeros(tags.capacity, dtype=np.uint32)
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
         self._held: dict[int, CloneAlarm] = {}
@@ -77,19 +77,18 @@ class Clones:
         self._let_go(now_ms)
         rows = np.flatnonzero(positions != UNKNOWN)
         rows = rows[np.lexsort((heard_ms[rows], positions[rows]))]
-        position, store, at_ms = positions[rows], stores[rows], heard_ms[rows]
+        position, store, at_s = positions[rows], stores[rows], np.maximum(heard_ms[rows], 0) // 1000
         is_first = np.r_[True, position[1:] != position[:-1]][: len(rows)]
         before = np.where(is_first, self._store[position], np.r_[0, store[:-1]][: len(rows)])
-        before_ms = np.where(is_first, self._at_ms[position], np.r_[0, at_ms[:-1]][: len(rows)])
-        apart_ms = np.abs(at_ms - before_ms)
-        clashes = np.flatnonzero((before_ms != 0) & (before != store) & (apart_ms < self._travel(before, store)))
+        before_s = np.where(is_first, self._at_s[position].astype(np.int64), np.r_[0, at_s[:-1]][: len(rows)])
+        apart_ms = 1000 * np.abs(at_s - before_s)
+        clashes = np.flatnonzero((before_s != 0) & (before != store) & (apart_ms < self._travel(before, store)))
         is_last = np.r_[position[1:] != position[:-1], True][: len(rows)]
         self._store[position[is_last]] = store[is_last]
-        self._at_ms[position[is_last]] = at_ms[is_last]
-        raised = [
-            self._alarm(int(position[i]), (int(before[i]), int(store[i])), (int(before_ms[i]), int(at_ms[i])))
-            for i in clashes.tolist()
-        ]
+        self._at_s[position[is_last]] = at_s[is_last]
+        columns = (position, before, store, 1000 * before_s, 1000 * at_s)
+        found = zip(*(column[clashes].tolist() for column in columns), strict=True)
+        raised = [self._alarm(p, (a, b), (a_ms, b_ms)) for p, a, b, a_ms, b_ms in found]
         held = np.isin(positions, np.fromiter(self._held, dtype=np.int64, count=len(self._held)))
         return [alarm for alarm in raised if alarm is not None], held
 

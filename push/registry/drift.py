@@ -101,14 +101,19 @@ class Clocks:
         is_later = ~is_known | (news.window > near(self._window[news.position], news.window))
         turned = news.position[is_later]
         self._move(turned, -self._late_ms[turned].astype(np.int64))
-        self._late_ms[turned] = 0
+        self._write_late(turned, np.zeros(len(turned), dtype=np.int64))
         self._window[turned] = low(news.window[is_later])
         self._since_s[turned] = np.maximum(news.first_ms[is_later], 0) // 1000
         begins_ms, _ = self._bounds(news.position, news.window)
         self._move(news.position, np.maximum(0, begins_ms - news.first_ms))
         _, ends_ms = self._bounds(news.position, news.window)
         late_ms = np.clip(news.last_ms - ends_ms + 1, self._late_ms[news.position], 2 * self._resolver.tolerance_ms)
-        self._late_ms[news.position] = late_ms
+        self._write_late(news.position, late_ms)
+
+    def _write_late(self, position: Ints, late_ms: Ints) -> None:
+        """Most clocks are never late: pages of the column that nobody writes take no memory."""
+        differs = self._late_ms[position] != late_ms
+        self._late_ms[position[differs]] = late_ms[differs]
 
     def _move(self, position: Ints, by_ms: Ints) -> None:
         """Move clocks, each by so much, within the bound."""

@@ -131,16 +131,25 @@ class Resolver:
 
     def prepare(self, now_ms: int, most: int) -> Slice:
         """The next slice: of at most `most` beacons whose windows must be known by now. Changes no answer."""
-        version, fresh = self._version, len(self._fresh[:most])
-        positions, first, count = self._due(now_ms, most)
-        rows = rotating_rows(self.tags, positions, first, count)
+        version, fresh = self._version, self._fresh[:most]
+        # Somebody waits for beacons that are new; all others are looked at ahead of their time.
+        due, taken = self._due_fresh(fresh, now_ms) if fresh else (self._due(now_ms, most), 0)
+        rows = rotating_rows(self.tags, due.positions, due.first, due.many)
         roomier = self._rebuilt(now_ms, len(rows.word)) if self._is_crowded else None
-        return Slice(positions, first + count, rows, self._ended(now_ms), roomier, version, fresh)
+        ended = self._ended(now_ms, 0 if fresh else self._table.size // SWEEPS + 1)
+        return Slice(due.positions, due.first + due.many, rows, ended, roomier, version, taken)
+
+    def _due_fresh(self, fresh: list[int], now_ms: int) -> tuple[Due, int]:
+        """Of beacons that are new, as many as fit into a slice; and how many of them are dealt with then."""
+        due = self._due_among(np.array(fresh, dtype=np.int64), now_ms)
+        fits = _fitting(due, len(fresh))
+        is_all = len(fits.positions) == len(due.positions)
+        return fits, len(fresh) if is_all else fresh.index(int(fits.positions[-1])) + 1
 
     def _due(self, now_ms: int, most: int) -> Due:
-        """Beacons that are new first, then the others in turn."""
-        parts = [self._due_among(np.array(self._fresh[:most], dtype=np.int64), now_ms)]
-        found, looked, used = len(parts[0].positions), 0, self.tags.used
+        """The next beacons in turn."""
+        parts = [Due(*(np.zeros(0, dtype=np.int64) for _ in range(3)))]
+        found, looked, used = 0, 0, self.tags.used
         while found < most and looked < min(SCAN, used):
             start = self._cursor if self._cursor < used else 0
             stop = min(start + BLOCK, used)
@@ -152,7 +161,7 @@ class Resolver:
             parts.append(part)
         positions = np.concatenate([part.positions for part in parts])
         due = Due(positions, np.concatenate([p.first for p in parts]), np.concatenate([p.many for p in parts]))
-        return due.cut(max(1, int(np.searchsorted(np.cumsum(due.many), ROWS_EACH * most))))
+        return _fitting(due, most)
 
     def _due_among(self, positions: Ints, now_ms: int) -> Due:
         """A beacon is due where the last window known is about to end, or where all are ahead: a clock set back."""
@@ -166,9 +175,8 @@ class Resolver:
         first = np.where(following <= last, np.maximum(first, following), first)
         return Due(positions, first, last - first + 1 + extra)
 
-    def _ended(self, now_ms: int) -> Slots:
+    def _ended(self, now_ms: int, part: int) -> Slots:
         """What has ended in the next part of the table."""
-        part = self._table.size // SWEEPS + 1
         first = self._swept if self._swept < self._table.size else 0
         self._swept = first + part
         held = self._table.held(first, first + part)
@@ -195,7 +203,7 @@ class Resolver:
         return table
 
     def apply(self, ready: Slice) -> None:
-        """Enter a slice. Beacons whose windows found no room stay due: the next slice brings a roomier table."""
+        """Enter a slice. Beacons whose windows found no room come first in the next: it brings a roomier table."""
         if ready.roomier is not None and ready.version == self._version:
             self._table, self._is_crowded = ready.roomier, False
         else:
@@ -204,7 +212,7 @@ class Resolver:
         self._is_crowded |= not np.all(placed)
         entered = ~np.isin(ready.positions, ready.rows.position[~placed])
         self._next[ready.positions[entered]] = low(ready.next[entered])
-        del self._fresh[: ready.fresh]
+        self._fresh[: ready.fresh] = ready.positions[~entered].tolist()
 
     def advance(self, now_ms: int) -> None:
         """Compute and enter everything that is due, in one go: for start-up and tests."""
@@ -233,6 +241,11 @@ class Resolver:
     def is_behind(self) -> bool:
         """Whether new beacons wait for their first windows, or the table for more room."""
         return bool(self._fresh) or self._is_crowded
+
+
+def _fitting(due: Due, most: int) -> Due:
+    """As many as fit into a slice for `most` beacons, and at least one."""
+    return due.cut(max(1, int(np.searchsorted(np.cumsum(due.many), ROWS_EACH * most))))
 
 
 def _extra(exponents: Ints) -> Ints:

@@ -15,8 +15,8 @@ from push.registry.rows import Rows, Words
 from push.registry.tags import UNKNOWN, Ints, Mask
 
 WAYS: Final = 16
-FILL: Final = 0.7
-"""The share of rows that may be in use before buckets get full: beyond three quarters the first one is."""
+FILL: Final = 0.8
+"""The share of rows that may be in use before buckets get full."""
 _LEAST_BUCKETS: Final = 8
 _HALF: Final = np.uint64(32)
 _LOW: Final = np.uint64(0xFFFFFFFF)

@@ -1,11 +1,13 @@
-"""Rotating ids by the thousand, the hundred thousand and the million: look-ups, windows ahead, and memory.
+"""Rotating ids by the ten thousand, the hundred thousand and the million: look-ups, changes, windows ahead, and memory.
 
 python tests/bench/bench_resolver.py [PEOPLE...]
 
-Each size runs in a process of its own, so that its memory is its own: the resident set's growth while the resolver is
-made and its first windows are computed, highest and at the end, without the registry's own rows (`Beacon` values and
-keys), which the directory holds whether anybody resolves or not. Look-ups: batches of 500 ids of random people, half
-of them strangers'. CPU time, best of some rounds.
+Each size runs in a process of its own, so that its memory is its own: the resident set's growth from before the first
+beacon is read to after everybody was heard once: registry columns (ids and shoppers of 28 characters each), keys, the
+table of windows, what is learned of clocks, where everybody was heard last. Look-ups: batches of 500 ids of random
+people, half of them strangers'. The search key by key is what beacons.eid computes for one id under one key after the
+other until one fits, on average half of them: measured over as many keys as take a second or so, and multiplied where
+there are more; the table says so. CPU time, best of some rounds.
 """
 
 import gc
@@ -14,50 +16,72 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from beacons import eid
 from beacons.ids import ID_BYTES, IdKind, padded
-from beacons.registry import Beacon
+from push.ingest.ears import Ears, EarSettings
 from push.ingest.engine import SLICE
+from push.ingest.observe import Sightings
+from push.model.vault import Vault
+from push.registry.loading import PAGE
+from push.registry.past import find_past
 from push.registry.resolver import Resolver
-from push.registry.table import UNKNOWN
+from push.registry.rows import ID
+from push.registry.tags import UNKNOWN, Tags, entries
 from tests.bench.table import Line, say, show
 
-PEOPLE: Final = (1_000, 100_000, 1_000_000)
+PEOPLE: Final = (10_000, 100_000, 1_000_000)
 EXPONENT: Final = 10
-TOLERANCE_MS: Final = 120_000
+SETTINGS: Final = EarSettings()
 START_MS: Final = 1_760_000_000_000
 LOOKED_UP: Final = 500
 ROUNDS: Final = 40
 WINDOWS: Final = 1024
 NAIVE: Final = "one by one"
-KEY_BY_KEY_US: Final = 491_000.0
-"""Home Assistant's way of finding the owner of a private address among 100,000 keys, per address (cited)."""
+KEYS_TRIED: Final = 100_000
+KEY_BY_KEY: Final = "key by key"
+ESTIMATED: Final = "key by key (from 100,000 keys)"
+VAULT: Final = Vault(bytes(32))
+CHANGES: Final = 50
+HEARD: Final = 2_000
+"""Sightings in one tick."""
+AGE_MS: Final = 10 * 86_400_000
+"""How long ago the first clocks were started."""
 
 
 class Found(NamedTuple):
     """What one size cost."""
 
     people: int
+    read_s: float
     start_s: float
-    lookup_ns: float
-    slice_ms: float
-    peak_mb: float
+    lookup_us: float
+    key_by_key_us: float
+    heard_us: float
+    change_ms: float
+    prepare_ms: float
+    enter_ms: float
+    past_s: float
+    search_s: float
+    registry_mb: float
     held_mb: float
+    peak_mb: float
 
 
 def best_s(call: Callable[[], object], rounds: int = ROUNDS) -> float:
-    costs = []
-    for _ in range(rounds):
-        began_s = time.process_time()
-        call()
-        costs.append(time.process_time() - began_s)
-    return min(costs)
+    return min(cost_s(call) for _ in range(rounds))
+
+
+def cost_s(call: Callable[[], object]) -> float:
+    began_s = time.process_time()
+    call()
+    return time.process_time() - began_s
 
 
 def now_mb() -> float:
@@ -71,67 +95,173 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
-def registry(people: int) -> tuple[tuple[Beacon, ...], dict[str, bytes]]:
-    """People with a tag each; the clocks were started over one window, so that windows turn all the time."""
+def row(n: int, people: int, chance: random.Random) -> dict[str, Any]:
+    """A person's tag as the database has it; clocks were started over one window: windows turn all the time."""
+    beacon = f"tag_{chance.getrandbits(96):024x}"
+    return {
+        "id": beacon,
+        "shopper": f"shp_{chance.getrandbits(96):024x}",
+        "role": "tag",
+        "staff": 0,
+        "format": "eid",
+        "static_id": None,
+        "exponent": EXPONENT,
+        "counter_s": 0,
+        "counter_at_ms": START_MS - AGE_MS - n * (1000 << EXPONENT) // people,
+        "key_sealed": VAULT.seal(chance.randbytes(16), f"beacon:{beacon}"),
+    }
+
+
+def pages(people: int) -> Iterator[list[dict[str, Any]]]:
     chance = random.Random(1)  # noqa: S311 - a bench repeats itself
-    span_ms = 1000 << EXPONENT
-    beacons = tuple(
-        Beacon(
-            id=f"t{n}",
-            role="tag",
-            format="eid",
-            exponent=EXPONENT,
-            counter_at_ms=START_MS - n * span_ms // people,
-            shopper="p",
-        )
-        for n in range(people)
-    )
-    return beacons, {b.id: chance.randbytes(16) for b in beacons}
+    for begin in range(0, people, PAGE):
+        yield [row(n, people, chance) for n in range(begin, min(people, begin + PAGE))]
+
+
+def read(people: int) -> tuple[Tags, float]:
+    """The columns, and the CPU time that opening keys and filling them took."""
+    tags, spent_s = Tags(people), 0.0
+    for page in pages(people):
+        spent_s += cost_s(lambda page=page: tags.apply(tags.plan(entries(page, VAULT))))  # type: ignore[misc]
+    return tags, spent_s
+
+
+def said(tags: Tags, position: int, at_ms: int) -> bytes:
+    key, zero_ms = tags.keys()[position].tobytes(), int(tags.zero_ms[position])
+    return eid.compute(key, EXPONENT, (at_ms - zero_ms) // 1000)
 
 
 def measure(people: int) -> Found:
-    beacons, keys = registry(people)
+    next(pages(PAGE))  # what the bench itself needs is there before the first look at memory
     gc.collect()
     before_mb = now_mb()
-    began_s = time.process_time()
-    resolver = Resolver(beacons, keys, tolerance_ms=TOLERANCE_MS)
-    resolver.advance(START_MS)
-    start_s = time.process_time() - began_s
+    tags, read_s = read(people)
+    registry_mb = now_mb() - before_mb
+    resolver = Resolver(tags, tolerance_ms=SETTINGS.clock_tolerance_s * 1000)
+    start_s = cost_s(lambda: resolver.advance(START_MS))
+    ears = Ears(resolver, SETTINGS, Counter())
+    heard_us = hear_all(ears)
     gc.collect()
-    held_mb = now_mb() - before_mb
-    lookup_s = lookup(resolver, beacons, keys)
-    slice_s = advance(resolver)
-    return Found(people, start_s, lookup_s * 1e9, slice_s * 1e3, peak_mb() - before_mb, held_mb)
+    held_mb, high_mb = now_mb() - before_mb, peak_mb() - before_mb
+    prepare_s, enter_s = advance(resolver)
+    return Found(
+        people,
+        read_s,
+        start_s,
+        lookup(resolver) * 1e6,
+        key_by_key(tags) * 1e6,
+        heard_us,
+        change(resolver) * 1e3,
+        prepare_s * 1e3,
+        enter_s * 1e3,
+        past(resolver),
+        search(ears),
+        registry_mb,
+        held_mb,
+        high_mb,
+    )
 
 
-def lookup(resolver: Resolver, beacons: tuple[Beacon, ...], keys: dict[str, bytes]) -> float:
-    """Seconds per id."""
+def hear_all(ears: Ears) -> float:
+    """µs per sighting of all that ears do, everybody heard once."""
+    tags, costs = ears.resolver.tags, []
+    for begin in range(0, tags.used, HEARD):
+        listed = range(begin, min(begin + HEARD, tags.used))
+        n = len(listed)
+        raw = b"".join(padded(said(tags, position, START_MS)) for position in listed)
+        at_ms, one = np.full(n, START_MS, dtype=np.int64), np.ones(n, dtype=np.int64)
+        heard = Sightings(
+            np.full(n, IdKind.EID, dtype=np.uint8), np.frombuffer(raw, dtype=ID), 0 * one, at_ms, at_ms, -60 * one, one
+        )
+        began_s = time.process_time()
+        found = ears.take(heard, ["s1"], START_MS)
+        costs.append((time.process_time() - began_s) / n)
+        assert found.tolist() == list(listed)
+    return min(costs) * 1e6
+
+
+def asked(tags: Tags, at_ms: int) -> tuple[Any, Any, Any, list[int]]:
     chance = random.Random(2)  # noqa: S311 - a bench repeats itself
-    asked = chance.sample(range(len(beacons)), LOOKED_UP // 2)
-    known = [eid.compute(keys[beacons[n].id], EXPONENT, (START_MS - beacons[n].counter_at_ms) // 1000) for n in asked]
-    ids = [*known, *(chance.randbytes(8) for _ in range(LOOKED_UP // 2))]
+    positions = chance.sample(range(tags.used - CHANGES), LOOKED_UP // 2)
+    ids = [said(tags, p, at_ms) for p in positions] + [chance.randbytes(8) for _ in range(LOOKED_UP // 2)]
     raw = np.frombuffer(b"".join(map(padded, ids)), dtype=f"V{ID_BYTES}")
-    kind = np.full(LOOKED_UP, IdKind.EID, dtype=np.uint8)
-    at_ms = np.full(LOOKED_UP, START_MS, dtype=np.int64)
-    found = resolver.find(kind, raw, at_ms)
-    assert found[: len(asked)].tolist() == asked
-    assert bool(np.all(found[len(asked) :] == UNKNOWN))
-    return best_s(lambda: resolver.find(kind, raw, at_ms)) / LOOKED_UP
+    times = np.full(LOOKED_UP, at_ms, dtype=np.int64)
+    return np.full(LOOKED_UP, IdKind.EID, dtype=np.uint8), raw, times, positions
 
 
-def advance(resolver: Resolver) -> float:
-    """Seconds of the slice that costs most on the loop, of the next ones that are due: planning and applying it."""
-    costs = []
-    for tick in range(1, 21):
-        now_ms = START_MS + tick * 60_000
+def lookup(resolver: Resolver) -> float:
+    """Seconds per id."""
+    *what, positions = asked(resolver.tags, START_MS)
+    found = resolver.find(*what)
+    assert found[: len(positions)].tolist() == positions
+    assert bool(np.all(found[len(positions) :] == UNKNOWN))
+    return best_s(lambda: resolver.find(*what)) / LOOKED_UP
+
+
+def key_by_key(tags: Tags) -> float:
+    """Seconds to find one id's key among all, on average half of them."""
+    tried = min(KEYS_TRIED, tags.used)
+    keys = [tags.keys()[p].tobytes() for p in range(tried)]
+    counters_s = [(START_MS - int(zero_ms)) // 1000 for zero_ms in tags.zero_ms[:tried]]
+    wanted = bytes(8)
+
+    def scan() -> bool:
+        return any(eid.compute(k, EXPONENT, c) == wanted for k, c in zip(keys, counters_s, strict=True))
+
+    return cost_s(scan) * tags.used / tried / 2
+
+
+def change(resolver: Resolver) -> float:
+    """Seconds, of the loop and of threads, until one more tag resolves."""
+    chance, costs = random.Random(3), []  # noqa: S311 - a bench repeats itself
+    now_ms = START_MS
+
+    def register(one: dict[str, Any]) -> None:
+        resolver.change(resolver.tags.plan(entries([one], VAULT)), now_ms)
+        while resolver.is_behind:
+            resolver.apply(resolver.prepare(now_ms, SLICE))
+
+    for n in range(CHANGES):
+        one = row(n, CHANGES, chance)
+        costs.append(cost_s(lambda one=one: register(one)))  # type: ignore[misc]
+        position = resolver.tags.find(one["id"])
+        raw = np.frombuffer(padded(said(resolver.tags, position, now_ms)), dtype=ID)
+        assert resolver.find(np.array([4], dtype=np.uint8), raw, np.array([now_ms])).tolist() == [position]
+    return sorted(costs)[CHANGES // 2]
+
+
+def advance(resolver: Resolver) -> tuple[float, float]:
+    """Seconds of a slice in a thread, on average, and of the one that costs most on the loop, while windows turn."""
+    prepared, entered = [], []
+    for second in range(1, 31):
+        now_ms = START_MS + second * 1000
         began_s = time.process_time()
-        work = resolver.plan(now_ms, SLICE)
-        planned_s = time.process_time() - began_s
-        computed = resolver.compute(work)
-        began_s = time.process_time()
-        resolver.apply(work, computed)
-        costs.append(planned_s + time.process_time() - began_s)
-    return max(costs)
+        ready = resolver.prepare(now_ms, SLICE)
+        prepared.append(time.process_time() - began_s)
+        entered.append(cost_s(lambda ready=ready: resolver.apply(ready)))  # type: ignore[misc]
+    return sum(prepared) / len(prepared), max(entered)
+
+
+def past(resolver: Resolver) -> float:
+    """Seconds in a thread for ids that were heard an hour ago, however many batches they came in."""
+    *what, positions = asked(resolver.tags, START_MS - 3_600_000)
+    began_s = time.process_time()
+    found = find_past(resolver, *what)
+    spent_s = time.process_time() - began_s
+    assert found[: len(positions)].tolist() == positions
+    return spent_s
+
+
+def search(ears: Ears) -> float:
+    """Seconds of CPU to look for strangers among all, a day off either way; from a part of them where they are many."""
+    now_ms = START_MS + 3_600_000
+    strangers = np.random.default_rng(4).integers(0, 2**64, 500, dtype=np.uint64)
+    ears.search.note(strangers, np.full(500, now_ms, dtype=np.int64), now_ms)
+    began_s, looked = time.process_time(), 0
+    while ears.search.begin() and looked < 10_000:
+        hits, looked = ears.search.look(now_ms)
+        ears.search.apply((hits, looked))
+    return (time.process_time() - began_s) / looked * ears.resolver.tags.used
 
 
 def windows() -> list[Line]:
@@ -154,25 +284,62 @@ def main() -> None:
     for people in sizes:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             found.append(pool.apply(measure, (people,)))
-        say(f"{people:,} people: first windows in {found[-1].start_s:.1f} s of CPU")
+        f = found[-1]
+        say(
+            f"{people:,} people: keys opened in {f.read_s:.1f} s, first windows in {f.start_s:.1f} s of CPU, in threads"
+        )
     show(
         f"Look-up of an id, {LOOKED_UP} at once",
-        [Line(f"among {f.people:,} people", f.lookup_ns / 1000, "µs", 1.0) for f in found],
+        [
+            Line(
+                f"among {f.people:,} people", f.lookup_us, "µs", 1.0,
+                KEY_BY_KEY if f.people <= KEYS_TRIED else ESTIMATED, f.key_by_key_us,
+            )
+            for f in found
+        ],
+    )  # fmt: skip
+    show(
+        "A sighting looked up, its clock learned from, replays and copies refused, 2,000 at once",
+        [Line(f"{f.people:,} people", f.heard_us, "µs") for f in found],
     )
     show(
-        f"Memory of the resolver, K = {EXPONENT}, clocks trusted to ±{TOLERANCE_MS // 1000} s",
+        f"Memory of registry and resolver, everybody heard once, K = {EXPONENT}, clocks trusted to"
+        f" ±{SETTINGS.clock_tolerance_s} s",
         [
             line
             for f in found
             for line in (
+                Line(f"{f.people:,} people, registry alone", f.registry_mb, "MB"),
                 Line(f"{f.people:,} people, held", f.held_mb, "MB", 200.0),
                 Line(f"{f.people:,} people, at most", f.peak_mb, "MB"),
             )
         ],
     )
     show(
-        f"The loop's share of a slice of {SLICE} beacons, the slowest of twenty",
-        [Line(f"{f.people:,} people", f.slice_ms, "ms") for f in found],
+        "One tag more, until it resolves: loop and threads",
+        [Line(f"among {f.people:,} people", f.change_ms, "ms") for f in found],
+    )
+    show(
+        f"A slice of the table, at most {SLICE} beacons: in a thread, on average; on the loop, the slowest of 30",
+        [
+            line
+            for f in found
+            for line in (
+                Line(f"{f.people:,} people, thread", f.prepare_ms, "ms"),
+                Line(f"{f.people:,} people, loop", f.enter_ms, "ms"),
+            )
+        ],
+    )
+    show(
+        "CPU of a pass over everybody, in a thread: ids heard an hour ago; ids of clocks a day off or restarted",
+        [
+            line
+            for f in found
+            for line in (
+                Line(f"{f.people:,} people, past", f.past_s, "s"),
+                Line(f"{f.people:,} people, search", f.search_s, "s"),
+            )
+        ],
     )
 
 

@@ -13,7 +13,7 @@ from beacons.registry import Beacon
 from push.registry.past import find_past
 from push.registry.resolver import AHEAD_MS, BEHIND_MS, Resolver
 from push.registry.rows import ID
-from push.registry.tags import tags_of
+from push.registry.tags import entries_of, tags_of
 
 T0_MS = 1_700_000_000_000
 Asked = tuple[int, bytes, int]
@@ -120,6 +120,37 @@ def test_slices_of_any_size_at_any_pace_give_the_same_answers(
     assert names(sliced, asked) == wanted
     assert names(resolver_of(beacons, 5000, now_ms), asked) == wanted
     assert names(sliced, asked, past=True) == wanted
+
+
+@pytest.mark.parametrize("exponent", [0, 10])
+def test_new_beacons_resolve_with_the_next_slices_before_all_others_look(exponent: int) -> None:
+    resolver = resolver_of([tag(f"old{n}", exponent=4) for n in range(50)])
+    new = [tag(f"new{n}", exponent) for n in range(20)]
+    resolver.change(resolver.tags.plan(entries_of(new, {b.id: key_of(b.id) for b in new})), T0_MS)
+    assert resolver.is_behind
+    while resolver.is_behind:
+        resolver.apply(resolver.prepare(T0_MS, 8))
+    assert [at(resolver, said(b, T0_MS), T0_MS) for b in new] == [b.id for b in new]
+
+
+def test_a_table_that_gets_crowded_grows_and_forgets_nobody() -> None:
+    resolver = resolver_of([tag("b", exponent=15), *STATIC], now_ms=T0_MS)
+    for begin in range(0, 600, 60):
+        new = [tag(f"b{n}", exponent=4) for n in range(begin, begin + 60)]
+        resolver.change(resolver.tags.plan(entries_of(new, {b.id: key_of(b.id) for b in new})), T0_MS)
+        resolver.advance(T0_MS)
+    everybody = [tag(f"b{n}", exponent=4) for n in range(600)]
+    assert [at(resolver, said(b, T0_MS), T0_MS) for b in everybody] == [b.id for b in everybody]
+    assert names(resolver, [(int(IdKind.UID), UID, T0_MS)]) == ["u"]
+
+
+def test_clocks_that_all_turn_at_once_find_room() -> None:
+    beacons = [tag(f"b{n}", exponent=9) for n in range(300)]
+    resolver = resolver_of(beacons, 60_000, T0_MS)
+    for minute in range(40):
+        now_ms = T0_MS + minute * 60_000
+        resolver.advance(now_ms)
+        assert [at(resolver, said(b, now_ms), now_ms) for b in beacons] == [b.id for b in beacons]
 
 
 def test_preparing_changes_no_answer() -> None:
