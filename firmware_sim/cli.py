@@ -10,20 +10,17 @@ from typing import Final
 
 import click
 import msgspec
-import numpy as np
 
 from beacons import ad
 from beacons.frames import decode, identity
 from beacons.ids import NAMES
-from beacons.registry import Beacon
-from firmware_sim import builds
 from firmware_sim.air import AirServer, play
 from firmware_sim.commands import demo, phones
-from firmware_sim.floor import Floor, hamburg
+from firmware_sim.floor import hamburg
 from firmware_sim.radio import Heard
+from firmware_sim.roster import carrier, people, roster
 from firmware_sim.stopping import until_stopped
-from firmware_sim.walkers import Habits, Walker, arrivals, crowd
-from firmware_sim.world import Carrier, World
+from firmware_sim.world import World
 
 OFFLINE_START_MS: Final = 1_760_000_000_000
 """Where simulated time begins offline, so that the same seed writes the same file on any day."""
@@ -37,6 +34,7 @@ def main() -> None:
 
 main.add_command(demo)
 main.add_command(phones)
+main.add_command(roster)
 
 
 def _crowd_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -91,15 +89,8 @@ def _now_ms() -> float:
 def store(shoppers: int, seconds: float, seed: int, start_ms: int) -> World:
     """The Hamburg store with shoppers who arrive over the first half of the time, each with a rotating tag."""
     floor = hamburg(seed=seed)
-    rng = np.random.default_rng(seed)
-    walkers = crowd(floor, arrivals(shoppers, start_ms, int(seconds * 500), rng), seed, Habits())
-    carriers = [_carrier(floor, walker, rng) for walker in walkers]
-    return World(floor, carriers, start_ms=start_ms, seed=seed)
-
-
-def _carrier(floor: Floor, walker: Walker, rng: np.random.Generator) -> Carrier:
-    tag = Beacon(id=f"{floor.store.id}-{walker.id}", role="tag", format="eid", exponent=10, shopper=walker.id)
-    return Carrier(walker=walker, build=builds.tag(tag, rng.bytes(16)))
+    coming = people(floor, shoppers, int(seconds * 500), seed, start_ms)
+    return World(floor, [carrier(person) for person in coming], start_ms=start_ms, seed=seed)
 
 
 def _described(heard: Heard) -> dict[str, object]:
