@@ -1,11 +1,12 @@
 """Tokens for other systems: each opens what its scope may do, and nothing once it was taken back."""
 
 import asyncio
+from pathlib import Path
 
 from push.database.open import open_database
 from push.model.ports import Database, Row
-from tests.support.clocks import RealClock
-from tests.support.servers import Answer, Caller
+from tests.support.clocks import RealClock, ShiftedClock
+from tests.support.servers import Answer, Caller, serving, settings
 
 SENDERS = ["/v1/deliveries", "/v1/deliveries/none"]
 OPERATORS = ["/v1/registry", "/v1/decisions", "/v1/visits", "/v1/devices", "/v1/statistics", "/v1/hooks", "/v1/tokens"]
@@ -107,3 +108,39 @@ BAD: list[dict[str, object]] = [
 async def test_for_whom_a_token_is_must_be_said_well(server: Caller) -> None:
     for body in BAD:
         assert (await server.call("POST", "/v1/tokens", server.operator, body)).status == 400, body
+
+
+async def test_an_operators_token_is_a_viewers_unless_it_says_otherwise(server: Caller) -> None:
+    for role, stores, may in ((None, None, {"/v1/statistics"}), ("editor", None, {"/v1/statistics", "/v1/visits"})):
+        body = {"scope": "operator", "subject": "me", "role": role, "stores": stores}
+        token = (await server.operate("POST", "/v1/tokens", body))["token"]
+        for path in ("/v1/statistics", "/v1/visits", "/v1/tokens"):
+            assert (await server.call("GET", path, token)).status == (200 if path in may else 403), (role, path)
+
+
+async def test_a_token_that_has_ended_opens_nothing_and_is_still_listed(tmp_path: Path) -> None:
+    clock = ShiftedClock()
+    async with serving(settings(tmp_path / "data"), clock) as server:
+        body = {"scope": "sender", "subject": "till", "name": "Till 7", "expires_ms": clock.now_ms() + 60_000}
+        made = await server.operate("POST", "/v1/tokens", body)
+        assert (await server.call("GET", "/v1/deliveries", made["token"])).status == 200
+        clock.shift_ms += 60_000
+        assert (await server.call("GET", "/v1/deliveries", made["token"])).status == 401
+        [row] = [row for row in await server.operate("GET", "/v1/tokens") if row["subject"] == "till"]
+        assert (row["name"], row["expired"], row["expires_ms"], row["role"]) == (
+            "Till 7",
+            True,
+            body["expires_ms"],
+            None,
+        )
+        late = {**body, "expires_ms": clock.now_ms()}
+        assert (await server.call("POST", "/v1/tokens", server.operator, late)).status == 400
+        clock.shift_ms += 91 * 86_400_000
+        await server.operate("POST", "/v1/tokens", {"scope": "sender", "subject": "other"})
+        assert "till" not in {row["subject"] for row in await server.operate("GET", "/v1/tokens")}
+
+
+async def test_roles_are_for_operators(server: Caller) -> None:
+    for more in ({"role": "viewer"}, {"stores": ["s1"]}):
+        body = {"scope": "sender", "subject": "x", **more}
+        assert (await server.call("POST", "/v1/tokens", server.operator, body)).status == 400
