@@ -156,6 +156,7 @@ def _measured(parts: Parts, answered: Counter[str]) -> Measured:
         parts.showing.screens,
         parts.telling.hooks,
         parts.health,
+        parts.resealer,
         answered,
     )
 
@@ -174,6 +175,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.telling.hooks.run(), name="hooks"),
         group.create_task(parts.access.traces.run(), name="last uses"),
         group.create_task(parts.health.run(), name="health"),
+        group.create_task(parts.resealer.run(), name="master keys"),
     ]
 
     async def end() -> None:

@@ -16,6 +16,7 @@ from push.app import Running, run
 from push.broker.errors import BrokerError
 from push.channels.vapid import VapidKeyError
 from push.database.migrations import MigrationError
+from push.keys_command import keys_command
 from push.model.errors import DatabaseError
 from push.model.vault import SealError
 from push.operator_command import operator_command
@@ -73,6 +74,7 @@ def check_command(config: Path | None) -> None:
 
 
 main.add_command(send_command)
+main.add_command(keys_command)
 main.add_command(operator_command)
 
 

@@ -19,6 +19,7 @@ from push.health.runner import Health
 from push.ingest.engine import Engine
 from push.model.delivery import Lane
 from push.model.ports import Clock
+from push.resealing import Resealer
 
 MOST_GATES: Final = 100
 """Gates with a line of their own: apps have names that senders may make up. The others share one, ``other``."""
@@ -37,6 +38,7 @@ class Measured(NamedTuple):
     screens: OpenScreens
     hooks: Hooks
     health: Health
+    resealer: Resealer
     answered: Counter[str]
 
 
@@ -71,6 +73,11 @@ def figures(of: Measured) -> metrics.Counters:
             ),
             "footfall_hooks": ("Hooks that are posted to", "what", lambda: of.hooks.now),
             "footfall_findings": ("Findings on the fleet's health that stand", "kind", lambda: of.health.counts),
+            "footfall_sealed_before": (
+                "Secrets still sealed under a former master key",
+                "column",
+                lambda: of.resealer.left,
+            ),
             "footfall_credentials": ("Credentials by state", "state", of.credentials.counts),
         },
     )

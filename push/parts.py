@@ -31,6 +31,7 @@ from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registrar import Registrar
+from push.resealing import Resealer
 from push.secrets import ensure_token, read_or_make
 from push.securing import secure, site_of
 from push.settings import PushSettings
@@ -67,6 +68,7 @@ class Parts(NamedTuple):
     showing: showing.Showing
     access: Desk
     site: Site
+    resealer: Resealer
     health: Health
 
 
@@ -116,6 +118,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         shown,
         await entrance.open_desk(stack, settings, db, vault, clock),
         await asyncio.to_thread(site_of, settings, tls, endpoint.url),
+        Resealer(settings, db, vault, clock),
         health,
     )
 

@@ -60,6 +60,8 @@ class Vault:
         for key in (keys.current, *keys.previous):
             if len(key) != MASTER_KEY_BYTES:
                 raise ValueError(f"a master key of {MASTER_KEY_BYTES} bytes was expected, got {len(key)}")
+        self.keys = keys
+        """Secret."""
         self._ciphers = {mark_of(key): AESGCM(key) for key in (keys.current, *keys.previous)}
         self.mark = mark_of(keys.current)
         """What every value begins with that is sealed now."""

@@ -77,7 +77,7 @@ async def set_addresses(tx: Transaction, new: Sequence[tuple[str, Address]], vau
             "app": address.app,
             "service": address.service,
             "sealed": vault.seal(
-                msgspec.json.encode(address.address, order="sorted"), _context(device_id, address.channel)
+                msgspec.json.encode(address.address, order="sorted"), address_context(device_id, address.channel)
             ),
             "hash": address_hash(address.channel, address.address, vault),
             "registered_ms": address.registered_ms,
@@ -102,10 +102,10 @@ def address_hash(channel: str, address: Mapping[str, object], vault: Vault) -> s
 
 def open_address(sealed: bytes, device_id: str, channel: str, vault: Vault) -> dict[str, object]:
     """A stored address. Raises `push.model.vault.SealError`."""
-    return msgspec.json.decode(vault.open(sealed, _context(device_id, channel)), type=dict[str, object])
+    return msgspec.json.decode(vault.open(sealed, address_context(device_id, channel)), type=dict[str, object])
 
 
-def _context(device_id: str, channel: str) -> str:
+def address_context(device_id: str, channel: str) -> str:
     """What an address is sealed for; Web Push was first, and had no other beside it."""
     return f"device:{device_id}" if channel == "webpush" else f"device:{device_id}:{channel}"
 
