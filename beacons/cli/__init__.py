@@ -11,7 +11,7 @@ Output goes through `show`: tables for people, or exactly one JSON document. `er
 
 import click
 
-from beacons.cli import entry, frames, gateways, health, stores, tags, trail
+from beacons.cli import entry, frames, gateways, health, plans, stores, tags, trail, watch
 from beacons.cli.errors import Commands
 
 __all__ = ["main"]
@@ -39,5 +39,7 @@ for command in (
     tags.delete_command,
     health.health,
     trail.audit,
+    watch.watch,
 ):
     main.add_command(command)
+stores.stores_group.add_command(plans.plan)

@@ -5,7 +5,7 @@ Api.call ─▶ Answer        problem (RFC 9457) ─▶ RefusedError, NotLetInEr
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from beacons.cli.place import Caller, Place
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
 """A large import is written before it is answered; whoever says nothing for two minutes is gone."""
+CHUNK: Final = 256 * 1024
 _SHOWN: Final = 600
 _NOT_FOOTFALL: Final = "Is the address right? What answers there is not Footfall."
 UNKNOWN: Final = 401
@@ -120,6 +121,25 @@ class Api:
         self._refuse(answer)
         return answer
 
+    def stream(self, path: str, write: Callable[[bytes], object]) -> None:
+        """Read something long, piece by piece. Raises as `call`, and what `write` raises."""
+        answer = self._runner.run(self._streamed(path, write))
+        self._refuse(answer)
+
+    async def _streamed(self, path: str, write: Callable[[bytes], object]) -> Answer:
+        assert self._http is not None  # noqa: S101 - inside the block
+        try:
+            async with self._http.get(
+                self.place.url + path, headers=self._proof("GET"), allow_redirects=False
+            ) as response:
+                if not response.ok:
+                    return Answer(response.status, response.headers, await response.read())
+                async for piece in response.content.iter_chunked(CHUNK):
+                    await asyncio.to_thread(write, piece)
+                return Answer(response.status, response.headers, b"")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _unanswered(self.place, error) from None
+
     def _proof(self, method: str) -> Mapping[str, str]:
         if self._caller is None:
             return {}
@@ -140,7 +160,7 @@ class Api:
                 method, url, params=query, headers=headers, data=data, allow_redirects=False
             ) as response:
                 return Answer(response.status, response.headers, await response.read())
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unanswered(self.place, error) from None
 
     def _refuse(self, answer: Answer) -> None:
@@ -239,9 +259,3 @@ def _problem(answer: Answer) -> Problem | None:
 
 def _sentence(problem: Problem) -> str:
     return f"{problem.title}: {problem.detail}" if problem.detail else f"{problem.title}."
-
-
-def faults(problem: Problem) -> Sequence[Mapping[str, Any]]:
-    """The faults that a problem lists, each with what was expected."""
-    found = problem.members.get("errors") or problem.members.get("faults") or ()
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else ()

@@ -49,8 +49,8 @@ class StoppedError(CommandError):
 
     exit_code = EXIT_STOPPED
 
-    def __init__(self) -> None:
-        super().__init__("stopped")
+    def __init__(self, what: str = "stopped") -> None:
+        super().__init__(what)
 
 
 class Commands(click.Group):

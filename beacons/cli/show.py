@@ -136,6 +136,11 @@ class Times:
         return zone_named(told["store"]["time_zone"])
 
 
+def clock(at_ms: int, zone: tzinfo | None) -> str:
+    """A time of today's, to the second."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).strftime("%H:%M:%S")
+
+
 def zone_named(name: str) -> tzinfo | None:
     """A time zone; None (this machine's) where this machine does not know it."""
     try:
