@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 CSRF: Final = "csrf"
 SIGN_IN: Final = "sign-in."
 """What the sign-in form upon another form's address calls its own fields."""
-SECRET: Final = frozenset({CSRF, "password", "again", "current", "code", "secret", "key"})
+SECRET: Final = frozenset({CSRF, "password", "again", "current", "code", "secret", "key", "identity_key"})
 """Fields that nobody hands back: they are typed anew."""
 MOST_FIELDS: Final = 2_000
 

@@ -119,4 +119,4 @@ export class Drawing {
   }
 }
 
-export const isPlaced = ({ x_m, y_m, zone }) => Boolean(x_m || y_m || zone);
+export const isPlaced = ({ x_m, y_m }) => Boolean(x_m || y_m);

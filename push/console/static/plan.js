@@ -1,7 +1,7 @@
 // The floor-plan editor: draw zones, place gateways and fixtures; with a pointer, or with keys alone.
 
 import { bounds, contains, crossesItself, meant, moved, rectangle, snapped } from "./plan-geometry.js";
-import { Drawing, isPlaced } from "./plan-drawing.js";
+import { Drawing } from "./plan-drawing.js";
 import { showPanel } from "./plan-panel.js";
 import { Plan, Refused } from "./plan-store.js";
 
@@ -82,8 +82,11 @@ function place(key) {
   choose(key, true);
 }
 
+// Its zone is the one that it hangs in; one that nobody has drawn stays until then.
 function put(key, [x_m, y_m]) {
-  plan.change(key, { ...item(key).value, x_m, y_m, zone: zoneAt([x_m, y_m]) });
+  const { value } = item(key);
+  const isDrawn = plan.zones().some((zone) => zone.value.id === value.zone);
+  plan.change(key, { ...value, x_m, y_m, zone: zoneAt([x_m, y_m]) ?? (isDrawn ? null : value.zone) });
 }
 
 // ---- a new zone: its outline, then its name ----
