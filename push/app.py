@@ -17,6 +17,7 @@ from aiohttp import web
 from push import entrance, operations, showing, telling, viewing
 from push.api import (
     addresses,
+    app_config,
     apps,
     credentials,
     enrolment,
@@ -64,6 +65,7 @@ log = structlog.get_logger()
 
 ENDPOINTS: Final = (
     *apps.ENDPOINTS,
+    *app_config.ENDPOINTS,
     *messages.ENDPOINTS,
     stream.ENDPOINT,
     *inbox.ENDPOINTS,

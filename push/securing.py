@@ -133,6 +133,7 @@ def site_of(settings: PushSettings, secured: Secured, broker_url: str) -> Site:
         fingerprint=_fingerprint(settings.enrolment.certificate_file),
         brokers=_brokers(settings, broker_url),
         broker_ca=secured.trust,
+        consent_texts=settings.app.consent_texts,
         signer=secured.signer,
     )
 

@@ -21,6 +21,7 @@ from push.deliver.sender import SenderSettings
 from push.enrolment.site import ClientCertificates, EnrolmentSettings
 from push.health.settings import HealthSettings
 from push.ingest.engine import IngestSettings
+from push.model.people import Locale, Purpose
 from push.presence.thresholds import PresenceSettings
 
 Origin = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s]+$")]
@@ -30,6 +31,7 @@ FCM_REQUESTS: Final = 4
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 BrokerUrl = Annotated[str, msgspec.Meta(pattern=r"^mqtts?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$(?!\n)")]
 """As gateways take it."""
+ConsentText = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,6 +72,12 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return asked or not (self.plain or _is_loopback(self.host))
 
 
+class AppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What apps are told."""
+
+    consent_texts: dict[Locale, dict[Purpose, tuple[ConsentText, ConsentText]]] = {}
+
+
 class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that the server can be told. Relative files lie in `data_dir`."""
 
@@ -94,6 +102,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hooks: HookSettings = HookSettings()
     health: HealthSettings = HealthSettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
+    app: AppSettings = AppSettings()
 
     def __post_init__(self) -> None:
         """Refuse what fits together in no way. Raises ValueError."""

@@ -8,7 +8,7 @@ import msgspec
 from beacons.registry import Beacon
 from beacons.topics import Id
 from push.api import consents
-from push.api.contract import APP, DEVICE, Call, Context, Endpoint, Parameter, ProblemError, own_device
+from push.api.contract import APP, DEVICE, Call, Context, Endpoint, ProblemError, own_device
 from push.model.delivery import DEFAULT_APP
 from push.model.errors import PermanentError
 from push.model.ids import fresh
@@ -18,8 +18,6 @@ from push.profiles import consent, people
 from push.registry.audit import audit
 from push.registry.directory import put_beacon
 
-MAX_REGIONS: Final = 20
-"""iOS watches at most 20 regions for an app (Core Location, `startMonitoring(for:)`)."""
 TAG_EXPONENT: Final = 10
 """A phone's id turns every 1,024 s, about as often as its radio address does."""
 
@@ -35,10 +33,6 @@ PURPOSE_TEXTS: Final[dict[Purpose, tuple[str, str]]] = {
     "webhook": ("Send messages to my number", "Offers come as a text message."),
     "screen": ("Greet me on screens", "A screen in the store may greet you by the nickname that you choose."),
 }
-
-
-_OFFERED: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling", "inapp", "webpush"})
-"""What every app asks about: the purposes of every shop, and the channels that need no credential of the shop's."""
 
 
 class DeviceIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,30 +80,6 @@ class TagOut(msgspec.Struct, frozen=True):
     exponent: int
     counter_s: int
     counter_at_ms: int
-
-
-class PurposeOut(msgspec.Struct, frozen=True):
-    """A purpose in plain words."""
-
-    id: str
-    title: str
-    text: str
-
-
-class Region(msgspec.Struct, frozen=True):
-    """A place that an app can wait for: the id that one fixture says."""
-
-    store: str
-    kind: str
-    id: str
-
-
-class AppConfig(msgspec.Struct, frozen=True):
-    """What an app needs to begin. Without Web Push of its own it has no `application_server_key`."""
-
-    application_server_key: str | None
-    purposes: tuple[PurposeOut, ...]
-    regions: tuple[Region, ...]
 
 
 async def register(context: Context, call: Call) -> DeviceOut:
@@ -203,35 +173,7 @@ async def issue_tag(context: Context, call: Call) -> TagOut:
     return TagOut(beacon.id, "eid", key.hex(), beacon.exponent, beacon.counter_s, beacon.counter_at_ms)
 
 
-async def config(context: Context, call: Call) -> AppConfig:
-    """What an app needs to begin: key, consent texts, and at most 20 regions to wait for."""
-    app = call.query.get("app", DEFAULT_APP)
-    keys = context.application_server_keys()
-    held = context.credentials.held
-    if app not in keys and all(app != known for _, known in held):
-        raise ProblemError(404, "Unknown app", "No channel has a credential for an app of this name.")
-    fixtures = [b for b in context.presence.directory.fixtures if b.static_id is not None]
-    regions = tuple(Region(b.store or "", b.format, b.static_id or "") for b in fixtures[:MAX_REGIONS])
-    offered = {*_OFFERED, *(channel for channel, _ in held)}
-    if await context.db.fetch_one("screens.any") is not None:
-        offered.add("screen")
-    purposes = tuple(PurposeOut(p, *PURPOSE_TEXTS[p]) for p in PURPOSES if p in offered)
-    return AppConfig(keys.get(app), purposes, regions)
-
-
-_APP: Final = Parameter("app", "query", "Which app, where there are several; without it, `default`.")
 ENDPOINTS: Final = (
-    Endpoint(
-        "GET",
-        "/v1/app/config",
-        APP,
-        "What an app needs to begin",
-        config,
-        result=AppConfig,
-        parameters=(_APP,),
-        errors=(404,),
-        reach="own",
-    ),
     Endpoint("POST", "/v1/devices", APP, "Register a device", register, DeviceIn, DeviceOut, 201),
     Endpoint(
         "GET", "/v1/devices/{device}/consent", DEVICE, "What was agreed", get_consent, result=Consents, errors=(404,)

@@ -1,7 +1,7 @@
 """Where gateways and people reach this site, and what signs for it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -9,6 +9,7 @@ import msgspec
 
 from push.enrolment.authority import Authority
 from push.enrolment.limits import CodeLimits
+from push.model.people import Purpose
 
 _HOUR_MS: Final = 3_600_000
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:]{1,45}\](:[0-9]{1,5})?")
@@ -39,6 +40,8 @@ class Site(NamedTuple):
     """Where gateways reach the broker, given the name by which one of them reached us."""
     broker_ca: str | None = None
     """Who signs the broker's certificate, as PEM; None for a public authority, or no TLS."""
+    consent_texts: Mapping[str, Mapping[Purpose, tuple[str, str]]] = {}
+    """What apps ask people, title and text, by locale; our own words where there is none."""
     signer: Authority | None = None
     """Signs gateways' certificates; None where they need none, or bring one of their own."""
 

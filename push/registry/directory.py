@@ -14,6 +14,7 @@ from push.model.screens import Offer, Screen
 from push.model.vault import Vault
 from push.registry import loading, remote, screens
 from push.registry.records import NOBODY, Hand, columns, record, relabel
+from push.registry.regions import Region, regions_of
 from push.registry.remote import Remote
 from push.registry.tags import STAFF, Tags
 
@@ -78,9 +79,14 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         places = {(screen.store, screen.zone) for screen in self.screens.values()}
         return frozenset(g.id for g in self.gateways.values() if (g.store, g.zone) in places)
 
+    @cached_property
+    def regions(self) -> Mapping[str, tuple[Region, ...]]:
+        """What apps wait for, by store."""
+        return regions_of(self.fixtures)
+
     def derive(self) -> "Directory":
         """Derive now what takes a look at every beacon: for a thread, before the snapshot is used."""
-        _ = self._filter, self.anchors
+        _ = self._filter, self.anchors, self.regions
         return self
 
     def gateway_config(self, gateway: str) -> GatewayConfig:

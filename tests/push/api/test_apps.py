@@ -55,7 +55,8 @@ async def test_the_key_of_an_app_links_nothing_that_is_known(server: Caller) -> 
 async def test_what_an_app_needs_to_begin(server: Caller) -> None:
     config = (await server.call("GET", "/v1/app/config", server.app)).json
     assert len(config["application_server_key"]) == 87
-    assert config["regions"] == [{"store": STORE, "kind": "ibeacon", "id": FIXTURE}]
+    uuid, major = FIXTURE[:32], int(FIXTURE[32:36], 16)
+    assert config["regions"] == [{"store": STORE, "kind": "ibeacon", "id": FIXTURE[:36], "uuid": uuid, "major": major}]
     assert {p["id"] for p in config["purposes"]} == {"location", "marketing", "profiling", "inapp", "webpush"}
 
 

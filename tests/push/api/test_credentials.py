@@ -358,13 +358,20 @@ async def test_it_survives_a_restart(shop: Services, tmp_path: Path, clock: Shif
         await reaches(second, await send(second, "webhook/shop"), state="accepted")
 
 
+def seal_elsewhere(database: Path) -> None:
+    """As if the rows had come from a backup under another master key."""
+    sealed = Vault(secrets.token_bytes(32)).seal(b"{}", "credential:webhook:shop")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE credentials SET sealed = ?", (sealed,))
+
+
 async def test_what_cannot_be_used_any_more_is_reported_and_keeps_nothing_from_starting(
     shop: Services, tmp_path: Path, clock: ShiftedClock
 ) -> None:
     asked = shop.settings(tmp_path / "data")
     async with serving(asked, clock) as first:
         await put(first, "webhook/shop", shop.credential("webhook"))
-    (tmp_path / "data" / "master.key").write_text(secrets.token_hex(32))
+    await asyncio.to_thread(seal_elsewhere, tmp_path / "data" / "push.db")
     with capture_logs() as logs:
         async with serving(asked, clock) as second:
             found = await row(second, "webhook/shop")

@@ -14,7 +14,7 @@ from beacons.registry import Beacon
 from push import resealing
 from push.cli import main
 from push.database.open import open_database, sqlite_path
-from push.model.vault import Vault
+from push.model.vault import SealError, Vault
 from push.registry import directory
 from push.resealing import COLUMNS, Resealer, left
 from push.secrets import write_private
@@ -160,6 +160,16 @@ async def suppress(server: Caller) -> Any:  # noqa: ANN401 - JSON
     body = {"channel": "email", "address": {"email": "ann@example.com"}, "reason": "complained"}
     await server.operate("POST", "/v1/suppressions", body)
     return [(one["channel"], one["hash"]) for one in await server.operate("GET", "/v1/suppressions")]
+
+
+async def test_another_master_key_alone_stops_the_start(tmp_path: Path) -> None:
+    asked = settings(tmp_path / "data")
+    async with serving(asked):
+        pass
+    await asyncio.to_thread(write_private, asked.file("master.key"), SECOND.hex())
+    with pytest.raises(SealError, match="is this the master key that sealed it"):
+        async with serving(asked):
+            pass
 
 
 def test_a_key_is_not_rotated_while_the_one_before_last_is_needed(tmp_path: Path) -> None:

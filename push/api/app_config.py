@@ -1,0 +1,129 @@
+"""What an app is told to begin with: its key, what to ask its person in her language, where to wait, where to call."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from push.api.apps import PURPOSE_TEXTS
+from push.api.contract import APP, DEVICE, Call, Context, Endpoint, Parameter, ProblemError
+from push.api.enrolment import asked_host
+from push.model.delivery import DEFAULT_APP
+from push.model.people import PURPOSES, Purpose
+from push.profiles import people
+from push.registry.regions import Position, Region, nearest
+
+_OFFERED: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling", "inapp", "webpush"})
+"""What every app asks about: the purposes of every shop, and the channels that need no credential of the shop's."""
+
+
+class PurposeOut(msgspec.Struct, frozen=True):
+    """A purpose in plain words."""
+
+    id: str
+    title: str
+    text: str
+
+
+class StoreOut(msgspec.Struct, frozen=True):
+    """A store that regions are of: its name and where it is."""
+
+    id: str
+    name: str
+    address: str
+    latitude: float | None
+    longitude: float | None
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where the app calls, and where its web page is."""
+
+    api: str
+    app: str
+
+
+class AppConfig(msgspec.Struct, frozen=True):
+    """What an app needs to begin. Without Web Push of its own it has no `application_server_key`."""
+
+    application_server_key: str | None
+    purposes: tuple[PurposeOut, ...]
+    addresses: Addresses
+    stores: tuple[StoreOut, ...]
+    regions: tuple[Region, ...]
+
+
+async def config(context: Context, call: Call) -> AppConfig:
+    """What an app needs to begin: key, consent texts, and at most 20 regions, those of the nearest stores first."""
+    app = call.query.get("app", DEFAULT_APP)
+    keys, held = context.application_server_keys(), context.credentials.held
+    if app not in keys and all(app != known for _, known in held):
+        raise ProblemError(404, "Unknown app", "No channel has a credential for an app of this name.")
+    directory = context.presence.directory
+    regions = nearest(directory.regions, directory.stores, _position(call.query))
+    base = context.site.base(asked_host(call))
+    return AppConfig(
+        keys.get(app),
+        await _purposes(context, await _locale(context, call)),
+        Addresses(f"{base}/v1/", f"{base}/app/"),
+        tuple(_store(context, store) for store in dict.fromkeys(region.store for region in regions)),
+        regions,
+    )
+
+
+def _store(context: Context, name: str) -> StoreOut:
+    store = context.presence.directory.stores[name]
+    return StoreOut(store.id, store.name, store.address, store.latitude, store.longitude)
+
+
+def _position(query: Mapping[str, str]) -> Position | None:
+    """Where the app is, if it says so: it is used for this answer alone. Raises `ProblemError` 400."""
+    given = {name: query[name] for name in ("lat", "lon") if name in query}
+    if not given:
+        return None
+    try:
+        at = Position(float(given["lat"]), float(given["lon"]))
+    except (KeyError, ValueError):
+        at = Position(float("nan"), float("nan"))
+    if abs(at.latitude) <= 90 and abs(at.longitude) <= 180:  # noqa: PLR2004 - the ends of the earth
+        return at
+    raise ProblemError(400, "Not understood", "`lat` and `lon`: both, in degrees, were expected.")
+
+
+async def _locale(context: Context, call: Call) -> str:
+    """As asked; or else the device's own."""
+    if "locale" in call.query or call.principal.scope != "device":
+        return call.query.get("locale", "")
+    device = await people.device(context.db, call.principal.subject)
+    return "" if device is None else device.locale
+
+
+async def _purposes(context: Context, locale: str) -> tuple[PurposeOut, ...]:
+    offered: set[str] = {*_OFFERED, *(channel for channel, _ in context.credentials.held)}
+    if await context.db.fetch_one("screens.any") is not None:
+        offered.add("screen")
+    own = texts_for(context.site.consent_texts, locale)
+    return tuple(PurposeOut(p, *own.get(p, PURPOSE_TEXTS[p])) for p in PURPOSES if p in offered)
+
+
+def texts_for(texts: Mapping[str, Mapping[Purpose, tuple[str, str]]], locale: str) -> Mapping[Purpose, tuple[str, str]]:
+    """What is set for a locale (RFC 4647 section 3.4): for ``de-AT`` what ``de-AT`` says, and ``de`` for the rest."""
+    found: dict[Purpose, tuple[str, str]] = {}
+    parts = locale.replace("_", "-").split("-")
+    for end in range(1, len(parts) + 1):
+        tag = "-".join(parts[:end]).lower()
+        found |= next((words for known, words in texts.items() if known.lower() == tag), {})
+    return found
+
+
+_PARAMETERS: Final = (
+    Parameter("app", "query", "Which app, where there are several; without it, `default`."),
+    Parameter("lat", "query", "Where the app is, in degrees: its answer begins with the stores nearest to it."),
+    Parameter("lon", "query", "Where the app is, in degrees."),
+    Parameter("locale", "query", "The language that she reads, for example `de-AT`; a device token knows its own."),
+)
+ENDPOINTS: Final = (
+    Endpoint(
+        "GET", "/v1/app/config", APP | DEVICE, "What an app needs to begin", config, result=AppConfig,
+        parameters=_PARAMETERS, errors=(404,), role="viewer", reach="own",
+    ),
+)  # fmt: skip
