@@ -42,7 +42,8 @@ log = structlog.get_logger()
 class Pipeline:
     """Everything between the radio and the uplink.
 
-    `heard` holds what installation mode shows; `closed` is set once all that was heard is spooled.
+    `heard` holds what installation mode shows, `telemetry` what beacons say of their batteries; `closed` is set once all
+    that was heard is spooled.
     """
 
     def __init__(self, clock: Clock, counters: Counter[str]) -> None:
@@ -56,7 +57,7 @@ class Pipeline:
         self._last_ms: int | None = None
         self._malformed: dict[str, int] = {}
         self._known: dict[Part | None, Named] = {}
-        self._telemetry = Telemetry()
+        self.telemetry = Telemetry()
         self._forget_at_ms = 0
         self._alarm = Alarm(clock)
         self._offset_db = 0
@@ -77,7 +78,7 @@ class Pipeline:
         self._last_ms = advert.heard_ms
         if advert.heard_ms >= self._forget_at_ms:
             self._known.clear()
-            self._telemetry.forget(advert.heard_ms)
+            self.telemetry.forget(advert.heard_ms)
             self._forget_at_ms = advert.heard_ms + FORGET_MS
         part = _only_part(advert)
         named = self._known.get(part) or self._passing(advert, part)
@@ -124,7 +125,7 @@ class Pipeline:
     ) -> None:
         self._counters["sightings"] += len(sightings)
         self._counters["packets_beyond_window"] = self.window.dropped
-        sightings = self._telemetry.beside(sightings, now_ms)
+        sightings = self.telemetry.beside(sightings, now_ms)
         for start in range(0, len(sightings), BATCH_SIGHTINGS):
             stored = await spool.append(sightings[start : start + BATCH_SIGHTINGS], now_ms)
             if stored is not None:
@@ -135,13 +136,13 @@ class Pipeline:
         frame = decode(advert.manufacturer_data, advert.service_data, self._malformed)
         named = None if frame is None else identity(frame)
         if named is None:
-            self._telemetry.hear(advert, frame)
+            self.telemetry.hear(advert, frame)
             return None
         kind, beacon_id, _ = named
         if not self.filter.passes(kind, beacon_id):
             self._withhold(kind, beacon_id, advert)
             return None
-        self._telemetry.names(advert.address, kind, beacon_id)
+        self.telemetry.names(advert.address, kind, beacon_id)
         if part is not None:
             if len(self._known) >= KNOWN_PARTS:
                 self._known.clear()

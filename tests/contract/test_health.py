@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -210,7 +211,7 @@ async def test_findings_are_read_by_store_kind_and_severity_what_cannot_wait_fir
         ],
     )
 
-    async def read(**asked: object) -> list[tuple[str, str]]:
+    async def read(**asked: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - fields of any type
         wanted = Wanted(**asked)
         return [(f.kind, f.subject) for f in await inbox.findings(db, wanted, T0_MS)]
 
