@@ -244,8 +244,8 @@ class Engine:
                 pass
 
     async def catch_up(self) -> bool:
-        """Resolve one late batch; False where none waits."""
-        resolved = await self._taker.late.resolve_one(self._taker.observer)
+        """Resolve the late batches that wait; False where none does."""
+        resolved = await self._taker.late.resolve(self._taker.observer)
         self._arrival.set()
         return resolved
 

@@ -1,7 +1,8 @@
-"""Batches heard some time ago: resolved one after the other in a thread, while ticks go on without them."""
+"""Batches heard some time ago: resolved in a thread, all that wait in one pass, while ticks go on without them."""
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -9,10 +10,10 @@ import numpy as np
 
 from push.ingest.ears import without_staff
 from push.ingest.intake import Arrived
-from push.ingest.observe import Observer, gather, select
+from push.ingest.observe import Observer, Sightings, gather, select
 from push.model.presence import Observation
 from push.registry.past import find_past
-from push.registry.tags import UNKNOWN
+from push.registry.tags import UNKNOWN, Ints
 
 MAX_WAITING: Final = 256
 """Late batches that wait; more are dropped and counted: gateways send again what is not acknowledged."""
@@ -60,22 +61,30 @@ class LateLane:
         await self._arrival.wait()
         self._arrival.clear()
 
-    async def resolve_one(self, observer: Observer) -> bool:
-        """Resolve the batch that waits longest; False where none does."""
-        if not self._waiting:
-            return False
-        self._done.append(await asyncio.to_thread(_resolved, self._waiting.popleft(), observer))
-        return True
+    async def resolve(self, observer: Observer) -> bool:
+        """Resolve what waits; False where nothing does. A pass costs what the registry is large, not what waits."""
+        waiting = tuple(self._waiting)
+        self._waiting.clear()
+        if waiting:
+            self._done += await asyncio.to_thread(_resolved, waiting, observer)
+        return bool(waiting)
 
 
 def _key(arrived: Arrived) -> tuple[str, str, int]:
     return arrived.batch.gateway, arrived.batch.boot, arrived.batch.sequence
 
 
-def _resolved(arrived: Arrived, observer: Observer) -> Resolved:
-    sightings = gather([arrived])
-    sightings = select(sightings, sightings.first_ms >= arrived.received_ms - OLDEST_MS)
+def _resolved(waiting: Sequence[Arrived], observer: Observer) -> list[Resolved]:
+    sightings = gather(waiting)
+    received_ms = np.array([a.received_ms for a in waiting], dtype=np.int64)
+    sightings = select(sightings, sightings.first_ms >= received_ms[sightings.source] - OLDEST_MS)
     found = find_past(observer.resolver, sightings.kind, sightings.id, sightings.first_ms)
     beacons = without_staff(observer.resolver.tags, found)
-    observations, _ = observer.observe(sightings, beacons, [arrived])
-    return Resolved(arrived, observations, int(np.count_nonzero(beacons != UNKNOWN)))
+    return [_of_one(i, arrived, sightings, beacons, observer) for i, arrived in enumerate(waiting)]
+
+
+def _of_one(i: int, arrived: Arrived, sightings: Sightings, beacons: Ints, observer: Observer) -> Resolved:
+    its = sightings.source == i
+    own = select(sightings, its)._replace(source=np.zeros(int(np.count_nonzero(its)), dtype=np.int64))
+    observations, _ = observer.observe(own, beacons[its], [arrived])
+    return Resolved(arrived, observations, int(np.count_nonzero(beacons[its] != UNKNOWN)))

@@ -89,25 +89,21 @@ class Observer:
         if not len(rows):
             return [], resolved
         rows, starts = _grouped(rows, beacons, sightings.source, len(arrived))
-        first = np.minimum.reduceat(sightings.first_ms[rows], starts)
-        last = np.maximum.reduceat(sightings.last_ms[rows], starts)
-        rssi = np.maximum.reduceat(sightings.rssi_dbm[rows], starts)
-        packets = np.add.reduceat(sightings.packets[rows], starts)
-        found = []
-        for i, row in enumerate(rows[starts]):
-            a = arrived[int(sightings.source[row])]
-            shopper = self._carrier(int(beacons[row]), a.topic.gateway)
-            if shopper is not None:
+        heads, found = rows[starts], []
+        columns = (
+            self._tags.shoppers(beacons[heads]),
+            (self._tags.kind[beacons[heads]] != IdKind.EID).tolist(),
+            sightings.source[heads].tolist(),
+            np.minimum.reduceat(sightings.first_ms[rows], starts).tolist(),
+            np.maximum.reduceat(sightings.last_ms[rows], starts).tolist(),
+            np.maximum.reduceat(sightings.rssi_dbm[rows], starts).tolist(),
+            np.add.reduceat(sightings.packets[rows], starts).tolist(),
+        )
+        for shopper, is_static, source, first_ms, last_ms, rssi_dbm, packets in zip(*columns, strict=True):
+            a = arrived[source]
+            if self._is_located(shopper, a.topic.gateway, is_static=is_static):
                 found.append(
-                    Observation(
-                        shopper,
-                        a.topic.gateway,
-                        int(first[i]),
-                        int(last[i]),
-                        float(rssi[i]),
-                        int(packets[i]),
-                        a.received_ms,
-                    )
+                    Observation(shopper, a.topic.gateway, first_ms, last_ms, float(rssi_dbm), packets, a.received_ms)
                 )
         return found, resolved
 
@@ -130,17 +126,17 @@ class Observer:
     def _is_stranger(self, beacon: int, gateway: str) -> bool:
         if beacon == UNKNOWN:
             return True
-        flags = self._tags.flags[beacon]
-        return not flags & FIXTURE and bool(flags & STAFF or self._carrier(beacon, gateway) is None)
+        flags, shopper = self._tags.flags[beacon], self._tags.shopper(beacon) or ""
+        is_static = bool(self._tags.kind[beacon] != IdKind.EID)
+        return not flags & FIXTURE and bool(
+            flags & STAFF or not self._is_located(shopper, gateway, is_static=is_static)
+        )
 
-    def _carrier(self, beacon: int, gateway: str) -> str | None:
-        """Who carries a tag, if she agreed to be located, and the store allows tags of its kind."""
-        shopper = self._tags.shopper(beacon)
-        if shopper is None or not self._allows(shopper):
-            return None
-        if self._tags.kind[beacon] != IdKind.EID and self._stores.get(gateway) not in self._static_stores:
-            return None
-        return shopper
+    def _is_located(self, shopper: str, gateway: str, *, is_static: bool) -> bool:
+        """Whether who carries a tag agreed to be located, and the store allows tags of its kind."""
+        if not shopper or not self._allows(shopper):
+            return False
+        return not is_static or self._stores.get(gateway) in self._static_stores
 
 
 def _grouped(rows: Ints, beacons: Ints, source: Ints, sources: int) -> tuple[Ints, Ints]:

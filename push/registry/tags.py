@@ -154,6 +154,10 @@ class Tags:
         """Who carries it."""
         return self._shoppers[position] or None
 
+    def shoppers(self, positions: Ints) -> list[str]:
+        """Who carries each; empty where nobody is known to."""
+        return self._shoppers.at(positions)
+
     def has_key(self, beacon: str) -> bool:
         """Whether it is registered as a rotating one, with its key."""
         position = self.find(beacon)
@@ -271,7 +275,7 @@ class Tags:
     def _wider(self, more: int) -> npt.NDArray[np.int32]:
         held = self.all()
         slots = _slots(2 * (len(held) + more))
-        _index(slots, [self._ids[p] for p in held.tolist()], held)
+        _index(slots, self._ids.at(held), held)
         return slots
 
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 LONGEST: Final = 255
 _LENGTH_BITS: Final = 8
-_USUAL_BYTES: Final = 64
+USUAL: Final = 64
+"""The longest id (`beacons.topics.Id`), in bytes: room is reserved for texts of this length."""
 
 
 class Texts:
@@ -18,19 +19,24 @@ class Texts:
     """
 
     def __init__(self, capacity: int) -> None:
-        self._bytes = np.zeros(capacity * _USUAL_BYTES, dtype=np.uint8)
+        self._bytes = np.zeros(capacity * USUAL, dtype=np.uint8)
         self._spans: npt.NDArray[np.uint64] = np.zeros(capacity, dtype=np.uint64)
         self._used = 0
 
     def has_room(self, texts: int) -> bool:
-        """Whether so many can be written, however long they are."""
-        return self._used + texts * LONGEST <= len(self._bytes)
+        """Whether so many can be written."""
+        return self._used + texts * USUAL <= len(self._bytes)
 
     def __getitem__(self, position: int) -> str:
         """The text at a position; empty where none was written."""
-        span = int(self._spans[position])
-        start = span >> _LENGTH_BITS
-        return self._bytes[start : start + (span & LONGEST)].tobytes().decode()
+        return self.at(np.array([position]))[0]
+
+    def at(self, positions: npt.NDArray[np.int64]) -> list[str]:
+        """The texts at positions."""
+        spans, view = self._spans[positions], self._bytes.data
+        starts = (spans >> np.uint64(_LENGTH_BITS)).tolist()
+        lengths = (spans & np.uint64(LONGEST)).tolist()
+        return [str(view[start : start + length], "utf-8") for start, length in zip(starts, lengths, strict=True)]
 
     def put(self, positions: npt.NDArray[np.int64], texts: Sequence[str]) -> None:
         """Write texts of at most 255 bytes each. Raises ValueError for a longer one, or where there is no room."""

@@ -65,19 +65,19 @@ async def test_a_late_batch_waits_once_and_comes_out_once() -> None:
     lane = LateLane()
     assert lane.put(late(1))
     assert lane.put(late(1)), "sent again while it waits"
-    assert await lane.resolve_one(NOBODY)
+    assert await lane.resolve(NOBODY)
     assert lane.put(late(1)), "and while it is not taken"
-    assert not await lane.resolve_one(NOBODY)
+    assert not await lane.resolve(NOBODY)
     assert [r.arrived.batch.sequence for r in lane.take()] == [1]
     assert lane.take() == []
     assert lane.put(late(1))
-    assert await lane.resolve_one(NOBODY)
+    assert await lane.resolve(NOBODY)
 
 
 async def test_more_late_batches_than_can_wait_are_turned_away() -> None:
     lane = LateLane()
     assert [lane.put(late(n)) for n in range(1, MAX_WAITING + 2)] == [True] * MAX_WAITING + [False]
-    assert await lane.resolve_one(NOBODY)
+    assert await lane.resolve(NOBODY)
     assert not lane.put(late(MAX_WAITING + 1)), "what is resolved and not taken counts"
     lane.take()
     assert lane.put(late(MAX_WAITING + 1))
@@ -86,6 +86,6 @@ async def test_more_late_batches_than_can_wait_are_turned_away() -> None:
 async def test_what_is_older_than_any_spool_is_not_looked_up() -> None:
     lane = LateLane()
     lane.put(late(1, ago_ms=OLDEST_MS + 1))
-    await lane.resolve_one(NOBODY)
+    await lane.resolve(NOBODY)
     (resolved,) = lane.take()
     assert (resolved.observations, resolved.resolved) == ([], 0)
