@@ -68,7 +68,7 @@ const lists = (plan, state, acts) => {
   const all = [...plan.items].filter(([, item]) => !item.gone);
   const drawn = ({ kind, value }) => (kind === "zone" ? value.polygon_m.length > 2 : isPlaced(value));
   const waiting = all.filter(([, item]) => !drawn(item) && item.kind !== "zone");
-  const pick = (key, item) => line(key, item, state, () => acts.choose(key, true), item.value.id);
+  const pick = (key, item) => line(key, item, state, () => acts.choose(key, true), item.value.name ? item.value.id : "");
   return [
     ...list("Not on the plan yet", waiting, state, (key, item) => line(key, item, state, () => acts.place(key), `Place this ${item.kind}`)),
     ...list("Zones", all.filter(([, item]) => item.kind === "zone"), state, pick),

@@ -68,8 +68,11 @@ function setMode(mode) {
   show();
 }
 
+// What hangs in a zone stays where it hangs when the zone goes.
 function remove(key) {
   state.selected = null;
+  const zone = item(key).value.id;
+  for (const [one, { kind, value }] of plan.items) if (kind !== "zone" && value.zone === zone) plan.change(one, { ...value, zone: null });
   plan.change(key, null);
 }
 
