@@ -31,6 +31,8 @@ from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
 from push.registrar import Registrar
+from push.registry import bulk_desk
+from push.registry.bulk_desk import Imports
 from push.resealing import Resealer
 from push.secrets import ensure_token, read_or_make
 from push.securing import secure, site_of
@@ -70,6 +72,7 @@ class Parts(NamedTuple):
     site: Site
     resealer: Resealer
     health: Health
+    imports: Imports
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
@@ -98,6 +101,10 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     await engine.resume()
     await health.resume()
     engine.watch(health.watch)
+    imports = Imports(
+        bulk_desk.Means(db, vault, clock, settings.file("imports"), lambda: registrar.reload(None, others=True))
+    )
+    stack.push_async_callback(imports.close)
     return Parts(
         settings,
         db,
@@ -120,6 +127,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         await asyncio.to_thread(site_of, settings, tls, endpoint.url),
         Resealer(settings, db, vault, clock),
         health,
+        imports,
     )
 
 
@@ -174,6 +182,7 @@ def context_of(parts: Parts) -> Context:
         access=parts.access,
         health=parts.health.station,
         site=parts.site,
+        imports=parts.imports,
     )
 
 

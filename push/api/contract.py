@@ -21,6 +21,7 @@ from push.model.presence import Observation
 from push.model.screens import Screens
 from push.model.tokens import Principal, Role, Scope
 from push.model.vault import Vault
+from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
 
 
@@ -143,6 +144,8 @@ class Context(NamedTuple):
     """What is known of the fleet's health."""
     site: Site
     """Where gateways and people reach us, as enrolment tells them."""
+    imports: Imports
+    """Where files of beacons are handed in."""
 
 
 class Call(NamedTuple):

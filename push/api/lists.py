@@ -147,10 +147,10 @@ async def beacons(context: Context, call: Call) -> Page[BeaconRecord]:
         return await listing.beacons(context.db, _listed(call, asked(call, BeaconsAsked)))
 
 
-async def audit(context: Context, call: Call) -> trail.Page:
+async def audit(context: Context, call: Call) -> trail.AuditPage:
     """A page of the audit trail, newest first."""
     query = asked(call, AuditAsked)
-    named = {name: given(getattr(query, name)) for name in query.__struct_fields__}
+    named: dict[str, Any] = {name: given(getattr(query, name)) for name in query.__struct_fields__}
     with refusing():
         return await trail.page(context.db, trail.Asked(**named, stores=call.principal.stores))
 
@@ -169,7 +169,7 @@ ENDPOINTS: Final = (
         reach="own",
     ),
     Endpoint(
-        "GET", "/v1/audit", OPERATOR, "Who changed what, newest first", audit, result=trail.Page,
+        "GET", "/v1/audit", OPERATOR, "Who changed what, newest first", audit, result=trail.AuditPage,
         parameters=parameters(AuditAsked), reach="own",
     ),
 )  # fmt: skip

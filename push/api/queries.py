@@ -7,6 +7,7 @@ import msgspec
 from push.api.contract import Call, Parameter, ProblemError
 
 T = TypeVar("T", bound=msgspec.Struct)
+V = TypeVar("V")
 
 
 def parameters(kind: type[msgspec.Struct]) -> tuple[Parameter, ...]:
@@ -41,6 +42,6 @@ def _placed(text: str) -> str:
     return f"`{name.rstrip('`')}` in the query: {what}" if found else text
 
 
-def given(value: T | msgspec.UnsetType) -> Any:  # noqa: ANN401 - what was given, of whichever type
+def given(value: V | msgspec.UnsetType) -> V | None:
     """What was given for a parameter; None where nothing was."""
-    return None if value is msgspec.UNSET else value
+    return None if isinstance(value, msgspec.UnsetType) else value

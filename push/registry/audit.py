@@ -75,14 +75,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
     """Entries, newest first. `after` continues; while it is there, a page may hold fewer than asked, even none."""
 
     items: tuple[Entry, ...]
     after: str | None
 
 
-async def page(db: Queries, asked: Asked) -> Page:
+async def page(db: Queries, asked: Asked) -> AuditPage:
     """The next entries. Raises `MisfitError` for an `after` that is none of ours."""
     filters: dict[str, object] = {name: getattr(asked, name) for name in _DRIVERS}
     driver = next((name for name in _DRIVERS if filters[name] is not None), "all")
@@ -92,7 +92,7 @@ async def page(db: Queries, asked: Asked) -> Page:
     rows, end = await walk(db, way, filters, _begin(asked), min(asked.limit, MOST))
     inside = [row for row in rows if row["at_ms"] >= asked.from_ms]
     over = len(inside) < len(rows) or (end is not None and int(end.value) < asked.from_ms)
-    return Page(items=tuple(map(_entry, inside)), after=None if end is None or over else cursors.written(end))
+    return AuditPage(items=tuple(map(_entry, inside)), after=None if end is None or over else cursors.written(end))
 
 
 _DRIVERS: Final = ("subject", "store", "actor", "action")

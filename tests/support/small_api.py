@@ -1,6 +1,7 @@
 """The API on a real database without ingest: presence where nobody is, or where too much waits."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 from push.access.desk import Desk
 from push.access.limits import Limits
@@ -24,7 +25,9 @@ from push.model.hooks import Letter
 from push.model.ports import Clock, Database
 from push.model.presence import Observation
 from push.model.screens import Sight
+from push.registry import bulk_desk
 from push.registry.audit import audit
+from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
 from tests.support.outbox import VAULT
 
@@ -115,6 +118,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         access=desk(db, clock),
         health=Station(HealthSettings()),
         site=Site(CodeLimits(), CodeLimits()),
+        imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
         hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted())),
         tail=Tail(db, clock),
     )
