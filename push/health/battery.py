@@ -24,6 +24,8 @@ COIN: Final[Curve] = ((0.0, 0.05, 0.6, 0.85, 0.95, 1.0), (3000.0, 2920.0, 2850.0
 ALKALINE_PAIR: Final[Curve] = ((0.0, 0.1, 0.5, 0.9, 1.0), (3100.0, 2900.0, 2500.0, 2200.0, 1800.0))
 """Two AA or AAA cells: they fall evenly (data sheets of Energizer E91 and E92 at 10 to 25 mA)."""
 LEAST_DAYS: Final = 10
+BEFORE_DAYS: Final = 7
+AFTER_DAYS: Final = 3
 MOST_DAYS: Final = 120
 CONFIDENCE: Final = 1.96
 LONGEST_DAYS: Final = 3650
@@ -84,10 +86,15 @@ def _empty_ms(last_day: float, now_used: float, slope: float) -> int:
 
 
 def since_new(days: Sequence[Day], curve: Curve, jump: float = 0.15) -> list[Day]:
-    """The days since the cell was changed: since the share that is used last fell by `jump`, or more, overnight."""
+    """The days since the cell was changed: since the share that is used last fell by `jump`, or more.
+
+    Medians of the days around are compared: a cell that is cold for some days is no other one when it is warm again.
+    """
+    share = [used(curve, day.battery_mv) for day in days]
     begin = 0
     for i in range(1, len(days)):
-        if used(curve, days[i - 1].battery_mv) - used(curve, days[i].battery_mv) >= jump:
+        before, after = np.median(share[max(begin, i - BEFORE_DAYS) : i]), np.median(share[i : i + AFTER_DAYS])
+        if before - after >= jump and share[i - 1] - share[i] >= jump / 2:
             begin = i
     return list(days[begin:])
 

@@ -67,19 +67,19 @@ class Judge:
         self, verdicts: Sequence[Verdict], stores: Mapping[str, str | None], describe: Describe, now_ms: int
     ) -> Changes:
         """Take in a minute's verdicts. `stores` says where each gateway is."""
-        lasting: list[Lasting] = []
-        named: set[Key] = set()
         for verdict in verdicts:
-            lasting += self._lasting(verdict, now_ms)
-            named |= {(verdict.kind, subject) for subject in verdict.subjects}
-        self._forget_removed({v.kind for v in verdicts}, named)
+            self._forget_removed(verdict)
+        lasting = [one for verdict in verdicts for one in self._lasting(verdict, now_ms)]
         causes, because = explained(lasting, stores)
         return self._compared([*lasting, *causes], because, describe, now_ms)
 
-    def _forget_removed(self, kinds: set[Kind], named: set[Key]) -> None:
+    def _forget_removed(self, verdict: Verdict) -> None:
         """Who is not registered any more has nothing wrong with it."""
-        for key in [key for key in self._streaks if key[0] in kinds and key not in named]:
-            del self._streaks[key]
+        mine = [key for key in self._streaks if key[0] == verdict.kind]
+        named = frozenset(verdict.subjects) if mine else frozenset()
+        for key in mine:
+            if key[1] not in named:
+                del self._streaks[key]
 
     def _lasting(self, verdict: Verdict, now_ms: int) -> list[Lasting]:
         """What of a verdict lasts, or lasted until it was fine for long enough."""
