@@ -58,7 +58,7 @@ class Ears:
         travel = always(settings.clone_apart_s * 1000)
         self.clones = Clones(resolver.tags, travel=travel, quiet_ms=settings.clone_quiet_s * 1000)
         self.corrections: list[Correction] = []
-        self._counts = counts
+        self._counts = self.search.counts = self.clones.counts = counts
 
     def take(self, sightings: Sightings, stores: list[str], now_ms: int) -> Ints:
         """Positions of what was heard and may be believed, `UNKNOWN` for all else; `stores` are the sources'."""

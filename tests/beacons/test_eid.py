@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
@@ -49,6 +50,24 @@ def test_windows_run_across_temporary_keys_and_the_end_of_the_counter(exponent: 
     for window in (0, step - 1, step, 3 * step - 1, 3 * step, 4 * step - 1):
         counter_s = ((first + window) << exponent) % 2**32
         assert many[8 * window : 8 * window + 8] == eid.compute(KEY, exponent, counter_s)
+
+
+@given(
+    keys=st.lists(fixed(16), min_size=1, max_size=3),
+    rows=st.lists(st.tuples(st.integers(0, 2), EXPONENTS, st.integers(0, 2**33)), max_size=12),
+    run=st.integers(1, 4),
+)
+def test_columns_of_many_beacons_are_what_each_says_by_itself(
+    keys: list[bytes], rows: list[tuple[int, int, int]], run: int
+) -> None:
+    asked = [(n % len(keys), k, c + i * 30_000) for n, k, c in rows for i in range(run)]
+    found = eid.compute_columns(
+        np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, 16),
+        np.array([n for n, _, _ in asked], dtype=np.int64),
+        np.array([k for _, k, _ in asked], dtype=np.uint8),
+        np.array([c for _, _, c in asked], dtype=np.int64),
+    )
+    assert found.tobytes() == b"".join(eid.compute(keys[n], k, c % 2**32) for n, k, c in asked)
 
 
 @given(fixed(16), EXPONENTS, st.integers(0, 2**32 - 1))

@@ -1,6 +1,8 @@
 """An EID resolves inside its window only, however the table came to hold it."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -266,3 +268,23 @@ def test_a_table_that_turned_for_weeks_stays_small() -> None:
         resolver.advance(T0_MS + hour * 3_600_000)
         sizes.append(len(resolver._table))  # noqa: SLF001 - what it costs is the point
     assert max(sizes[24:]) <= 2 * max(sizes[:24])
+
+
+VECTORS = json.loads((Path(__file__).parents[2] / "data" / "eid" / "vectors.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("past", [False, True])
+def test_beacons_of_the_protocol_resolve_by_what_they_agreed_on(past: bool) -> None:  # noqa: FBT001 - a parameter
+    """Each vector's beacon is registered by the key that its public key and ours agree on."""
+    beacons = [tag(f"v{n}", v["exponent"], v["beacon_time_s"]) for n, v in enumerate(VECTORS)]
+    keys = {
+        b.id: eid.register(bytes.fromhex(v["service_private"]), bytes.fromhex(v["beacon_public"]))
+        for b, v in zip(beacons, VECTORS, strict=True)
+    }
+    resolver = Resolver(tags_of(beacons, keys), tolerance_ms=1000)
+    resolver.advance(T0_MS)
+    asked = [(int(IdKind.EID), bytes.fromhex(v["eid"]), T0_MS) for v in VECTORS]
+    assert names(resolver, asked, past=past) == [b.id for b in beacons]
+    later_ms = T0_MS + 2**16 * 1000
+    resolver.advance(later_ms)
+    assert names(resolver, [(k, raw, later_ms) for k, raw, _ in asked], past=past) == [None] * len(asked)
