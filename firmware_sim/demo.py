@@ -72,6 +72,7 @@ async def perform(options: Options, look: Look, stop: asyncio.Event) -> Report:
         server, http_url = await start_server(stack, folder, push_service.origin)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         operator = Operator(http, http_url, (folder / "data" / "operator.token").read_text().strip())
+        login = await _set_up(operator, (folder / "data" / "setup.code").read_text().strip())
         keys = {g.id: secrets.token_hex(32) for g in floor.gateways}
         await operator.put("/v1/registry", registry(floor, keys))
         radio = await stack.enter_async_context(air.AirServer(folder / "air"))
@@ -87,7 +88,7 @@ async def perform(options: Options, look: Look, stop: asyncio.Event) -> Report:
         people = carriers(floor, phones.joined, options, start_ms)
         world = World(floor, people, start_ms=start_ms, seed=options.seed)
         ends_s = None if options.seconds is None else time.monotonic() + options.seconds
-        scene = Scene(floor, world, http_url, operator, phones.noticed, _owners(world, phones.joined), ends_s)
+        scene = Scene(floor, world, http_url, operator, phones.noticed, _owners(world, phones.joined), ends_s, login)
         await _play(scene, radio, options, look, stop)
         await asyncio.gather(*(gateway.stop() for gateway in gateways))
         await asyncio.sleep(SETTLE_S)
@@ -102,6 +103,13 @@ def card(floor: Floor, shopper: str | None = None) -> Beacon:
     return Beacon(
         id="card-1", role="tag", format="ibeacon", static_id="c0ffee" + 34 * "0", store=floor.store.id, shopper=shopper
     )
+
+
+async def _set_up(operator: Operator, code: str) -> tuple[str, str]:
+    """Make an operator for whoever looks at the demo; login and password."""
+    password = secrets.token_urlsafe(12)
+    await operator.post("/v1/setup", {"code": code, "login": "demo", "name": "Demo", "password": password})
+    return "demo", password
 
 
 async def _give_card(operator: Operator, floor: Floor, shopper: str) -> None:

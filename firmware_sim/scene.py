@@ -18,3 +18,5 @@ class Scene(NamedTuple):
     noticed: list[cast.Noticed]
     owners: dict[str, cast.Owner]
     ends_s: float | None
+    login: tuple[str, str] | None = None
+    """Of the console: who, and her password."""

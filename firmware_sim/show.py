@@ -61,6 +61,9 @@ async def draw(scene: Scene, over: asyncio.Event) -> None:
 async def silent(scene: Scene, over: asyncio.Event) -> None:
     """Draw nothing until `over`; say where the app is, beside what is printed for machines."""
     sys.stderr.write(f"the app: {scene.http_url}/app/\n")
+    if scene.login is not None:
+        login, password = scene.login
+        sys.stderr.write(f"the console: {scene.http_url}/console/ (login {login}, password {password})\n")
     await over.wait()
 
 
@@ -73,13 +76,22 @@ def picture(scene: Scene, figures: Figures, now_ms: int) -> RenderableType:
 
 
 def _heading(scene: Scene) -> Text:
+    """Two lines: how long, and where to look."""
     left = "" if scene.ends_s is None else f" · {max(0, scene.ends_s - time.monotonic()):.0f} s left"
     return Text.assemble(
         (scene.floor.store.name, "bold"),
         f"{left} · your own phone: ",
         (f"{scene.http_url}/app/", "underline"),
         " · Ctrl-C ends",
+        *_console(scene),
     )
+
+
+def _console(scene: Scene) -> tuple[str | tuple[str, str], ...]:
+    if scene.login is None:
+        return ()
+    login, password = scene.login
+    return "\nconsole: ", (f"{scene.http_url}/console/", "underline"), f" · login {login} · password {password}"
 
 
 def _floor(scene: Scene, now_ms: int) -> Panel:
