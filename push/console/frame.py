@@ -43,10 +43,15 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
 )
 
 
+def _goes(visit: Visit, way: Way) -> bool:
+    """Whether a way leads her anywhere."""
+    return visit.who.may(way.least) and (visit.who.stores is None or way.icon != "import")
+
+
 def frame(visit: Visit) -> dict[str, object]:
     """The values that every page of somebody who is signed in has."""
     return {
-        "ways": [(title, [way for way in ways if visit.who.may(way.least)]) for title, ways in WAYS],
+        "ways": [(title, [way for way in ways if _goes(visit, way)]) for title, ways in WAYS],
         "here": visit.path,
         "me": visit.session,
         "role": visit.who.role,

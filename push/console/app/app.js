@@ -1,7 +1,7 @@
 /**
  * The app's flow: ask consent ▶ register ▶ listen ▶ show ▶ report. The protocol is footfall.js, the offers on the page
- * offers.js, what can be done about one care.js, her name on screens nickname.js, the page's elements view.js, Web Push
- * push.js.
+ * offers.js, what can be done about one care.js, her name on screens nickname.js, her cards and fobs tags.js, the page's
+ * elements view.js, Web Push push.js.
  * The server is the truth about consent; what is kept here only serves while it cannot be asked.
  */
 
@@ -10,6 +10,7 @@ import { Footfall, OfflineError, ProblemError } from "./footfall.js";
 import { Nickname } from "./nickname.js";
 import { Offers } from "./offers.js";
 import { askPermission, PushUnavailable, serviceWorker, subscribe } from "./push.js";
+import { codeInAddress, Tags } from "./tags.js";
 import * as view from "./view.js";
 
 const { $ } = view;
@@ -27,6 +28,8 @@ const app = {
   offers: undefined,
   care: undefined,
   nickname: undefined,
+  tags: undefined,
+  code: codeInAddress(),
   store: "the store",
   config: { purposes: [] },
   consent: {},
@@ -44,12 +47,22 @@ async function start() {
     app.offers = new Offers(app.footfall, render, (message, opener) => app.care.open(message, opener));
     app.care = new Care(app.footfall, app.offers, { changed: render, allow: allowOffers });
     hangNickname();
+    app.tags?.stop();
+    app.tags = new Tags(app.footfall, { located: () => app.consent.location === true, locate: allowLocation, refused });
+    await keepCode();
     if (app.footfall.registered) await joined();
     else await welcome();
   } catch (error) {
     view.setHeadline("Not now, it seems", "Nothing is lost: what you chose and received stays on this device.");
     failed("start", error, start);
   }
+}
+
+/** A card's code that led here outlives this page from now on. */
+async function keepCode() {
+  if (!app.code) return;
+  await app.footfall.keepClaim({ code: app.code, yes: false, at_ms: Date.now() });
+  app.code = undefined;
 }
 
 /** Her name's field below the choices: one, also after starting over. */
@@ -80,6 +93,7 @@ async function welcome() {
   const explain = () => ($("summary").textContent = view.meaning(view.chosen(form), app.store));
   view.fillPurposes(form, app.config.purposes, {}, explain);
   explain();
+  await app.tags.resume();
 }
 
 async function join(event) {
@@ -114,17 +128,27 @@ async function joined() {
   show("offers", "choices");
   $("device").textContent = app.footfall.device;
   await app.offers.load();
-  await Promise.all([loadChoices(), app.care.snooze.load()]);
+  await Promise.all([loadChoices(), app.care.snooze.load(), app.tags.load()]);
   render();
   followChoices();
   await app.care.openLinked(new URLSearchParams(location.hash.slice(1)));
+  await app.tags.resume();
   await app.footfall.flush();
 }
 
 /** Stop offers, or allow them again, as the switch does. */
 async function allowOffers(yes) {
-  await grant({ ...app.consent, marketing: yes });
+  await choose("marketing", yes);
   if (yes) view.dismiss("stopped");
+}
+
+/** Allow location, as the switch does. */
+async function allowLocation() {
+  await choose("location", true);
+}
+
+async function choose(id, yes) {
+  await grant({ ...app.consent, [id]: yes });
   view.fillPurposes($("choices"), app.config.purposes, app.consent, change);
   followChoices();
 }
@@ -233,6 +257,7 @@ function connection(name, about) {
     view.dismiss("connection");
     view.setState("listening");
     app.footfall.flush();
+    app.tags.online();
   } else if (name === "refused") {
     app.listening = undefined;
     refused(about);
@@ -356,8 +381,11 @@ document.addEventListener("visibilitychange", () => {
 new BroadcastChannel("footfall").addEventListener("message", ({ data }) => app.offers?.receive(data.received));
 navigator.serviceWorker?.addEventListener("message", ({ data }) => app.offers?.openLinked(data.open));
 addEventListener("hashchange", () => {
+  const code = codeInAddress();
+  if (code) return app.tags ? app.tags.arrive(code) : (app.code = code);
   if (app.footfall?.registered) app.care?.openLinked(new URLSearchParams(location.hash.slice(1)));
 });
+addEventListener("online", () => app.tags?.online());
 addEventListener("beforeinstallprompt", (event) => {
   event.preventDefault();
   $("install").hidden = false;

@@ -12,7 +12,8 @@
  *     await footfall.snooze(24);
  *
  * What it keeps stands in IndexedDB, database "footfall", so that a page and its service worker share it:
- *   state     by name: "device" {device, token, shopper, base, app_key}, "last_event_id", "application_server_key"
+ *   state     by name: "device" {device, token, shopper, base, app_key}, "last_event_id", "application_server_key",
+ *             "claim" {code, yes, at_ms}: a card's code until it is claimed, refused, or a day old
  *   messages  by id: what was received, by which deliveries, until when it makes sense
  *   receipts  by [delivery, kind]: each is reported once, and kept until the server has taken it; of more than 500 the
  *             oldest are let go
@@ -159,6 +160,39 @@ export class Footfall {
   /** A rotating identity for an app that can transmit: `{beacon, format, identity_key, exponent, counter_s, counter_at_ms}`. */
   async claimTag() {
     return this.#json("POST", this.#path("tag"));
+  }
+
+  /** Make a card or fob hers by the code on it; its id. No consent changes. ProblemError 404: no such code; 409: taken. */
+  async claim(code) {
+    return (await this.#json("POST", this.#path("claims"), { body: { code } })).beacon;
+  }
+
+  /** The tags that are hers: `[{beacon, rotating}]`. */
+  async tags() {
+    return this.#json("GET", this.#path("tags"));
+  }
+
+  /** Make a tag of hers nobody's; with `lost`, nobody can claim it by the code on it either. */
+  async giveUp(tag, { lost = false } = {}) {
+    await this.#request("DELETE", `${this.#path(`tags/${encodeURIComponent(tag)}`)}?lost=${lost}`);
+  }
+
+  /** Keep a code that is to be claimed, `{code, yes, at_ms}`, also before there is a registration. */
+  async keepClaim(claim) {
+    await this.#store.put("state", claim, "claim");
+  }
+
+  /** The code that waits, or undefined. */
+  async keptClaim() {
+    const claim = await this.#store.get("state", "claim");
+    if (!claim || claim.at_ms > Date.now() - DAY_MS) return claim;
+    await this.dropClaim();
+    return undefined;
+  }
+
+  /** Forget the code. */
+  async dropClaim() {
+    await this.#store.delete("state", "claim");
   }
 
   /** Keep a message that arrived by "stream" or "push"; the same one by both is one message with two deliveries. */

@@ -5,7 +5,7 @@
 
 import { Footfall, parsed, safeUrl } from "./footfall.js";
 
-const CACHE = "footfall-app-2";
+const CACHE = "footfall-app-3";
 const FILES = [
   "./",
   "app.css",
@@ -16,6 +16,7 @@ const FILES = [
   "offers.js",
   "push.js",
   "snooze.js",
+  "tags.js",
   "view.js",
   "why.js",
   "footfall.js",
@@ -55,12 +56,12 @@ async function takeOver() {
   await self.clients.claim();
 }
 
-/** The network's answer, for next time kept; what was kept where there is no network. */
+/** The network's answer, for next time kept; what was kept where there is no network. A fragment may be a secret. */
 async function freshOrKept(request) {
   const cache = await caches.open(CACHE);
   try {
     const response = await fetch(request);
-    if (response.ok) await cache.put(request, response.clone());
+    if (response.ok) await cache.put(request.url.split("#", 1)[0], response.clone());
     return response;
   } catch (error) {
     const kept = await cache.match(request, { ignoreSearch: true });

@@ -185,6 +185,17 @@ export function bygone(message, onMore) {
   return row;
 }
 
+/** One of her tags; its button gives it up. */
+export function tagRow(name, rotating) {
+  const row = clone("tag");
+  row.querySelector("strong").textContent = name;
+  row.querySelector("span .small").textContent = rotating
+    ? "What it says keeps changing: only this store knows it."
+    : "It always says the same, so it counts only in stores that allow such tags.";
+  row.querySelector("button").setAttribute("aria-label", `Lost it: ${name}`);
+  return row;
+}
+
 export function showOffer(message, onFollow) {
   const ended = message.expires_ms <= Date.now();
   $("offer-title").textContent = message.title;

@@ -4,7 +4,8 @@ import { Heard } from "./stale.js";
 
 const live = document.getElementById("live");
 const everyMs = Number(live.dataset.refresh) * 1000;
-const heard = new Heard(everyMs * 2.5);
+const wanted = () => live.hasAttribute("data-refresh");
+const heard = new Heard(Math.max(5000, everyMs * 2.5));
 
 /** Make `old` equal to `fresh`, touching only what differs. */
 const take = (old, fresh) => {
@@ -26,7 +27,7 @@ const take = (old, fresh) => {
 };
 
 const look = async () => {
-  if (document.hidden) return;
+  if (document.hidden || !wanted()) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
