@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from push.api.sse import MEDIA
 from push.app import ENDPOINTS
+from tests.support.people import Person, first_admin
 from tests.support.senders import AGREED, DAY_MS, mailbox, sender, sent, soon_ms, to
 from tests.support.servers import Caller, Phone
 
@@ -41,7 +43,8 @@ EXAMPLES = {GenerationMode.POSITIVE: 12, GenerationMode.NEGATIVE: 8}
 class Tokens:
     """A token for each scope, and ids of what is there."""
 
-    def __init__(self, server: Caller, phone: Phone, sender: str, screen: str) -> None:
+    def __init__(self, server: Caller, phone: Phone, sender: str, screen: str, person: Person) -> None:
+        self._person = person
         self.by_scope = {
             "operator": server.operator,
             "app": server.app,
@@ -52,10 +55,15 @@ class Tokens:
         self.phone = phone
         self.known: dict[str, str] = {}
 
-    def of(self, method: str, path: str) -> str:
-        """One that may make this call: the operator's last, as it may make most."""
-        [scopes] = [e.scopes for e in ENDPOINTS if (e.method, e.path) == (method.upper(), path)]
-        return next(token for scope, token in reversed(self.by_scope.items()) if scope in scopes)
+    def of(self, method: str, path: str) -> Mapping[str, str]:
+        """Headers that may make this call: the operator's last, as she may make most."""
+        [endpoint] = [e for e in ENDPOINTS if (e.method, e.path) == (method.upper(), path)]
+        if not endpoint.scopes:
+            return {}
+        if endpoint.of_session:
+            return self._person.headers
+        token = next(token for scope, token in reversed(self.by_scope.items()) if scope in endpoint.scopes)
+        return {"Authorization": f"Bearer {token}"}
 
     def ids(self, path: str, mode: GenerationMode) -> dict[str, str] | None:
         """The device's own; where there is such a thing, and the call is a good one, its id. Else any is drawn."""
@@ -70,7 +78,7 @@ async def world(server: Caller) -> Tokens:
     """Somebody to write to, and something that was written."""
     phone = await server.phone(location=True, marketing=True, inapp=True)
     screen = await server.operate("POST", "/v1/tokens", {"scope": "screen", "subject": "screen-1"})
-    tokens = Tokens(server, phone, await sender(server), screen["token"])
+    tokens = Tokens(server, phone, await sender(server), screen["token"], await first_admin(server))
     first, _ = await sent(
         server,
         to(shopper=phone.shopper, send_at_ms=soon_ms(DAY_MS)),
@@ -96,7 +104,7 @@ def explore(url: str, document: dict[str, Any], tokens: Tokens) -> Counter[int]:
 
 
 def _draw(operation: Any, mode: GenerationMode, url: str, tokens: Tokens, answered: Counter[int]) -> None:  # noqa: ANN401 - of a library that names it nowhere
-    headers = {"Authorization": f"Bearer {tokens.of(operation.method, operation.path)}"}
+    headers = tokens.of(operation.method, operation.path)
     strategy = operation.as_strategy(mode, path_parameters=tokens.ids(operation.path, mode))
 
     @settings(
@@ -124,6 +132,8 @@ def _draw(operation: Any, mode: GenerationMode, url: str, tokens: Tokens, answer
 async def test_no_call_fails_and_every_answer_is_one_that_the_description_names(server: Caller) -> None:
     tokens = await world(server)
     document = (await server.call("GET", "/openapi.json")).json
-    del document["security"]  # each call carries a token; what happens without is tested elsewhere
+    del document["security"]  # each call carries what it takes; what happens without is tested elsewhere
+    for operation in (one for path in document["paths"].values() for one in path.values()):
+        operation.pop("security", None)
     answered = await asyncio.to_thread(explore, server.running.http_url, document, tokens)
     assert answered.keys() >= {200, 202, 204, 400, 404}, answered
