@@ -119,7 +119,7 @@ async def enrol(context: Context, call: Call) -> EnrolOut:
         detail = "Too many codes were wrong. Try again later."
         raise ProblemError(429, "Too often", detail, {"Retry-After": str(error.after_s)}) from None
     except BadCodeError:
-        raise ProblemError(401, "No such code", _NO_CODE, {hdrs.WWW_AUTHENTICATE: "Code"}) from None
+        raise ProblemError(401, "No such code", _NO_CODE, {hdrs.WWW_AUTHENTICATE: "Bearer"}) from None
     site.limits.passed(at_address(call.peer.remote))
     await context.reload()
     return EnrolOut(
@@ -153,5 +153,5 @@ ENDPOINTS: Final = (
         "DELETE", _ENROLMENT, OPERATOR, "Revoke a gateway's secret and login", revoke, errors=(404,), role="editor",
         reach="store",
     ),
-    Endpoint("POST", "/v1/enrol", NOBODY, "Enrol with a one-time code", enrol, EnrolIn, EnrolOut, errors=(429,)),
+    Endpoint("POST", "/v1/enrol", NOBODY, "Enrol with a one-time code", enrol, EnrolIn, EnrolOut, errors=(401, 429)),
 )  # fmt: skip

@@ -137,7 +137,7 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "POST", _EID, OPERATOR, "Register a rotating beacon by key agreement", put_eid, EidIn, EidOut, 201,
-        errors=(409,), role="editor", reach="own",
+        role="editor", reach="own",
     ),
     Endpoint(
         "POST", "/v1/provisioning/range", OPERATOR, "Register fixtures whose ids count up", put_range, RangeIn,

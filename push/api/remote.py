@@ -4,10 +4,11 @@ from typing import Final
 
 import msgspec
 
+from beacons.registry import Gateway
 from beacons.wire import GatewayConfig
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.model.remote import RemoteSettings, set_of
-from push.registry import remote
+from push.registry import editing, remote
 from push.registry.records import Hand
 
 _NAMES: Final = tuple(RemoteSettings.__struct_fields__)
@@ -48,33 +49,35 @@ def _target(call: Call) -> remote.Target:
     return remote.Target(call.path["store"], call.path.get("id"))
 
 
-async def _refuse_absent(context: Context, target: remote.Target) -> None:
-    """Raises `ProblemError` 404."""
-    held = context.presence.directory
-    gateway = held.gateways.get(target.gateway or "")
-    if target.store not in held.stores:
-        raise ProblemError(404, "Not there", f"There is no store {target.store}.")
-    if target.gateway is not None and (gateway is None or gateway.store != target.store):
+async def _refuse_absent(context: Context, target: remote.Target) -> Gateway | None:
+    """The gateway, where one is meant. Raises `ProblemError` 404."""
+    if target.gateway is None:
+        if await editing.store(context.db, target.store) is None:
+            raise ProblemError(404, "Not there", f"There is no store {target.store}.")
+        return None
+    held = await editing.gateway(context.db, target.gateway)
+    if held is None or held.item.store != target.store:
         raise ProblemError(404, "Not there", f"There is no gateway {target.gateway} in store {target.store}.")
+    found: Gateway = held.item
+    return found
 
 
 async def get_settings(context: Context, call: Call) -> SettingsOut:
     """What is set for a store or for a gateway, and since when it is applied."""
     target = _target(call)
-    await _refuse_absent(context, target)
+    gateway = await _refuse_absent(context, target)
     held = await remote.load(context.db)
     own = held.gateways.get(target.gateway or "") if target.gateway else held.stores.get(target.store)
     rows = await context.db.fetch("remote.told", store=target.store, gateway=target.gateway or "")
     return SettingsOut(
         settings=own or RemoteSettings(),
-        effective=_effective(context, held, target),
+        effective=_effective(held, target, gateway),
         gateways=tuple(_applied(dict(row)) for row in rows),
     )
 
 
-def _effective(context: Context, held: remote.Remote, target: remote.Target) -> dict[str, int | float | bool]:
+def _effective(held: remote.Remote, target: remote.Target, gateway: Gateway | None) -> dict[str, int | float | bool]:
     whole = WIRE_DEFAULTS | set_of(held.of(target.store, target.gateway or ""))
-    gateway = context.presence.directory.gateways.get(target.gateway or "")
     return whole if gateway is None else {**whole, "radio_offset_db": gateway.radio_offset_db}
 
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 from push.access.limits import LOGIN
 from push.api.contract import Endpoint
 from push.deliver.hooks import MOST_HOOKS
+from push.enrolment.limits import EVERYBODY
 from tests.support.box import quiet_port
 from tests.support.mails import credential
-from tests.support.provoking import MOST_QUEUED, NOTHING, Provoke, Stage
+from tests.support.provoking import MOST_QUEUED, NOTHING, PROOFS, Provoke, Stage
 from tests.support.senders import DAY_MS, post, sent, soon_ms, to
 from tests.support.servers import DEADLINE_S, FIXTURE, STORE, Answer
 
@@ -141,6 +142,45 @@ async def credential_of_a_service_that_is_away(on: Stage, endpoint: Endpoint) ->
     return await on.call(endpoint, app="away")
 
 
+def too_many_codes(body: object) -> Provoke:
+    """Until whoever tries codes must wait; those that are let through are wrong."""
+
+    async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
+        for _ in range(2 * EVERYBODY.burst):
+            answer = await on.call(endpoint, body)
+            if answer.status == 429:
+                break
+        return answer
+
+    return provoke
+
+
+def taken_card(body: Mapping[str, object]) -> Provoke:
+    """Claim a card that is somebody's."""
+
+    async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
+        card = {"beacon": {"id": "card", "role": "tag", "format": "eid"}, "identity_key": "ab" * 16}
+        await on.server.operate("PUT", "/v1/beacons/card", card)
+        [made] = await on.server.operate("POST", "/v1/provisioning/claims", {"beacons": ["card"]})
+        till = {"code": made["code"], "shopper": "somebody"}
+        assert (await on.server.call("POST", "/v1/claims", on.server.operator, till)).status < 500
+        return await on.call(endpoint, {**body, "code": made["code"]})
+
+    return provoke
+
+
+_CODE: Final = "AAAA-BBBB-CCCC-DDDD"
+_NOT_THERE: Final[tuple[tuple[str, str, dict[str, object] | None], ...]] = (
+    ("GET", "enrolment", None),
+    ("DELETE", "enrolment", None),
+    ("POST", "code", None),
+    ("GET", "config", None),
+    ("PUT", "config", {}),
+)
+_RANGE: Final = {
+    "format": "ibeacon", "base": FIXTURE[:32], "major": int(FIXTURE[32:36], 16), "first": int(FIXTURE[36:], 16),
+    "last": int(FIXTURE[36:], 16), "store": STORE,
+}  # fmt: skip
 _TWIN: Final = {"id": "twin", "role": "fixture", "format": "ibeacon", "static_id": FIXTURE, "store": STORE}
 _SUBSCRIPTION: Final = {"endpoint": "https://push.example/x", "keys": {"p256dh": "", "auth": ""}}
 _RANGED: Final = {"store": STORE, "sightings": []}
@@ -212,5 +252,24 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("DELETE", "/v1/health/findings/{id}/known", 404): plainly(),
     ("GET", "/v1/gateways/{id}/health", 404): plainly(),
     ("GET", "/v1/beacons/{id}/health", 404): plainly(),
+    ("POST", "/v1/enrol", 401): plainly(PROOFS["/v1/enrol"]),
+    ("POST", "/v1/enrol", 429): too_many_codes(PROOFS["/v1/enrol"]),
+    **{
+        (method, f"/v1/stores/{{store}}/gateways/{{id}}/{leaf}", 404): plainly(body)
+        for method, leaf, body in _NOT_THERE
+    },
+    ("GET", "/v1/stores/{store}/config", 404): plainly(),
+    ("PUT", "/v1/stores/{store}/config", 404): plainly({}),
+    ("POST", "/v1/provisioning/range", 409): plainly(_RANGE),
+    ("POST", "/v1/provisioning/claims", 404): plainly({"beacons": [NOTHING]}),
+    ("POST", "/v1/claims", 404): plainly({"code": _CODE, "shopper": "x"}),
+    ("POST", "/v1/claims", 409): taken_card({"shopper": "else"}),
+    ("POST", "/v1/claims", 429): too_many_codes({"code": _CODE, "shopper": "x"}),
+    ("POST", "/v1/devices/{device}/claims", 404): plainly({"code": _CODE}),
+    ("POST", "/v1/devices/{device}/claims", 409): taken_card({}),
+    ("POST", "/v1/devices/{device}/claims", 429): too_many_codes({"code": _CODE}),
+    ("GET", "/v1/devices/{device}/tags", 404): from_a_gone_device(),
+    ("DELETE", "/v1/devices/{device}/tags/{id}", 404): plainly(),
+    ("DELETE", "/v1/tags/{id}", 404): plainly(),
 }
 """By method, path and status. Of these statuses, those that are `GENERAL`, too, have a second cause here."""

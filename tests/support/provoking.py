@@ -15,6 +15,7 @@ from push.deliver.sender import SenderSettings
 from push.model.tokens import Scope
 from push.settings import HttpSettings
 from tests.support import smtp_service
+from tests.support.enrolling import new_box
 from tests.support.people import PASSWORD, Person, first_admin
 from tests.support.senders import sender
 from tests.support.servers import DEADLINE_S, REGISTRY, Answer, Caller, Phone, serving, settings
@@ -167,6 +168,7 @@ async def plain_call(on: Stage, endpoint: Endpoint) -> Answer:
 
 
 PROOFS: Final[Mapping[str, object]] = {
+    "/v1/enrol": {"code": "AAAA-BBBB-CCCC-DDDD", "csr": new_box(Path()).csr},
     "/v1/session": {"login": "ann", "password": PASSWORD},
     "/v1/setup": {"code": "x" * 24, "login": "eve", "name": "Eve", "password": PASSWORD},
 }
