@@ -1,7 +1,8 @@
 """What operators ask of the fleet's health, and what they say of its findings."""
 
+import asyncio
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -72,23 +73,20 @@ async def put_known(context: Context, call: Call) -> Finding:
     """Say that somebody takes care of it: nobody is alerted of it until then."""
     body: KnownIn = call.body
     held, now_ms = await _held(context, call), context.clock.now_ms()
-    until_ms = _until_ms(context, body, held, now_ms)
+    until_ms = await _until_ms(context, body, held, now_ms)
     if until_ms <= now_ms:
         raise ProblemError(400, "Not understood", "`until_ms`: a time in the future was expected.")
     async with context.db.transaction() as tx:
         return await inbox.know(tx, held, until_ms, body.note, Hand(call.actor, now_ms))
 
 
-def _until_ms(context: Context, body: KnownIn, held: Finding, now_ms: int) -> int:
+async def _until_ms(context: Context, body: KnownIn, held: Finding, now_ms: int) -> int:
     if body.until_ms is not None:
         return body.until_ms
     if body.for_h is not None:
         return now_ms + round(body.for_h * 3_600_000)
     store = context.presence.directory.stores.get(held.store or "")
-    try:
-        zone = ZoneInfo("UTC" if store is None else store.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo("UTC")
+    zone = await asyncio.to_thread(ZoneInfo, "UTC" if store is None else store.time_zone)  # reads a file
     return inbox.end_of_day_ms(zone, now_ms)
 
 
