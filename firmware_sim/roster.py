@@ -70,7 +70,7 @@ def roster(shoppers: int, seed: int, folder: Path) -> None:
         _row(beacon, key) for one in floor.fixtures for beacon, key in ((one.wake, b""), (one.proof, one.identity_key))
     ]
     with (folder / "beacons.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     agreed = {"location": True, "marketing": True}

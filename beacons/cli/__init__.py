@@ -11,7 +11,7 @@ Output goes through `show`: tables for people, or exactly one JSON document. `er
 
 import click
 
-from beacons.cli import entry, frames, gateways, health, plans, stores, tags, trail, watch
+from beacons.cli import entry, frames, gateways, health, plans, stores, tags, trail, transfer, watch
 from beacons.cli.errors import Commands
 
 __all__ = ["main"]
@@ -37,6 +37,9 @@ for command in (
     tags.list_command,
     tags.show_command,
     tags.delete_command,
+    transfer.import_command,
+    transfer.undo_import,
+    transfer.export,
     health.health,
     trail.audit,
     watch.watch,

@@ -158,8 +158,10 @@ def confirm(question: str, *, yes: bool) -> None:
         raise click.Abort
 
 
-def show_record(api: Api, thing: Thing, *, as_json: bool, hidden: Collection[str] = ()) -> None:
-    """Print a record with who changed it last; people are not shown what is `hidden`, nor what is empty."""
+def show_record(
+    api: Api, thing: Thing, *, as_json: bool, hidden: Collection[str] = (), more: Mapping[str, object] | None = None
+) -> None:
+    """Print a record with who changed it last, and `more`; people are not shown what is `hidden`, nor what is empty."""
     found = need(api, thing)
     if as_json:
         show.document(found.told)
@@ -167,7 +169,8 @@ def show_record(api: Api, thing: Thing, *, as_json: bool, hidden: Collection[str
     at = Times(api).at(found.told.get("changed_ms") or None, thing.store)
     who = found.told.get("changed_by") or ""
     known = {k: v for k, v in found.item.items() if v not in (None, "", []) and k not in hidden}
-    show.fields({**known, "revision": found.told.get("revision"), "changed": f"{at} by {who}" if who else at})
+    changed = f"{at} by {who}" if who else at
+    show.fields({**known, "revision": found.told.get("revision"), "changed": changed, **(more or {})})
 
 
 def told(answer: Any, thing: Thing, *, as_json: bool) -> None:  # noqa: ANN401 - JSON

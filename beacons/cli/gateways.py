@@ -68,23 +68,23 @@ def show_gateway(store: str, gateway: str, *, as_json: bool) -> None:
         if as_json:
             show.document({**found.told, "enrolment": enrolment})
             return
-        editing.show_record(api, thing, as_json=False)
-        _show_enrolment(enrolment, Times(api), store)
+        editing.show_record(api, thing, as_json=False, more=_enrolment(enrolment, Times(api), store))
 
 
 _STATES: Final = {"never": "never; next: footfall-beacons gateways code"}
 
 
-def _show_enrolment(told: Mapping[str, Any], times: Times, store: str) -> None:
+def _enrolment(told: Mapping[str, Any], times: Times, store: str) -> dict[str, object]:
+    """How it stands, for people."""
     lines = {
-        "enrolled": _STATES.get(told["state"], told["state"]),
-        "since": told["at_ms"] and times.at(told["at_ms"], store),
+        "enrolment": _STATES.get(told["state"], told["state"]),
+        "enrolled since": told["at_ms"] and times.at(told["at_ms"], store),
         "version": told["version"],
         "host": told["host"],
         "unused code until": told["code_expires_ms"] and times.at(told["code_expires_ms"], store),
         "certificate until": told["certificate_expires_ms"] and times.at(told["certificate_expires_ms"], store),
     }
-    show.fields({name: value for name, value in lines.items() if value})
+    return {name: value for name, value in lines.items() if value}
 
 
 @gateways_group.command("put")

@@ -66,7 +66,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) 
         shown.add_column(column, overflow="fold", no_wrap=number == 0 and _longest(found) <= _ID_COLUMNS)
     for row in found:
         shown.add_row(*(_cell(value) for value in row))
-    _console().print(shown)
+    _print(shown)
 
 
 _ID_COLUMNS: Final = 36
@@ -92,11 +92,15 @@ def fields(pairs: Mapping[str, object]) -> None:
     shown.add_column(overflow="fold")
     for name, value in pairs.items():
         shown.add_row(Text(name.replace("_", " ")), _cell(value))
-    _console().print(shown)
+    _print(shown)
 
 
-def _console() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
+def _print(shown: Table) -> None:
+    """Without the blanks that fill a table's last column."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(shown)
+    click.echo("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
 
 
 def number(count: int, one: str) -> str:

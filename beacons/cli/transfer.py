@@ -4,14 +4,14 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from beacons.cli import show
 from beacons.cli.api import Api, path_of
@@ -23,10 +23,35 @@ CHUNK: Final = 256 * 1024
 LOOK_S: Final = 0.2
 PATIENCE_S: Final = 60.0
 """A server that is away for longer while it imports is given up; the import may have gone on."""
-RUNNING: Final = frozenset({"receiving", "checking", "applying", "undoing"})
-DONE: Final = "done"
+RUNNING: Final = frozenset({"receiving", "checking", "applying"})
+GOOD: Final = frozenset({"checked", "done"})
+"""How a dry run ends well, and an import."""
 _IMPORTS: Final = path_of("imports")
-_COUNTS: Final = {"new": "count_new", "changed": "count_changed", "the same": "count_same"}
+_COUNTS: Final = {"new": "new", "changed": "changed", "the same": "same"}
+
+
+class Bars:
+    """How far an import is, drawn on a terminal: uploaded, checked, written."""
+
+    def __init__(self, shown: Progress, size: int) -> None:
+        self._shown = shown
+        self._rows = 0
+        self._uploaded = shown.add_task("uploaded", total=size)
+        self._checked = shown.add_task("checked", total=None)
+        self._written = shown.add_task("written", total=None)
+
+    def sent(self, chunk: bytes) -> None:
+        """So much more is at the server. Lines are counted, to know how many rows there are at most."""
+        self._rows += chunk.count(b"\n")
+        self._shown.advance(self._uploaded, len(chunk))
+
+    def told(self, told: Mapping[str, Any]) -> None:
+        """How far the server is."""
+        is_read = told["state"] not in {"receiving", "checking"}
+        rows = told["rows_checked"] if is_read else max(self._rows - 1, told["rows_checked"], 1)
+        self._shown.update(self._checked, total=rows, completed=told["rows_checked"])
+        if is_read and not told["dry_run"]:
+            self._shown.update(self._written, total=told["new"] + told["changed"], completed=told["rows_written"])
 
 
 @click.command("import")
@@ -38,19 +63,22 @@ def import_command(file: Path, *, dry_run: bool, as_json: bool) -> None:
 
     Exit status 3 where the file was refused: each fault is told with its line.
     """
-    with server() as api, _open(file) as raw, _progress(quiet=as_json) as bars:
-        told = _upload(api, raw, bars, dry_run=dry_run)
-        told = _follow(api, told, _drawn(bars))
+    with server() as api, _open(file) as raw, _progress(quiet=as_json) as shown:
+        size = os.fstat(raw.fileno()).st_size
+        bars = Bars(shown, size)
+        told = _follow(api, _upload(api, raw, size, bars, dry_run=dry_run), bars)
     if as_json:
         show.document(told)
-    elif told["state"] == DONE:
-        show.say(_summary(told, dry_run=dry_run))
-    if told["state"] != DONE:
+    elif told["state"] in GOOD:
+        show.say(_summary(told))
+    if told["state"] not in GOOD:
         raise _refused(file, told, as_json=as_json)
 
 
 def _open(file: Path) -> BinaryIO:
     try:
+        if file.exists() and not file.is_file():
+            raise CommandError(f"{file}: expected a file whose size is known.")
         return file.open("rb")
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}.") from None
@@ -62,42 +90,28 @@ def _progress(*, quiet: bool) -> Progress:
     return Progress(*columns, console=console, disable=quiet or not sys.stderr.isatty())
 
 
-def _upload(api: Api, raw: BinaryIO, bars: Progress, *, dry_run: bool) -> dict[str, Any]:
+def _upload(api: Api, raw: BinaryIO, size: int, bars: Bars, *, dry_run: bool) -> dict[str, Any]:
     """Send the file; what the server says of it."""
-    size = os.fstat(raw.fileno()).st_size
-    bar = bars.add_task("uploaded", total=size)
     headers = {"Content-Type": "text/csv", "Content-Length": str(size)}
     query = {"kind": "beacons", "dry_run": dry_run}
-    answer = api.call("POST", _IMPORTS, query=query, headers=headers, data=_chunks(raw, size, bars, bar))
-    told: dict[str, Any] = answer.json
+    told: dict[str, Any] = api.call("POST", _IMPORTS, query=query, headers=headers, data=_chunks(raw, size, bars)).json
     return told
 
 
-async def _chunks(raw: BinaryIO, size: int, bars: Progress, bar: TaskID) -> AsyncIterator[bytes]:
+async def _chunks(raw: BinaryIO, size: int, bars: Bars) -> AsyncIterator[bytes]:
     left = size
     while left and (chunk := await asyncio.to_thread(raw.read, min(CHUNK, left))):
         left -= len(chunk)
         yield chunk
-        bars.advance(bar, len(chunk))
+        bars.sent(chunk)
 
 
-def _drawn(bars: Progress) -> Callable[[Mapping[str, Any]], None]:
-    """Draws how far the server is."""
-    checked, written = bars.add_task("checked", total=None), bars.add_task("written", total=None)
-
-    def draw(told: Mapping[str, Any]) -> None:
-        bars.update(checked, total=told["rows_read"] or None, completed=told["rows_checked"])
-        bars.update(written, total=told["rows_checked"] or None, completed=told["rows_written"])
-
-    return draw
-
-
-def _follow(api: Api, told: dict[str, Any], draw: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
+def _follow(api: Api, told: dict[str, Any], bars: Bars) -> dict[str, Any]:
     """Wait until the server is done with an import; what it says then."""
     answered_s = time.monotonic()
     try:
         while told["state"] in RUNNING:
-            draw(told)
+            bars.told(told)
             time.sleep(LOOK_S)
             try:
                 told = api.get(path_of("imports", told["id"])).json
@@ -107,13 +121,13 @@ def _follow(api: Api, told: dict[str, Any], draw: Callable[[Mapping[str, Any]], 
                     raise
     except KeyboardInterrupt:
         raise StoppedError(f"Import {told['id']} goes on at the server. Next: footfall-beacons undo-import") from None
-    draw(told)
+    bars.told(told)
     return told
 
 
-def _summary(told: Mapping[str, Any], *, dry_run: bool) -> str:
+def _summary(told: Mapping[str, Any]) -> str:
     counted = ", ".join(f"{told[field]:,} {word}" for word, field in _COUNTS.items() if told[field]) or "nothing"
-    if dry_run:
+    if told["dry_run"]:
         return f"{counted}. It was a dry run: nothing was changed."
     return f"{counted}. Next, if that was wrong: footfall-beacons undo-import"
 
@@ -122,7 +136,7 @@ def _refused(file: Path, told: Mapping[str, Any], *, as_json: bool) -> CommandEr
     """Tell every fault with its line; the error that ends the command."""
     faults, count = told["errors"], told["error_count"]
     if faults and not as_json:
-        rows = [(one["line"] or "-", one["field"], one["expected"]) for one in faults]
+        rows = [(one["line"] or "-", one["column"], one["expected"]) for one in faults]
         show.table(("line", "column", "expected"), rows, "")
         if count > len(faults):
             show.say(f"And {count - len(faults):,} more.")
@@ -143,7 +157,7 @@ def undo_import(import_id: str | None, *, yes: bool, as_json: bool) -> None:
     with server() as api:
         import_id = import_id or _last(api)
         confirm(f"Undo import {show.plain(import_id)}?", yes=yes)
-        told = _follow(api, api.call("POST", path_of("imports", import_id, "undo")).json, lambda _told: None)
+        told = api.call("POST", path_of("imports", import_id, "undo")).json
     if as_json:
         show.document(told)
     else:
@@ -152,7 +166,7 @@ def undo_import(import_id: str | None, *, yes: bool, as_json: bool) -> None:
 
 def _last(api: Api) -> str:
     for told in api.get(_IMPORTS, {"limit": 20}).json["items"]:
-        if told["state"] == DONE and not told["dry_run"]:
+        if told["state"] == "done" and not told["dry_run"]:
             return str(told["id"])
     raise RefusedError("There is no import to be undone.")
 

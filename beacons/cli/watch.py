@@ -77,7 +77,5 @@ def _since(api: Api, since_ms: int) -> list[dict[str, Any]]:
 def _said(moment: dict[str, Any]) -> str:
     words = _WORDS.get(moment["kind"], moment["kind"].replace("_", " "))
     where = f" {moment['zone']}" if moment["zone"] else ""
-    if moment["kind"] == "store_entered":
-        where = f", at {moment['zone']}" if moment["zone"] else ""
     stayed = f" for {moment['mark_s']} s" if moment["mark_s"] else ""
     return f"{moment['shopper']} {words}{where}{stayed}"

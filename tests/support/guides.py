@@ -3,8 +3,10 @@
 import asyncio
 import os
 import re
+import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,15 +55,15 @@ async def run(guide: Sequence[Step], folder: Path, environment: Mapping[str, str
     shell = await asyncio.create_subprocess_exec(
         "sh", "-eu", "-c", script,
         cwd=folder, env={**os.environ, "PATH": path, **environment},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
         async with asyncio.timeout(DEADLINE_S):
             out, err = await shell.communicate()
     finally:
-        if shell.returncode is None:
-            shell.kill()
-            await shell.wait()
+        with suppress(ProcessLookupError):  # of a guide that failed half-way, what it had started
+            os.killpg(shell.pid, signal.SIGKILL)
+        await shell.wait()
     assert (shell.returncode, err.decode()) == (0, ""), out.decode()
     said = out.decode().split(SEPARATOR)
     assert len(said) == len(guide)
