@@ -83,10 +83,8 @@ class Watch:
         rows, fixture, gateway = rows[fits], fixture[fits], gateway[fits]
         if not len(rows):
             return
-        last_ms = heard.last_ms[rows]
-        self.links.add(fixture * self.links.m + gateway, heard.packets[rows], heard.rssi_dbm[rows], last_ms)
-        np.maximum.at(self.fixtures["last_ms"], fixture, last_ms)
-        np.maximum.at(self.gateways["hears_ms"], gateway, last_ms)
+        keys = fixture * self.links.m + gateway
+        self.links.add(keys, heard.packets[rows], heard.rssi_dbm[rows], heard.last_ms[rows])
         if heard.telemetry:
             self._reader.take(heard)
 
@@ -153,6 +151,8 @@ class Watch:
         """End a minute. Who is `suspected` (ids of gateways and fixtures) teaches nothing of what is usual."""
         view = self.view(now_ms, suspected)
         fixture, gateway = self.links.fixture, self.links.gateway
+        np.maximum.at(self.fixtures["last_ms"], fixture, self.links["last_ms"])
+        np.maximum.at(self.gateways["hears_ms"], gateway, self.links["last_ms"])
         heard_from = view.awake[gateway] if len(gateway) else np.zeros(0, dtype=bool)
         learning = ~self._marked(suspected)[0][fixture] & ~self._marked(suspected)[1][gateway]
         self._count_missed(view, now_ms)
