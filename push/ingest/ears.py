@@ -13,8 +13,9 @@ import structlog
 
 from beacons.ids import IdKind
 from push.ingest.observe import Sightings
-from push.registry.clones import Clones, always
+from push.registry.clones import Clones
 from push.registry.drift import Clocks
+from push.registry.journeys import Journeys
 from push.registry.resolver import Resolver
 from push.registry.rows import words
 from push.registry.search import Correction, Search
@@ -38,7 +39,7 @@ class EarSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     search_silent_s: Annotated[int, msgspec.Meta(ge=60, le=2_592_000)] = 600
     """Only of beacons that were silent for so long."""
     clone_apart_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 60
-    """One beacon in two stores within this time was copied; 0: nobody looks."""
+    """One beacon in two stores within this time was copied, where it is not known where they are; 0: nobody looks."""
     clone_quiet_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 600
     """So long after it was heard in two stores last, a copied beacon places nobody."""
 
@@ -55,8 +56,8 @@ class Ears:
             range_ms=settings.search_range_h * 3_600_000,
             silent_ms=settings.search_silent_s * 1000,
         )
-        travel = always(settings.clone_apart_s * 1000)
-        self.clones = Clones(resolver.tags, travel=travel, quiet_ms=settings.clone_quiet_s * 1000)
+        self.journeys = Journeys(settings.clone_apart_s * 1000)
+        self.clones = Clones(resolver.tags, journeys=self.journeys, quiet_ms=settings.clone_quiet_s * 1000)
         self.corrections: list[Correction] = []
         self._counts = self.search.counts = self.clones.counts = counts
 
@@ -65,7 +66,7 @@ class Ears:
         s = sightings
         found = self.resolver.look_up(s.kind, s.id, s.first_ms)
         is_replay = self.clocks.take(found, s.first_ms)
-        numbers = np.array([self.clones.number(store) for store in stores], dtype=np.int64)
+        numbers = np.array([self.journeys.number(store) for store in stores], dtype=np.int64)
         alarms, is_cloned = self.clones.observe(found.position, numbers[s.source], s.last_ms, now_ms)
         for alarm in alarms:
             log.warning("a beacon is in two stores at once", **msgspec.structs.asdict(alarm))

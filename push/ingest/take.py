@@ -56,6 +56,7 @@ class Taker:
         """Take over a changed registry."""
         self._intake.directory = directory
         self.ears = ears
+        ears.journeys.use(directory.stores)
         self.observer = Observer(directory, ears.resolver, self._allows)
 
     async def take(self, tick: Tick, waiting: Sequence[Waiting]) -> None:

@@ -5,20 +5,17 @@ for a while; meanwhile nothing that it says may place anybody.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from push.registry.journeys import Journeys
 from push.registry.tags import GONE, UNKNOWN, Ints, Mask, Tags
 
 MOST: Final = 1_000
 """Alarms that are remembered, the latest ones, and beacons that are held back at a time."""
-
-Travel = Callable[[Ints, Ints], Ints]
-"""The least time from one store to another, in ms, for two columns of stores' numbers."""
 
 
 class CloneAlarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,26 +29,15 @@ class CloneAlarm(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 1
 
 
-def always(apart_ms: int) -> Travel:
-    """Between any two stores the same."""
-
-    def travel(before: Ints, after: Ints) -> Ints:
-        return np.where(before == after, 0, np.int64(apart_ms))
-
-    return travel
-
-
 class Clones:
     """Where every beacon was heard last, and which ones cannot have been there."""
 
-    def __init__(self, tags: Tags, *, travel: Travel, quiet_ms: int) -> None:
+    def __init__(self, tags: Tags, *, journeys: Journeys, quiet_ms: int) -> None:
         self._tags = tags
-        self._travel = travel
+        self.journeys = journeys
         self._quiet_ms = quiet_ms
         self._store: npt.NDArray[np.int32] = np.zeros(tags.capacity, dtype=np.int32)
         self._at_s: npt.NDArray[np.uint32] = np.zeros(tags.capacity, dtype=np.uint32)
-        self._numbers: dict[str, int] = {}
-        self._names: list[str] = []
         self._held: dict[int, CloneAlarm] = {}
         self.past: deque[CloneAlarm] = deque(maxlen=MOST)
         """Alarms that are over."""
@@ -62,17 +48,10 @@ class Clones:
         """Alarms that stand, as far as what was heard tells."""
         return tuple(self._held.values())
 
-    def number(self, store: str) -> int:
-        """The number of a store in `observe`'s columns."""
-        if store not in self._numbers:
-            self._numbers[store] = len(self._names)
-            self._names.append(store)
-        return self._numbers[store]
-
     def observe(self, positions: Ints, stores: Ints, heard_ms: Ints, now_ms: int) -> tuple[list[CloneAlarm], Mask]:
         """Take in what was heard where and when: new alarms, and which rows are of beacons that are held back.
 
-        Columns of one length; positions may be `UNKNOWN`.
+        Columns of one length; positions may be `UNKNOWN`, stores are numbers of `Journeys`.
         """
         self._let_go(now_ms)
         rows = np.flatnonzero(positions != UNKNOWN)
@@ -82,7 +61,9 @@ class Clones:
         before = np.where(is_first, self._store[position], np.r_[0, store[:-1]][: len(rows)])
         before_s = np.where(is_first, self._at_s[position].astype(np.int64), np.r_[0, at_s[:-1]][: len(rows)])
         apart_ms = 1000 * np.abs(at_s - before_s)
-        clashes = np.flatnonzero((before_s != 0) & (before != store) & (apart_ms < self._travel(before, store)))
+        clashes = np.flatnonzero(
+            (before_s != 0) & (before != store) & (apart_ms < self.journeys.least_ms(before, store))
+        )
         is_last = np.r_[position[1:] != position[:-1], True][: len(rows)]
         self._store[position[is_last]] = store[is_last]
         self._at_s[position[is_last]] = at_s[is_last]
@@ -94,7 +75,7 @@ class Clones:
 
     def _alarm(self, position: int, stores: tuple[int, int], times_ms: tuple[int, int]) -> CloneAlarm | None:
         """Raise an alarm, or prolong the one that stands; the new one."""
-        names, (first_ms, last_ms) = [self._names[number] for number in stores], sorted(times_ms)
+        names, (first_ms, last_ms) = [self.journeys.names[number] for number in stores], sorted(times_ms)
         known = self._held.get(position)
         if known is not None:
             self._held[position] = msgspec.structs.replace(

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beacons.registry import Beacon
-from push.registry.clones import Clones, always
+from push.registry.clones import Clones
+from push.registry.journeys import Journeys
 from push.registry.tags import UNKNOWN, entries_of, tags_of
 
 APART_MS, QUIET_MS = 60_000, 600_000
@@ -16,8 +17,8 @@ Heard = tuple[int, int, int]
 
 
 def clones() -> Clones:
-    made = Clones(tags_of(BEACONS, {b.id: bytes(16) for b in BEACONS}), travel=always(APART_MS), quiet_ms=QUIET_MS)
-    assert [made.number(store) for store in (*STORES, *STORES)] == [0, 1, 2, 0, 1, 2]
+    made = Clones(tags_of(BEACONS, {b.id: bytes(16) for b in BEACONS}), journeys=Journeys(APART_MS), quiet_ms=QUIET_MS)
+    assert [made.journeys.number(store) for store in (*STORES, *STORES)] == [0, 1, 2, 0, 1, 2]
     return made
 
 
@@ -86,8 +87,8 @@ def test_it_is_believed_again_after_it_was_quiet() -> None:
 
 def test_a_beacon_that_is_registered_no_more_is_nobodys_copy() -> None:
     tags = tags_of(BEACONS, {b.id: bytes(16) for b in BEACONS})
-    made = Clones(tags, travel=always(APART_MS), quiet_ms=QUIET_MS)
-    numbers = [made.number(store) for store in STORES]
+    made = Clones(tags, journeys=Journeys(APART_MS), quiet_ms=QUIET_MS)
+    numbers = [made.journeys.number(store) for store in STORES]
     assert observe(made, [(0, numbers[0], NOW_MS), (0, numbers[1], NOW_MS)], NOW_MS)[0] == ["b0"]
     tags.apply(tags.plan(entries_of([], {}), ["b0"]))
     observe(made, [], NOW_MS)
@@ -95,6 +96,6 @@ def test_a_beacon_that_is_registered_no_more_is_nobodys_copy() -> None:
 
 
 def test_where_nobody_looks_nothing_is_found() -> None:
-    made = Clones(tags_of(BEACONS, {}), travel=always(0), quiet_ms=QUIET_MS)
-    numbers = [made.number(store) for store in STORES]
+    made = Clones(tags_of(BEACONS, {}), journeys=Journeys(0), quiet_ms=QUIET_MS)
+    numbers = [made.journeys.number(store) for store in STORES]
     assert observe(made, [(0, numbers[0], NOW_MS), (0, numbers[1], NOW_MS)], NOW_MS) == ([], [False, False])
