@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
+from beacons.topics import is_id
 from push.api.contract import Context
 from push.enrolment.codes import code_hash
 from push.enrolment.site import named
@@ -42,7 +43,13 @@ def add_routes(app: web.Application, context: Context) -> None:
         url = context.site.enrol_url(code.upper(), named(request.host))
         return _html(200, "Enrol this gateway", _HOW.substitute(url=escape(url), code=escape(code.upper())))
 
+    async def show_beacon(request: web.Request) -> web.Response:
+        # What a label's QR code says stays short, and good wherever the console is.
+        found = request.match_info["beacon"]
+        return web.HTTPFound(f"/console/beacons/{found}") if is_id(found) else _html(404, "No beacon", _NO_BEACON)
+
     app.router.add_get(PATH, show)
+    app.router.add_get("/b/{beacon}", show_beacon)
 
 
 _HOW: Final = Template("""<p>On the gateway itself, with Footfall installed, type:</p>
@@ -50,6 +57,7 @@ _HOW: Final = Template("""<p>On the gateway itself, with Footfall installed, typ
 <p>The code is <strong>${code}</strong>. It is good once, and for a limited time: nothing was used up by opening this
 page.</p>
 <p class="quiet">Keep it to yourself until then: whoever has it becomes this gateway.</p>""")
+_NO_BEACON: Final = "<p>A part of the address is missing. Scan the label again.</p>"
 _NO_CODE: Final = "<p>A part of the address is missing. Scan it again, or ask for a new code.</p>"
 
 

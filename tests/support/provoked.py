@@ -4,11 +4,14 @@ Whoever documents a status adds a line; `tests/push/api/test_documented_errors.p
 """
 
 import asyncio
+import io
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
+
+from PIL import Image
 
 from push.access.limits import LOGIN
 from push.api.contract import Endpoint
@@ -185,6 +188,90 @@ _TWIN: Final = {"id": "twin", "role": "fixture", "format": "ibeacon", "static_id
 _SUBSCRIPTION: Final = {"endpoint": "https://push.example/x", "keys": {"p256dh": "", "auth": ""}}
 _RANGED: Final = {"store": STORE, "sightings": []}
 
+
+def not_as_seen(body: object = None, **ids: str) -> Provoke:
+    """Change what somebody else has changed since: it never had this revision."""
+
+    async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
+        if "zones" in endpoint.path or "gateways" in endpoint.path:
+            gateway = {"id": "g1", "store": STORE}
+            await on.server.operate("PUT", f"/v1/stores/{STORE}/gateways/g1", {"gateway": gateway})
+        if "plan" in endpoint.path:
+            await on.server.operate("PUT", f"/v1/stores/{STORE}/plan", {"width_m": 1, "height_m": 1})
+        if "image" in endpoint.path and endpoint.method == "PUT":
+            headers = {**on.credential(endpoint), "If-Match": '"999"'}
+            return await on.server.call("PUT", on.path(endpoint, ids), headers=headers, data=small_picture())
+        return await on.call(endpoint, body, match='"999"', **ids)
+
+    return provoke
+
+
+def small_picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(out, "PNG")
+    return out.getvalue()
+
+
+async def another_import(on: Stage, endpoint: Endpoint) -> Answer:
+    """While one is running, as the database says."""
+    row = "'imp', 'beacons', 'ann', 0, 'checking', 9999999999999, 9999999999999"
+    columns = "id, kind, actor, dry_run, state, created_ms, touched_ms"
+    await asyncio.to_thread(_execute, on.database, f"INSERT OR REPLACE INTO imports ({columns}) VALUES ({row})")  # noqa: S608 - our own
+    answer = await on.call(endpoint)
+    await asyncio.to_thread(_execute, on.database, "DELETE FROM imports")
+    return answer
+
+
+async def nothing_to_undo(on: Stage, endpoint: Endpoint) -> Answer:
+    """An import that failed."""
+    row = "'imp', 'beacons', 'ann', 0, 'failed', 1, 1"
+    columns = "id, kind, actor, dry_run, state, created_ms, touched_ms"
+    await asyncio.to_thread(_execute, on.database, f"INSERT OR REPLACE INTO imports ({columns}) VALUES ({row})")  # noqa: S608 - our own
+    return await on.call(endpoint, id="imp")
+
+
+_Z: Final = "/v1/stores/{store}/zones/{id}"
+_G: Final = "/v1/stores/{store}/gateways/{id}"
+_PLAN: Final = "/v1/stores/{store}/plan"
+_IMAGE: Final = "/v1/stores/{store}/plan/image"
+_SIZE: Final = {"width_m": 5, "height_m": 5}
+REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
+    ("GET", "/v1/stores/{id}", 404): plainly(),
+    ("PUT", "/v1/stores/{id}", 412): not_as_seen({"id": STORE, "name": "S"}, id=STORE),
+    ("DELETE", "/v1/stores/{id}", 404): plainly(),
+    ("DELETE", "/v1/stores/{id}", 409): plainly(id=STORE),
+    ("DELETE", "/v1/stores/{id}", 412): not_as_seen(id=STORE),
+    ("GET", _Z, 404): plainly(),
+    ("PUT", _Z, 412): not_as_seen({"store": STORE, "id": "z1", "name": "Z"}, store=STORE, id="z1"),
+    ("DELETE", _Z, 404): plainly(),
+    ("DELETE", _Z, 409): plainly(store=STORE, id="z1"),
+    ("DELETE", _Z, 412): not_as_seen(store=STORE, id="z1"),
+    ("GET", "/v1/stores/{store}/zones", 404): plainly(),
+    ("GET", _G, 404): plainly(),
+    ("PUT", _G, 412): not_as_seen({"gateway": {"id": "g1", "store": STORE}}, store=STORE, id="g1"),
+    ("DELETE", _G, 404): plainly(),
+    ("DELETE", _G, 412): not_as_seen(store=STORE, id="g1"),
+    ("GET", "/v1/beacons/{id}", 404): plainly(),
+    ("PUT", "/v1/beacons/{id}", 412): not_as_seen({"beacon": _TWIN}, id="twin"),
+    ("DELETE", "/v1/beacons/{id}", 404): plainly(),
+    ("DELETE", "/v1/beacons/{id}", 412): not_as_seen(id="fix-1"),
+    ("GET", _PLAN, 404): plainly(),
+    ("PUT", _PLAN, 404): plainly(_SIZE),
+    ("PUT", _PLAN, 412): not_as_seen(_SIZE, store=STORE),
+    ("DELETE", _PLAN, 404): plainly(),
+    ("DELETE", _PLAN, 412): not_as_seen(store=STORE),
+    ("GET", _IMAGE, 404): plainly(),
+    ("PUT", _IMAGE, 404): plainly(),
+    ("PUT", _IMAGE, 412): not_as_seen(store=STORE),
+    ("DELETE", _IMAGE, 404): plainly(),
+    ("DELETE", _IMAGE, 412): not_as_seen(store=STORE),
+    ("POST", "/v1/imports", 409): another_import,
+    ("GET", "/v1/imports/{id}", 404): plainly(),
+    ("POST", "/v1/imports/{id}/undo", 404): plainly(),
+    ("POST", "/v1/imports/{id}/undo", 409): nothing_to_undo,
+}
+
+
 PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("GET", "/v1/app/config", 404): plainly(query=f"?app={NOTHING}"),
     ("GET", "/v1/devices/{device}/consent", 404): from_a_gone_device(),
@@ -224,6 +311,7 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("POST", "/v1/credentials/{channel}/{app}/check", 404): plainly(),
     ("POST", "/v1/credentials/{channel}/{app}/check", 503): credential_of_a_service_that_is_away,
     ("DELETE", "/v1/credentials/{channel}/{app}", 404): plainly(),
+    **REGISTRY_OF,
     ("PUT", "/v1/registry", 409): plainly({"beacons": [{"beacon": _TWIN}]}),
     ("PUT", "/v1/beacons/{id}", 409): plainly({"beacon": _TWIN}, id="twin"),
     ("GET", "/v1/screens/{id}", 404): plainly(),
@@ -252,6 +340,7 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("DELETE", "/v1/health/findings/{id}/known", 404): plainly(),
     ("GET", "/v1/gateways/{id}/health", 404): plainly(),
     ("GET", "/v1/beacons/{id}/health", 404): plainly(),
+    ("GET", "/v1/labels", 404): plainly(query=f"?store={NOTHING}"),
     ("POST", "/v1/enrol", 401): plainly(PROOFS["/v1/enrol"]),
     ("POST", "/v1/enrol", 429): too_many_codes(PROOFS["/v1/enrol"]),
     **{

@@ -20,6 +20,7 @@ from push.model.presence import Observation
 from push.model.tokens import Principal
 from push.profiles import consent
 from push.registry.directory import Directory
+from push.settings import AppSettings
 from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.outbox import enqueue, join, state
@@ -310,3 +311,25 @@ async def test_receipts_lead_to_the_end_of_the_trace(server: Caller) -> None:
     times = [trace[f"{hop}_ms"] for hop in hops]
     assert trace["state"] == "opened"
     assert times == sorted(times)
+
+
+async def test_an_app_is_told_of_the_nearest_stores_in_her_language(tmp_path: Path) -> None:
+    words = {"de": {"location": ("Meinen Besuch bemerken", "Nur im Laden.")}, "de-AT": {"marketing": ("Angebote", "-")}}
+    asked = settings(tmp_path / "data", app=AppSettings(consent_texts=words))  # type: ignore[arg-type] - as a file says
+    async with serving(asked) as server:
+        await server.operate("PUT", "/v1/registry", REGISTRY)
+        far = {"id": "far", "name": "Wien", "latitude": 48.2, "longitude": 16.37}
+        await server.operate("PUT", "/v1/stores/far", far)
+        body = {"id": "w", "role": "fixture", "format": "uid", "static_id": "0a" * 16, "store": "far"}
+        await server.operate("PUT", "/v1/beacons/w", {"beacon": body})
+        config = (await server.call("GET", "/v1/app/config?lat=48.1&lon=16&locale=de-AT", server.app)).json
+        assert [(r["store"], r["kind"]) for r in config["regions"]] == [("far", "uid"), (STORE, "ibeacon")]
+        assert config["stores"][0]["name"] == "Wien"
+        titles = {p["id"]: p["title"] for p in config["purposes"]}
+        assert (titles["location"], titles["marketing"]) == ("Meinen Besuch bemerken", "Angebote")
+        assert titles["profiling"] == "Make offers personal"
+        assert config["addresses"]["api"] == f"{server.running.http_url}/v1/"
+        phone = await server.phone()
+        assert (await server.call("GET", "/v1/app/config", phone.token)).status == 200
+        for wrong in ("lat=91&lon=0", "lat=1", "lat=x&lon=1", "lat=nan&lon=1"):
+            assert (await server.call("GET", f"/v1/app/config?{wrong}", server.app)).status == 400, wrong

@@ -127,3 +127,22 @@ async def test_every_static_format_comes_in_ranges(server: Caller, kind: str, ba
     last = (await server.operate("GET", f"/v1/beacons/{made['beacons'][-1]}"))["beacon"]["static_id"]
     assert last.startswith(base)
     assert last.endswith("0101")
+
+
+async def test_labels_are_a_page_to_print_and_say_where_each_fixture_is(any_server: Caller) -> None:
+    server = any_server
+    await server.operate("POST", "/v1/provisioning/range", {**RANGE, "last": 30})
+    body = {"beacon": {"id": "odd", "role": "fixture", "format": "ibeacon", "static_id": "ee" * 20, "store": STORE}}
+    body["beacon"]["name"] = "<script>alert(1)</script>"
+    await server.operate("PUT", "/v1/beacons/odd", body)
+    page = await server.call("GET", f"/v1/labels?store={STORE}", server.operator)
+    text = page.raw.decode()
+    assert (page.status, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
+    assert (text.count("<article>"), text.count('class="sheet"')) == (32, 2)
+    assert "Door, Hamburg" in text
+    assert "<script>" not in text
+    door = (await server.call("GET", f"/v1/labels?store={STORE}&zone=z1&after=door-029", server.operator)).raw.decode()
+    assert door.count("<article>") == 2  # door-030, and the shop's own fix-1
+    assert (await server.call("GET", "/v1/labels", server.operator)).status == 400
+    where = await server.call("GET", "/b/door-001")
+    assert (where.status, where.headers["Location"]) == (302, "/console/beacons/door-001")

@@ -1,0 +1,51 @@
+"""Labels of a store's fixtures, to be printed from a browser."""
+
+import base64
+import hashlib
+from typing import Final
+
+from push.access.totp import qr_svg
+from push.api.contract import OPERATOR, Call, Context, Endpoint, Parameter, ProblemError, Reply, own_store
+from push.api.enrolment import asked_host
+from push.enrolment import labels
+from push.enrolment.labels import Label
+from push.model.ports import Row
+from push.registry import editing
+
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(labels.STYLE.encode()).digest()).decode()
+_HEADERS: Final = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'",
+}
+
+
+async def print_labels(context: Context, call: Call) -> Reply:
+    """A page of labels for a store's fixtures, or for those of one zone; `after` continues where one page ended."""
+    store, zone = call.query.get("store", ""), call.query.get("zone", "")
+    if not store:
+        raise ProblemError(400, "Not understood", "`store` in the query: the id of one was expected.")
+    own_store(call, store)
+    if await editing.store(context.db, store) is None:
+        raise ProblemError(404, "Not there", f"There is no store {store}.")
+    asked = {"store": store, "zone": zone, "after": call.query.get("after", "")}
+    rows = await context.db.fetch("provisioning.labelled", **asked, most=labels.MOST)
+    host = asked_host(call)
+    found = [_label(row, context.site.beacon_url(row["id"], host)) for row in rows]
+    return Reply(labels.sheet(f"Labels of {store}", found, qr_svg), headers=_HEADERS)
+
+
+def _label(row: Row, url: str) -> Label:
+    place = ", ".join(filter(None, (row["zone_name"], row["store_name"])))
+    return Label(url, row["id"], row["name"], place)
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "GET", "/v1/labels", OPERATOR, "Labels of a store's fixtures, to print", print_labels, result=bytes,
+        media="text/html", errors=(404,), role="viewer", reach="own",
+        parameters=(
+            Parameter("store", "query", "Whose fixtures."),
+            Parameter("zone", "query", "Only those in this zone."),
+            Parameter("after", "query", "The id after which to go on: a page has at most 1,200 labels."),
+        ),
+    ),
+)  # fmt: skip
