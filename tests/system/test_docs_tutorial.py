@@ -1,6 +1,7 @@
 """docs/tutorial.md tells the truth: its commands are typed in order in one shell, from an empty folder to a person."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from tests.support.tools import ci_or_skip
 
 pytestmark = pytest.mark.system
 
-TUTORIAL = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+BY_COMMAND_LINE, BY_API = [(DOCS / name).read_text() for name in ("tutorial.md", "tutorial-api.md")]
 
 
-def test_every_block_of_commands_says_what_it_prints() -> None:
-    assert len(guides.steps(TUTORIAL)) == TUTORIAL.count("```sh\n") >= 8
+@pytest.mark.parametrize("guide", [BY_COMMAND_LINE, BY_API], ids=["command line", "api"])
+def test_every_block_of_commands_says_what_it_prints(guide: str) -> None:
+    assert len(guides.steps(guide)) == guide.count("```sh\n") >= 6
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -37,15 +40,27 @@ def logs(folder: Path) -> str:
     return "\n".join(f"{path.name}:\n{path.read_text()[-2000:]}" for path in found)
 
 
-async def test_from_an_empty_folder_to_the_first_person(tmp_path: Path) -> None:
+async def typed(guide: str, folder: Path) -> list[guides.Ran]:
+    """Every step of a guide, typed into one shell: each printed what the guide says, and no process broke."""
     ci_or_skip("curl")
     try:
-        ran = await guides.run(guides.steps(TUTORIAL), tmp_path, environment(tmp_path))
+        ran = await guides.run(guides.steps(guide), folder, environment(folder))
     except (AssertionError, TimeoutError) as error:
-        raise AssertionError(f"{error}\n{await asyncio.to_thread(logs, tmp_path)}") from error
+        raise AssertionError(f"{error}\n{await asyncio.to_thread(logs, folder)}") from error
     for step, actual in [one for one in ran if not one.as_told]:
         raise AssertionError(f"{step.commands}\nprinted:\n{actual}\nbut the tutorial says:\n{step.printed}")
+    assert "Traceback" not in await asyncio.to_thread(logs, folder)
+    return ran
+
+
+async def test_from_an_empty_folder_to_the_first_person(tmp_path: Path) -> None:
+    ran = await typed(BY_COMMAND_LINE, tmp_path)
     watched = next(actual for step, actual in ran if "watch" in step.commands)
     assert re.fullmatch(r"\d\d:\d\d:\d\d  shopper-\d+ came in", watched.strip())
-    said = await asyncio.to_thread(logs, tmp_path)
-    assert "Traceback" not in said
+
+
+async def test_the_same_by_api(tmp_path: Path) -> None:
+    ran = await typed(BY_API, tmp_path)
+    told = next(actual for step, actual in ran if "/v1/visits" in step.commands)
+    visits = json.loads(told.strip().splitlines()[0])
+    assert {visit["store"] for visit in visits} == {"hamburg"}
