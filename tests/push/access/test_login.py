@@ -15,7 +15,7 @@ from push.access.errors import AccessError, NotLetInError, RefusedError, TooOfte
 from push.access.limits import LOGIN
 from push.access.operators import OperatorIn
 from push.access.passwords import Hasher
-from tests.push.access.conftest import HERE, World
+from tests.support.access_world import HERE, World
 from tests.support.people import PASSWORD
 
 

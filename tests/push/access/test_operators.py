@@ -17,7 +17,7 @@ from push.access.errors import (
 )
 from push.access.operators import OperatorChange, OperatorIn
 from push.access.setup import SetUpIn
-from tests.push.access.conftest import HERE, World
+from tests.support.access_world import HERE, World
 from tests.support.people import PASSWORD
 
 BOB = OperatorIn(login="bob", name="Bob")

@@ -8,7 +8,7 @@ from push.access.operators import OperatorChange, OperatorIn
 from push.access.sessions import Session
 from push.access.traces import MOST, Traces
 from push.model.tokens import token_hash
-from tests.push.access.conftest import World
+from tests.support.access_world import World
 from tests.support.clocks import SettableClock
 
 HOUR_MS = 3_600_000

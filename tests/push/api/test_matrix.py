@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -341,8 +340,3 @@ async def test_a_person_is_told_apart_from_a_token_in_the_trail(server: Caller) 
     by_token = (await server.call("POST", "/v1/operators", token, asked)).json["operator"]["changed_by"]
     by_ann = (await server.call("POST", "/v1/operators", body={**asked, "login": "eve"}, headers=ann.headers)).json
     assert (by_token, by_ann["operator"]["changed_by"]) == ("operator:token/ann", "operator:ann")
-
-
-def test_the_http_client_of_these_tests_keeps_no_cookies_for_loopback() -> None:
-    """`aiohttp.CookieJar` takes none from IP addresses: whoever asks says who it is."""
-    assert aiohttp.CookieJar.__init__.__kwdefaults__["unsafe"] is False

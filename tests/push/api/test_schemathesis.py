@@ -117,7 +117,7 @@ def _draw(operation: Any, mode: GenerationMode, url: str, tokens: Tokens, answer
     )
     @given(case=strategy)
     def call(case: schemathesis.Case[Any]) -> None:
-        response = case.call(base_url=url, headers=headers)
+        response = case.call(base_url=url, headers=dict(headers))
         answered[response.status_code] += 1
         case.validate_response(response, checks=CHECKS)
 
