@@ -46,7 +46,9 @@ def add_routes(app: web.Application, context: Context) -> None:
     async def show_beacon(request: web.Request) -> web.Response:
         # What a label's QR code says stays short, and good wherever the console is.
         found = request.match_info["beacon"]
-        return web.HTTPFound(f"/console/beacons/{found}") if is_id(found) else _html(404, "No beacon", _NO_BEACON)
+        if not is_id(found):
+            return _html(404, "No beacon", _NO_BEACON)
+        raise web.HTTPFound(f"/console/beacons/{found}")
 
     app.router.add_get(PATH, show)
     app.router.add_get("/b/{beacon}", show_beacon)

@@ -23,7 +23,7 @@ _APPS_OWN: Final = "tag_"
 """How tags begin that `POST /v1/devices/{id}/tag` issued: nobody else can carry them on."""
 
 
-class ClaimIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CardClaimIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The code on a card or fob."""
 
     code: Code
@@ -153,7 +153,7 @@ ENDPOINTS: Final = (
         list[CardOut], 201, errors=(404,), role="admin", reach="own",
     ),
     Endpoint(
-        "POST", "/v1/devices/{device}/claims", DEVICE, "Claim a card or fob", claim_own, ClaimIn, Claimed,
+        "POST", "/v1/devices/{device}/claims", DEVICE, "Claim a card or fob", claim_own, CardClaimIn, Claimed,
         errors=(404, 409, 429),
     ),
     Endpoint(

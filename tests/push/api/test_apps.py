@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 
 from beacons.registry import Beacon
@@ -315,7 +316,8 @@ async def test_receipts_lead_to_the_end_of_the_trace(server: Caller) -> None:
 
 async def test_an_app_is_told_of_the_nearest_stores_in_her_language(tmp_path: Path) -> None:
     words = {"de": {"location": ("Meinen Besuch bemerken", "Nur im Laden.")}, "de-AT": {"marketing": ("Angebote", "-")}}
-    asked = settings(tmp_path / "data", app=AppSettings(consent_texts=words))  # type: ignore[arg-type] - as a file says
+    told = msgspec.convert({"consent_texts": words}, AppSettings)
+    asked = settings(tmp_path / "data", app=told)
     async with serving(asked) as server:
         await server.operate("PUT", "/v1/registry", REGISTRY)
         far = {"id": "far", "name": "Wien", "latitude": 48.2, "longitude": 16.37}
