@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -39,6 +39,9 @@ class Crowd(Protocol):
     def present(self, store: str) -> Sequence[Person]:
         """Who is in a store."""
         ...
+
+
+Dot = tuple[int, float, float, bool]
 
 
 class ZoneNow(msgspec.Struct, frozen=True):
@@ -78,7 +81,7 @@ class FloorNow(msgspec.Struct, frozen=True, kw_only=True):
     few: bool
     zones: tuple[ZoneNow, ...]
     gateways: tuple[GatewayNow, ...]
-    dots: tuple[tuple[int, float, float, bool], ...] | None
+    dots: tuple[Dot, ...] | None
     feed: tuple[Line, ...]
     trouble: str = ""
 
@@ -100,10 +103,25 @@ class _Facts(NamedTuple):
     trouble: str = ""
 
 
+class _Ground:
+    """What a registry says of a store, worked out once for as long as that is in force."""
+
+    def __init__(self, directory: Directory, store: str) -> None:
+        self.directory = directory
+        self.zones = [zone for zone in directory.zones.values() if zone.store == store]
+        self.gateways = [gateway for gateway in directory.gateways.values() if gateway.store == store]
+        self.ears: dict[str, list[str]] = {zone.id: [] for zone in self.zones}
+        for anchor in directory.anchors.values():
+            if anchor.store == store and anchor.zone in self.ears:
+                self.ears[anchor.zone].append(anchor.id)
+        self.plan = plan(self.zones, self.gateways)
+
+
 class _Floor:
     """What is kept of a store while somebody looks at it."""
 
     def __init__(self) -> None:
+        self.ground: _Ground | None = None
         self.dots = Dots()
         self.facts = _Facts()
         self.read_ms = 0
@@ -159,40 +177,41 @@ class Floors:
         return _Facts({row["id"]: row for row in states}, happened, frozenset(row["shopper"] for row in pushed))
 
     def _told(self, store: str, floor: _Floor, zone: tzinfo, sight: Sight, now_ms: int) -> Told:
-        directory = self._directory()
-        zones = [z for z in directory.zones.values() if z.store == store]
-        gateways = [g for g in directory.gateways.values() if g.store == store]
-        drawing = plan(zones, gateways)
-        people = self._crowd.present(store)
-        counts = Counter({z.id: 0 for z in zones})
+        ground, people = self._ground(store, floor), self._crowd.present(store)
+        counts = Counter(dict.fromkeys(ground.ears, 0))
         counts.update(p.zone for p in people if p.zone is not None and p.zone in counts)
         seen = masked(counts, len(people), exact=sight == "all")
-        dark = _dark(directory, store, floor.facts.states)
-        names = {z.id: z.name for z in zones}
-        floor.dots.use(drawing)
+        dark = _dark(ground.ears, floor.facts.states)
+        dotted = {id_ for id_, n in seen.zones.items() if n is not None and n >= FEW} - dark.keys()
+        names = {area.id: area.name for area in ground.zones}
         told = FloorNow(
             clock=times.weekday(now_ms, zone),
             members=words.FEWER if seen.total is None else words.number(seen.total),
             few=seen.total is None,
-            zones=tuple(_zone(z.id, seen, dark, now_ms, zone) for z in zones),
-            gateways=tuple(_gateway(g.id, g.name, floor.facts.states.get(g.id), now_ms) for g in gateways),
-            dots=None if sight == "shades" else _dots(floor, people, counts, dark),
-            feed=_lines(feed.placed(floor.facts.feed, lambda z: seen.zones.get(z) is not None, names), zone),
+            zones=tuple(_zone(id_, seen, dark, now_ms, zone) for id_ in ground.ears),
+            gateways=tuple(_gateway(g.id, g.name, floor.facts.states.get(g.id), now_ms) for g in ground.gateways),
+            dots=None if sight == "shades" else _dots(floor, people, dotted),
+            feed=_lines(feed.placed(floor.facts.feed, lambda id_: seen.zones.get(id_) is not None, names), zone),
             trouble=floor.facts.trouble,
         )
-        return Told(drawing, told, msgspec.json.encode(told))
+        return Told(ground.plan, told, msgspec.json.encode(told))
+
+    def _ground(self, store: str, floor: _Floor) -> _Ground:
+        directory = self._directory()
+        if floor.ground is None or floor.ground.directory is not directory:
+            floor.ground = _Ground(directory, store)
+            floor.dots.use(floor.ground.plan)
+        return floor.ground
 
 
-def _dark(directory: Directory, store: str, states: Mapping[str, Row]) -> dict[str, int | None]:
-    """Zones of which nothing tells, and since when; None: there never was anything."""
+def _dark(ears: Mapping[str, Sequence[str]], states: Mapping[str, Row]) -> dict[str, int | None]:
+    """Zones of which nothing tells, and since when; None: nothing listens there at all."""
     found: dict[str, int | None] = {}
-    anchors = [a for a in directory.anchors.values() if a.store == store]
-    for zone in [id_ for of, id_ in directory.zones if of == store]:
-        ears = [a.id for a in anchors if a.zone == zone]
-        rows = [states[name] for name in ears if name in states]
-        if not ears:
+    for zone, listening in ears.items():
+        rows = [states[name] for name in listening if name in states]
+        if not listening:
             found[zone] = None
-        elif len(rows) == len(ears) and all(row["state"] == "offline" for row in rows):
+        elif len(rows) == len(listening) and all(row["state"] == "offline" for row in rows):
             found[zone] = max(row["received_ms"] for row in rows)
     return found
 
@@ -215,11 +234,11 @@ def _gateway(id_: str, name: str, row: Row | None, now_ms: int) -> GatewayNow:
 
 
 def _dots(
-    floor: _Floor, people: Sequence[Person], counts: Mapping[str, int], dark: Mapping[str, object]
+    floor: _Floor, people: Sequence[Person], shown: Collection[str]
 ) -> tuple[tuple[int, float, float, bool], ...]:
-    """Dots of everybody in a zone with five members at least."""
-    told = [p for p in people if p.zone is not None and counts.get(p.zone, 0) >= FEW and p.zone not in dark]
-    floor.dots.keep({p.visit for p in told})
+    """Dots of everybody in the zones that may show them."""
+    floor.dots.keep({p.visit for p in people if p.zone is not None})
+    told = [p for p in people if p.zone in shown]
     return tuple(
         (*floor.dots.place(p.zone or "", p.visit), p.shopper in floor.facts.pushed)
         for p in sorted(told, key=lambda p: p.entered_ms)[:MOST_DOTS]

@@ -20,6 +20,8 @@ from push.registry.records import Hand
 
 T = TypeVar("T", bound=msgspec.Struct)
 REVISION: Final = "revision"
+TICKED: Final = "on"
+"""What a box says that is ticked; one that is not says nothing."""
 _FIELD: Final = re.compile(r"at `\$\.([a-z0-9_]+)")
 
 Labels = Mapping[str, str]
@@ -117,7 +119,7 @@ async def save(
         rows = [
             (label, now.get(name, ""), values.get(name, ""))
             for name, label in fields.items()
-            if now.get(name, "") != values.get(name, "")
+            if now.get(name, "") != values.get(name, "") and (name in values or now.get(name) == TICKED)
         ]
         conflict = Conflict(error.changed_by.partition(":")[2] or "Somebody", error.changed_ms, error.now is None, rows)
         raise RefusedError(Filled(values, revision=error.revision, conflict=conflict, is_typed=True), 409) from None
