@@ -75,16 +75,23 @@ async def export_beacons(context: Context, call: Call) -> Reply:
     """All beacons as a file that can be imported again; never a key."""
     stores = call.principal.stores
     pieces = exported(context.db, None if stores is None else json.dumps(sorted(stores)))
-    return Reply(pieces, headers={hdrs.CONTENT_DISPOSITION: 'attachment; filename="beacons.csv"'})
+    first = await anext(pieces)  # what cannot be read is told while it can still be told
+    return Reply(_all(first, pieces), headers={hdrs.CONTENT_DISPOSITION: 'attachment; filename="beacons.csv"'})
+
+
+async def _all(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in others:
+        yield piece
 
 
 async def exported(db: Database, stores: str | None) -> AsyncIterator[bytes]:
     """The file, piece by piece; with a mark at its beginning by which spreadsheets know UTF-8."""
+    rows = await db.fetch("imports.export_beacons", after="", stores=stores, most=_ROWS)
     yield b"\xef\xbb\xbf" + _lines([list(csv_columns.NAMES)])
-    after = ""
-    while rows := await db.fetch("imports.export_beacons", after=after, stores=stores, most=_ROWS):
+    while rows:
         yield _lines([csv_columns.cells(record(Beacon, row)) for row in rows])
-        after = rows[-1]["id"]
+        rows = await db.fetch("imports.export_beacons", after=rows[-1]["id"], stores=stores, most=_ROWS)
 
 
 def _lines(rows: list[list[str]]) -> bytes:

@@ -7,7 +7,7 @@ from aiohttp import hdrs
 from push.api import raw
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, Raw, Reply
 from push.api.records import hand
-from push.api.refusals import CHANGES, CONDITIONS, IF_MATCH, expected, refusing, tag
+from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.registry import plans
 from push.registry.pictures import MEDIA, MOST_BYTES, taken_alone
 from push.registry.plans import Plan, PlanRecord
@@ -63,9 +63,11 @@ async def get_image(context: Context, call: Call) -> Reply:
 
 async def put_image(context: Context, call: Call) -> Reply:
     """Give a store's plan a picture: PNG, JPEG or WebP by its content, whatever the header says."""
-    expect = expected(call)
+    expect, sent = expected(call), await raw.whole(call.body)
+    if await plans.plan(context.db, call.path["store"]) is None:
+        raise _absent(call.path["store"], "plan")
     with refusing():
-        picture = await taken_alone(await raw.whole(call.body))
+        picture = await taken_alone(sent)
         async with context.db.transaction() as tx:
             await plans.put_image(tx, call.path["store"], picture, hand(context, call), expect)
     return await get_plan(context, call)
@@ -81,11 +83,11 @@ async def delete_image(context: Context, call: Call) -> None:
 ENDPOINTS: Final = (
     Endpoint("GET", _PATH, OPERATOR, "A store's plan", get_plan, result=PlanRecord, errors=(404,), reach="store"),
     Endpoint(
-        "PUT", _PATH, OPERATOR, "Put a store's plan", put_plan, Plan, PlanRecord, parameters=CONDITIONS, errors=CHANGES,
-        reach="store",
+        "PUT", _PATH, OPERATOR, "Put a store's plan", put_plan, Plan, PlanRecord, parameters=CONDITIONS,
+        errors=(404, 412), reach="store",
     ),
     Endpoint(
-        "DELETE", _PATH, OPERATOR, "Delete a store's plan", delete_plan, parameters=(IF_MATCH,), errors=CHANGES,
+        "DELETE", _PATH, OPERATOR, "Delete a store's plan", delete_plan, parameters=(IF_MATCH,), errors=(404, 412),
         reach="store",
     ),
     Endpoint(
@@ -94,10 +96,10 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "PUT", _IMAGE, OPERATOR, "Put the picture of a plan", put_image, result=PlanRecord, raw=PICTURES,
-        parameters=CONDITIONS, errors=CHANGES, reach="store",
+        parameters=CONDITIONS, errors=(404, 412), reach="store",
     ),
     Endpoint(
         "DELETE", _IMAGE, OPERATOR, "Delete the picture of a plan", delete_image, parameters=(IF_MATCH,),
-        errors=CHANGES, reach="store",
+        errors=(404, 412), reach="store",
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ import msgspec
 from beacons.registry import Gateway, Store, Zone
 from beacons.wire import SECRET_BYTES
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, Reply
-from push.api.refusals import CHANGES, CONDITIONS, IF_MATCH, expected, refusing, tag
+from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.api.seed import BeaconIn, GatewayIn, Stored, static_tag_warnings
 from push.model.errors import UniqueError
 from push.model.ports import Transaction
@@ -238,6 +238,9 @@ class _Kind(NamedTuple):
     body: type
     result: type
     stored: type
+    puts: tuple[int, ...] = (412,)
+    deletes: tuple[int, ...] = (404, 409, 412)
+    """The statuses of problems that writing and deleting one may meet."""
     reach: Literal["store", "own"] = "store"
 
 
@@ -247,19 +250,20 @@ def _three(path: str, kind: _Kind, get: Handler, put: Handler, delete: Handler) 
     return (
         Endpoint("GET", path, OPERATOR, f"A {name}", get, result=kind.result, errors=(404,), reach=reach),
         Endpoint(
-            "PUT", path, OPERATOR, f"Put a {name}", put, kind.body, kind.stored, parameters=CONDITIONS, errors=CHANGES,
-            reach=reach,
+            "PUT", path, OPERATOR, f"Put a {name}", put, kind.body, kind.stored, parameters=CONDITIONS,
+            errors=kind.puts, reach=reach,
         ),
         Endpoint(
-            "DELETE", path, OPERATOR, f"Delete a {name}", delete, parameters=(IF_MATCH,), errors=CHANGES, reach=reach
+            "DELETE", path, OPERATOR, f"Delete a {name}", delete, parameters=(IF_MATCH,), errors=kind.deletes,
+            reach=reach,
         ),
     )  # fmt: skip
 
 
 _STORE: Final = _Kind("store", Store, StoreRecord, Stored)
 _ZONE: Final = _Kind("zone", Zone, ZoneRecord, Stored)
-_GATEWAY: Final = _Kind("gateway", GatewayIn, GatewayRecord, GatewayOut)
-_BEACON: Final = _Kind("beacon", BeaconIn, BeaconRecord, Stored, "own")
+_GATEWAY: Final = _Kind("gateway", GatewayIn, GatewayRecord, GatewayOut, deletes=(404, 412))
+_BEACON: Final = _Kind("beacon", BeaconIn, BeaconRecord, Stored, (409, 412), (404, 412), "own")
 _ZONES: Final = "/v1/stores/{store}/zones"
 
 ENDPOINTS: Final = (

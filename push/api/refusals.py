@@ -24,8 +24,6 @@ IF_NONE_MATCH: Final = Parameter(
     {"type": "string", "enum": ["*"]},
 )  # fmt: skip
 CONDITIONS: Final = (IF_MATCH, IF_NONE_MATCH)
-CHANGES: Final = (404, 409, 412)
-"""The statuses of problems that writing a record may meet."""
 
 
 def expected(call: Call) -> int | None:

@@ -11,7 +11,8 @@ from aiohttp import web
 from push.api import sse
 from push.api.callers import authenticate
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, own_store
-from push.api.registry import Stored, one
+from push.api.registry import one
+from push.api.seed import Stored
 from push.api.server import Handler
 from push.api.sse import Write
 from push.deliver import receipts

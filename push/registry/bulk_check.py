@@ -120,8 +120,9 @@ class Checker:
 def _staged(row: csv_columns.Row, beacon: Beacon, present: Row | None, vault: Vault) -> dict[str, Any]:
     key = None if row.key is None else vault.seal(bytes.fromhex(row.key), f"beacon:{beacon.id}")
     base = 0 if present is None else present["revision"]
-    written = columns(beacon, NOBODY)
-    return {name: value for name, value in written.items() if name not in _UNSTAGED} | {"key_sealed": key, "base": base}
+    moves = present is not None and present["static_id"] != beacon.static_id
+    written = {name: value for name, value in columns(beacon, NOBODY).items() if name not in _UNSTAGED}
+    return {**written, "key_sealed": key, "base": base, "moves": moves}
 
 
 _UNSTAGED: Final = frozenset({"changed_by", "changed_ms"})

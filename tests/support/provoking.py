@@ -50,7 +50,8 @@ class Stage(NamedTuple):
             return self.person.headers
         if token is None and not endpoint.scopes:
             return {}
-        return {"Authorization": f"Bearer {token or self.token(endpoint)}"}
+        media = {} if endpoint.raw is None else {"Content-Type": endpoint.raw.media[0]}
+        return {**media, "Authorization": f"Bearer {token or self.token(endpoint)}"}
 
     def path(self, endpoint: Endpoint, ids: Mapping[str, str]) -> str:
         """A path with these names in it; without a name, the phone's, an addressed channel's, or nothing's."""
@@ -58,12 +59,18 @@ class Stage(NamedTuple):
         return _IDS.sub(lambda found: known.get(found[1], NOTHING), endpoint.path)
 
     async def call(
-        self, endpoint: Endpoint, body: object = None, token: str | None = None, query: str = "", **ids: str
+        self,
+        endpoint: Endpoint,
+        body: object = None,
+        token: str | None = None,
+        query: str = "",
+        match: str = "",
+        **ids: str,
     ) -> Answer:
         """Make a call. Raises TimeoutError: an endless answer, which is no problem."""
         path = self.path(endpoint, ids) + query
         async with asyncio.timeout(DEADLINE_S):
-            headers = self.credential(endpoint, token)
+            headers = {**self.credential(endpoint, token), **({"If-Match": match} if match else {})}
             return await self.server.call(endpoint.method, path, body=body, headers=headers)
 
     @property
@@ -142,16 +149,29 @@ async def token_of_another_scope(on: Stage, endpoint: Endpoint) -> Answer:
 
 
 async def large_body(on: Stage, endpoint: Endpoint) -> Answer:
+    if endpoint.raw is not None:
+        return await announced(on, endpoint, endpoint.raw.most_bytes + 1)
     data = io.BytesIO(bytes(MAX_BODY_BYTES + 1))
     return await on.server.call(endpoint.method, on.path(endpoint, {}), headers=on.credential(endpoint), data=data)
 
 
 async def halting_body(on: Stage, endpoint: Endpoint) -> Answer:
-    """Announce a body, and send the half of it."""
+    return await announced(on, endpoint, 2)
+
+
+async def body_of_another_kind(on: Stage, endpoint: Endpoint) -> Answer:
+    headers = {**on.credential(endpoint), "Content-Type": "application/zip"}
+    return await on.server.call(endpoint.method, on.path(endpoint, {}), headers=headers, data=b"PK")
+
+
+async def announced(on: Stage, endpoint: Endpoint, length: int) -> Answer:
+    """Announce a body, and send one byte of it."""
     host, _, port = on.server.running.http_url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     credential = "".join(f"{name}: {value}\r\n" for name, value in on.credential(endpoint).items())
-    head = f"{endpoint.method} {on.path(endpoint, {})} HTTP/1.1\r\nHost: x\r\n{credential}Content-Length: 2\r\n\r\n"
+    head = (
+        f"{endpoint.method} {on.path(endpoint, {})} HTTP/1.1\r\nHost: x\r\n{credential}Content-Length: {length}\r\n\r\n"
+    )
     writer.write(head.encode() + b"{")
     try:
         async with asyncio.timeout(DEADLINE_S):
@@ -179,6 +199,7 @@ GENERAL: Final[Mapping[int, Sequence[Provoke]]] = {
     403: (token_of_another_scope,),
     408: (halting_body,),
     413: (large_body,),
+    415: (body_of_another_kind,),
     503: (plain_call,),  # on a stage whose database is away
 }
 

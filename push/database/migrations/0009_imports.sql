@@ -21,12 +21,13 @@ CREATE TABLE imports (
 CREATE INDEX imports_by_time ON imports (created_ms, id);
 
 -- Beacons as an import writes them (`side` is after), and as they stood (before): what undoing it puts back.
--- `base` is the revision that it changes, 0 of one that is new.
+-- `base` is the revision that it changes, 0 of one that is new; what `moves` says another static id than before.
 CREATE TABLE import_beacons (
     import_id TEXT NOT NULL,
     side TEXT NOT NULL,
     id TEXT NOT NULL,
     base BIGINT NOT NULL,
+    moves INTEGER NOT NULL DEFAULT 0,
     role TEXT NOT NULL,
     format TEXT NOT NULL,
     static_id TEXT,

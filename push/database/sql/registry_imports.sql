@@ -30,11 +30,11 @@ UPDATE imports SET state = :state, touched_ms = :now_ms WHERE id = :id
 
 -- name: imports.stage_beacon
 INSERT INTO import_beacons (
-    import_id, side, id, base, role, format, static_id, exponent, counter_s, counter_at_ms, key_sealed, store,
+    import_id, side, id, base, moves, role, format, static_id, exponent, counter_s, counter_at_ms, key_sealed, store,
     zone, x_m, y_m, shopper, staff, power_1m_dbm, name, model, firmware, battery, group_id, labels, name_key
 )
 VALUES (
-    :import_id, 'after', :id, :base, :role, :format, :static_id, :exponent, :counter_s, :counter_at_ms,
+    :import_id, 'after', :id, :base, :moves, :role, :format, :static_id, :exponent, :counter_s, :counter_at_ms,
     :key_sealed, :store, :zone, :x_m, :y_m, :shopper, :staff, :power_1m_dbm, :name, :model, :firmware, :battery,
     :group, :labels, :name_key
 )
@@ -85,9 +85,7 @@ ORDER BY i.id LIMIT :most
 -- name: imports.free_static_ids
 -- Two may exchange what they say: each lets go of it first.
 UPDATE beacons SET static_id = NULL WHERE static_id IS NOT NULL AND id IN (
-    SELECT a.id FROM import_beacons AS a INNER JOIN import_beacons AS b
-        ON b.import_id = a.import_id AND b.side = 'before' AND b.id = a.id
-    WHERE a.import_id = :import_id AND a.side = 'after' AND COALESCE(a.static_id, '') <> COALESCE(b.static_id, '')
+    SELECT id FROM import_beacons WHERE import_id = :import_id AND side = 'after' AND moves = 1
 )
 
 -- name: imports.apply_beacons

@@ -1,6 +1,7 @@
 """Beacons in bulk, over real HTTP: all or nothing, followed while it runs, undone, and exported as it was imported."""
 
 import asyncio
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def spun(n: int, key: str = KEY) -> str:
 async def send(server: Caller, rows: Sequence[str] | bytes, *, dry_run: bool = False) -> Answer:
     raw = rows if isinstance(rows, bytes) else "\n".join([HEAD, *rows, ""]).encode()
     path = f"/v1/imports?dry_run={str(dry_run).lower()}"
-    return await server.call("POST", path, server.operator, data=raw, headers={"Content-Type": "text/csv"})
+    return await server.call("POST", path, server.operator, data=io.BytesIO(raw), headers={"Content-Type": "text/csv"})
 
 
 async def ended(server: Caller, begun: Answer) -> dict[str, Any]:

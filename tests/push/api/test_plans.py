@@ -126,7 +126,7 @@ async def test_without_a_store_there_is_no_plan_and_without_a_plan_no_picture(se
     nowhere = await server.call("PUT", "/v1/stores/nowhere/plan", server.operator, {"width_m": 2, "height_m": 2})
     assert (nowhere.status, nowhere.json["detail"]) == (404, "There is no store nowhere.")
     bare = await put(server, picture("PNG"))
-    assert (bare.status, bare.json["detail"]) == (404, f"There is no plan of store {STORE}.")
+    assert (bare.status, bare.json["detail"]) == (404, f"Store {STORE} has no plan.")
 
 
 async def test_a_name_that_leads_elsewhere_leads_nowhere(planned: Caller) -> None:

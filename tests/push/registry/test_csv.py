@@ -162,3 +162,9 @@ def test_what_is_exported_is_imported_as_it_was_and_is_no_formula(tmp_path: Path
 
 def test_every_field_of_a_beacon_has_a_column() -> None:
     assert {column.name for column in COLUMNS} == {*Beacon.__struct_fields__, KEY}
+
+
+def test_the_page_about_the_registry_lists_the_columns() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "registry.md").read_text()
+    table = page.partition("<!-- table: columns -->\n")[2].partition("\n\n")[0].splitlines()
+    assert table[2:] == [f"| `{column.name}` | {column.means} |" for column in COLUMNS]
