@@ -28,7 +28,7 @@ STATUS_MS: Final = 60_000
 TELEMETRY_MS: Final = 600_000
 """Gateways pass on a beacon's telemetry once in this time."""
 WILL_MS: Final = 22_500
-"""The broker gives up a connection after one and a half keep-alives of 15 s (MQTT 3.1.1, section 3.1.2.10)."""
+"""The broker gives up a connection after one and a half times a keep-alive of 15 s (MQTT 3.1.1, section 3.1.2.10)."""
 FADING_DB: Final = 3.0
 """Packets of a still beacon spread by 3 to 4 dB over the channels; over some seconds less."""
 CROWD_DB: Final = 3.0

@@ -94,7 +94,7 @@ async def delete_known(context: Context, call: Call) -> Finding:
     """Say that nobody takes care of it after all."""
     held = await _held(context, call)
     async with context.db.transaction() as tx:
-        return await inbox.unknow(tx, held, Hand(call.actor, context.clock.now_ms()))
+        return await inbox.know_no_more(tx, held, Hand(call.actor, context.clock.now_ms()))
 
 
 async def gateway(context: Context, call: Call) -> GatewayHealth:

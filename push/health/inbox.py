@@ -78,7 +78,7 @@ async def know(tx: Transaction, held: Finding, until_ms: int, note: str, hand: H
     return await _note(tx, held, until_ms, note, hand)
 
 
-async def unknow(tx: Transaction, held: Finding, hand: Hand) -> Finding:
+async def know_no_more(tx: Transaction, held: Finding, hand: Hand) -> Finding:
     """Say that nobody takes care of it after all: whoever was not told yet is told."""
     return await _note(tx, held, None, "", hand)
 

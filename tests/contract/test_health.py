@@ -170,7 +170,7 @@ async def test_what_nobody_takes_care_of_after_all_alerts_again(db: Database) ->
     await write(db, [finding])
     async with db.transaction() as tx:
         known = await inbox.know(tx, finding, T0_MS + 48 * HOUR_MS, "", ANN)
-        await inbox.unknow(tx, known, ANN)
+        await inbox.know_no_more(tx, known, ANN)
     assert len(await tell(db, T0_MS + HOUR_MS)) == 1
     trail = await db.fetch("health.find", id=finding.id)
     assert trail[0]["known_by"] == ""
