@@ -17,6 +17,10 @@ _OFFERED: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profi
 """What every app asks about: the purposes of every shop, and the channels that need no credential of the shop's."""
 
 
+_LONGEST_LOCALE: Final = 35
+"""Characters that every program can be expected to keep (RFC 5646 section 4.4.1)."""
+
+
 class PurposeOut(msgspec.Struct, frozen=True):
     """A purpose in plain words."""
 
@@ -91,8 +95,12 @@ def _position(query: Mapping[str, str]) -> Position | None:
 
 async def _locale(context: Context, call: Call) -> str:
     """As asked; or else the device's own."""
-    if "locale" in call.query or call.principal.scope != "device":
-        return call.query.get("locale", "")
+    asked = call.query.get("locale", "")
+    if len(asked) > _LONGEST_LOCALE:
+        detail = f"`locale`: at most {_LONGEST_LOCALE} characters were expected."
+        raise ProblemError(400, "Not understood", detail)
+    if asked or call.principal.scope != "device":
+        return asked
     device = await people.device(context.db, call.principal.subject)
     return "" if device is None else device.locale
 
@@ -117,10 +125,16 @@ def texts_for(texts: Mapping[str, Mapping[Purpose, tuple[str, str]]], locale: st
 
 _PARAMETERS: Final = (
     Parameter("app", "query", "Which app, where there are several; without it, `default`."),
-    Parameter("lat", "query", "Where the app is, in degrees: its answer begins with the stores nearest to it."),
-    Parameter("lon", "query", "Where the app is, in degrees."),
-    Parameter("locale", "query", "The language that she reads, for example `de-AT`; a device token knows its own."),
-)
+    Parameter(
+        "lat", "query", "Where the app is, in degrees: its answer begins with the stores nearest to it.",
+        {"type": "number", "minimum": -90, "maximum": 90},
+    ),
+    Parameter("lon", "query", "Where the app is, in degrees.", {"type": "number", "minimum": -180, "maximum": 180}),
+    Parameter(
+        "locale", "query", "The language that she reads, for example `de-AT`; a device token knows its own.",
+        {"type": "string", "maxLength": 35},
+    ),
+)  # fmt: skip
 ENDPOINTS: Final = (
     Endpoint(
         "GET", "/v1/app/config", APP | DEVICE, "What an app needs to begin", config, result=AppConfig,

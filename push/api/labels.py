@@ -4,6 +4,7 @@ import base64
 import hashlib
 from typing import Final
 
+from beacons.topics import ID_PATTERN, is_id
 from push.access.totp import qr_svg
 from push.api.contract import OPERATOR, Call, Context, Endpoint, Parameter, ProblemError, Reply, own_store
 from push.api.enrolment import asked_host
@@ -16,13 +17,20 @@ _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(labels.STYLE.encode()).dige
 _HEADERS: Final = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'",
 }
+_ID: Final = {"type": "string", "pattern": ID_PATTERN}
+_PARAMETERS: Final = {
+    "store": "Whose fixtures; it must be given.",
+    "zone": "Only those in this zone.",
+    "after": "The id after which to go on: a page has at most 1,200 labels.",
+}
 
 
 async def print_labels(context: Context, call: Call) -> Reply:
     """A page of labels for a store's fixtures, or for those of one zone; `after` continues where one page ended."""
     store, zone = call.query.get("store", ""), call.query.get("zone", "")
-    if not store:
-        raise ProblemError(400, "Not understood", "`store` in the query: the id of one was expected.")
+    for name in _PARAMETERS:
+        if (name == "store" or name in call.query) and not is_id(call.query.get(name, "")):
+            raise ProblemError(400, "Not understood", f"`{name}` in the query: an id of [A-Za-z0-9_-] was expected.")
     own_store(call, store)
     if await editing.store(context.db, store) is None:
         raise ProblemError(404, "Not there", f"There is no store {store}.")
@@ -42,10 +50,6 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET", "/v1/labels", OPERATOR, "Labels of a store's fixtures, to print", print_labels, result=bytes,
         media="text/html", errors=(404,), role="viewer", reach="own",
-        parameters=(
-            Parameter("store", "query", "Whose fixtures."),
-            Parameter("zone", "query", "Only those in this zone."),
-            Parameter("after", "query", "The id after which to go on: a page has at most 1,200 labels."),
-        ),
+        parameters=tuple(Parameter(name, "query", text, _ID) for name, text in _PARAMETERS.items()),
     ),
 )  # fmt: skip
