@@ -124,7 +124,7 @@ async def send(console: ConsoleContext, visit: Visit) -> Answer:
     hand = Hand(visit.actor, visit.now_ms)
     async with console.db.transaction() as tx:
         if visit.form.text("do") == "unknow":
-            await inbox.unknow(tx, held, hand)
+            await inbox.know_no_more(tx, held, hand)
             return Gone(PATH, "It counts again.")
         zone = console.zones.named("UTC" if store is None else store.time_zone)
         until_ms = inbox.end_of_day_ms(zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"), visit.now_ms)
