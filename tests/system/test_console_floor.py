@@ -89,9 +89,9 @@ async def test_members_come_live_and_roles_see_as_much_as_they_may(browser: Brow
         await expect(edda.locator("#dots .dot:not(.gone)")).to_have_count(9)
         await expect(vera.locator("#members b")).to_have_text("17")
         for page in (edda, vera):
-            await expect(page.locator("[data-zone=men] .says")).to_have_text("fewer than 5")
             await expect(page.locator("[data-zone=shoes] .says")).to_have_text("9 members")
-            await expect(page.locator("[data-zone=sport] .says")).to_have_text("fewer than 5")
+            for zone in ("men", "sport"):  # of the six in the one, the two in the other could be reckoned
+                await expect(page.locator(f"[data-zone={zone}] .says")).to_have_text("few members")
         await expect(vera.locator("#dots .dot")).to_have_count(0)
         assert "S-200" not in await admin.content()
 

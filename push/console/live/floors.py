@@ -222,7 +222,7 @@ def _zone(id_: str, seen: Seen, dark: Mapping[str, int | None], now_ms: int, zon
         text = "nothing listens here" if since_ms is None else f"unknown since {times.when(since_ms, now_ms, zone)}"
         return ZoneNow(id_, text, 0, unknown=True)
     count = seen.zones[id_]
-    return ZoneNow(id_, words.FEWER if count is None else words.count(count, "member"), shade(count, seen.total))
+    return ZoneNow(id_, seen.hidden if count is None else words.count(count, "member"), shade(count, seen.total))
 
 
 def _gateway(id_: str, name: str, row: Row | None, now_ms: int) -> GatewayNow:

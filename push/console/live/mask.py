@@ -1,9 +1,11 @@
 """What may be told of how many people are where: no figure about fewer than five, none that gives one away. Pure."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from push.console.words import FEW
+from push.console.words import FEW, FEWER
+
+FEW_MEMBERS: Final = "few members"
 
 
 class Seen(NamedTuple):
@@ -11,6 +13,8 @@ class Seen(NamedTuple):
 
     zones: Mapping[str, int | None]
     total: int | None
+    hidden: str = FEWER
+    """What is said of a zone whose number is not told: the same of each, and true of each."""
 
 
 def masked(counts: Mapping[str, int], total: int, *, exact: bool) -> Seen:
@@ -26,7 +30,8 @@ def masked(counts: Mapping[str, int], total: int, *, exact: bool) -> Seen:
     shown = {zone: n for zone, n in counts.items() if n >= FEW}
     while shown and 0 < total - sum(shown.values()) < FEW:
         del shown[min(shown, key=lambda zone: (shown[zone], zone))]
-    return Seen({zone: shown.get(zone) for zone in counts}, total)
+    is_blurred = any(n >= FEW and zone not in shown for zone, n in counts.items())
+    return Seen({zone: shown.get(zone) for zone in counts}, total, FEW_MEMBERS if is_blurred else FEWER)
 
 
 def shade(count: int | None, total: int | None) -> int:

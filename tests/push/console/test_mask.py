@@ -31,12 +31,13 @@ def test_what_is_told_is_true(counts: dict[str, int]) -> None:
 
 @given(COUNTS)
 def test_who_may_know_everything_is_told_everything(counts: dict[str, int]) -> None:
-    assert masked(counts, 3, exact=True) == (counts, 3)
+    assert masked(counts, 3, exact=True)[:2] == (counts, 3)
 
 
 def test_a_zone_is_hidden_where_its_neighbour_could_be_reckoned() -> None:
-    assert masked({"shoes": 9, "men": 2}, 11, exact=False) == ({"shoes": None, "men": None}, 11)
-    assert masked({"shoes": 9, "men": 0}, 9, exact=False) == ({"shoes": 9, "men": None}, 9)
+    hidden = ({"shoes": None, "men": None}, 11, "few members")
+    assert masked({"shoes": 9, "men": 2}, 11, exact=False) == hidden, "nine are not said to be fewer than five"
+    assert masked({"shoes": 9, "men": 0}, 9, exact=False) == ({"shoes": 9, "men": None}, 9, "fewer than 5")
 
 
 def test_the_shade_is_a_share_and_tells_nothing_of_few() -> None:
