@@ -8,7 +8,7 @@ import click
 from beacons.cli import editing, show
 from beacons.cli.api import Api, path_of
 from beacons.cli.editing import Thing
-from beacons.cli.errors import CommandError
+from beacons.cli.errors import CommandError, RefusedError
 from beacons.cli.server import server
 from beacons.cli.stores import store_at
 
@@ -43,7 +43,7 @@ def plan(store: str, *, width_m: float | None, height_m: float | None, image: Pa
         found = editing.read(api, thing)
         if found is None:
             next_step = f"{thing.seen_by} --width METRES --height METRES"
-            raise CommandError(f"Store {store} has no floor plan so far.", f"Next: {next_step}")
+            raise RefusedError(f"Store {store} has no floor plan so far.", f"Next: {next_step}")
     if as_json:
         show.document(found.told)
     else:
