@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from beacons.registry import Beacon
 from push.api.contract import OPERATOR, Call, Context, Endpoint, Raw, Reply
-from push.api.queries import asked, given, parameters
+from push.api.queries import After, asked, given, parameters
 from push.api.refusals import refusing
 from push.model.ports import Database
 from push.registry import bulk_desk, csv_columns
@@ -37,10 +37,7 @@ class NewAsked(msgspec.Struct, frozen=True, kw_only=True):
 class PageAsked(msgspec.Struct, frozen=True, kw_only=True):
     """Which imports."""
 
-    after: (
-        Annotated[str, Meta(max_length=2000, description="The next page: what `after` of the one before says.")]
-        | UnsetType
-    ) = UNSET
+    after: After | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=MOST, description="How many at most.")] = MOST
 
 

@@ -8,18 +8,17 @@ from msgspec import UNSET, Meta, UnsetType
 from beacons.registry import Format, Label, Role
 from beacons.topics import Id
 from push.api.contract import OPERATOR, Call, Context, Endpoint
-from push.api.queries import asked, given, parameters
+from push.api.queries import After, asked, given, parameters
 from push.api.refusals import refusing
 from push.registry import audit as trail
 from push.registry import listing
 from push.registry.listing import BeaconRecord, Filters, GatewayRecord, Page, StoreRecord
 
 Yes = Literal["true", "false"]
-After = Annotated[str, Meta(max_length=2000, description="The next page: what `after` of the one before says.")]
 Limit = Annotated[int, Meta(ge=1, le=listing.MOST, description="How many at most.")]
-Text = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(min_length=1, max_length=100)]
 Direction = Annotated[Literal["asc", "desc"], Meta(description="Upwards, or downwards.")]
-Q = Annotated[str, Meta(min_length=1, max_length=200, description="What an id, or a name, begins with.")]
+Q = Annotated[str, Meta(min_length=1, max_length=100, description="What an id, or a name, begins with.")]
 Ms = Annotated[int, Meta(ge=0, le=2**53)]
 
 

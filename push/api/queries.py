@@ -1,6 +1,6 @@
 """Queries of calls, typed: a Struct says which parameters there are, what each may be, and what it means."""
 
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -8,6 +8,13 @@ from push.api.contract import Call, Parameter, ProblemError
 
 T = TypeVar("T", bound=msgspec.Struct)
 V = TypeVar("V")
+After = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9_-]{1,2000}$(?!\n)", description="The next page: what `after` of the one before says."
+    ),
+]
+"""A cursor, as lists give it out."""
 
 
 def parameters(kind: type[msgspec.Struct]) -> tuple[Parameter, ...]:
