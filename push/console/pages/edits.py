@@ -19,6 +19,7 @@ from push.model.ports import Transaction
 from push.registry.records import Hand
 
 T = TypeVar("T", bound=msgspec.Struct)
+_SPELLED: Final = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "è": "e"}  # codespell:ignore ue
 REVISION: Final = "revision"
 TICKED: Final = "on"
 """What a box says that is ticked; one that is not says nothing."""
@@ -155,6 +156,6 @@ def words_of(text: str) -> list[str]:
 def id_from(name: str) -> str:
     """An id like a name: ``Hamburg, Mönckebergstraße`` becomes ``hamburg-moenckebergstrasse``."""
     plain = name.casefold()
-    for letter, spelled in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("é", "e"), ("è", "e")):
+    for letter, spelled in _SPELLED.items():
         plain = plain.replace(letter, spelled)
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64]

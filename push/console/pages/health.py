@@ -123,7 +123,7 @@ async def send(console: ConsoleContext, visit: Visit) -> Answer:
     store = console.directory().stores.get(held.store or "")
     hand = Hand(visit.actor, visit.now_ms)
     async with console.db.transaction() as tx:
-        if visit.form.text("do") == "unknow":
+        if visit.form.text("do") == "reopen":
             await inbox.know_no_more(tx, held, hand)
             return Gone(PATH, "It counts again.")
         zone = console.zones.named("UTC" if store is None else store.time_zone)
