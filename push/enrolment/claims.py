@@ -40,6 +40,11 @@ async def tags(db: Queries, names: str) -> list[Row]:
     return await db.fetch("provisioning.tags", ids=names)
 
 
+async def coded(db: Queries, names: str) -> dict[str, int]:
+    """Of these ids (JSON), those that have a code already, and since when (ms)."""
+    return {row["beacon"]: row["made_ms"] for row in await db.fetch("provisioning.coded", ids=names)}
+
+
 async def make_codes(tx: Transaction, beacons: Sequence[str], hand: Hand) -> tuple[Card, ...]:
     """A new code for each tag; the ones before open nothing any more."""
     cards = tuple(Card(beacon, new_code()) for beacon in beacons)

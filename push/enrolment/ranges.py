@@ -9,7 +9,7 @@ from beacons.ids import KINDS, WIDTH
 from beacons.registry import Beacon
 from beacons.topics import Id, is_id
 from push.model.errors import Fault, MisfitError, TakenError
-from push.model.ports import Transaction
+from push.model.ports import Queries, Transaction
 from push.registry import checks
 from push.registry.audit import audit
 from push.registry.records import Hand, columns
@@ -98,22 +98,27 @@ def _named(pattern: str, number: int) -> str:
     return _NUMBER.sub(lambda found: f"{number:0{int(found[1] or 1)}}", pattern)
 
 
+async def check(db: Queries, made: tuple[Beacon, ...]) -> None:
+    """Whether all of them could be registered. Raises `MisfitError`, `TakenError`."""
+    checks.refuse("range", await checks.place_faults(db, made[0].store, made[0].zone))
+    await _refuse_taken(db, made)
+
+
 async def register(tx: Transaction, made: tuple[Beacon, ...], hand: Hand) -> None:
     """Register all of them, or none. Raises `MisfitError`, `TakenError`."""
     first = made[0]
-    checks.refuse("range", await checks.place_faults(tx, first.store, first.zone))
-    await _refuse_taken(tx, made)
+    await check(tx, made)
     await tx.execute_many("registry.put_beacon", [{**columns(one, hand), "key_sealed": None} for one in made])
     await tx.execute("registry.bump_config")
     told = {"first": first, "last": made[-1], "fixtures": len(made)}
     await audit(tx, hand.actor, "put range", f"beacon {first.id}", hand.at_ms, after=told, store=first.store)
 
 
-async def _refuse_taken(tx: Transaction, made: tuple[Beacon, ...]) -> None:
+async def _refuse_taken(db: Queries, made: tuple[Beacon, ...]) -> None:
     """A fixture of the range must be new: nothing that is registered is written over."""
     names = msgspec.json.encode([one.id for one in made]).decode()
     said = msgspec.json.encode([one.static_id for one in made]).decode()
-    rows = await tx.fetch("provisioning.taken", ids=names, said=said, most=_MOST_NAMED + 1)
+    rows = await db.fetch("provisioning.taken", ids=names, said=said, most=_MOST_NAMED + 1)
     if rows:
         named = tuple(f"{row['kind']} {row['id']}" for row in rows[:_MOST_NAMED])
         more = " and more" if len(rows) > _MOST_NAMED else ""

@@ -13,6 +13,9 @@ ON CONFLICT (beacon) DO UPDATE SET hash = excluded.hash, made_ms = excluded.made
 -- name: provisioning.drop_claim_code
 DELETE FROM claim_codes WHERE beacon = :beacon
 
+-- name: provisioning.coded
+SELECT beacon, made_ms FROM claim_codes WHERE beacon IN (SELECT value FROM {json_each}(:ids{as_json}))
+
 -- name: provisioning.claimed_by
 SELECT b.id, b.shopper, b.store, b.role, b.staff FROM claim_codes AS c INNER JOIN beacons AS b ON b.id = c.beacon
 WHERE c.hash = :hash
