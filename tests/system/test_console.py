@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.console import KEYS, STORE, Chain, context, headless, open_chain, sign_in
+from tests.support.console import KEYS, STORE, ZONES, Chain, context, headless, open_chain, sign_in
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -191,7 +191,7 @@ async def test_markup_in_every_name_is_shown_as_text(browser: Browser, chain: Ch
     await chain.put_registry(
         {
             "stores": [{"id": STORE, "name": XSS, "address": XSS}],
-            "zones": [{"store": STORE, "id": "tills", "name": XSS, "polygon_m": [[13, 22], [37, 22], [37, 26], [13, 26]]}],
+            "zones": [{"store": STORE, "id": "tills", "name": XSS, "polygon_m": ZONES["tills"][1]}],
             "gateways": [{"gateway": {"id": "gw-cafe", "store": STORE, "name": XSS}, "secret": "11" * 32}],
             "beacons": [
                 {
@@ -201,7 +201,9 @@ async def test_markup_in_every_name_is_shown_as_text(browser: Browser, chain: Ch
                     }
                 }
             ],
-            "campaigns": [{"id": "x", "name": XSS, "trigger": {"kind": "store_entered"}, "template": {"title": "t", "body": "b"}}],
+            "campaigns": [
+                {"id": "x", "name": XSS, "trigger": {"kind": "store_entered"}, "template": {"title": "t", "body": "b"}}
+            ],
         }
     )  # fmt: skip
     async with signed_in(browser, chain) as page, chain.floor.on_air(chain.running.broker_url):
