@@ -98,7 +98,8 @@ def add_console(app: web.Application, console: ConsoleContext) -> None:
     for address in ADDRESSES:
         app.router.add_get(address.path, page(console, address.show, least=address.least))
         if address.send is not None:
-            app.router.add_post(address.path, page(console, address.send, least=address.least_to_send))
+            handler = page(console, address.send, least=address.least_to_send, shown=address.show)
+            app.router.add_post(address.path, handler)
     app.router.add_get("/console/floor/{store}/events", floor.Events(console).handle)
     app.router.add_get("/console/walk/{store}/heard", walk.Heard(console).handle)
     for path, door in (("/console/login", _login), ("/console/setup", _set_up)):

@@ -36,12 +36,15 @@ Page = Callable[[ConsoleContext, Visit], Awaitable[Answer]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def page(console: ConsoleContext, answer: Page, *, least: Role = "viewer") -> Handler:
-    """The handler of an address for one method; who may do less than `least` gets nothing of it."""
+def page(console: ConsoleContext, answer: Page, *, least: Role = "viewer", shown: Page | None = None) -> Handler:
+    """The handler of an address for one method; who may do less than `least` gets nothing of it.
+
+    A form that no page of this session sent reaches `shown`, which fills it in again, and never `answer`.
+    """
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            return await _handled(console, request, answer, least)
+            return await _handled(console, request, (answer, shown or answer), least)
         except TroubleError as error:
             return trouble(console, error)
         except FormError as error:
@@ -60,13 +63,16 @@ def page(console: ConsoleContext, answer: Page, *, least: Role = "viewer") -> Ha
     return handle
 
 
-async def _handled(console: ConsoleContext, request: web.Request, page_: Page, least: Role) -> web.StreamResponse:
+async def _handled(
+    console: ConsoleContext, request: web.Request, pages: tuple[Page, Page], least: Role
+) -> web.StreamResponse:
+    answer_, shown = pages
     is_post = request.method == hdrs.METH_POST
     form = await read_form(console, request) if is_post else Form()
     session = await who_is(console, request)
     await console.zones.learn(store.time_zone for store in console.directory().stores.values())
     if session is None:
-        return await _stranger(console, request, form, page_)
+        return await _stranger(console, request, form, shown)
     visit = _visit(console, request, session, form)
     _require(visit, least)
     if session.must_change and not request.path.startswith(entry.OWN_PASSWORD):
@@ -74,7 +80,7 @@ async def _handled(console: ConsoleContext, request: web.Request, page_: Page, l
     if is_post and not (is_ours(console, request) and sessions.is_ours(session, form.raw(CSRF))):
         # Of a session before this one: shown again as it was typed, to be looked at and sent anew.
         visit = visit._replace(is_restored=True)
-    answer = await page_(console, visit)
+    answer = await (shown if visit.is_restored else answer_)(console, visit)
     if isinstance(answer, Shown):
         visit = visit._replace(needing=await needing(console, visit))
     return answered(console, visit, answer)
@@ -135,7 +141,7 @@ async def read_form(console: ConsoleContext, request: web.Request) -> Form:
         raise TroubleError(413, "That is too large", "Files are imported under Import, not typed here.") from None
 
 
-async def _stranger(console: ConsoleContext, request: web.Request, form: Form, page_: Page) -> web.StreamResponse:
+async def _stranger(console: ConsoleContext, request: web.Request, form: Form, shown: Page) -> web.StreamResponse:
     """Nobody is signed in: to the sign-in, and whatever she typed comes along, for it was typed here."""
     if request.method != hdrs.METH_POST:
         return web.Response(status=303, headers={hdrs.LOCATION: sign_in_address(request.raw_path), **SECURITY})
@@ -148,7 +154,7 @@ async def _stranger(console: ConsoleContext, request: web.Request, form: Form, p
         return entry.interrupted(console, request.path, form, wrong=opened)
     visit = _visit(console, request, opened.session, Form({n: v for n, v in form.fields.items() if n != CSRF}))
     back = visit._replace(is_restored=True, said=entry.WELCOME_BACK)
-    return answered(console, back, await page_(console, back), sessions.cookie(console.desk, opened.token))
+    return answered(console, back, await shown(console, back), sessions.cookie(console.desk, opened.token))
 
 
 def sign_in_address(wanted: str) -> str:

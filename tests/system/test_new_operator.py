@@ -1,4 +1,4 @@
-"""A new operator, from a blank database, in the browser alone: set up, draw a floor, enrol, import, see somebody come in."""
+"""A new operator, from a blank database, in the browser alone: set-up, a drawn floor, a gateway, beacons, somebody."""
 
 import asyncio
 import os

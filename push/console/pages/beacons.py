@@ -136,8 +136,6 @@ def _new(console: ConsoleContext, visit: Visit, filled: Filled, status: int = 20
 
 async def create(console: ConsoleContext, visit: Visit) -> Answer:
     """A new beacon."""
-    if visit.is_restored:
-        return await new(console, visit)
     name = visit.form.text("id") or edits.id_from(visit.form.text("name"))
 
     async def write(tx: Transaction, hand: Hand) -> None:
@@ -183,8 +181,6 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
 async def change(console: ConsoleContext, visit: Visit) -> Answer:
     """Change a beacon, or remove it."""
     held = await _held(console, visit)
-    if visit.is_restored:
-        return await show(console, visit)
     if visit.form.text("do") == "delete":
         return await _delete(console, visit, held)
 

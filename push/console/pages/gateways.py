@@ -134,8 +134,6 @@ def _zones(console: ConsoleContext, visit: Visit) -> list[tuple[str, str]]:
 
 async def create(console: ConsoleContext, visit: Visit) -> Answer:
     """A new gateway, whose secret nobody knows until it enrols."""
-    if visit.is_restored:
-        return await new(console, visit)
     name = visit.form.text("id") or edits.id_from(visit.form.text("name"))
 
     async def write(tx: Transaction, hand: Hand) -> None:
@@ -170,8 +168,6 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
 async def change(console: ConsoleContext, visit: Visit) -> Answer:
     """Change a gateway, remove it, or begin and end its enrolment."""
     held = await _held(console, visit)
-    if visit.is_restored:
-        return await show(console, visit)
     what = visit.form.text("do")
     if what in {"code", "revoke", "delete"}:
         return await _do(console, visit, held, what)

@@ -115,8 +115,6 @@ def _href(one: Finding) -> str:
 
 async def send(console: ConsoleContext, visit: Visit) -> Answer:
     """Say that somebody takes care of a finding today, or that nobody does after all."""
-    if visit.is_restored:
-        return await show(console, visit)
     held = await inbox.finding(console.db, visit.form.text("finding"))
     if held is None or not visit.who.sees(held.store):
         raise not_found("finding", (PATH, "Health"))

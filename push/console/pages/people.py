@@ -100,8 +100,6 @@ def _form(  # noqa: PLR0913 - what stands on the page
 async def create(console: ConsoleContext, visit: Visit) -> Answer:
     """Let somebody in; her first password is told this once."""
     _require(visit)
-    if visit.is_restored:
-        return await new(console, visit)
     values = edits.typed(visit.form, FIELDS)
     try:
         asked = _convert(OperatorIn, {**_fields(visit), "login": visit.form.text("login")})
@@ -123,8 +121,6 @@ async def change(console: ConsoleContext, visit: Visit) -> Answer:
     """Change her, or give her a password for once."""
     _require(visit)
     one = await _held(console, visit)
-    if visit.is_restored:
-        return await show(console, visit)
     if visit.form.text("do") == "reset":
         drop = visit.form.has("drop_totp")
         told = await operators.reset_password(console.desk, one.id, visit.actor, drop_totp=drop)
@@ -213,8 +209,6 @@ def _token(row: Row, now_ms: int) -> dict[str, Any]:
 async def send_tokens(console: ConsoleContext, visit: Visit) -> Answer:
     """Issue a token, or take one back."""
     _require(visit)
-    if visit.is_restored:
-        return await list_tokens(console, visit)
     if visit.form.text("do") == "delete":
         return await _take_back(console, visit)
     form = visit.form

@@ -67,7 +67,7 @@ def _form(console: ConsoleContext, visit: Visit, filled: Filled, status: int = 2
 
 async def send(console: ConsoleContext, visit: Visit) -> Answer:
     """Show what would be made; make it; or go back to the form."""
-    if visit.is_restored or visit.form.text("do") == "edit":
+    if visit.form.text("do") == "edit":
         return _form(console, visit, edits.restored(visit, FIELDS))
     try:
         made = ranges.fixtures(_read(visit))
@@ -121,18 +121,12 @@ def _read(visit: Visit) -> RangeIn:
     form = visit.form
     if not visit.who.sees(form.text("store")):
         raise MisfitError("range", (Fault("store", EXPECTED["store"]),))
-    numbers = {name: _number(name, form.text(name)) for name in ("major", "first", "last")}
+    numbers = {name: edits.one_number("range", name, form.text(name)) for name in ("major", "first", "last")}
     fields = {
         **{name: form.text(name) for name in ("format", "id", "store", "model", "battery")},
         **numbers,
         "base": re.sub(r"[\s:]", "", form.text("base")),
         "zone": form.text("zone") or None,
-        "power_1m_dbm": _number("power_1m_dbm", form.text("power_1m_dbm") or "-59"),
+        "power_1m_dbm": edits.one_number("range", "power_1m_dbm", form.text("power_1m_dbm") or "-59"),
     }
     return edits.convert(RangeIn, "range", fields, EXPECTED)
-
-
-def _number(name: str, text: str) -> float | None:
-    """A number, whole where it can be. Raises `MisfitError`."""
-    found = edits.one_number("range", name, text)
-    return int(found) if found is not None and found.is_integer() else found

@@ -76,8 +76,6 @@ async def _form(console: ConsoleContext, visit: Visit, filled: Filled, status: i
 
 async def send(console: ConsoleContext, visit: Visit) -> Answer:
     """Register it, once both are seen to agree."""
-    if visit.is_restored:
-        return await show(console, visit)
     service = await registration_key(console.db, console.desk.vault, console.clock)
     name = visit.form.text("id") or edits.id_from(visit.form.text("name"))
 

@@ -40,8 +40,6 @@ def _home(console: ConsoleContext, visit: Visit) -> str:
 
 async def send(console: ConsoleContext, visit: Visit) -> Answer:
     """End her other sessions, or let the console look otherwise."""
-    if visit.is_restored:
-        return await show(console, visit)
     if visit.form.text("do") == "theme":
         theme = visit.form.text("theme")
         chosen = theme if theme in dict(THEMES) else ""
@@ -62,8 +60,6 @@ async def password(console: ConsoleContext, visit: Visit) -> Answer:
 async def send_password(console: ConsoleContext, visit: Visit) -> Answer:
     """Change it."""
     form = visit.form
-    if visit.is_restored:
-        return await password(console, visit)
     wrong = {} if form.raw("password") == form.raw("again") else {"again": "The same password was expected once more."}
     if not wrong:
         try:
@@ -102,8 +98,6 @@ async def codes(console: ConsoleContext, visit: Visit) -> Answer:
 async def send_codes(console: ConsoleContext, visit: Visit) -> Answer:
     """Begin, confirm, or end codes."""
     form, what = visit.form, visit.form.text("do")
-    if visit.is_restored:
-        return await codes(console, visit)
     try:
         if what == "begin":
             begun = await self_service.begin_totp(console.desk, visit.session, form.raw("password"), visit.peer)

@@ -96,7 +96,7 @@ def _new(filled: Filled, status: int = 200) -> Answer:
 
 async def create(console: ConsoleContext, visit: Visit) -> Answer:
     """A new store."""
-    if visit.is_restored or visit.who.stores is not None:
+    if visit.who.stores is not None:
         return await new(console, visit)
     name = visit.form.text("id") or edits.id_from(visit.form.text("name"))
 
@@ -122,8 +122,6 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
 async def change(console: ConsoleContext, visit: Visit) -> Answer:
     """Change a store, remove it, or add and remove its zones."""
     held = await _held(console, visit)
-    if visit.is_restored:
-        return await show(console, visit)
     what = visit.form.text("do")
     if what in {"add-zone", "drop-zone", "delete"}:
         return await _do(console, visit, held.item, what)
