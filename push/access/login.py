@@ -97,13 +97,15 @@ async def _renew_hash(desk: Desk, proofs: Row, password: str) -> None:
             await tx.execute("access.rehash", id=proofs["id"], password_hash=encoded, before=before)
 
 
-async def confirm(desk: Desk, session: Session, password: str, peer: Peer) -> None:
-    """Make sure that it is she who sits there, before something that could shut her out is changed.
+async def confirm(desk: Desk, session: Session, password: str, peer: Peer) -> str:
+    """Make sure that it is she who sits there, before something that could shut her out is changed; her hash.
 
     Raises `NotLetInError`, `TooOftenError`, `OverloadedError`.
     """
     desk.limits.attempt(session.login, peer.remote, desk.clock.now_ms())
     proofs = await desk.db.fetch_one("access.proofs", login=session.login)
-    if not await desk.hasher.verify(None if proofs is None else proofs["password_hash"], password):
+    if not await desk.hasher.verify(None if proofs is None else proofs["password_hash"], password) or proofs is None:
         raise _refused(peer)
     desk.limits.passed(session.login, peer.remote)
+    known: str = proofs["password_hash"]
+    return known

@@ -27,13 +27,16 @@ async def change_password(desk: Desk, session: Session, current: str, new: str, 
 
     Raises `NotLetInError`, `TooOftenError`, `RefusedError`.
     """
-    await login.confirm(desk, session, current, peer)
+    before = await login.confirm(desk, session, current, peer)
     passwords.require(new, session.login)
     if passwords.normal(new) == passwords.normal(current):
         raise RefusedError("Another password than the one before was expected.")
     encoded = await desk.hasher.hash(new)
     actor = f"operator:{session.login}"
     async with desk.db.transaction() as tx:
+        now = await tx.fetch_one("access.lock_proofs", id=session.operator)
+        if now is None or now["disabled"] or now["password_hash"] != before:  # shut out while hers was hashed
+            raise NotLetInError
         await operators.set_password(tx, desk, session.operator, encoded, actor, must_change=False)
         await sessions.close_all(tx, session.operator)
         await desk.audit(tx, actor, "change password", session.login, desk.clock.now_ms())

@@ -1,14 +1,18 @@
 """Sessions: how long they last, and what ends them."""
 
+import asyncio
+
 import pytest
 
-from push.access import operators, sessions
+from push.access import operators, self_service, sessions
 from push.access.desk import AccessSettings, Desk
+from push.access.errors import NotLetInError
 from push.access.operators import OperatorChange, OperatorIn
+from push.access.passwords import Hasher
 from push.access.sessions import Session
 from push.access.traces import MOST, Traces
 from push.model.tokens import token_hash
-from tests.support.access_world import World
+from tests.support.access_world import HERE, World
 from tests.support.clocks import SettableClock
 
 HOUR_MS = 3_600_000
@@ -128,3 +132,28 @@ async def test_how_long_sessions_last_is_a_setting(world: World) -> None:
     world.clock.advance(HOUR_MS)
     assert await sessions.find(short, world.ann.token) is None
     assert await sessions.find(world.desk, world.ann.token)
+
+
+@pytest.mark.parametrize("what", ["reset", "disable"])
+async def test_who_is_shut_out_while_she_changes_her_password_stays_out(world: World, what: str) -> None:
+    made, told = await operators.create(world.desk, OperatorIn(login="bob", name="Bob", role="viewer"), "operator:ann")
+    bob = await world.enter("bob", told)
+
+    class Meanwhile(Hasher):
+        """While the new password is hashed, an admin shuts her out."""
+
+        async def hash(self, password: str) -> str:
+            encoded = await world.desk.hasher.hash(password)
+            if what == "reset":
+                await operators.reset_password(world.desk, made.id, "operator:ann")
+            else:
+                await operators.disable(world.desk, made.id, "operator:ann")
+            return encoded
+
+    desk = world.desk._replace(hasher=await asyncio.to_thread(Meanwhile))
+    with pytest.raises(NotLetInError):
+        await self_service.change_password(desk, bob.session, told, "another four words", HERE)
+    desk.hasher.close()
+    assert await sessions.listed(world.desk, made.id) == []
+    with pytest.raises(NotLetInError):
+        await world.enter("bob", "another four words")
