@@ -1,5 +1,6 @@
 """Labels of a store's fixtures, to be printed from a browser."""
 
+import asyncio
 import base64
 import hashlib
 from typing import Final
@@ -17,6 +18,8 @@ _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(labels.STYLE.encode()).dige
 _HEADERS: Final = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'",
 }
+_PER_SHEET: Final = labels.COLUMNS * labels.ROWS
+"""Drawn off the loop in one go: a QR code takes some milliseconds, and a page has many."""
 _ID: Final = {"type": "string", "pattern": ID_PATTERN}
 _PARAMETERS: Final = {
     "store": "Whose fixtures; it must be given.",
@@ -38,7 +41,14 @@ async def print_labels(context: Context, call: Call) -> Reply:
     rows = await context.db.fetch("provisioning.labelled", **asked, most=labels.MOST)
     host = asked_host(call)
     found = [_label(row, context.site.beacon_url(row["id"], host)) for row in rows]
-    return Reply(labels.sheet(f"Labels of {store}", found, qr_svg), headers=_HEADERS)
+    drawn: dict[str, str] = {}
+    for start in range(0, len(found), _PER_SHEET):
+        drawn |= await asyncio.to_thread(_drawn, found[start : start + _PER_SHEET])
+    return Reply(labels.sheet(f"Labels of {store}", found, drawn.__getitem__), headers=_HEADERS)
+
+
+def _drawn(sheet: list[Label]) -> dict[str, str]:
+    return {label.qr: qr_svg(label.qr) for label in sheet}
 
 
 def _label(row: Row, url: str) -> Label:

@@ -146,3 +146,15 @@ async def test_labels_are_a_page_to_print_and_say_where_each_fixture_is(any_serv
     assert (await server.call("GET", "/v1/labels", server.operator)).status == 400
     where = await server.call("GET", "/b/door-001")
     assert (where.status, where.headers["Location"]) == (302, "/console/beacons/door-001")
+
+
+async def test_labels_are_drawn_while_others_are_answered(server: Caller) -> None:
+    body = {"format": "ibeacon", "base": "ab" * 16, "major": 1, "first": 0, "last": 239, "store": STORE}
+    await server.operate("POST", "/v1/provisioning/range", body)
+    drawn = asyncio.create_task(server.call("GET", f"/v1/labels?store={STORE}", server.operator))
+    answered = 0
+    while not drawn.done():
+        assert (await server.call("GET", "/healthz")).status == 200
+        answered += 1
+    assert (await drawn).status == 200
+    assert answered > 10  # one or two, where the loop draws
