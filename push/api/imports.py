@@ -69,9 +69,11 @@ async def undo_import(context: Context, call: Call) -> Import:
 
 
 async def export_beacons(context: Context, call: Call) -> Reply:
-    """All beacons as a file that can be imported again; never a key."""
+    """All beacons as a file that can be imported again; never a key, and to viewers not whose they are."""
     stores = call.principal.stores
-    pieces = exported(context.db, None if stores is None else json.dumps(sorted(stores)))
+    # Without its column, not with an empty one: an import of that would take every tag from its owner.
+    names = tuple(name for name in csv_columns.NAMES if name != "shopper" or call.principal.may("editor"))
+    pieces = exported(context.db, None if stores is None else json.dumps(sorted(stores)), names)
     first = await anext(pieces)  # what cannot be read is told while it can still be told
     return Reply(_all(first, pieces), headers={hdrs.CONTENT_DISPOSITION: 'attachment; filename="beacons.csv"'})
 
@@ -82,12 +84,14 @@ async def _all(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield piece
 
 
-async def exported(db: Database, stores: str | None) -> AsyncIterator[bytes]:
+async def exported(
+    db: Database, stores: str | None, names: tuple[str, ...] = csv_columns.NAMES
+) -> AsyncIterator[bytes]:
     """The file, piece by piece; with a mark at its beginning by which spreadsheets know UTF-8."""
     rows = await db.fetch("imports.export_beacons", after="", stores=stores, most=_ROWS)
-    yield b"\xef\xbb\xbf" + _lines([list(csv_columns.NAMES)])
+    yield b"\xef\xbb\xbf" + _lines([list(names)])
     while rows:
-        yield _lines([csv_columns.cells(record(Beacon, row)) for row in rows])
+        yield _lines([csv_columns.cells(record(Beacon, row), names) for row in rows])
         rows = await db.fetch("imports.export_beacons", after=rows[-1]["id"], stores=stores, most=_ROWS)
 
 

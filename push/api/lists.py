@@ -4,10 +4,12 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 
 from beacons.registry import Format, Label, Role
 from beacons.topics import Id
 from push.api.contract import OPERATOR, Call, Context, Endpoint
+from push.api.masks import shown
 from push.api.queries import After, asked, given, parameters
 from push.api.refusals import refusing
 from push.registry import audit as trail
@@ -143,7 +145,8 @@ async def gateways(context: Context, call: Call) -> Page[GatewayRecord]:
 async def beacons(context: Context, call: Call) -> Page[BeaconRecord]:
     """A page of beacons; never a key."""
     with refusing():
-        return await listing.beacons(context.db, _listed(call, asked(call, BeaconsAsked)))
+        page = await listing.beacons(context.db, _listed(call, asked(call, BeaconsAsked)))
+    return replace(page, items=tuple(shown(call.principal, one) for one in page.items))
 
 
 async def audit(context: Context, call: Call) -> trail.AuditPage:
@@ -151,7 +154,9 @@ async def audit(context: Context, call: Call) -> trail.AuditPage:
     query = asked(call, AuditAsked)
     named: dict[str, Any] = {name: given(getattr(query, name)) for name in query.__struct_fields__}
     with refusing():
-        return await trail.page(context.db, trail.Asked(**named, stores=call.principal.stores))
+        return await trail.page(
+            context.db, trail.Asked(**named, stores=call.principal.stores, with_people=call.principal.may("editor"))
+        )
 
 
 ENDPOINTS: Final = (

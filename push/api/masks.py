@@ -1,9 +1,13 @@
-"""Addresses as people may see them: enough to recognise one's own, nothing to write to."""
+"""What is told without who it is: addresses enough to recognise one's own, and beacons without their owners."""
 
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from push.deliver.asked import AddressedChannel
+from push.model.tokens import Principal
+from push.registry.listing import BeaconRecord
 
 _NAMED_BY: Final[dict[AddressedChannel, tuple[str, ...]]] = {
     "webpush": ("endpoint",),
@@ -23,3 +27,11 @@ def masked(channel: AddressedChannel, address: Mapping[str, object]) -> str:
         local, _, domain = text.rpartition("@")
         return f"{local[:1]}…@{domain}"
     return f"…{text[-_SHOWN:]}" if len(text) >= _LONG else "…"
+
+
+def shown(who: Principal, record: BeaconRecord) -> BeaconRecord:
+    """A beacon as somebody may see it: whose a tag is, and which device claimed it, viewers do not learn."""
+    if who.may("editor"):
+        return record
+    by = "device" if record.changed_by.startswith("device:") else record.changed_by
+    return replace(record, beacon=replace(record.beacon, shopper=None), changed_by=by)

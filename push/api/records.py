@@ -9,6 +9,7 @@ import msgspec
 from beacons.registry import Gateway, Store, Zone
 from beacons.wire import SECRET_BYTES
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, Reply
+from push.api.masks import shown
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.api.seed import BeaconIn, GatewayIn, Stored, static_tag_warnings
 from push.model.errors import UniqueError
@@ -96,7 +97,8 @@ async def _beacon(context: Context, call: Call) -> Held | None:
 async def get_beacon(context: Context, call: Call) -> Reply:
     """A beacon; never its key."""
     held = await _beacon(context, call)
-    return _shown(held, f"beacon {call.path['id']}", lambda h: BeaconRecord(beacon=h.item, **_signed(h)))
+    subject = f"beacon {call.path['id']}"
+    return _shown(held, subject, lambda h: shown(call.principal, BeaconRecord(beacon=h.item, **_signed(h))))
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

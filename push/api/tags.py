@@ -14,6 +14,7 @@ from push.api.enrolment import asked_host
 from push.enrolment import claims, limits
 from push.enrolment.claims import ClaimedError, NoSuchCodeError
 from push.enrolment.limits import TooManyError, Who
+from push.model.ports import Transaction
 from push.profiles import people
 from push.registry import editing
 from push.registry.records import Hand
@@ -97,6 +98,7 @@ async def _claim(context: Context, call: Call, code: str, shopper: str, who: Who
         async with context.db.transaction() as tx:
             await people.ensure_shopper(tx, shopper, now_ms)
             beacon = await claims.claim(tx, code, shopper, Hand(call.actor, now_ms))
+            await _refuse_unseen(tx, call, beacon)
     except TooManyError as error:
         headers = {"Retry-After": str(error.after_s)}
         raise ProblemError(429, "Too often", "Too many codes were wrong. Try again later.", headers) from None
@@ -108,6 +110,13 @@ async def _claim(context: Context, call: Call, code: str, shopper: str, who: Who
     tried.passed(who)
     await context.reload([beacon], others=False)
     return Claimed(beacon)
+
+
+async def _refuse_unseen(tx: Transaction, call: Call, beacon: str) -> None:
+    """Of a store that the caller does not see, no code is one; nothing is kept then. Raises `NoSuchCodeError`."""
+    held = await editing.beacon(tx, beacon)
+    if held is None or not call.principal.sees(held.item.store):
+        raise NoSuchCodeError
 
 
 async def list_own(context: Context, call: Call) -> list[OwnTag]:

@@ -73,6 +73,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int = _END_MS
     after: str | None = None
     limit: int = 100
+    with_people: bool = True
+    """Whether the reader may know which shopper or device an entry is about."""
 
 
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +94,10 @@ async def page(db: Queries, asked: Asked) -> AuditPage:
     rows, end = await walk(db, way, filters, _begin(asked), min(asked.limit, MOST))
     inside = [row for row in rows if row["at_ms"] >= asked.from_ms]
     over = len(inside) < len(rows) or (end is not None and int(end.value) < asked.from_ms)
-    return AuditPage(items=tuple(map(_entry, inside)), after=None if end is None or over else cursors.written(end))
+    return AuditPage(
+        items=tuple(_entry(row, with_people=asked.with_people) for row in inside),
+        after=None if end is None or over else cursors.written(end),
+    )
 
 
 _DRIVERS: Final = ("subject", "store", "actor", "action")
@@ -105,17 +110,26 @@ def _begin(asked: Asked) -> Position:
     return youngest if asked.after is None else min(youngest, cursors.read(asked.after, int))
 
 
-def _entry(row: Row) -> Entry:
+def _entry(row: Row, *, with_people: bool) -> Entry:
     before, after = (
         None if text is None else msgspec.json.decode(text) for text in (row["before_json"], row["after_json"])
     )
+    actor = row["actor"]
+    if not with_people:
+        before, after = _of_nobody(before), _of_nobody(after)
+        actor = "device" if actor.startswith("device:") else actor
     return Entry(
         id=row["id"],
         at_ms=row["at_ms"],
-        actor=row["actor"],
+        actor=actor,
         action=row["action"],
         subject=row["subject"],
         store=row["store"],
         before=before,
         after=after,
     )
+
+
+def _of_nobody(value: Any) -> Any:  # noqa: ANN401 - anything that has a JSON form
+    """What stood or stands, without whose it is."""
+    return {name: one for name, one in value.items() if name != "shopper"} if isinstance(value, dict) else value

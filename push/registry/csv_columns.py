@@ -16,6 +16,9 @@ KEY: Final = "identity_key"
 _FORMULA: Final = tuple("=+-@\t\r")
 """What a spreadsheet takes for a formula where a cell begins with it (OWASP, CSV injection)."""
 _KEY_DIGITS: Final = 32
+_MOST_DIGITS: Final = 16
+_LAST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999: what is later has no date to be written as."""
 
 
 class CellError(ValueError):
@@ -71,7 +74,7 @@ def _truth(cell: str) -> bool:
 
 def _time_ms(cell: str) -> int:
     """ISO 8601, in UTC where it names no zone; or milliseconds."""
-    if cell.isdigit():
+    if cell.isascii() and cell.isdigit() and len(cell) <= _MOST_DIGITS:
         return int(cell)
     try:
         at = datetime.fromisoformat(cell)
@@ -96,7 +99,7 @@ COLUMNS: Final = (
     Column("store", "the store that it is in; a fixture needs one", _text),
     Column("zone", "the zone of that store", _text),
     Column("x_m", "where it is on the plan, in metres to the right", _number),
-    Column("y_m", "where it is on the plan, in metres up", _number),
+    Column("y_m", "where it is on the plan, in metres down", _number),
     Column("shopper", "the shopper who carries it", _text),
     Column("staff", "`yes` for staff, who are not located", _truth),
     Column("power_1m_dbm", "how strong it is at one metre, in dBm", _whole),
@@ -159,9 +162,9 @@ def beacon_of(row: Row, present: Mapping[str, Any] | None) -> Beacon:
     return msgspec.convert({**(present or {}), **row.fields}, Beacon)
 
 
-def cells(beacon: Beacon) -> list[str]:
+def cells(beacon: Beacon, names: tuple[str, ...] = NAMES) -> list[str]:
     """A beacon as it is exported: a spreadsheet takes none of it for a formula, and the import takes it back."""
-    return [_written(name, getattr(beacon, name)) for name in NAMES]
+    return [_written(name, getattr(beacon, name)) for name in names]
 
 
 def _written(name: str, value: Any) -> str:  # noqa: ANN401 - of any field
@@ -169,7 +172,7 @@ def _written(name: str, value: Any) -> str:  # noqa: ANN401 - of any field
         return ""
     if value is True:
         return "yes"
-    if name == "counter_at_ms":
+    if name == "counter_at_ms" and value <= _LAST_MS:
         return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     text = " ".join(value) if name == "labels" else value
     return _quoted(text) if isinstance(text, str) else str(text)

@@ -26,6 +26,7 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
         subject=query["subject"] or None,
         store=query["store"] or None,
         stores=visit.who.stores,
+        with_people=visit.who.may("editor"),
         after=visit.query.get("after") or None,
         limit=PER_PAGE,
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.people import hired
 from tests.support.senders import sender
 from tests.support.servers import STORE, Answer, Caller, Phone
 
@@ -120,3 +121,34 @@ async def test_a_claim_without_consent_locates_nobody(server: Caller) -> None:
     assert (await claim(server, phone, made["code"])).status == 200
     issued = await server.call("POST", phone.path("tag"), phone.token)
     assert (issued.status, issued.json["title"]) == (409, "Not agreed")
+
+
+async def test_who_is_kept_to_stores_claims_no_card_of_another(any_server: Caller) -> None:
+    server = any_server
+    await server.operate("PUT", "/v1/stores/s2", {"id": "s2", "name": "Kiel"})
+    record = {"id": CARD, "role": "tag", "format": "eid", "exponent": 10, "store": STORE}
+    await server.operate("PUT", f"/v1/beacons/{CARD}", {"beacon": record, "identity_key": "ab" * 16})
+    [made] = await server.operate("POST", "/v1/provisioning/claims", {"beacons": [CARD]})
+    body = {"code": made["code"], "shopper": "customer-7"}
+    hers, others = [await hired(server, f"ed-{store}", "editor", [store]) for store in (STORE, "s2")]
+    assert (await server.call("POST", "/v1/claims", body=body, headers=others.headers)).status == 404
+    assert await owner(server) is None
+    assert (await server.call("POST", "/v1/claims", body=body, headers=hers.headers)).status == 200
+
+
+async def test_viewers_do_not_learn_whose_a_tag_is(any_server: Caller) -> None:
+    server = any_server
+    code, phone = await card(server), await server.phone()
+    await claim(server, phone, code)
+    await server.operate("POST", "/v1/provisioning/claims", {"beacons": [CARD]})
+    looks, writes = [await hired(server, role, role) for role in ("viewer", "editor")]
+    for path in (f"/v1/beacons/{CARD}", "/v1/beacons?role=tag", "/v1/beacons.csv", "/v1/audit"):
+        told = [await server.call("GET", path, headers=who.headers) for who in (looks, writes)]
+        assert [one.status for one in told] == [200, 200], path
+        assert [phone.shopper.encode() in one.raw for one in told] == [False, True], path
+        assert phone.device.encode() not in told[0].raw, path
+    heads = [
+        (await server.call("GET", "/v1/beacons.csv", headers=who.headers)).raw.partition(b"\r\n")[0]
+        for who in (looks, writes)
+    ]
+    assert [b"shopper" in head for head in heads] == [False, True]  # imported again, it takes no tag from its owner
