@@ -20,6 +20,9 @@ PATH: Final = "/console/beacons/provision/cards"
 PER_PAGE: Final = 96
 """As many as four sheets of labels have."""
 
+SCAN: Final = "Scan it, and it is yours."
+"""What a card says to whoever holds it."""
+
 
 async def show(console: ConsoleContext, visit: Visit) -> Answer:
     """Tags to choose from."""
@@ -61,8 +64,8 @@ async def _page(console: ConsoleContext, visit: Visit, query: dict[str, str]) ->
 async def send(console: ConsoleContext, visit: Visit) -> Answer:
     """Make a code for each chosen tag, and show them this once."""
     wanted = tuple(dict.fromkeys(visit.form.all("tag")))
-    if visit.is_restored or not wanted:
-        return await _choose(console, visit, "" if visit.is_restored else "Choose at least one tag.")
+    if not wanted:
+        return await _choose(console, visit, "Choose at least one tag.")
     if len(wanted) > PER_PAGE:
         return await _choose(console, visit, f"At most {PER_PAGE} tags were expected at once.")
     async with console.db.transaction() as tx:
@@ -72,6 +75,6 @@ async def send(console: ConsoleContext, visit: Visit) -> Answer:
             detail = f"There is no tag {missing[0]} that somebody could own. No code was made."
             raise TroubleError(404, "Not all of these are tags", detail, (PATH, "Choose anew"))
         cards = await claims.make_codes(tx, wanted, Hand(visit.actor, visit.now_ms))
-    urls = [(console.site.claim_url(card.code, visit.host), (card.beacon, card.code)) for card in cards]
+    urls = [(console.site.claim_url(card.code, visit.host), (card.beacon, card.code, SCAN)) for card in cards]
     values = {"title": words.count(len(cards), "code"), "sheets": await draw(urls)}
     return Shown("cards_made.html", values)

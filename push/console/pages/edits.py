@@ -138,14 +138,15 @@ def convert(kind: type[T], subject: str, fields: Mapping[str, object], expected:
 
 
 def one_number(subject: str, name: str, text: str) -> float | None:
-    """A number as people type it; None for nothing. Raises `MisfitError`."""
+    """A number as people type it, an int where it is whole; None for nothing. Raises `MisfitError`."""
     plain = text.strip().replace(",", ".").replace("\N{MINUS SIGN}", "-")
     if not plain:
         return None
     try:
-        return float(plain)
+        found = float(plain)
     except ValueError:
         raise MisfitError(subject, (Fault(name, "A number was expected."),)) from None
+    return int(found) if found.is_integer() else found
 
 
 def words_of(text: str) -> list[str]:
