@@ -104,6 +104,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     imports = Imports(
         bulk_desk.Means(db, vault, clock, settings.file("imports"), lambda: registrar.reload(None, others=True))
     )
+    await imports.recover()
     stack.push_async_callback(imports.close)
     return Parts(
         settings,

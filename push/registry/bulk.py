@@ -201,17 +201,19 @@ class Job:
     async def _write(self, tx: Transaction, name: dict[str, str]) -> None:
         """All rows in a few statements. Raises `TakenError`: some were changed since they were checked."""
         now_ms, actor = self._clock.now_ms(), self._asked.actor
-        await refuse_changed(tx, self._asked.id, added=0)
+        await _refuse_listed(tx, "imports.changed_since", self._asked.id, MEANWHILE)
+        await _refuse_listed(tx, "imports.without_place", self._asked.id, _PLACE_GONE, side="after")
         await tx.execute("imports.add_shoppers", now_ms=now_ms, **name)
         await tx.execute("imports.free_static_ids", **name)
-        await tx.execute("imports.apply_beacons", changed_by=actor, changed_ms=now_ms, **name)
+        written = await tx.execute("imports.apply_beacons", changed_by=actor, changed_ms=now_ms, **name)
+        _refuse_fewer(self._asked.id, written, self._checker.counts["new"] + self._checker.counts["changed"])
         await tx.execute("imports.take_labels", sign=-1, **name)
         await tx.execute("imports.add_labels", sign=1, **name)
         if self._says_something:
             await tx.execute("registry.bump_config")
         counts = dict(self._checker.counts)
         self._written, self._state = counts["new"] + counts["changed"], "done"
-        await self._tell(tx)
+        await self._tell(tx, now_ms)
         await audit(tx, actor, "import beacons", f"import {self._asked.id}", now_ms, after=counts)
 
     async def _end(self, state: State) -> bool:
@@ -222,13 +224,13 @@ class Job:
         await unstage(self._db, self._asked.id)
         return False
 
-    async def _tell(self, tx: Transaction) -> None:
+    async def _tell(self, tx: Transaction, now_ms: int | None = None) -> None:
         counts = self._checker.counts
         await tx.execute(
             "imports.progress",
             id=self._asked.id,
             state=self._state,
-            now_ms=self._clock.now_ms(),
+            now_ms=self._clock.now_ms() if now_ms is None else now_ms,
             rows_read=self._read,
             rows_checked=self._checked,
             rows_written=self._written,
@@ -256,28 +258,48 @@ async def unstage(db: Database, import_id: str) -> None:
         await tx.execute("imports.unstage_labels", import_id=import_id)
 
 
-async def refuse_changed(tx: Transaction, import_id: str, *, added: int) -> None:
-    """Raises `TakenError` where beacons are not as the import compared (or, `added` 1, as it wrote) them."""
-    rows = await tx.fetch("imports.changed_since", import_id=import_id, added=added, most=MOST_NAMED + 1)
+async def sweep(db: Database) -> None:
+    """Forget what is staged of all imports that can neither be applied nor undone any more, however they ended."""
+    async with db.transaction(patient=True) as tx:
+        await tx.execute("imports.sweep_beacons")
+        await tx.execute("imports.sweep_labels")
+
+
+MEANWHILE: Final = "changed meanwhile"
+_PLACE_GONE: Final = "their store or zone was deleted meanwhile, or a gateway has their id"
+
+
+async def _refuse_listed(tx: Transaction, statement: str, import_id: str, why: str, **more: object) -> None:
+    """Raises `TakenError` that names the beacons which a statement finds."""
+    rows = await tx.fetch(statement, import_id=import_id, most=MOST_NAMED + 1, **more)
     if rows:
         names = tuple(f"beacon {row['id']}" for row in rows[:MOST_NAMED])
-        more = " and more" if len(rows) > MOST_NAMED else ""
-        raise TakenError(f"import {import_id}", f"changed meanwhile: {', '.join(names)}{more}", names)
+        rest = " and more" if len(rows) > MOST_NAMED else ""
+        raise TakenError(f"import {import_id}", f"{why}: {', '.join(names)}{rest}", names)
+
+
+def _refuse_fewer(import_id: str, written: int, expected: int) -> None:
+    """Raises `TakenError` where somebody wrote between our look and our hand: PostgreSQL locks no more than rows."""
+    if written != expected:
+        raise TakenError(f"import {import_id}", f"{MEANWHILE}: {expected - written} beacons; begin anew", ())
 
 
 async def undo(tx: Transaction, asked: Import, actor: str, now_ms: int) -> None:
     """Put back what stood before an import: what was new goes, what was changed is as it was.
 
-    Raises `TakenError`: it is not the last that changed anything, or beacons were changed since.
+    Raises `TakenError`: it is not the last that changed anything, beacons were changed since, or their places are gone;
+    `UniqueError`: another beacon says by now what one of them said.
     """
     name = {"import_id": asked.id}
     last = await tx.fetch_one("imports.last", kind=asked.kind)
     if last is None or last["id"] != asked.id:
         raise TakenError(f"import {asked.id}", "only the last import that changed anything can be undone", ())
-    await refuse_changed(tx, asked.id, added=1)
-    await tx.execute("imports.delete_new", **name)
+    await _refuse_listed(tx, "imports.changed_after", asked.id, MEANWHILE)
+    await _refuse_listed(tx, "imports.without_place", asked.id, _PLACE_GONE, side="before")
+    _refuse_fewer(asked.id, await tx.execute("imports.delete_new", **name), asked.new)
     await tx.execute("imports.free_static_ids", **name)
-    await tx.execute("imports.restore_beacons", changed_by=actor, changed_ms=now_ms, **name)
+    restored = await tx.execute("imports.restore_beacons", changed_by=actor, changed_ms=now_ms, **name)
+    _refuse_fewer(asked.id, restored, asked.changed)
     await tx.execute("imports.take_labels", sign=1, **name)
     await tx.execute("imports.add_labels", sign=-1, **name)
     await tx.execute("registry.bump_config")

@@ -8,7 +8,7 @@ from typing import IO, Final, Literal, NamedTuple
 import msgspec
 import structlog
 
-from push.model.errors import AbsentError, RegistryError, TakenError
+from push.model.errors import AbsentError, RegistryError, TakenError, UniqueError
 from push.model.ids import fresh
 from push.model.ports import Clock, Database
 from push.model.vault import Vault
@@ -21,6 +21,7 @@ log = structlog.get_logger()
 Kind = Literal["beacons"]
 MOST: Final = 100
 """Imports of a page."""
+_STOPPED: Final = "the server stopped in the middle of it"
 _TOUCH_MS: Final = 10_000
 _LATEST: Final = Position(2**53, cursors.LAST)
 
@@ -50,6 +51,11 @@ class Imports:
         self._means = means
         self._tasks: set[asyncio.Task[None]] = set()
 
+    async def recover(self) -> None:
+        """Give up what this server was in the middle of when it stopped at once: the files that it left say what."""
+        for path in await asyncio.to_thread(_files, self._means.folder):
+            await self._give_up(path.stem, path, _STOPPED)
+
     async def get(self, name: str) -> Import:
         """An import, and how far it is. Raises `AbsentError`."""
         row = await self._means.db.fetch_one("imports.get", id=name)
@@ -76,7 +82,7 @@ class Imports:
         try:
             await self._receive(path, made, chunks)
         except BaseException:
-            await asyncio.shield(self._give_up(made, path, "the file did not arrive whole"))
+            await asyncio.shield(self._give_up(made.id, path, "the file did not arrive whole"))
             raise
         task = asyncio.create_task(self._work(made, path), name=f"import {made.id}")
         self._tasks.add(task)
@@ -85,16 +91,13 @@ class Imports:
 
     async def _new(self, kind: Kind, actor: str, *, dry_run: bool) -> Import:
         name, now_ms = fresh("imp"), self._means.clock.now_ms()
-        silent = []
         async with self._means.db.transaction() as tx:
             for row in await tx.fetch("imports.running", kind=kind):
                 if now_ms - row["touched_ms"] <= bulk.SILENT_MS:
                     raise TakenError(f"import of {kind}", f"import {row['id']} is running", (row["id"],))
                 await tx.execute("imports.set_state", id=row["id"], state="failed", now_ms=row["touched_ms"])
-                silent.append(row["id"])
             await tx.execute("imports.new", id=name, kind=kind, actor=actor, dry_run=dry_run, now_ms=now_ms)
-        for each in silent:
-            await bulk.unstage(self._means.db, each)
+        await bulk.sweep(self._means.db)
         return await self.get(name)
 
     async def _receive(self, path: Path, made: Import, chunks: AsyncIterator[bytes]) -> None:
@@ -116,24 +119,24 @@ class Imports:
             if await Job(means.db, means.vault, means.clock, made).run(path):
                 await means.reload()
         except asyncio.CancelledError:
-            await asyncio.shield(self._give_up(made, path, "the server stopped in the middle of it"))
+            await asyncio.shield(self._give_up(made.id, path, _STOPPED))
             raise
         except Exception as error:
             log.exception("import failed", id=made.id, error=type(error).__name__)
-            await self._give_up(made, path, "it failed in the server; its log says why")
+            await self._give_up(made.id, path, "it failed in the server; its log says why")
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
-    async def _give_up(self, made: Import, path: Path, why: str) -> None:
+    async def _give_up(self, name: str, path: Path, why: str) -> None:
         """Keep that it failed, unless it was done before."""
         await asyncio.to_thread(path.unlink, missing_ok=True)
-        now = await self.get(made.id)
-        if now.state not in RUNNING:
+        row = await self._means.db.fetch_one("imports.get", id=name)
+        if row is None or row["state"] not in RUNNING:
             return
         errors = msgspec.json.encode([RowError(0, "", why)]).decode()
         async with self._means.db.transaction() as tx:
-            await tx.execute("imports.give_up", id=made.id, now_ms=self._means.clock.now_ms(), errors=errors)
-        await bulk.unstage(self._means.db, made.id)
+            await tx.execute("imports.give_up", id=name, now_ms=self._means.clock.now_ms(), errors=errors)
+        await bulk.unstage(self._means.db, name)
 
     async def _set_state(self, name: str, state: str) -> None:
         async with self._means.db.transaction(patient=True) as tx:
@@ -142,13 +145,18 @@ class Imports:
     async def undo(self, name: str, actor: str) -> Import:
         """Put back what stood before an import.
 
-        Raises `AbsentError`; `TakenError`: it changed nothing, is not the last, or beacons were changed since.
+        Raises `AbsentError`; `TakenError`: it changed nothing, is not the last, or beacons were changed since, or what
+        they would be put back to is not free any more.
         """
         asked = await self.get(name)
         if asked.state != "done" or asked.dry_run:
             raise TakenError(f"import {name}", f"it is {asked.state}: there is nothing to undo", ())
-        async with self._means.db.transaction(patient=True) as tx:
-            await bulk.undo(tx, asked, actor, self._means.clock.now_ms())
+        try:
+            async with self._means.db.transaction(patient=True) as tx:
+                await bulk.undo(tx, asked, actor, self._means.clock.now_ms())
+        except UniqueError:
+            why = "another beacon says by now what one of them said; change or delete that one first"
+            raise TakenError(f"import {name}", why, ()) from None
         await self._means.reload()
         return await self.get(name)
 
@@ -160,6 +168,10 @@ class Imports:
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(ended, RegistryError):
                 log.error("import ended badly", error=str(ended))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("imp_*.csv"))
 
 
 def _create(path: Path) -> IO[bytes]:

@@ -60,6 +60,13 @@ DELETE FROM import_beacons WHERE import_id = :import_id
 -- name: imports.unstage_labels
 DELETE FROM import_labels WHERE import_id = :import_id
 
+-- name: imports.sweep_beacons
+-- What is staged of imports that can neither be applied nor undone any more.
+DELETE FROM import_beacons WHERE import_id IN (SELECT id FROM imports WHERE state IN ('failed', 'checked', 'undone'))
+
+-- name: imports.sweep_labels
+DELETE FROM import_labels WHERE import_id IN (SELECT id FROM imports WHERE state IN ('failed', 'checked', 'undone'))
+
 -- name: imports.some_beacons
 SELECT
     id, role, format, static_id, exponent, counter_s, counter_at_ms, store, zone, x_m, y_m, shopper, staff,
@@ -79,8 +86,28 @@ SELECT s.id AS store, z.id AS zone FROM stores AS s LEFT JOIN zones AS z ON z.st
 -- name: imports.changed_since
 -- Whoever is not as the import compared it: changed, deleted, or registered meanwhile.
 SELECT i.id FROM import_beacons AS i LEFT JOIN beacons AS b ON b.id = i.id
-WHERE i.import_id = :import_id AND i.side = 'after' AND COALESCE(b.revision, 0) <> i.base + :added
+WHERE i.import_id = :import_id AND i.side = 'after' AND COALESCE(b.revision, 0) <> i.base
 ORDER BY i.id LIMIT :most
+
+-- name: imports.changed_after
+-- Whoever is not as the import wrote it. Revisions begin anew for what is deleted and registered again: when tells these.
+SELECT i.id FROM import_beacons AS i
+JOIN imports AS m ON m.id = i.import_id
+LEFT JOIN beacons AS b ON b.id = i.id
+WHERE i.import_id = :import_id AND i.side = 'after'
+    AND (COALESCE(b.revision, 0) <> i.base + 1 OR b.changed_ms <> m.touched_ms)
+ORDER BY i.id LIMIT :most
+
+-- name: imports.without_place
+-- Whose store or zone is not there any more, and who is new and has the id of a gateway by now.
+SELECT i.id FROM import_beacons AS i
+WHERE i.import_id = :import_id AND i.side = :side AND i.store IS NOT NULL AND (
+    NOT EXISTS (SELECT 1 FROM stores AS s WHERE s.id = i.store)
+    OR (i.zone IS NOT NULL AND NOT EXISTS (SELECT 1 FROM zones AS z WHERE z.store = i.store AND z.id = i.zone))
+)
+UNION ALL SELECT i.id FROM import_beacons AS i JOIN gateways AS g ON g.id = i.id
+WHERE i.import_id = :import_id AND i.side = :side AND i.base = 0
+LIMIT :most
 
 -- name: imports.free_static_ids
 -- Two may exchange what they say: each lets go of it first.
@@ -89,7 +116,7 @@ UPDATE beacons SET static_id = NULL WHERE static_id IS NOT NULL AND id IN (
 )
 
 -- name: imports.apply_beacons
--- Without a key, a known one keeps its own.
+-- Without a key, a known one keeps its own. One that was changed meanwhile is left alone: fewer rows say so.
 INSERT INTO beacons (
     id, role, format, static_id, exponent, counter_s, counter_at_ms, key_sealed, store, zone, x_m, y_m, shopper,
     staff, power_1m_dbm, name, model, firmware, battery, group_id, labels, name_key, changed_by, changed_ms
@@ -108,6 +135,10 @@ ON CONFLICT (id) DO UPDATE SET
     firmware = excluded.firmware, battery = excluded.battery, group_id = excluded.group_id,
     labels = excluded.labels, name_key = excluded.name_key, changed_by = excluded.changed_by,
     changed_ms = excluded.changed_ms, revision = beacons.revision + 1
+WHERE beacons.revision = (
+    SELECT i.base FROM import_beacons AS i
+    WHERE i.import_id = :import_id AND i.side = 'after' AND i.id = beacons.id
+)
 
 -- name: imports.restore_beacons
 -- With the key that it had.
@@ -129,9 +160,13 @@ ON CONFLICT (id) DO UPDATE SET
     firmware = excluded.firmware, battery = excluded.battery, group_id = excluded.group_id,
     labels = excluded.labels, name_key = excluded.name_key, changed_by = excluded.changed_by,
     changed_ms = excluded.changed_ms, revision = beacons.revision + 1
+WHERE beacons.revision = (
+    SELECT i.base FROM import_beacons AS i
+    WHERE i.import_id = :import_id AND i.side = 'before' AND i.id = beacons.id
+) + 1
 
 -- name: imports.delete_new
-DELETE FROM beacons WHERE id IN (
+DELETE FROM beacons WHERE revision = 1 AND id IN (
     SELECT id FROM import_beacons WHERE import_id = :import_id AND side = 'after' AND base = 0
 )
 
