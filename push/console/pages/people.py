@@ -85,12 +85,15 @@ def _form(  # noqa: PLR0913 - what stands on the page
     status: int = 200,
     told: str = "",
 ) -> Answer:
+    stores = stores_of(console, visit)
     values = {
         "one": one,
         "filled": filled,
         "fields": FIELDS,
         "roles": ROLES,
-        "stores": stores_of(console, visit),
+        "stores": stores,
+        "gone": sorted(set(filled.text("stores").split()) - {store.id for store in stores}),
+        "sees_none": one is not None and one.stores == (),
         "told": told,
         "tz": _utc(console),
     }
@@ -128,7 +131,11 @@ async def change(console: ConsoleContext, visit: Visit) -> Answer:
         return _form(console, visit, Filled(_fill(now), revision=now.revision), now, told=told)
     values = edits.typed(visit.form, FIELDS)
     try:
-        fields = {**_fields(visit), "revision": edits.revision_of(visit.form), "disabled": visit.form.has("disabled")}
+        fields = {
+            **_fields(visit, one),
+            "revision": edits.revision_of(visit.form),
+            "disabled": visit.form.has("disabled"),
+        }
         await operators.change(console.desk, one.id, _convert(OperatorChange, fields), visit.actor)
     except ChangedError as error:
         now = await _held(console, visit)
@@ -151,12 +158,14 @@ async def _held(console: ConsoleContext, visit: Visit) -> Operator:
         raise not_found("operator", (PEOPLE, "Operators")) from None
 
 
-def _fields(visit: Visit) -> dict[str, object]:
+def _fields(visit: Visit, one: Operator | None = None) -> dict[str, object]:
+    """What was typed; of somebody who sees no store, an empty form does not open every one."""
     stores = [store for text in visit.form.all("stores") for store in edits.words_of(text)]
+    nothing = one.stores if one is not None and one.stores == () else None
     return {
         "name": visit.form.text("name"),
         "role": visit.form.text("role"),
-        "stores": stores or None,
+        "stores": stores or nothing,
     }
 
 
