@@ -72,7 +72,7 @@ async def _handled(
     session = await who_is(console, request)
     await console.zones.learn(store.time_zone for store in console.directory().stores.values())
     if session is None:
-        return await _stranger(console, request, form, shown)
+        return await _stranger(console, request, form, shown, least)
     visit = _visit(console, request, session, form)
     _require(visit, least)
     if session.must_change and not request.path.startswith(entry.OWN_PASSWORD):
@@ -141,7 +141,9 @@ async def read_form(console: ConsoleContext, request: web.Request) -> Form:
         raise TroubleError(413, "That is too large", "Files are imported under Import, not typed here.") from None
 
 
-async def _stranger(console: ConsoleContext, request: web.Request, form: Form, shown: Page) -> web.StreamResponse:
+async def _stranger(
+    console: ConsoleContext, request: web.Request, form: Form, shown: Page, least: Role
+) -> web.StreamResponse:
     """Nobody is signed in: to the sign-in, and whatever she typed comes along, for it was typed here."""
     if request.method != hdrs.METH_POST:
         return web.Response(status=303, headers={hdrs.LOCATION: sign_in_address(request.raw_path), **SECURITY})
@@ -154,7 +156,11 @@ async def _stranger(console: ConsoleContext, request: web.Request, form: Form, s
         return entry.interrupted(console, request.path, form, wrong=opened)
     visit = _visit(console, request, opened.session, Form({n: v for n, v in form.fields.items() if n != CSRF}))
     back = visit._replace(is_restored=True, said=entry.WELCOME_BACK)
-    return answered(console, back, await shown(console, back), sessions.cookie(console.desk, opened.token))
+    cookie = sessions.cookie(console.desk, opened.token)
+    if opened.session.must_change:
+        return answered(console, back, Gone(entry.OWN_PASSWORD), cookie)
+    _require(back, least)
+    return answered(console, back, await shown(console, back), cookie)
 
 
 def sign_in_address(wanted: str) -> str:
