@@ -76,7 +76,8 @@ class List(msgspec.Struct, frozen=True, kw_only=True):
     def _walks(self, name: str, driver: Driver, order: str, direction: str) -> Iterator[Source]:
         compared, text = _COMPARED[direction], self.orders.get(order)
         if text is None:
-            after, by, value = f"{driver.key}{{c}} {compared} :after_id", f"{driver.key}{{c}} {direction}", driver.key
+            value = f"{driver.key}{{c}}"  # by which the rows are sorted once more
+            after, by = f"{value} {compared} :after_id", f"{value} {direction}"
         else:
             after = f"({text}, t.id{{c}}) {compared} (:after_value, :after_id)"
             by, value = f"{text} {direction}, t.id{{c}} {direction}", text

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from beacons.registry import Beacon, Gateway, Store
+from push.database.listed import LISTS
+from push.database.statements import Engine, compile_statement
 from push.model.errors import MisfitError
 from push.model.ports import Database
 from push.registry import directory, listing, walks
@@ -196,3 +198,12 @@ async def test_stores_and_gateways_are_listed_alike(db: Database) -> None:
     doors = await listing.gateways(db, Asked(filters=Filters(label="door", store="x00")))
     assert [item.gateway.id for item in doors.items] == ["y00", "y01", "y02", "y03"]
     assert (await listing.gateways(db, Asked(filters=Filters(q="tür 1")))).total == 3
+
+
+def test_pages_are_sorted_as_their_index_is_whatever_language_the_database_sorts_in() -> None:
+    """Else a page that is cut off ends elsewhere than the next one begins: records are lost between them."""
+    sources = [source for each in LISTS for source in each.statements() if ".walk." in source.name]
+    by_text = [source for source in sources if ".time." not in source.name]
+    assert by_text
+    for source in by_text:
+        assert ' COLLATE "C" AS sort_key' in compile_statement(source, Engine.POSTGRESQL).sql, source.name
