@@ -1,7 +1,7 @@
 """The columns of beacons as CSV: their names, what a cell may say, and a beacon as cells and back."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,8 @@ KEY: Final = "identity_key"
 _FORMULA: Final = tuple("=+-@\t\r")
 """What a spreadsheet takes for a formula where a cell begins with it (OWASP, CSV injection)."""
 _KEY_DIGITS: Final = 32
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 _MOST_DIGITS: Final = 16
 _LAST_MS: Final = 253_402_300_799_999
 """The end of the year 9999: what is later has no date to be written as."""
@@ -74,11 +76,11 @@ def _truth(cell: str) -> bool:
 
 def _time_ms(cell: str) -> int:
     """ISO 8601, in UTC where it names no zone; or milliseconds."""
-    if cell.isascii() and cell.isdigit() and len(cell) <= _MOST_DIGITS:
-        return int(cell)
+    if cell.isascii() and cell.isdigit():
+        return int(cell[: _MOST_DIGITS + 1])  # so many digits are too many already
     try:
         at = datetime.fromisoformat(cell)
-        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MS
     except (ValueError, OverflowError):
         raise CellError("a time like 2026-03-01T09:00:00Z, or milliseconds, was expected") from None
 
@@ -173,7 +175,8 @@ def _written(name: str, value: Any) -> str:  # noqa: ANN401 - of any field
     if value is True:
         return "yes"
     if name == "counter_at_ms" and value <= _LAST_MS:
-        return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = _EPOCH + timedelta(milliseconds=value)
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     text = " ".join(value) if name == "labels" else value
     return _quoted(text) if isinstance(text, str) else str(text)
 

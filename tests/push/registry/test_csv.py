@@ -160,6 +160,28 @@ def test_what_is_exported_is_imported_as_it_was_and_is_no_formula(tmp_path: Path
         assert beacon_of(row, None) == beacon
 
 
+@pytest.mark.parametrize("cell", ["\u00b2", "\u0661"])
+def test_what_only_looks_like_a_number_is_no_time(cell: str) -> None:
+    row, (fault,) = read_row(("id", "counter_at_ms"), ["b1", cell], 2)
+    assert row is None
+    assert fault.field == "counter_at_ms"
+
+
+def test_a_time_of_far_too_many_digits_is_refused() -> None:
+    row, _ = read_row(("id", "role", "format", "counter_at_ms"), ["b1", "tag", "eid", "1" * 5000], 2)
+    assert row is not None
+    with pytest.raises(msgspec.ValidationError, match="counter_at_ms"):
+        beacon_of(row, None)
+
+
+@pytest.mark.parametrize("at_ms", [521_866, 1_700_000_000_123, 253_402_300_799_999, 2**53])
+def test_a_time_is_exported_and_read_again_to_the_millisecond(at_ms: int) -> None:
+    beacon = Beacon(id="b1", role="tag", format="eid", counter_at_ms=at_ms)
+    row, _ = read_row(NAMES, cells(beacon), 2)
+    assert row is not None
+    assert beacon_of(row, None) == beacon
+
+
 def test_every_field_of_a_beacon_has_a_column() -> None:
     assert {column.name for column in COLUMNS} == {*Beacon.__struct_fields__, KEY}
 
