@@ -82,6 +82,9 @@ def _wrong_set_up(form: Form) -> dict[str, str]:
 
 def safe_next(wanted: str) -> str:
     """Where to go after the sign-in: one of our own pages, wherever a link says."""
-    parts = urlsplit(wanted)
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:  # `//[`
+        return HOME
     own = not parts.scheme and not parts.netloc and parts.path.startswith("/console/") and "\\" not in wanted
     return wanted if own and wanted.isprintable() else HOME

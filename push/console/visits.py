@@ -127,7 +127,10 @@ def is_ours(console: ConsoleContext, request: web.Request) -> bool:
     if origin is None:
         return request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
     hosts = {request.host, urlsplit(console.origin).netloc}
-    return urlsplit(origin).netloc in hosts - {""}
+    try:
+        return urlsplit(origin).netloc in hosts - {""}
+    except ValueError:  # `http://[`: no browser says that
+        return False
 
 
 async def read_form(console: ConsoleContext, request: web.Request) -> Form:

@@ -175,7 +175,7 @@ async def change(console: ConsoleContext, visit: Visit) -> Answer:
     async def write(tx: Transaction, hand: Hand) -> None:
         expect, vault = edits.revision_of(visit.form), console.desk.vault
         item = read(visit, held.item.id)
-        await editing.put_gateway(tx, item, hand, expect=expect, secret=bytes(SECRET_BYTES), vault=vault)
+        await editing.put_gateway(tx, item, hand, expect=expect, secret=secrets.token_bytes(SECRET_BYTES), vault=vault)
 
     try:
         _require_store(visit)

@@ -39,6 +39,7 @@ def test_secrets_are_never_handed_back() -> None:
     [
         "https://evil.example/console/",
         "//evil.example/console/",
+        "//[",
         "/app/",
         "",
         "/console/\n",
