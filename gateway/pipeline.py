@@ -42,8 +42,8 @@ log = structlog.get_logger()
 class Pipeline:
     """Everything between the radio and the uplink.
 
-    `heard` holds what installation mode shows, `telemetry` what beacons say of their batteries; `closed` is set once all
-    that was heard is spooled.
+    `heard` holds what installation mode shows, `telemetry` what beacons say of their batteries; `closed` is set once
+    all that was heard is spooled.
     """
 
     def __init__(self, clock: Clock, counters: Counter[str]) -> None:

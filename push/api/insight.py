@@ -266,8 +266,8 @@ ENDPOINTS: Final = (
         role="editor",
     ),
     Endpoint(
-        "GET", "/v1/gateway-statuses", OPERATOR, "What gateways say of themselves", gateways, result=list[GatewayStatus],
-        reach="own",
+        "GET", "/v1/gateway-statuses", OPERATOR, "What gateways say of themselves", gateways,
+        result=list[GatewayStatus], reach="own",
     ),
     Endpoint("GET", "/v1/statistics", OPERATOR, "Totals and marks", statistics, result=Statistics),
 )  # fmt: skip

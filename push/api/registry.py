@@ -160,23 +160,31 @@ def one(part: str, name: str, path_keys: tuple[str, ...]) -> Callable[[Context, 
 
 
 async def get_registry(context: Context, call: Call) -> Seed:
-    """Stores, zones, gateways, beacons and campaigns as they stand; no secret, no person."""
-    del call
-    held = context.presence.directory
+    """Stores, zones, gateways, beacons and campaigns as they stand; no secret.
+
+    Operators who are kept to some stores see those, and the campaigns that name no other; viewers, nobody's tag.
+    """
+    held, sees = context.presence.directory, call.principal.sees
+    beacons = [b for b in await directory.beacons(context.db) if sees(b.store)]
+    if not call.principal.may("editor"):
+        beacons = [msgspec.structs.replace(b, shopper=None) for b in beacons]
     rows = await context.db.fetch("campaigns.all")
+    campaigns = [msgspec.json.decode(r["definition"], type=Campaign) for r in rows]
     return Seed(
-        stores=tuple(held.stores.values()),
-        zones=tuple(held.zones.values()),
-        gateways=tuple(GatewayIn(g) for g in held.gateways.values()),
-        beacons=tuple(BeaconIn(b) for b in await directory.beacons(context.db)),
-        campaigns=tuple(msgspec.json.decode(r["definition"], type=Campaign) for r in rows),
-        screens=tuple(held.screens.values()),
-        store_offers=tuple(StoreOffer(store=store, offer=offer) for store, offer in held.store_offers.items()),
+        stores=tuple(store for store in held.stores.values() if sees(store.id)),
+        zones=tuple(zone for zone in held.zones.values() if sees(zone.store)),
+        gateways=tuple(GatewayIn(g) for g in held.gateways.values() if sees(g.store)),
+        beacons=tuple(BeaconIn(b) for b in beacons),
+        campaigns=tuple(campaign for campaign in campaigns if all(map(sees, campaign.trigger.stores))),
+        screens=tuple(screen for screen in held.screens.values() if sees(screen.store)),
+        store_offers=tuple(
+            StoreOffer(store=store, offer=offer) for store, offer in held.store_offers.items() if sees(store)
+        ),
     )
 
 
 ENDPOINTS: Final = (
-    Endpoint("GET", "/v1/registry", OPERATOR, "The registry", get_registry, result=Seed),
+    Endpoint("GET", "/v1/registry", OPERATOR, "The registry", get_registry, result=Seed, reach="own"),
     Endpoint(
         "PUT",
         "/v1/registry",
@@ -186,6 +194,7 @@ ENDPOINTS: Final = (
         Seed,
         Stored,
         errors=(409,),
+        role="admin",
     ),
     Endpoint("PUT", "/v1/shoppers/{id}", OPERATOR, "Put a shopper", one("shoppers", "", ("id",)), ShopperIn, Stored),
     Endpoint("PUT", "/v1/campaigns/{id}", OPERATOR, "Put a campaign", one("campaigns", "", ("id",)), Campaign, Stored),
