@@ -80,6 +80,4 @@ def _other_clock(identity_key: bytes, asked: Registration) -> Misfit | None:
     steps = int(found[np.abs(found - reach).argmin()]) - reach
     off_s = steps << asked.exponent
     way = "ahead of" if off_s > 0 else "behind"
-    return Misfit(
-        "clock", f"the clock does not fit: the beacon is about {abs(off_s)} s {way} the counter said"
-    )
+    return Misfit("clock", f"the clock does not fit: the beacon is about {abs(off_s)} s {way} the counter said")

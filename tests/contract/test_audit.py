@@ -18,7 +18,8 @@ async def write(db: Database, count: int) -> None:
 
 async def everything(db: Database, asked: Asked) -> list[Entry]:
     """All pages, one after the other."""
-    found, after = [], asked.after
+    found: list[Entry] = []
+    after = asked.after
     while True:
         got = await page(db, Asked(**{f: getattr(asked, f) for f in asked.__struct_fields__} | {"after": after}))
         found += got.items

@@ -117,7 +117,7 @@ async def test_nothing_is_kept_of_a_file_with_faults_and_each_is_told_with_its_l
     [
         (b"", "the file is empty"),
         (b"sep=;\n", "the file is empty"),
-        (b"id,formt\nx,y\n", "did you mean 'format'?"),
+        (b"id,formad\nx,y\n", "did you mean 'format'?"),
         ("id,name\nx,Tür\n".encode("cp1252"), "save it as CSV UTF-8"),
         (b'id,name\nx,"y\n', "quotation mark"),
     ],

@@ -232,7 +232,8 @@ async def test_a_cookie_alone_changes_nothing(server: Caller) -> None:
 @pytest.mark.parametrize(
     "origin",
     [
-        {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://["}, {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://["},
+        {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://shop.example", "Sec-Fetch-Site": "cross-site"},
     ],
 )  # fmt: skip

@@ -62,7 +62,7 @@ def test_what_is_no_table_is_told_with_its_line(tmp_path: Path, raw: bytes, line
 def test_a_misspelled_column_gets_a_suggestion() -> None:
     names, problems = head_problems(["ID", "Static-ID", " labels "])
     assert (names, problems) == (("id", "static_id", "labels"), [])
-    assert head_problems(["id", "formt"])[1] == ["there is no column 'formt': did you mean 'format'?"]
+    assert head_problems(["id", "formad"])[1] == ["there is no column 'formad': did you mean 'format'?"]
     assert "the columns are id, role" in head_problems(["id", "zzzz"])[1][0]
     assert head_problems(["name", "name"])[1] == ["column 'name' stands there twice", "a column `id` was expected"]
 
