@@ -67,6 +67,9 @@ class Plan(NamedTuple):
     areas: tuple[Area, ...]
     gateways: Mapping[str, Point]
     is_drawn: bool
+    origin: Point
+    """Where the floor's upper left corner is, and how many units a metre takes."""
+    unit: float
 
 
 def plan(zones: Sequence[Zone], gateways: Sequence[Gateway]) -> Plan:
@@ -78,7 +81,7 @@ def plan(zones: Sequence[Zone], gateways: Sequence[Gateway]) -> Plan:
     scaled = _Scale([p for outline in outlines.values() for p in outline] + [p for p in placed.values() if p])
     areas = tuple(_area(zone, tuple(map(scaled.point, outlines[zone.id]))) for zone in zones)
     at = {gateway: scaled.point(p) for gateway, p in placed.items() if p is not None}
-    return Plan(scaled.height, areas, _apart(at), bool(drawn))
+    return Plan(scaled.height, areas, _apart(at), bool(drawn), scaled.point((0.0, 0.0)), scaled.factor)
 
 
 def _tiles(zones: Sequence[str], drawn: Mapping[str, Sequence[Point]]) -> dict[str, tuple[Point, ...]]:
@@ -118,14 +121,14 @@ class _Scale:
     def __init__(self, points: Sequence[Point]) -> None:
         xs, ys = [x for x, _ in points] or [0.0, 1.0], [y for _, y in points] or [0.0, 0.5]
         self._left, self._top = min(xs), min(ys)
-        self._factor = (WIDTH - 2 * MARGIN) / max(max(xs) - self._left, (max(ys) - self._top) / 2, 0.001)
-        self.height = round((max(ys) - self._top) * self._factor + 2 * MARGIN, 1)
+        self.factor = (WIDTH - 2 * MARGIN) / max(max(xs) - self._left, (max(ys) - self._top) / 2, 0.001)
+        self.height = round((max(ys) - self._top) * self.factor + 2 * MARGIN, 1)
 
     def point(self, point: Point) -> Point:
         """A point in metres as units of the drawing."""
         return (
-            round((point[0] - self._left) * self._factor + MARGIN, 1),
-            round((point[1] - self._top) * self._factor + MARGIN, 1),
+            round((point[0] - self._left) * self.factor + MARGIN, 1),
+            round((point[1] - self._top) * self.factor + MARGIN, 1),
         )
 
 

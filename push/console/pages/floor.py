@@ -1,7 +1,7 @@
 """The live floor of one store: drawn on the server at first, then told once a second by event stream."""
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -9,13 +9,15 @@ from beacons.registry import Store
 from push.access.sessions import Session
 from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, Write, not_found
 from push.console.live.floors import Told, sight_of
+from push.console.live.shapes import Plan
 from push.console.pages import told
 from push.console.pages.today import stores_of
 from push.console.times import clock, when
 from push.console.visits import who_is
 from push.console.words import people
 from push.model.errors import DatabaseError
-from push.registry import hours
+from push.registry import hours, plans
+from push.registry.plans import PlanRecord
 
 MOST_STREAMS: Final = 64
 """Open at a time in this process."""
@@ -61,11 +63,12 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
         "others": others[:_OTHERS] if len(others) > 1 else (),
         "now": seen.now,
         "plan": seen.plan,
+        "picture": picture_of(store.id, seen.plan, await plans.plan(console.db, store.id)),
         "zones": {zone.id: zone for zone in seen.now.zones},
-        "members_series": told.members(0, day.members, exact=exact, where="").series,
-        "pushes": told.pushes(day, exact=exact),
+        "members_series": told.present([day], exact=exact),
+        "pushes": told.pushes([day], exact=exact),
         "speed": told.speed(day),
-        "silence": told.silence(day),
+        "silence": told.silence([day], exact=exact),
     }
     return Shown("floor.html", values)
 
@@ -80,6 +83,24 @@ async def _open(console: ConsoleContext, store: Store, now_ms: int) -> str:
         return ""
     until = "" if now.until_ms is None else f" until {when(now.until_ms, now_ms, console.zone_of(store))}"
     return f"{'open' if now.is_open else 'closed'}{until}{f' · {now.holiday}' if now.holiday else ''}"
+
+
+class Under(NamedTuple):
+    """The picture under the zones, in units of the drawing."""
+
+    url: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def picture_of(store: str, drawn: Plan, held: PlanRecord | None) -> Under | None:
+    """Where a plan's picture lies: over the whole floor, whose zones are drawn in the same metres."""
+    if held is None or held.image is None or not drawn.is_drawn:
+        return None
+    width, height = held.plan.width_m * drawn.unit, held.plan.height_m * drawn.unit
+    return Under(f"/v1/stores/{store}/plan/image", *drawn.origin, round(width, 1), round(height, 1))
 
 
 def _store(console: ConsoleContext, session: Session, id_: str) -> Store:
