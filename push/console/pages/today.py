@@ -52,20 +52,20 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     seen = {store.id: len(console.crowd.present(store.id)) for store in stores}
     shown = sorted(stores, key=lambda store: (-seen[store.id], -days[store.id].sent))[:MOST]
     states = await console.db.fetch("console.gateway_states_of", stores=json.dumps([s.id for s in shown]))
-    day, total = together(days.values()), sum(seen.values())
+    hers, counts = list(days.values()), list(seen.values())
     rows = [
         _row(s, times.clock(visit.now_ms, console.zone_of(s)), days[s.id], Known(seen[s.id], exact), states)
         for s in shown
     ]
     where = "in the store now" if len(stores) == 1 else f"in {words.count(len(stores), 'store')} now"
     values: dict[str, object] = {
-        "sentence": sentence(len(stores), total, exact=exact),
+        "sentence": sentence(counts, exact=exact),
         "under": _under(console, visit, stores),
         "stores": stores,
-        "members": told.members(total, day.members, exact=exact, where=where),
-        "pushes": told.pushes(day, exact=exact),
-        "speed": told.speed(day),
-        "silence": told.silence(day),
+        "members": told.members(counts, hers, exact=exact, where=where),
+        "pushes": told.pushes(hers, exact=exact),
+        "speed": told.speed(together(hers)),
+        "silence": told.silence(hers, exact=exact),
         "problems": await needs(console, visit, MOST_NEEDS),
         "rows": sorted(rows, key=lambda row: row.name.casefold()),
         "more": len(stores) if len(stores) > MOST else 0,
@@ -73,14 +73,15 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     return Shown("today.html", values)
 
 
-def sentence(stores: int, seen: int, *, exact: bool) -> str:
-    """The page's answer."""
+def sentence(seen: Sequence[int], *, exact: bool) -> str:
+    """The page's answer, from how many are seen in each store."""
+    stores = len(seen)
     if not stores:
         return "Nothing is set up yet"
-    if not seen:
+    if not any(seen):
         return "Nobody is seen in the stores now" if stores > 1 else "Nobody is seen in the store now"
     where = "the store" if stores == 1 else words.count(stores, "store")
-    many = words.people(seen, exact=exact)
+    many = told.people(seen, exact=exact)
     return f"{many[0].upper()}{many[1:]} {'member is' if many == '1' else 'members are'} seen in {where} now"
 
 
@@ -92,16 +93,15 @@ def _under(console: ConsoleContext, visit: Visit, stores: Sequence[Store]) -> st
 
 
 def _row(store: Store, clock: str, day: Day, people: Known, states: Sequence[Row]) -> StoreRow:
-    is_few = not people.exact and 0 < day.opened < words.FEW
     gateways, tone = _gateways([row for row in states if row["store"] == store.id])
     return StoreRow(
         id=store.id,
         name=store.name,
         clock=clock,
         members=words.people(people.seen, exact=people.exact),
-        sent=told.pushes(day, exact=people.exact).value if day.sent else NOTHING,
-        opened=words.FEWER if is_few else words.number(day.opened) if day.sent else NOTHING,
-        silence=words.share(day.silent, day.decided),
+        sent=told.pushes([day], exact=people.exact).value if day.sent else NOTHING,
+        opened=told.opened([day], exact=people.exact) if day.sent else NOTHING,
+        silence=told.share(day, exact=people.exact),
         gateways=gateways,
         tone=tone,
     )
