@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -145,9 +146,14 @@ async def _application(parts: Parts, context: Context) -> web.Application:
     app.on_shutdown.append(_ending(parts.streams))
     cors.allow(app, parts.settings.http.allowed_origins)
     add_routes(app, await asyncio.to_thread(app_files), _app_settings(parts))
-    described = openapi.document(ENDPOINTS, version("footfall"))
-    operations.add_routes(app, parts.access, parts.client, figures(_measured(parts, answered)), described)
+    measured = figures(_measured(parts, answered))
+    operations.add_routes(app, parts.access, parts.client, measured, await asyncio.to_thread(_described))
     return app
+
+
+@cache
+def _described() -> bytes:
+    return openapi.document(ENDPOINTS, version("footfall"))
 
 
 def _measured(parts: Parts, answered: Counter[str]) -> Measured:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 from aiohttp import web
 
@@ -18,8 +19,12 @@ from push.parts import Parts
 
 async def serve(app: web.Application, parts: Parts) -> None:
     """Serve the console."""
-    pages = await asyncio.to_thread(lambda: Pages(read_assets()))
-    add_console(app, _context(parts, pages))
+    add_console(app, _context(parts, await asyncio.to_thread(_pages)))
+
+
+@cache
+def _pages() -> Pages:
+    return Pages(read_assets())
 
 
 def _context(parts: Parts, pages: Pages) -> ConsoleContext:

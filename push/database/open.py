@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 from push.database.postgres import PostgresDatabase, open_postgres
-from push.database.schema import Schema, load_schema
+from push.database.schema import Schema, own_schema
 from push.database.sqlite import SqliteDatabase, open_sqlite
 from push.database.statements import Engine, Statements
 from push.model.errors import DatabaseError
@@ -25,7 +26,7 @@ async def open_database(url: str, clock: Clock, schema: Schema | None = None) ->
     The files of `schema` are read here where it is not given. Raises `DatabaseError`, `StatementError`,
     `MigrationError`.
     """
-    files: Schema = await asyncio.to_thread(load_schema) if schema is None else schema
+    files: Schema = await asyncio.to_thread(own_schema) if schema is None else schema
     async with _connected(url, files) as database:
         await database.migrate(files.migrations, clock)
         yield database
@@ -36,8 +37,13 @@ def _connected(url: str, schema: Schema) -> AbstractAsyncContextManager[SqliteDa
     if engine is None:
         # Not the URL itself: a password may stand anywhere in one that is misspelled.
         raise DatabaseError("database URL: expected sqlite:///path, sqlite:path or postgresql://user@host/name")
-    statements = Statements(schema.statements, engine)
+    statements = _shipped(engine) if schema is own_schema() else Statements(schema.statements, engine)
     return open_sqlite(sqlite_path(url), statements) if engine is Engine.SQLITE else open_postgres(url, statements)
+
+
+@cache
+def _shipped(engine: Engine) -> Statements:
+    return Statements(own_schema().statements, engine)
 
 
 def sqlite_path(url: str) -> Path:

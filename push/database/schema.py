@@ -1,5 +1,6 @@
 """What the database needs of the disk, read once before the event loop starts."""
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -24,3 +25,9 @@ def load_schema(sql: Path = SQL, migrations: Path = MIGRATIONS) -> Schema:
     """Read both directories. Raises `StatementError` and `MigrationError`."""
     lists = {source.name: source for each in LISTS for source in each.statements()} if sql == SQL else {}
     return Schema(read_statements(sql) | lists, read_migrations(migrations))
+
+
+@cache
+def own_schema() -> Schema:
+    """What is shipped; read once by a process."""
+    return load_schema()
