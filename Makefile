@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-WORKERS = $(shell $(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))') # tests wait more than they work
+WORKERS = $(shell $(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))') # they wait more than they work
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group build pyproject.toml
 CERTAIN := beacons/frames/*,beacons/eid.py,push/profiles/consent.py,push/campaigns/outbox.py,push/campaigns/decide.py
@@ -15,7 +15,6 @@ demo: .venv/demo.stamp ## a store with radio, gateways, server and phones, live;
 	@$(BIN)/footfall-sim demo
 
 test: .venv/dev.stamp ## all tests, in parallel, in random order, with coverage by branch
-	@# Otherwise each server's large arrays come from heaps that fragment, 10 MB for each of thousands (mallopt(3)).
 	MALLOC_MMAP_THRESHOLD_=131072 $(BIN)/pytest -n $(WORKERS) --cov --cov-report=term $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 	$(if $(ARGS),,@$(BIN)/coverage report --fail-under=100 --include='$(CERTAIN)')
 
