@@ -237,7 +237,7 @@ def _carried(session: Session, to: Mailbox, size_bytes: int) -> None:
 @contextlib.asynccontextmanager
 async def connect(settings: EmailSettings) -> AsyncIterator[Email]:
     """The channel, with its connections for as long as the context lasts. Raises OSError: no such `ca_file`."""
-    channel = Email(settings, http.trust(settings.ca_file))
+    channel = Email(settings, http.shared_trust(settings.ca_file))
     try:
         yield channel
     finally:

@@ -197,7 +197,7 @@ async def connect(settings: FcmSettings, clock: Clock) -> AsyncIterator[Fcm]:
 
     Raises OSError: no such `ca_file`; ValueError: `base_url` or an overridden origin is none.
     """
-    tls = http.trust(settings.ca_file)
+    tls = http.shared_trust(settings.ca_file)
 
     def session(*, public_only: bool) -> aiohttp.ClientSession:
         return http.session(

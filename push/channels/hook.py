@@ -81,7 +81,7 @@ def _taken(answer: Answer, now_ms: int) -> int:
 async def connect(settings: HookSettings) -> AsyncIterator[HookPoster]:
     """What posts, with its connections for as long as the context lasts. Raises OSError: no such `ca_file`."""
     async with http.session(
-        http.trust(settings.ca_file),
+        http.shared_trust(settings.ca_file),
         per_host=MOST_HOOKS,  # each hook has one at most, so that none waits for another of its host
         timeout_s=settings.timeout_s,
         connect_timeout_s=settings.connect_timeout_s,

@@ -211,7 +211,7 @@ def _warnings(credential: WebhookCredential) -> tuple[str, ...]:
 @contextlib.asynccontextmanager
 async def connect(settings: WebhookSettings) -> AsyncIterator[Webhook]:
     """The channel, with its connections for as long as the context lasts. Raises OSError: no such `ca_file`."""
-    tls = http.trust(settings.ca_file)
+    tls = http.shared_trust(settings.ca_file)
 
     def session(*, public_only: bool) -> aiohttp.ClientSession:
         return http.session(

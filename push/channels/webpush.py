@@ -259,7 +259,7 @@ def _signer(credential: Mapping[str, object]) -> Signer:
 @contextlib.asynccontextmanager
 async def connect(settings: WebPushSettings, key: Key) -> AsyncIterator[WebPush]:
     """The channel, with its connections for as long as the context lasts. Raises OSError: no such `ca_file`."""
-    tls = http.trust(settings.ca_file)
+    tls = http.shared_trust(settings.ca_file)
 
     def session(*, public_only: bool) -> aiohttp.ClientSession:
         return http.session(
