@@ -191,7 +191,7 @@ async def test_what_is_not_there_is_named(tmp_path: Path, lines: str, said: str)
 async def test_a_seed_that_does_not_fit_is_told_like_a_call(tmp_path: Path) -> None:
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps({"zones": [{"store": "s9", "id": "z", "name": "Z"}]}))
-    assert f"{seed}: zone z: there is no store 's9'." in await fails(tmp_path, f"seed_file = '{seed}'")
+    assert f"{seed}: zone z: there is no store 's9'" in await fails(tmp_path, f"seed_file = '{seed}'")
 
 
 async def test_a_broken_vapid_key_is_named(tmp_path: Path) -> None:
