@@ -24,9 +24,6 @@ SELECT
     changed_by, changed_ms, created_ms, seen_ms
 FROM operators WHERE login = :login
 
--- name: access.count_operators
-SELECT COUNT(*) AS operators FROM operators
-
 -- name: access.lock_admins
 -- Held until the transaction ends: of two who step down at once, one finds that she is the last.
 SELECT id FROM operators WHERE role = 'admin' AND stores = '' AND disabled = 0 ORDER BY id {for_update}

@@ -48,10 +48,6 @@ VALUES (:serial, :gateway, :issued_ms, :expires_ms, NULL)
 -- name: enrolment.revoke_certificates
 UPDATE certificates SET revoked_ms = :now_ms WHERE gateway = :gateway AND revoked_ms IS NULL
 
--- name: enrolment.certificates
-SELECT serial, gateway, issued_ms, expires_ms, revoked_ms FROM certificates WHERE gateway = :gateway
-ORDER BY issued_ms, serial
-
 -- name: enrolment.new_secret
 INSERT INTO kept_secrets (id, sealed, updated_ms) VALUES (:id, :sealed, :now_ms) ON CONFLICT (id) DO NOTHING
 
