@@ -23,6 +23,7 @@ from push.health.settings import HealthSettings
 from push.ingest.engine import IngestSettings
 from push.model.people import Locale, Purpose
 from push.presence.thresholds import PresenceSettings
+from push.profiles.settings import ProfileSettings
 
 Origin = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s]+$")]
 PublicUrl = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/\s?#]+(/[^\s?#]*)?)?$(?!\n)")]
@@ -102,6 +103,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hooks: HookSettings = HookSettings()
     health: HealthSettings = HealthSettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
+    profiles: ProfileSettings = ProfileSettings()
     app: AppSettings = AppSettings()
 
     def __post_init__(self) -> None:

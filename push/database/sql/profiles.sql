@@ -1,9 +1,9 @@
 -- name: profiles.put_shopper
-INSERT INTO shoppers (id, traits, created_ms) VALUES (:id, :traits, :created_ms)
+INSERT INTO shoppers (id, traits, created_ms, person) VALUES (:id, :traits, :created_ms, :id)
 ON CONFLICT (id) DO UPDATE SET traits = excluded.traits
 
 -- name: profiles.new_shopper
-INSERT INTO shoppers (id, traits, created_ms) VALUES (:id, :traits, :created_ms) ON CONFLICT (id) DO NOTHING
+INSERT INTO shoppers (id, traits, created_ms, person) VALUES (:id, :traits, :created_ms, :id) ON CONFLICT (id) DO NOTHING
 
 -- name: profiles.shopper
 SELECT id, traits, created_ms FROM shoppers WHERE id = :id

@@ -181,8 +181,8 @@ DELETE FROM beacon_labels WHERE (label, item) IN (
 )
 
 -- name: imports.add_shoppers
-INSERT INTO shoppers (id, traits, created_ms)
-SELECT DISTINCT shopper, '{}', CAST(:now_ms AS BIGINT) FROM import_beacons
+INSERT INTO shoppers (id, traits, created_ms, person)
+SELECT DISTINCT shopper, '{}', CAST(:now_ms AS BIGINT), shopper FROM import_beacons
 WHERE import_id = :import_id AND side = 'after' AND shopper IS NOT NULL
 ON CONFLICT (id) DO NOTHING
 
