@@ -37,6 +37,10 @@ STEADY_S: Final = 30.0
 RELEASE_S: Final = 2.0
 """A process that was killed drops its name before its sockets: its port is free within this time, or it is taken."""
 _POLL_S: Final = 0.02
+TRIES: Final = 5
+"""A port that was free may be somebody else's a moment later; where any will do, so often another one is taken."""
+_TAKEN: Final = "address already in use"
+"""nats-server's words."""
 
 _ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - what a user may have set
 _LOG = structlog.get_logger("push.broker")
@@ -65,6 +69,7 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     listener: Listener
     program: Path
+    any_port: bool = False
     own_cert: Path | None = None
     own_key: Path | None = None
 
@@ -98,7 +103,7 @@ def _prepare(settings: EmbeddedSettings, lock: ExitStack) -> _Plan:
         client_ca=settings.client_ca and settings.client_ca.resolve(),
     )
     own = {"own_cert": settings.own_cert, "own_key": settings.own_key}
-    return _Plan(folder=folder, listener=listener, program=program, **own)
+    return _Plan(folder=folder, listener=listener, program=program, any_port=settings.free_ports, **own)
 
 
 def _claim(host: str, port: int) -> int:
@@ -154,7 +159,7 @@ class EmbeddedBroker:
 
     async def start(self) -> None:
         """Start and supervise. Raises `BrokerError`."""
-        await self._launch()
+        await self._launch_first()
         self._supervisor = asyncio.create_task(self._supervise(), name="broker")
 
     async def stop(self) -> None:
@@ -207,6 +212,21 @@ class EmbeddedBroker:
                 _LOG.error("broker not restarted", error=str(error))
             else:
                 return
+
+    async def _launch_first(self) -> None:
+        """Where any port will do, on another one if somebody was faster. Raises `BrokerError`."""
+        for _ in range(TRIES - 1 if self._plan.any_port else 0):
+            try:
+                await self._launch()
+            except BrokerError as error:
+                if _TAKEN not in str(error):
+                    raise
+            else:
+                return
+            port = await asyncio.to_thread(_claim, self._plan.listener.host, 0)
+            listener = msgspec.structs.replace(self._plan.listener, port=port)
+            self._plan = msgspec.structs.replace(self._plan, listener=listener)
+        await self._launch()
 
     async def _launch(self) -> None:
         async with self._changing:

@@ -5,13 +5,14 @@ import signal
 import socket
 import stat
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import aiomqtt
 import pytest
 
 from beacons.topics import topic
-from push.broker.embedded import EmbeddedSettings, run_broker
+from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, _prepare, run_broker
 from push.broker.endpoint import Endpoint
 from push.broker.errors import BrokerError
 from push.broker.holders import arguments_of, try_bind
@@ -44,6 +45,20 @@ async def test_it_is_ready_inside_the_block_and_gone_after_it(tmp_path: Path) ->
         assert await command(pid)
     assert not await command(pid)
     assert not accepts(broker.endpoint.port)
+
+
+async def test_where_any_port_will_do_one_that_was_just_taken_is_left_to_its_owner(tmp_path: Path) -> None:
+    with ExitStack() as lock, socket.socket() as owner:
+        broker = EmbeddedBroker(await asyncio.to_thread(_prepare, settings(tmp_path), lock), ())
+        taken = broker.endpoint.port
+        owner.bind((HOST, taken))
+        owner.listen()
+        await broker.start()
+        try:
+            assert broker.endpoint.port != taken
+            await reach(broker.endpoint)
+        finally:
+            await broker.stop()
 
 
 async def test_it_lets_nobody_in_without_a_login(tmp_path: Path) -> None:
@@ -160,7 +175,7 @@ async def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from push.broker.embedded import EmbeddedSettings, run_broker
+from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, _prepare, run_broker
 
 async def main(folder):
     async with run_broker(EmbeddedSettings(folder=Path(folder), free_ports=True)) as broker:
