@@ -16,7 +16,7 @@ from push.deliver import hooks, retry
 from push.deliver.hooks import HookSettings
 from push.deliver.told import Item, Wanted, steps
 from push.model.delivery import EventKind
-from push.model.errors import DeliveryError, PermanentError, TransientError
+from push.model.errors import DatabaseError, DeliveryError, PermanentError, TransientError
 from push.model.hooks import HookState, Letter, Poster, Sealed
 from push.model.ports import Clock, Database, Row
 from push.model.vault import Vault
@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 AT_ONCE: Final = 100
 """Events that are read at a time."""
+AGAIN_S: Final = 0.2
+"""How soon a database that was away is asked again."""
 KEEP_EVERY_MS: Final = 1000
 """The cursor is kept this often while events are taken: that is what a crash repeats."""
 
@@ -61,14 +63,36 @@ class Turn:
     async def post_all(self, counts: Counter[str]) -> None:
         """Post until nothing is left, one is not taken, or the lease is lost. A cancellation gives it back."""
         try:
-            while items := await self._read():
-                for item in items:
-                    if not await self._told(item, counts) or not await self._still_ours():
-                        return
-            await self._keep(self._means.clock.now_ms())
+            if await self._post_each(counts):
+                await self._keep(self._means.clock.now_ms())
         except asyncio.CancelledError:
             await self._keep(self._means.clock.now_ms())
             raise
+        except DatabaseError:
+            await self._give_back()
+
+    async def _post_each(self, counts: Counter[str]) -> bool:
+        """Whether nothing is left."""
+        while items := await self._read():
+            for item in items:
+                if not await self._told(item, counts) or not await self._still_ours():
+                    return False
+        return True
+
+    async def _give_back(self) -> None:
+        """Keep how far it came once the database is back, so that nobody waits for the lease to end.
+
+        Raises `DatabaseError` where it is not back by then.
+        """
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            try:
+                await self._keep(self._means.clock.now_ms())
+            except DatabaseError:
+                if self._means.clock.now_ms() >= self._lease_ms:
+                    raise
+            else:
+                return
 
     async def _read(self) -> list[Item]:
         last = await self._means.db.fetch_one("events.last")

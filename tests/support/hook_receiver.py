@@ -27,7 +27,7 @@ class Received(NamedTuple):
 
 
 class Receiver:
-    """Answers by its script (a status, or ``slow``, ``cut``, ``redirect``, ``huge``), and 204 at its end."""
+    """Answers by its script (a status, or ``slow``, ``held``, ``cut``, ``redirect``, ``huge``), and 204 at its end."""
 
     def __init__(self) -> None:
         self.script: deque[str] = deque()
@@ -40,10 +40,11 @@ class Receiver:
         self.authority = trustme.CA()
         self.url = ""
         self.slow_s = 30.0
+        self.release = asyncio.Event()
 
     @property
     def taken(self) -> list[Received]:
-        return [request for request in self.requests if request.answered in {"204", "200", "huge"}]
+        return [request for request in self.requests if request.answered in {"204", "200", "huge", "held"}]
 
     @property
     def seqs(self) -> list[int]:
@@ -70,6 +71,8 @@ class Receiver:
         match how:
             case "slow":
                 await asyncio.sleep(self.slow_s)
+            case "held":
+                await self.release.wait()
             case "cut":
                 assert request.transport is not None
                 request.transport.abort()

@@ -14,6 +14,7 @@ from push.deliver.hook_runner import PRUNED_AT_ONCE
 from push.model.errors import TransientError
 from push.model.hooks import Letter, Sealed
 from push.model.vault import Vault
+from tests.support.brokers import until
 from tests.support.clocks import ShiftedClock
 from tests.support.happenings import MANY, happen
 from tests.support.hook_receiver import receiving
@@ -218,6 +219,19 @@ async def test_a_database_that_is_away_for_a_while_loses_nothing(world: World) -
     world.db.away = False
     seqs += await happen(world.db, world.clock, "accepted")
     await world.took(seqs)
+
+
+async def test_a_turn_that_the_database_left_is_given_back_as_soon_as_it_returns(world: World) -> None:
+    world.receiver.then(["held"])
+    await world.register()
+    seqs = await happen(world.db, world.clock, "queued")
+    await world.asked(1)
+    world.db.away = True
+    world.receiver.release.set()
+    tried = world.db.asked["begin"] + 2  # to keep its cursor, and once more
+    await until(lambda: world.db.asked["begin"] >= tried)
+    world.db.away = False
+    await world.took(seqs + await happen(world.db, world.clock, "accepted"))
 
 
 async def test_a_hook_that_another_key_sealed_is_no_others_harm(world: World) -> None:
