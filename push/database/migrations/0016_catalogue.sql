@@ -1,0 +1,51 @@
+-- The goods that stores sell. One that is `gone` is sold no more; what was said of it holds, above all that it is
+-- sensitive: somebody may still speak of it. `seq` numbers changes in the order in which they were committed.
+CREATE TABLE products (
+    id TEXT PRIMARY KEY,
+    sku TEXT NOT NULL,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    category TEXT NOT NULL,
+    brand TEXT NOT NULL,
+    price_minor BIGINT,
+    regular_minor BIGINT,
+    currency TEXT NOT NULL,
+    url TEXT NOT NULL,
+    image TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    sensitive INTEGER NOT NULL,
+    gone INTEGER NOT NULL DEFAULT 0,
+    seq BIGINT NOT NULL,
+    revision BIGINT NOT NULL DEFAULT 1,
+    changed_by TEXT NOT NULL,
+    changed_ms BIGINT NOT NULL
+);
+
+CREATE UNIQUE INDEX products_by_seq ON products (seq);
+CREATE INDEX products_by_sku ON products (sku);
+
+INSERT INTO counters (id, value) VALUES ('products', 0);
+
+-- What a product cost, from when to when: what a price reduction has to name is the lowest of the 30 days before it
+-- (Directive 98/6/EC, Article 6a). The price that holds has no end.
+CREATE TABLE product_prices (
+    product TEXT NOT NULL REFERENCES products (id) ON DELETE CASCADE,
+    from_ms BIGINT NOT NULL,
+    until_ms BIGINT,
+    price_minor BIGINT NOT NULL,
+    currency TEXT NOT NULL,
+    PRIMARY KEY (product, from_ms)
+);
+
+CREATE INDEX product_prices_by_end ON product_prices (until_ms);
+
+-- How many of a product a store has.
+CREATE TABLE product_stock (
+    product TEXT NOT NULL REFERENCES products (id) ON DELETE CASCADE,
+    store TEXT NOT NULL REFERENCES stores (id) ON DELETE CASCADE,
+    quantity BIGINT NOT NULL,
+    changed_ms BIGINT NOT NULL,
+    PRIMARY KEY (product, store)
+);
+
+CREATE INDEX product_stock_by_store ON product_stock (store, product);
