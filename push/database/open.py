@@ -26,7 +26,8 @@ async def open_database(url: str, clock: Clock, schema: Schema | None = None) ->
     The files of `schema` are read here where it is not given. Raises `DatabaseError`, `StatementError`,
     `MigrationError`.
     """
-    files: Schema = await asyncio.to_thread(own_schema) if schema is None else schema
+    shipped: Schema = await asyncio.to_thread(own_schema)  # read here: whoever asks again is not held up
+    files = shipped if schema is None else schema
     async with _connected(url, files) as database:
         await database.migrate(files.migrations, clock)
         yield database
