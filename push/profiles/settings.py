@@ -1,7 +1,21 @@
 """What the server is told about profiles: the `[push.profiles]` section of config.toml, typed."""
 
+from typing import Annotated
+
 import msgspec
+
+from push.model.profiles import KindName
+from push.profiles.identity.kinds import Kind, check_kinds
 
 
 class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How people are known, what is kept of them, and for how long."""
+
+    kinds: dict[KindName, Kind] = {}
+    """Beside the built-in kinds of identifiers, or in place of one."""
+    shared_after: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
+    """An identifier of more people than this is nobody's own."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for kinds that cannot be."""
+        check_kinds(self.kinds)
