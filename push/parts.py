@@ -30,6 +30,8 @@ from push.model.ports import Addressed, Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles.consent import ConsentBook
+from push.profiles.keys import Keyring
+from push.profiles.months import Months
 from push.registrar import Registrar
 from push.registry import bulk_desk
 from push.registry.bulk_desk import Imports
@@ -73,12 +75,15 @@ class Parts(NamedTuple):
     resealer: Resealer
     health: Health
     imports: Imports
+    keyring: Keyring
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
     """Open what is to be opened, wire the rest, and come back to where the last run left off."""
     keys = await asyncio.to_thread(read_keys, settings)
     vault = Vault(keys.current, keys.previous)
+    keyring = Keyring(Months(settings.file(settings.profiles.keys_dir)))
+    await asyncio.to_thread(keyring.months.load, clock.now_ms())
     db = await stack.enter_async_context(open_database(settings.database(), clock))
     await keep_fingerprints(db, vault, clock)
     app_key = await _tokens(settings, db, clock)
@@ -129,6 +134,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         Resealer(settings, db, vault, clock),
         health,
         imports,
+        keyring,
     )
 
 
@@ -184,6 +190,7 @@ def context_of(parts: Parts) -> Context:
         health=parts.health.station,
         site=parts.site,
         imports=parts.imports,
+        keyring=parts.keyring,
     )
 
 

@@ -19,3 +19,6 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def __post_init__(self) -> None:
         """Raise ValueError for kinds that cannot be."""
         check_kinds(self.kinds)
+
+    keys_dir: str = "person-keys"
+    """Where the keys of months and the ledger of erasures lie, relative to `data_dir`: outside of every backup."""

@@ -29,6 +29,7 @@ from push.registry import bulk_desk
 from push.registry.audit import audit
 from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
+from tests.support.keyrings import KEYRING
 from tests.support.outbox import VAULT
 
 
@@ -119,6 +120,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         health=Station(HealthSettings()),
         site=Site(CodeLimits(), CodeLimits()),
         imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
+        keyring=KEYRING,
         hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted())),
         tail=Tail(db, clock),
     )
