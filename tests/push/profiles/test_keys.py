@@ -20,9 +20,15 @@ DECEMBER_MS = NOVEMBER_MS + 30 * 86_400_000
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    where = f"sqlite:{tmp_path / 'push.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    async with open_database(where, SettableClock(NOVEMBER_MS)) as opened:
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path / 'push.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def db(any_url: str) -> AsyncIterator[Database]:
+    async with open_database(any_url, SettableClock(NOVEMBER_MS)) as opened:
         yield opened
 
 
