@@ -5,7 +5,9 @@ from typing import Annotated
 import msgspec
 
 from push.model.profiles import KindName
+from push.profiles.derived.lapse import Lapse
 from push.profiles.identity.kinds import Kind, check_kinds
+from push.profiles.trait_words import TraitSettings
 
 
 class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,3 +24,9 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     keys_dir: str = "person-keys"
     """Where the keys of months and the ledger of erasures lie, relative to `data_dir`: outside of every backup."""
+    traits: dict[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], TraitSettings] = {}
+    """How traits are held whose latest saying is not what counts, or that must be of a type."""
+    half_life_days: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 90
+    """After which what somebody looked at or bought says half as much of her taste."""
+    lapse: Lapse = Lapse()
+    """How often people come back, and how soon they stay away."""

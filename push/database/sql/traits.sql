@@ -1,0 +1,16 @@
+-- name: traits.of
+SELECT shopper, sealed FROM traits WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: traits.of_people
+SELECT s.id AS shopper, o.id AS facet, t.sealed
+FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person LEFT JOIN traits AS t ON t.shopper = o.id
+WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY s.id, o.id
+
+-- name: traits.put
+INSERT INTO traits (shopper, sealed, changed_ms) VALUES (:shopper, :sealed, :changed_ms)
+ON CONFLICT (shopper) DO UPDATE SET sealed = excluded.sealed, changed_ms = excluded.changed_ms
+
+-- name: traits.hold
+-- Whoever folds holds these until the end: of two replicas that fold the same facets the second one sees the first's.
+SELECT shopper FROM person_keys WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+ORDER BY shopper {for_update}

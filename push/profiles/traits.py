@@ -1,0 +1,227 @@
+"""Traits of people: what was said of them, by whom and when, held so that order and repetition do not matter.
+
+statement ─taken▶ sayings ─fold▶ a facet's state ─┐
+                                 other facets' ───┴join▶ the person's ─values, by strategies▶ what holds
+
+A state is a set of sayings, pruned to those that some strategy may yet ask for: of each source the latest, the first of
+all, the highest, the lowest, and of each element of the union the latest. Each is the greatest of its kind under a
+total order, so pruning early or late leaves the same.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from push.model.ports import Queries, Transaction
+from push.model.profiles import Json, Statement
+from push.profiles.keys import DataKey, Keyring, known
+from push.profiles.trait_words import MOST_NAMES, Strategies, TraitSettings, encoded, taken
+
+MOST_SOURCES: Final = 8
+"""Of one trait: those that spoke last."""
+MOST_ELEMENTS: Final = 32
+"""Of one union: those that were said last."""
+SMALL_BYTES: Final = 256
+"""Larger values are never first, highest, lowest or in a union: each of those would keep one more copy."""
+WELL_KNOWN: Final = frozenset(
+    {
+        "address", "age", "avatar", "birthday", "company", "createdAt", "description", "email", "firstName", "gender",
+        "id", "lastName", "name", "phone", "title", "username", "website",
+    }
+)  # fmt: skip
+"""Reserved traits (https://segment.com/docs/connections/spec/identify/#traits): a flood of names drops others first."""
+NO_STRATEGIES: Final[Strategies] = MappingProxyType({})
+
+
+class Saying(msgspec.Struct, frozen=True, array_like=True):
+    """What one statement said of one trait; None takes it away."""
+
+    at_ms: int
+    id: str
+    source: str
+    value: Json
+
+    @property
+    def stamp(self) -> tuple[int, str]:
+        """Its place in time; statements of one millisecond are in the order of their ids."""
+        return self.at_ms, self.id
+
+
+class TraitState(msgspec.Struct, frozen=True):
+    """By trait's name its sayings, in the order of their stamps."""
+
+    names: dict[str, tuple[Saying, ...]] = {}
+
+
+Pick = Callable[[Sequence[Saying], TraitSettings], Json]
+
+
+def fold(state: TraitState, statement: Statement, strategies: Strategies = NO_STRATEGIES) -> TraitState:
+    """The state with what a statement says. A group's traits are not its members'."""
+    if statement.kind == "group" or not statement.traits:
+        return state
+    said: dict[str, tuple[Saying, ...]] = {
+        name: (Saying(statement.at_ms, statement.id, statement.source, value),)
+        for name, value in taken(statement.traits, strategies).traits.items()
+    }
+    return join([state, TraitState(said)])
+
+
+def join(states: Iterable[TraitState]) -> TraitState:
+    """What all of them say together."""
+    sayings: dict[str, dict[tuple[int, str], Saying]] = {}
+    for state in states:
+        for name, said in state.names.items():
+            sayings.setdefault(name, {}).update((one.stamp, one) for one in said)
+    names = sorted(sayings, key=_rank)[:MOST_NAMES]
+    return TraitState({name: _pruned(sayings[name].values()) for name in sorted(names)})
+
+
+def values(state: TraitState, strategies: Strategies = NO_STRATEGIES) -> dict[str, Json]:
+    """What holds, by name. A trait that was taken away last holds nothing until it is said again."""
+    default = TraitSettings()
+    found: dict[str, Json] = {}
+    for name, said in state.names.items():
+        settings = strategies.get(name, default)
+        value = PICKS[settings.strategy](said, settings)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _rank(name: str) -> tuple[bool, bytes]:
+    """Which names stay where there are too many. It is fixed, or late sayings would find what went before them gone."""
+    return name not in WELL_KNOWN, blake2b(name.encode(), digest_size=8).digest()
+
+
+def _pruned(sayings: Iterable[Saying]) -> tuple[Saying, ...]:
+    said = sorted(sayings, key=lambda one: one.stamp)
+    if len(said) == 1:
+        return tuple(said)
+    small = [one for one in said if one.value is not None and len(encoded(one.value)) <= SMALL_BYTES]
+    kept = {one.stamp for one in (*_last_by_source(said), *_elements(small).values(), *small[:1])}
+    kept |= {one.stamp for one in (_highest(small), _lowest(small)) if one is not None}
+    return tuple(one for one in said if one.stamp in kept)
+
+
+def _last_by_source(said: Sequence[Saying]) -> list[Saying]:
+    """Of each source its latest, the latest of all first."""
+    last = {one.source: one for one in said}
+    return sorted(last.values(), key=lambda one: one.stamp, reverse=True)[:MOST_SOURCES]
+
+
+def _elements(said: Iterable[Saying]) -> dict[bytes, Saying]:
+    """The union's elements, each with the saying that said it last; those that were said last."""
+    last = {encoded(element): one for one in said for element in elements(one.value)}
+    newest = sorted(last.items(), key=lambda item: (item[1].stamp, item[0]), reverse=True)
+    return dict(newest[:MOST_ELEMENTS])
+
+
+def elements(value: Json) -> Sequence[Json]:
+    """What a value adds to a union: a list's elements, or itself."""
+    return value if isinstance(value, list) else (value,)  # type: ignore[return-value] # a list of JSON values
+
+
+def _comparable(said: Iterable[Saying]) -> list[Saying]:
+    """Numbers, or where there is none, texts: ISO dates compare as texts do."""
+    numbers = [one for one in said if isinstance(one.value, int | float) and not isinstance(one.value, bool)]
+    return numbers or [one for one in said if isinstance(one.value, str)]
+
+
+def _highest(said: Sequence[Saying]) -> Saying | None:
+    """Of equals the one that was said last."""
+    return max(_comparable(said), key=_by_value, default=None)
+
+
+def _lowest(said: Sequence[Saying]) -> Saying | None:
+    return min(_comparable(said), key=_by_value, default=None)
+
+
+def _by_value(one: Saying) -> Any:  # noqa: ANN401 - numbers among numbers, texts among texts
+    return one.value, one.stamp
+
+
+def _latest(said: Sequence[Saying], _: TraitSettings) -> Json:
+    return said[-1].value
+
+
+def _first(said: Sequence[Saying], _: TraitSettings) -> Json:
+    return next((one.value for one in said if one.value is not None), None)
+
+
+def _best_source(said: Sequence[Saying], settings: TraitSettings) -> Json:
+    """Of the first source in the list that says something now; after those of the list, the latest."""
+    last = {one.source: one for one in said}
+    listed = (last[source].value for source in settings.sources if source in last)
+    return next((value for value in listed if value is not None), _latest(said, settings))
+
+
+def _union(said: Sequence[Saying], _: TraitSettings) -> Json:
+    """All that were said, in the order of their spelling."""
+    small = [one for one in said if one.value is not None and len(encoded(one.value)) <= SMALL_BYTES]
+    return [msgspec.json.decode(element) for element in sorted(_elements(small))]
+
+
+def _unless_gone(pick: Callable[[Sequence[Saying]], Json]) -> Pick:
+    """A pick over all that was ever said, while the last word is not that it is gone."""
+    return lambda said, _: None if said[-1].value is None else pick(said)
+
+
+def _value(one: Saying | None) -> Json:
+    return None if one is None else one.value
+
+
+PICKS: Final[Mapping[str, Pick]] = {
+    "latest": _latest,
+    "first": _unless_gone(lambda said: _first(said, TraitSettings())),
+    "highest": _unless_gone(lambda said: _value(_highest(said))),
+    "lowest": _unless_gone(lambda said: _value(_lowest(said))),
+    "union": _unless_gone(lambda said: _union(said, TraitSettings())),
+    "sources": _best_source,
+}
+
+
+def seal(state: TraitState, key: DataKey) -> bytes:
+    """A facet's state as it is stored."""
+    return key.seal(msgspec.msgpack.encode(state, order="sorted"), CONTEXT)
+
+
+def unseal(sealed: bytes, key: DataKey) -> TraitState:
+    """A stored state. Raises `push.model.vault.SealError`."""
+    return msgspec.msgpack.decode(key.open(sealed, CONTEXT), type=TraitState)
+
+
+CONTEXT: Final = "traits"
+"""What states are sealed for; the key is the facet's own."""
+
+
+async def states(db: Queries, keyring: Keyring, facets: Collection[str]) -> dict[str, TraitState]:
+    """The states of these facets themselves; erased ones and those without any are absent."""
+    rows = await db.fetch("traits.of", ids=msgspec.json.encode(sorted(set(facets))).decode())
+    keys = await known(db, keyring, [row["shopper"] for row in rows])
+    return {row["shopper"]: unseal(row["sealed"], keys[row["shopper"]]) for row in rows if row["shopper"] in keys}
+
+
+async def load(
+    db: Queries, keyring: Keyring, shoppers: Collection[str], strategies: Strategies = NO_STRATEGIES
+) -> dict[str, dict[str, Json]]:
+    """What holds of whoever each of these facets is, by the facet asked for; one that nobody knows is absent."""
+    rows = await db.fetch("traits.of_people", ids=msgspec.json.encode(sorted(set(shoppers))).decode())
+    keys = await known(db, keyring, {row["facet"] for row in rows})
+    found: dict[str, list[TraitState]] = {}
+    for row in rows:
+        mine = found.setdefault(row["shopper"], [])
+        if row["sealed"] is not None and row["facet"] in keys:
+            mine.append(unseal(row["sealed"], keys[row["facet"]]))
+    return {shopper: values(join(mine), strategies) for shopper, mine in found.items()}
+
+
+async def write(tx: Transaction, keys: Mapping[str, DataKey], new: Mapping[str, TraitState], now_ms: int) -> None:
+    """Store the states of facets, each under its key."""
+    await tx.execute_many(
+        "traits.put",
+        [{"shopper": facet, "sealed": seal(new[facet], keys[facet]), "changed_ms": now_ms} for facet in sorted(new)],
+    )
