@@ -4,7 +4,6 @@ CREATE TABLE products (
     id TEXT PRIMARY KEY,
     sku TEXT NOT NULL,
     name TEXT NOT NULL,
-    name_key TEXT NOT NULL,
     category TEXT NOT NULL,
     brand TEXT NOT NULL,
     price_minor BIGINT,
