@@ -36,6 +36,7 @@ from push.api import (
     openapi,
     operators,
     plans,
+    products,
     provisioning,
     records,
     registry,
@@ -82,6 +83,7 @@ ENDPOINTS: Final = (
     *lists.ENDPOINTS,
     *plans.ENDPOINTS,
     *imports.ENDPOINTS,
+    *products.ENDPOINTS,
     *enrolment.ENDPOINTS,
     *remote.ENDPOINTS,
     *provisioning.ENDPOINTS,
@@ -188,6 +190,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.access.traces.run(), name="last uses"),
         group.create_task(parts.health.run(), name="health"),
         group.create_task(parts.resealer.run(), name="master keys"),
+        group.create_task(parts.catalogue.run(parts.db), name="catalogue"),
     ]
 
     async def end() -> None:

@@ -29,6 +29,7 @@ from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
+from push.profiles.catalogue.view import Catalogue
 from push.profiles.consent import ConsentBook
 from push.profiles.keys import Keyring
 from push.profiles.months import Months
@@ -76,6 +77,7 @@ class Parts(NamedTuple):
     health: Health
     imports: Imports
     keyring: Keyring
+    catalogue: Catalogue
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
@@ -86,6 +88,8 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     await asyncio.to_thread(keyring.months.load, clock.now_ms())
     db = await stack.enter_async_context(open_database(settings.database(), clock))
     await keep_fingerprints(db, vault, clock)
+    catalogue = Catalogue(settings.profiles.sensitive_categories)
+    await catalogue.refresh(db)
     app_key = await _tokens(settings, db, clock)
     tls = await secure(settings, db, vault, clock)
     broker, endpoint = await open_broker(settings, stack, tls)
@@ -135,6 +139,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         health,
         imports,
         keyring,
+        catalogue,
     )
 
 
@@ -191,6 +196,7 @@ def context_of(parts: Parts) -> Context:
         site=parts.site,
         imports=parts.imports,
         keyring=parts.keyring,
+        catalogue=parts.catalogue,
     )
 
 

@@ -21,6 +21,7 @@ from push.model.presence import Observation
 from push.model.screens import Screens
 from push.model.tokens import Principal, Role, Scope
 from push.model.vault import Vault
+from push.profiles.catalogue.view import Catalogue
 from push.profiles.keys import Keyring
 from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
@@ -147,6 +148,8 @@ class Context(NamedTuple):
     """Where gateways and people reach us, as enrolment tells them."""
     imports: Imports
     """Where files of beacons are handed in."""
+    catalogue: Catalogue
+    """What is known of products without asking the database."""
     keyring: Keyring
     """What opens and makes people's data keys."""
 

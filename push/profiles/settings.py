@@ -26,6 +26,8 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Where the keys of months and the ledger of erasures lie, relative to `data_dir`: outside of every backup."""
     traits: dict[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], TraitSettings] = {}
     """How traits are held whose latest saying is not what counts, or that must be of a type."""
+    sensitive_categories: tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=200)], ...] = ()
+    """Categories of the catalogue whose goods never become a feature, beside those that are marked one by one."""
     half_life_days: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 90
     """After which what somebody looked at or bought says half as much of her taste."""
     lapse: Lapse = Lapse()

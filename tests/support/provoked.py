@@ -212,6 +212,12 @@ def small_picture() -> bytes:
     return out.getvalue()
 
 
+async def unlike_seen_goods(on: Stage, endpoint: Endpoint) -> Answer:
+    """Delete a product that never had this revision."""
+    await on.server.operate("PUT", "/v1/products/p1", {"id": "p1", "name": "P"})
+    return await on.call(endpoint, match='"999"', id="p1")
+
+
 async def another_import(on: Stage, endpoint: Endpoint) -> Answer:
     """While one is running, as the database says."""
     row = "'imp', 'beacons', 'ann', 0, 'checking', 9999999999999, 9999999999999"
@@ -265,6 +271,12 @@ REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("PUT", _IMAGE, 412): not_as_seen(store=STORE),
     ("DELETE", _IMAGE, 404): plainly(),
     ("DELETE", _IMAGE, 412): not_as_seen(store=STORE),
+    ("GET", "/v1/products/{id}", 404): plainly(),
+    ("PUT", "/v1/products/{id}", 412): not_as_seen({"id": "p1", "name": "P"}, id="p1"),
+    ("DELETE", "/v1/products/{id}", 404): plainly(),
+    ("DELETE", "/v1/products/{id}", 412): unlike_seen_goods,
+    ("GET", "/v1/stores/{store}/stock", 404): plainly(),
+    ("PUT", "/v1/stores/{store}/stock", 404): plainly({"quantities": {}}),
     ("POST", "/v1/imports", 409): another_import,
     ("GET", "/v1/imports/{id}", 404): plainly(),
     ("POST", "/v1/imports/{id}/undo", 404): plainly(),
