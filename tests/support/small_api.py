@@ -49,6 +49,9 @@ class Nowhere:
     async def forget(self, shopper: str) -> None:
         del shopper
 
+    async def purge(self) -> None:
+        pass
+
 
 class Dark:
     """A stage that nobody stands on."""
