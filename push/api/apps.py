@@ -22,6 +22,7 @@ TAG_EXPONENT: Final = 10
 """A phone's id turns every 1,024 s, about as often as its radio address does."""
 
 PURPOSE_TEXTS: Final[dict[Purpose, tuple[str, str]]] = {
+    "adult": ("I am {age} or older", "Nobody younger is recognised in our stores, or gets offers of her own."),
     "location": ("Notice when I visit", "Your phone is recognised in our stores, so that offers fit the moment."),
     "marketing": ("Send me offers", "At most one offer during a visit. You can stop at any time."),
     "profiling": ("Make offers personal", "Your name, visits and purchases choose what you are offered."),
@@ -117,8 +118,8 @@ async def put_consent(context: Context, call: Call) -> Consents:
     """Grant or withdraw purposes; a withdrawal takes back what was not handed over yet."""
     purposes: dict[Purpose, bool] = call.body.purposes
     shopper = await shopper_of(context, own_device(call))
-    async with consents.changing(context, {shopper: purposes}) as tx:
-        await consents.write(tx, shopper, purposes, f"device:{call.principal.subject}", context.clock.now_ms())
+    async with consents.changing(context) as change:
+        await change.write(shopper, purposes, f"device:{call.principal.subject}", context.clock.now_ms())
     return await get_consent(context, call)
 
 

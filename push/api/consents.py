@@ -11,42 +11,79 @@ from push.model.errors import ConflictError, DatabaseError, UniqueError
 from push.model.people import CHANNEL_PURPOSES, Purpose
 from push.model.ports import Transaction
 from push.profiles import consent, nicknames
+from push.profiles.consent import Settled
+from push.profiles.ledger import Circumstances
 
 _BEHIND_A_MESSAGE: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling"})
 """What a waiting message was decided or worded with; a channel is what it may be sent over, among others."""
 
 
-async def write(tx: Transaction, shopper: str, purposes: Mapping[Purpose, bool], source: str, now_ms: int) -> None:
-    """Write what was granted or withdrawn; a withdrawal takes back what was not handed over yet."""
-    withdrawn = {purpose for purpose, yes in purposes.items() if not yes} & await consent.granted_for_decision(
-        tx, shopper
-    )
-    await consent.set_consents(tx, shopper, purposes, at_ms=now_ms, source=source)
-    if "screen" in withdrawn:
-        await nicknames.forget(tx, shopper)
-    if withdrawn & _BEHIND_A_MESSAGE:
-        await outbox.cancel_shopper(tx, shopper, now_ms)
-    if withdrawn & CHANNEL_PURPOSES:
-        await outbox.cancel_channels(tx, shopper, withdrawn & CHANNEL_PURPOSES, now_ms)
+class Change:
+    """What people say in one transaction, `tx`, and what of it is to be noted once that is committed."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+        self.noted: dict[str, dict[Purpose, bool]] = {}
+
+    async def write(
+        self, shopper: str, purposes: Mapping[Purpose, bool], how: Mapping[Purpose, Circumstances] | str, now_ms: int
+    ) -> None:
+        """Write what somebody granted or withdrew; `how` may be the source alone, where no more is known."""
+        if isinstance(how, str):
+            how = dict.fromkeys(purposes, Circumstances(source=how))
+        for facet, settled in (await write(self.tx, shopper, purposes, how, now_ms)).items():
+            concerned = {*purposes, *settled.changed}
+            self.noted.setdefault(facet, {}).update({purpose: purpose in settled.now for purpose in concerned})
+
+
+async def write(
+    tx: Transaction,
+    shopper: str,
+    purposes: Mapping[Purpose, bool],
+    how: Mapping[Purpose, Circumstances],
+    now_ms: int,
+) -> dict[str, Settled]:
+    """Write what was granted or withdrawn; a withdrawal takes back what was not handed over yet. By facet of hers."""
+    found = await consent.say(tx, shopper, purposes, how, now_ms)
+    await take_back(tx, found, now_ms)
+    return found
+
+
+async def take_back(tx: Transaction, found: Mapping[str, Settled], now_ms: int) -> None:
+    """What waits for somebody, and rests on what is not granted any more, is not sent."""
+    for facet, settled in found.items():
+        withdrawn = settled.was - settled.now
+        if "screen" in withdrawn:
+            await nicknames.forget(tx, facet)
+        if withdrawn & _BEHIND_A_MESSAGE:
+            await outbox.cancel_shopper(tx, facet, now_ms)
+        if withdrawn & CHANNEL_PURPOSES:
+            await outbox.cancel_channels(tx, facet, withdrawn & CHANNEL_PURPOSES, now_ms)
 
 
 @asynccontextmanager
-async def changing(context: Context, asked: Mapping[str, Mapping[Purpose, bool]]) -> AsyncIterator[Transaction]:
-    """A transaction that writes what shoppers were asked; it holds from its commit on.
+async def changing(context: Context) -> AsyncIterator[Change]:
+    """A transaction that writes what shoppers say; it holds from its commit on.
 
     Whoever is not located any more is let go of before this returns. Raises what the transaction raises; where nobody
     knows whether it was committed, withdrawals hold all the same.
     """
+    change: Change | None = None
     try:
         async with context.db.transaction() as tx:
-            yield tx
+            change = Change(tx)
+            yield change
     except (ConflictError, UniqueError):
         raise  # nothing was kept
     except DatabaseError:
-        for shopper, purposes in asked.items():
-            context.note_consent(shopper, {purpose: False for purpose, yes in purposes.items() if not yes})
+        _note(context, {} if change is None else change.noted, withdrawals_alone=True)
         raise
-    for shopper, purposes in asked.items():
-        context.note_consent(shopper, purposes)
-    gone = [shopper for shopper, purposes in asked.items() if purposes.get("location") is False]
+    noted = change.noted
+    _note(context, noted)
+    gone = [shopper for shopper, purposes in noted.items() if purposes.get("location") is False]
     await asyncio.gather(*map(context.presence.forget, gone))
+
+
+def _note(context: Context, noted: Mapping[str, Mapping[Purpose, bool]], *, withdrawals_alone: bool = False) -> None:
+    for shopper, purposes in noted.items():
+        context.note_consent(shopper, {p: yes for p, yes in purposes.items() if not (yes and withdrawals_alone)})

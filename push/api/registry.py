@@ -9,13 +9,14 @@ import msgspec
 from beacons.registry import Store, Zone
 from beacons.wire import SECRET_BYTES
 from push.api import consents
+from push.api.consents import Change
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.api.refusals import as_problem
 from push.api.seed import BeaconIn, GatewayIn, Seed, ShopperIn, Stored, static_tag_warnings
 from push.campaigns.render import TemplateError, check
 from push.model.campaigns import Campaign
 from push.model.errors import MisfitError, RegistryError, UniqueError
-from push.model.people import Purpose, Shopper
+from push.model.people import Shopper
 from push.model.ports import Transaction
 from push.model.screens import Screen, StoreOffer
 from push.profiles import people
@@ -32,6 +33,7 @@ class _Writing(NamedTuple):
     tx: Transaction
     context: Context
     hand: Hand
+    change: Change
 
 
 async def put_store(to: _Writing, store: Store) -> None:
@@ -61,7 +63,7 @@ async def put_beacon(to: _Writing, body: BeaconIn) -> None:
 async def put_shopper(to: _Writing, body: ShopperIn) -> None:
     """Write a shopper's traits and proven consents."""
     await people.put_shopper(to.tx, Shopper(id=body.id, traits=body.traits, created_ms=to.hand.at_ms))
-    await consents.write(to.tx, body.id, body.purposes, body.source, to.hand.at_ms)
+    await to.change.write(body.id, body.purposes, body.source, to.hand.at_ms)
 
 
 async def put_campaign(to: _Writing, campaign: Campaign) -> None:
@@ -103,11 +105,11 @@ async def put_seed(context: Context, seed: Seed, actor: str) -> Stored:
     """Take over a whole registry in one transaction, and bring it into force."""
     counts = {part: len(getattr(seed, part)) for part, _ in _PARTS}
     try:
-        async with consents.changing(context, _asked(seed)) as tx:
-            to = _Writing(tx, context, Hand(actor, context.clock.now_ms()))
+        async with consents.changing(context) as change:
+            to = _Writing(change.tx, context, Hand(actor, context.clock.now_ms()), change)
             await _write(to, seed)
             told = ", ".join(f"{n} {k}" for k, n in counts.items() if n)
-            await audit(tx, actor, "put registry", told or "nothing", to.hand.at_ms)
+            await audit(to.tx, actor, "put registry", told or "nothing", to.hand.at_ms)
     except UniqueError:  # registered just now, by somebody else
         raise ProblemError(409, "Taken", "Another beacon says the same static_id: every id is one beacon's.") from None
     await context.reload([b.beacon.id for b in seed.beacons], others=set(filter(counts.get, counts)) != {"beacons"})
@@ -129,14 +131,6 @@ async def _write(to: _Writing, seed: Seed) -> None:
                 break
     if misfits:
         raise ProblemError(400, "Does not fit", f"{'; '.join(misfits[:MOST_NAMED])}")
-
-
-def _asked(seed: Seed) -> dict[str, dict[Purpose, bool]]:
-    """What shoppers were asked; one that is listed twice, both times."""
-    asked: dict[str, dict[Purpose, bool]] = {}
-    for shopper in seed.shoppers:
-        asked.setdefault(shopper.id, {}).update(shopper.purposes)
-    return asked
 
 
 async def put_registry(context: Context, call: Call) -> Stored:

@@ -124,8 +124,8 @@ async def _refused(context: Context, shopper: str, channel: Purpose) -> bool:
 
 async def _withdraw(context: Context, link: Link, shopper: str) -> None:
     asked: dict[Purpose, bool] = {link.channel: False}
-    async with consents.changing(context, {shopper: asked}) as tx:
-        await consents.write(tx, shopper, asked, f"one-click:{link.delivery}", context.clock.now_ms())
+    async with consents.changing(context) as change:
+        await change.write(shopper, asked, f"one-click:{link.delivery}", context.clock.now_ms())
 
 
 async def _means_it(request: web.Request, timeout_s: float) -> bool:

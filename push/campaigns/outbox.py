@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -40,6 +41,24 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
 def visit_cap(visit: str) -> str:
     """The id of the cap row that counts the pushes of one visit."""
     return f"visit:{visit}"
+
+
+class Used(NamedTuple):
+    """Pushes of a visit, and of others that the same person has open in the same store."""
+
+    own: int
+    beside: int
+
+
+async def used(tx: Transaction, moment: Moment) -> Used:
+    """How often somebody was pushed during the visit of a moment, whichever of her tags it was told by.
+
+    It holds until `tx` ends where her consents are locked (`push.profiles.consent.standing_for_decision`).
+    """
+    row = await tx.fetch_one(
+        "campaigns.used_by_person", id=visit_cap(moment.visit), store=moment.store, shopper=moment.shopper
+    )
+    return Used(0, 0) if row is None else Used(row["own"], row["beside"])
 
 
 async def take_cap(tx: Transaction, cap: str, most: int, now_ms: int) -> bool:
@@ -163,10 +182,12 @@ async def _replace(tx: Transaction, sends: Sequence[Send]) -> None:
         return
     messages = [send.message for send in sends]
     now_ms = messages[0].created_ms
+    shoppers = sorted({message.shopper for message in messages})
+    persons = {r["id"]: r["person"] for r in await tx.fetch("profiles.persons", shoppers=json.dumps(shoppers))}
     rows = await tx.fetch(
         "outbox.replace",
-        shoppers=json.dumps([message.shopper for message in messages]),
-        keys=json.dumps([f"{s.message.shopper} {s.source} {s.message.collapse_key}" for s in sends]),
+        persons=json.dumps(sorted(set(persons.values()))),
+        keys=json.dumps([f"{persons.get(s.message.shopper)} {s.source} {s.message.collapse_key}" for s in sends]),
         messages=json.dumps([message.id for message in messages]),
         now_ms=now_ms,
     )

@@ -1,7 +1,7 @@
 """Named SQL statements: read from files, checked, and written out for one engine.
 
 A file holds blocks: a line ``-- name: visits.open``, then one statement with ``:name`` parameters. Tokens stand for
-what the engines spell differently: ``{blob}``, ``{skip_locked}``, ``{for_update}``, ``{c}``.
+what the engines spell differently: ``{blob}``, ``{skip_locked}``, ``{for_update}``, ``{c}`` and others.
 """
 
 import re
@@ -29,6 +29,7 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
         "blob": "BLOB",
         "skip_locked": "",
         "for_update": "",
+        "for_no_key_update": "",
         "json_each": "json_each",
         "as_json": "",
         "c": "",
@@ -38,6 +39,7 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
         "blob": "BYTEA",
         "skip_locked": "FOR UPDATE SKIP LOCKED",
         "for_update": "FOR UPDATE",
+        "for_no_key_update": "FOR NO KEY UPDATE",
         "json_each": "json_array_elements_text",
         "as_json": "::json",
         "c": ' COLLATE "C"',
@@ -45,6 +47,8 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
     },
 }
 """SQLite needs no row locks: its one writer holds the whole database from `BEGIN IMMEDIATE` on.
+
+``{for_no_key_update}`` lets others write rows that refer to the locked ones.
 
 Behind a text, ``{c}`` lets it be compared byte by byte, as SQLite does by itself: an index serves prefixes only so.
 What SQLite's primary key does already is an index ``{elsewhere}``, which stays empty there.

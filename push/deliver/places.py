@@ -8,13 +8,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from push.campaigns import routes
-from push.deliver.asked import AddressedChannel, Asked, Bare, Refusal
+from push.deliver.asked import AddressedChannel, Agreed, Asked, Bare, Refusal
 from push.model.delivery import Route
 from push.model.ids import derived, fresh
 from push.model.people import Address, Platform, Purpose
 from push.model.ports import Row, Transaction
 from push.model.vault import Vault
-from push.profiles import people
+from push.profiles import consent, ledger, people
+from push.profiles.ledger import Circumstances, Word
 
 PLATFORMS: Final[dict[AddressedChannel, Platform]] = {
     "webpush": "web",
@@ -120,7 +121,9 @@ def _address(bare: Bare, now_ms: int) -> Address:
     return Address(channel=bare.channel, app=bare.app, service=bare.service, address=bare.address, registered_ms=now_ms)
 
 
-async def agree(tx: Transaction, asked: Sequence[tuple[Place, Asked]], now_ms: int) -> dict[str, dict[Purpose, bool]]:
+async def agree(
+    tx: Transaction, asked: Sequence[tuple[Place, Asked]], now_ms: int
+) -> dict[str, Mapping[Purpose, bool]]:
     """Write down what people are said to have agreed to, where they said nothing themselves; what was new."""
     claims = {
         place.shopper: (one.message.agreed, one.bare.channel)
@@ -129,17 +132,27 @@ async def agree(tx: Transaction, asked: Sequence[tuple[Place, Asked]], now_ms: i
     }
     rows = await tx.fetch("deliver.consents", shoppers=json.dumps(sorted(claims)))
     said = {(row["shopper"], row["purpose"]) for row in rows}
-    new = [
-        {"shopper": shopper, "purpose": purpose, "at_ms": min(agreed.at_ms, now_ms), "source": agreed.source}
+    words = [
+        _claim(shopper, purpose, agreed, now_ms)
         for shopper, (agreed, channel) in claims.items()
-        for purpose in ("marketing", channel)
+        for purpose in _purposes(channel)
         if (shopper, purpose) not in said
     ]
-    await tx.execute_many("sending.agree", new)
-    await tx.execute_many("profiles.note_consent", [{"id": fresh("con"), "granted": True, **row} for row in new])
-    found: dict[str, dict[Purpose, bool]] = {}
-    for shopper, (_, channel) in claims.items():
-        missing: list[Purpose] = [p for p in ("marketing", channel) if (shopper, p) not in said]
-        if missing:
-            found[shopper] = dict.fromkeys(missing, True)
-    return found
+    await ledger.keep(tx, words)
+    return await consent.settle(tx, {word.shopper for word in words}) if words else {}
+
+
+def _purposes(channel: Purpose) -> tuple[Purpose, Purpose]:
+    return "marketing", channel
+
+
+def _claim(shopper: str, purpose: Purpose, agreed: Agreed, now_ms: int) -> Word:
+    """What somebody else says that she agreed to: it never overrides her own word."""
+    return Word(
+        id=fresh("con"),
+        shopper=shopper,
+        purpose=purpose,
+        granted=True,
+        at_ms=min(agreed.at_ms, now_ms),
+        how=Circumstances(source=agreed.source, claimed=True),
+    )

@@ -87,11 +87,11 @@ class Recorder:
         standing = await consent.standing_for_decision(tx, moment.shopper, now_ms)
         ways = routes.reach(await tx.fetch("deliver.reach", shoppers=json.dumps([moment.shopper])))
         to = plan(ways, standing, reporting, now_ms)
-        row = await tx.fetch_one("campaigns.cap_used", id=outbox.visit_cap(moment.visit))
+        used = await outbox.used(tx, moment)
         facts = Facts(
             granted=standing.granted,
             channels=() if to is None else to.channels,
-            pushes_this_visit=0 if row is None else row["used"],
+            pushes_this_visit=used.own + used.beside,
             max_pushes_per_visit=self._limits.pushes_per_visit,
             is_snoozed=standing.snoozed_until_ms > now_ms,
             is_fresh=self._limits.is_fresh(moment, now_ms),

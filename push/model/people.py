@@ -5,12 +5,17 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 
 Purpose = Literal[
-    "location", "marketing", "profiling", "inapp", "webpush", "fcm", "apns", "email", "webhook", "screen"
+    "adult", "location", "marketing", "profiling", "inapp", "webpush", "fcm", "apns", "email", "webhook", "screen"
 ]  # fmt: skip
-"""What a shopper may grant: to be located, to get offers, to be profiled, and each channel."""
+"""What a shopper may grant: to be located, to get offers, to be profiled, and each channel.
+
+`adult` is her word that she is of age, without which `FOR_ADULTS` are not granted where a minimum age is set.
+"""
 
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
-CHANNEL_PURPOSES: Final[frozenset[Purpose]] = frozenset(PURPOSES[3:])
+CHANNEL_PURPOSES: Final[frozenset[Purpose]] = frozenset(PURPOSES[4:])
+FOR_ADULTS: Final[frozenset[Purpose]] = frozenset({"location", "profiling"})
+"""What nobody is granted for who did not say that she is of age."""
 
 Platform = Literal["web", "android", "ios", "sim", "email", "webhook"]
 """What kind of thing receives; a mailbox is one, and so is what a webhook reaches (a phone number, say)."""

@@ -1,15 +1,24 @@
-"""Consent: per purpose, default deny. The book in memory filters what arrives; the database decides."""
+"""Consent: per purpose, default deny. The book in memory filters what arrives; the database decides.
 
-from collections.abc import Iterable, Mapping
+ledger: every word of every facet ─settle▶ consents: what is in force, for all facets of a person alike
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
 from push.model.delivery import Basis
-from push.model.ids import fresh
-from push.model.people import CHANNEL_PURPOSES, Consent, Purpose
-from push.model.ports import Queries, Row, Transaction
+from push.model.people import CHANNEL_PURPOSES, FOR_ADULTS, Consent, Purpose
+from push.model.ports import Database, Queries, Row, Transaction
+from push.profiles import ledger
+from push.profiles.ledger import Circumstances
 
 Granted = frozenset[Purpose]
+
+AT_ONCE: Final = 500
+"""People who are settled in one transaction where everybody is."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -67,14 +76,21 @@ async def granted(db: Queries, shopper: str) -> Granted:
 
 
 async def granted_for_decision(tx: Transaction, shopper: str) -> Granted:
-    """What a shopper grants, and will until `tx` ends: a withdrawal waits for it, and then finds what it wrote."""
+    """What a shopper grants, and will until `tx` ends: a withdrawal waits for it, and then finds what it wrote.
+
+    So does another decision for the same person, under whichever of her facets.
+    """
+    return frozenset(row["purpose"] for row in await _locked(tx, shopper) if row["granted"])
+
+
+async def _locked(tx: Transaction, shopper: str) -> list[Row]:
     rows = await tx.fetch("profiles.lock_consents", shopper=shopper)
-    return frozenset(row["purpose"] for row in rows if row["granted"])
+    return [row for row in rows if row["shopper"] == shopper]
 
 
 async def standing_for_decision(tx: Transaction, shopper: str, now_ms: int) -> Standing:
     """What a shopper says now, and will until `tx` ends, as `granted_for_decision`."""
-    rows = await tx.fetch("profiles.lock_consents", shopper=shopper)
+    rows = await _locked(tx, shopper)
     snooze = await tx.fetch_one("profiles.snooze", shopper=shopper, now_ms=now_ms)
     return standing(rows, 0 if snooze is None else snooze["until_ms"])
 
@@ -102,13 +118,135 @@ async def consents(db: Queries, shopper: str) -> list[Consent]:
     ]
 
 
+async def allows_profiling(db: Queries, shoppers: Collection[str]) -> dict[str, bool]:
+    """Whether each of these facets may be profiled: granted, and of age where that is asked for."""
+    rows = await db.fetch("consent.of_many", purpose="profiling", shoppers=json.dumps(sorted(shoppers)))
+    allowed = {row["shopper"] for row in rows}
+    return {shopper: shopper in allowed for shopper in shoppers}
+
+
+# --- what follows from what was said ----------------------------------------------------------------------------------
+
+
+class Settled(NamedTuple):
+    """What a facet granted before, and grants now."""
+
+    was: Granted
+    now: Granted
+
+    @property
+    def changed(self) -> dict[Purpose, bool]:
+        """Purposes that are granted now and were not, or the other way round."""
+        return {purpose: purpose in self.now for purpose in sorted(self.was ^ self.now)}
+
+
 async def set_consents(
     tx: Transaction, shopper: str, purposes: Mapping[Purpose, bool], *, at_ms: int, source: str
-) -> None:
-    """Write purposes and their history."""
-    rows = [
-        {"shopper": shopper, "purpose": purpose, "granted": yes, "at_ms": at_ms, "source": source}
-        for purpose, yes in sorted(purposes.items())
-    ]
-    await tx.execute_many("profiles.set_consent", rows)
-    await tx.execute_many("profiles.note_consent", [{"id": fresh("con"), **row} for row in rows])
+) -> dict[str, Settled]:
+    """Write what somebody says now, in plain circumstances, as `say`."""
+    return await say(tx, shopper, purposes, dict.fromkeys(purposes, Circumstances(source=source)), at_ms)
+
+
+async def say(
+    tx: Transaction,
+    shopper: str,
+    purposes: Mapping[Purpose, bool],
+    how: Mapping[Purpose, Circumstances],
+    now_ms: int,
+) -> dict[str, Settled]:
+    """Write what somebody says now into the ledger, and bring it into force for every facet of hers; by facet."""
+    facets = await _held(tx, [shopper])
+    await ledger.keep(tx, await ledger.said_now(tx, shopper, purposes, how, now_ms))
+    return await _settle(tx, facets)
+
+
+async def settle(tx: Transaction, shoppers: Collection[str]) -> dict[str, Mapping[Purpose, bool]]:
+    """Bring into force what the persons of these facets said; what changed, by facet, for `ConsentBook.note`.
+
+    Of each purpose the latest word over all facets of a person holds for all of them; of words of the same time a
+    refusal. Where a minimum age is set, nobody is located or profiled who did not say that she is of age.
+    """
+    found = await _settle(tx, await _held(tx, shoppers))
+    return {facet: each.changed for facet, each in found.items() if each.changed}
+
+
+async def _held(tx: Transaction, shoppers: Collection[str]) -> dict[str, str]:
+    """All facets of whoever these are, with their persons, held until `tx` ends.
+
+    Whom somebody else just merged, while this waited, is looked for once more.
+    """
+    asked = json.dumps(sorted(shoppers))
+    rows = await tx.fetch("consent.facets", shoppers=asked)
+    if not {row["id"] for row in rows} >= set(shoppers):
+        rows = await tx.fetch("consent.facets", shoppers=asked)
+    return {row["id"]: row["person"] for row in rows}
+
+
+class _InForce(NamedTuple):
+    granted: bool
+    at_ms: int
+    source: str
+
+
+async def _settle(tx: Transaction, facets: Mapping[str, str]) -> dict[str, Settled]:
+    wanted = await _wanted(tx, sorted(set(facets.values())))
+    present: dict[str, dict[Purpose, _InForce]] = {facet: {} for facet in facets}
+    for row in await tx.fetch("consent.effective", shoppers=json.dumps(list(facets))):
+        present[row["shopper"]][row["purpose"]] = _InForce(bool(row["granted"]), row["at_ms"], row["source"])
+    due = {facet: wanted.get(person, {}) for facet, person in facets.items()}
+    await tx.execute_many(
+        "consent.put",
+        [
+            {"shopper": facet, "purpose": purpose, **state._asdict()}
+            for facet, purposes in due.items()
+            for purpose, state in purposes.items()
+            if present[facet].get(purpose) != state
+        ],
+    )
+    gone = [{"shopper": f, "purpose": p} for f, before in present.items() for p in sorted(before.keys() - due[f])]
+    await tx.execute_many("consent.drop", gone)
+    return {facet: Settled(_granted(present[facet]), _granted(due[facet])) for facet in facets}
+
+
+def _granted(purposes: Mapping[Purpose, _InForce]) -> Granted:
+    return frozenset(purpose for purpose, state in purposes.items() if state.granted)
+
+
+async def _wanted(tx: Transaction, persons: Sequence[str]) -> dict[str, dict[Purpose, _InForce]]:
+    """What is in force of each person's words: what waits to be confirmed is no word yet."""
+    minimum_age = await _minimum_age(tx)
+    said: dict[str, dict[Purpose, _InForce]] = {}
+    for row in await tx.fetch("consent.said", persons=json.dumps(persons)):
+        if not row["pending"]:
+            state = _InForce(bool(row["granted"]), row["at_ms"], row["source"])
+            said.setdefault(row["person"], {})[row["purpose"]] = state
+    return said if minimum_age == 0 else {person: _of_age(purposes) for person, purposes in said.items()}
+
+
+def _of_age(said: Mapping[Purpose, _InForce]) -> dict[Purpose, _InForce]:
+    """Without her word that she is of age, what needs it is not granted, whatever she said to it."""
+    if "adult" in said and said["adult"].granted:
+        return dict(said)
+    return {p: state._replace(granted=False) if p in FOR_ADULTS else state for p, state in said.items()}
+
+
+async def _minimum_age(db: Queries) -> int:
+    row = await db.fetch_one("consent.rules")
+    return 0 if row is None else int(row["minimum_age"])
+
+
+async def use_minimum_age(db: Database, minimum_age: int) -> None:
+    """Let a minimum age hold for everybody, also for what was said before; 0 asks nobody for her age."""
+    row = await db.fetch_one("consent.rules")
+    if row is not None and (row["minimum_age"], row["settled"]) == (minimum_age, 1):
+        return
+    async with db.transaction() as tx:
+        await tx.execute("consent.set_rules", minimum_age=minimum_age, settled=False)
+    after = ""
+    while rows := await db.fetch("consent.aged", after=after, most=AT_ONCE):
+        shoppers = [row["shopper"] for row in rows]
+        async with db.transaction() as tx:
+            await settle(tx, shoppers)
+        after = shoppers[-1]
+    async with db.transaction() as tx:
+        await tx.execute("consent.set_rules", minimum_age=minimum_age, settled=True)

@@ -33,7 +33,7 @@ async def test_a_waiting_message_goes_with_what_it_was_made_of(
         shopper = await join(db, clock, "phone", purposes=others)
         delivery = await enqueue(db, clock, "phone")
         async with db.transaction() as tx:
-            await consents.write(tx, shopper, {purpose: False}, "test", clock.now_ms())
+            await consents.Change(tx).write(shopper, {purpose: False}, "test", clock.now_ms())
         found = await state(db, delivery)
     assert found == (State.CANCELLED if granted and purpose in {*BEHIND, "inapp"} else State.PENDING)
 
@@ -53,7 +53,7 @@ async def test_what_has_another_way_left_goes_on_waiting(database_url: str, with
         plan = Plan(steps[0], later=(steps[1],), fall_back_s=60)
         async with db.transaction() as tx:
             [later] = await outbox.put(tx, [Send(message=message, plan=plan, lane=Lane.BULK, source="test")])
-            await consents.write(tx, shopper, dict.fromkeys(withdrawn, False), "test", clock.now_ms())
+            await consents.Change(tx).write(shopper, dict.fromkeys(withdrawn, False), "test", clock.now_ms())
         found = {await state(db, delivery) for delivery in (beside, later)}
         told = [row["kind"] for row in await db.fetch("events.after", after_seq=0, most=9)]
     assert found == {State.PENDING if withdrawn == ("webpush",) else State.CANCELLED}
@@ -74,8 +74,8 @@ async def test_a_withdrawal_holds_even_where_nobody_knows_whether_it_was_committ
         shopper = await join(db, clock, "phone")
         asked: dict[Purpose, bool] = {"location": False, "inapp": True}
         try:
-            async with consents.changing(context, {shopper: asked}) as tx:
-                await consents.write(tx, shopper, asked, "test", clock.now_ms())
+            async with consents.changing(context) as change:
+                await change.write(shopper, asked, "test", clock.now_ms())
                 if error is not None:
                     raise error("away")
         except DatabaseError as raised:

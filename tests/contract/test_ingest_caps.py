@@ -118,7 +118,7 @@ async def test_a_cap_that_is_used_up_between_reading_and_taking_is_noticed(db: D
 
         async def fetch_one(self, name: str, /, **params: object) -> object:
             row = await self._tx.fetch_one(name, **params)
-            if name == "campaigns.cap_used":
+            if name == "campaigns.used_by_person":
                 await outbox.take_cap(self._tx, CAP, 1, 1)
             return row
 

@@ -17,6 +17,21 @@ WHERE decided_ms >= :since_ms ORDER BY decided_ms, id LIMIT :most
 -- name: campaigns.cap_used
 SELECT used FROM caps WHERE id = :id
 
+-- name: campaigns.used_by_person
+-- Pushes of a visit, and of what else the same person has open in the same store: she may carry several tags.
+SELECT
+    CAST(COALESCE(SUM(CASE WHEN c.id = :id THEN c.used ELSE 0 END), 0) AS BIGINT) AS own,
+    CAST(COALESCE(SUM(CASE WHEN c.id = :id THEN 0 ELSE c.used END), 0) AS BIGINT) AS beside
+FROM caps AS c
+WHERE c.id IN (
+    SELECT CAST(:id AS TEXT)
+    UNION
+    SELECT 'visit:' || v.id FROM shoppers AS s
+        INNER JOIN shoppers AS o ON o.person = s.person
+        INNER JOIN visits AS v ON v.shopper = o.id AND v.store = :store AND v.left_ms IS NULL
+    WHERE s.id = :shopper
+)
+
 -- name: campaigns.take_cap
 INSERT INTO caps (id, used, updated_ms) VALUES (:id, 1, :updated_ms)
 ON CONFLICT (id) DO UPDATE SET used = caps.used + 1, updated_ms = excluded.updated_ms

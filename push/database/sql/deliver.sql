@@ -22,11 +22,11 @@ VALUES (
 ON CONFLICT (id) DO NOTHING
 
 -- name: outbox.replace
--- A newer message takes the place of one that was not handed over yet. An id has no blank in it: `keys` are pairs.
+-- A newer message takes the place of one to the same person that was not handed over yet. An id has no blank in it: `keys` are pairs.
 -- What is being sent just now is not tried again: it would take the place of the newer one.
 WITH waiting AS MATERIALIZED (
-    SELECT d.id, d.message, d.shopper FROM deliveries AS d
-    WHERE d.queue IS NOT NULL AND d.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+    SELECT d.id, d.message, o.person FROM shoppers AS o INNER JOIN deliveries AS d ON d.shopper = o.id
+    WHERE d.queue IS NOT NULL AND o.person IN (SELECT value FROM {json_each}(:persons{as_json}))
 )
 UPDATE deliveries SET
     state = CASE WHEN state = 'pending' THEN 'cancelled' ELSE state END,
@@ -38,7 +38,7 @@ UPDATE deliveries SET
 WHERE queue IS NOT NULL AND id IN (
     SELECT w.id FROM waiting AS w
     WHERE w.message NOT IN (SELECT value FROM {json_each}(:messages{as_json}))
-        AND w.shopper || ' ' || (
+        AND w.person || ' ' || (
             SELECT m.source || ' ' || m.collapse_key FROM messages AS m WHERE m.id = w.message
         )
             IN (SELECT value FROM {json_each}(:keys{as_json}))
@@ -98,19 +98,25 @@ FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: deliver.reach
--- A screen may greet her where she is in a store that has one, and chose what it may call her.
+-- The devices of all facets of a person, whichever she is asked for by. A screen may greet her where she is in a store
+-- that has one, and chose what it may call her.
 SELECT
-    v.shopper, v.id AS device, v.platform, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.registered_ms,
+    p.id AS shopper, v.id AS device, v.platform, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.registered_ms,
     s.reason AS suppressed,
-    CASE WHEN n.shopper IS NOT NULL AND EXISTS (
-        SELECT 1 FROM visits INNER JOIN screens ON screens.store = visits.store
-        WHERE visits.shopper = n.shopper AND visits.left_ms IS NULL
+    CASE WHEN EXISTS (
+        SELECT 1 FROM nicknames AS n INNER JOIN shoppers AS c ON c.id = n.shopper WHERE c.person = p.person
+    ) AND EXISTS (
+        SELECT 1 FROM shoppers AS c
+            INNER JOIN visits ON visits.shopper = c.id AND visits.left_ms IS NULL
+            INNER JOIN screens ON screens.store = visits.store
+        WHERE c.person = p.person
     ) THEN 1 ELSE 0 END AS by_screen
-FROM devices AS v
-    LEFT JOIN nicknames AS n ON n.shopper = v.shopper
+FROM shoppers AS p
+    INNER JOIN shoppers AS o ON o.person = p.person
+    INNER JOIN devices AS v ON v.shopper = o.id
     LEFT JOIN addresses AS a ON a.device = v.id
     LEFT JOIN suppressions AS s ON s.channel = a.channel AND s.hash = a.hash
-WHERE v.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+WHERE p.id IN (SELECT value FROM {json_each}(:shoppers{as_json}))
 ORDER BY v.seen_ms DESC, v.id, a.channel
 
 -- name: deliver.consents
@@ -118,8 +124,13 @@ SELECT c.shopper, c.purpose, c.granted FROM consents AS c
 WHERE c.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
 
 -- name: deliver.snoozes
-SELECT s.shopper, s.until_ms FROM snoozes AS s
-WHERE s.until_ms > :now_ms AND s.shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+SELECT z.shopper, z.until_ms
+FROM (
+    SELECT s.id AS shopper, n.until_ms, ROW_NUMBER() OVER (PARTITION BY s.id ORDER BY n.at_ms DESC, n.until_ms DESC) AS place
+    FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person INNER JOIN snoozes AS n ON n.shopper = o.id
+    WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+) AS z
+WHERE z.place = 1 AND z.until_ms > :now_ms
 
 -- name: deliver.depth
 -- A queue's name begins with its lane. By whole queues first: the index has them in order, so that nothing is sorted.
@@ -163,7 +174,10 @@ UPDATE deliveries SET
     state = 'pending', reason = :reason, waits = 1, queue = :queue, routes = :routes,
     next_ms = CASE
         WHEN EXISTS (
-            SELECT 1 FROM devices WHERE devices.shopper = deliveries.shopper
+            SELECT 1 FROM shoppers AS s
+                INNER JOIN shoppers AS o ON o.person = s.person
+                INNER JOIN devices ON devices.shopper = o.id
+            WHERE s.id = deliveries.shopper
                 AND devices.seen_ms >= :since_ms AND devices.seen_ms <= CAST(:now_ms AS BIGINT) + 5000
         ) THEN :now_ms
         ELSE expires_ms
@@ -187,7 +201,9 @@ ORDER BY fall_back_ms LIMIT :most {skip_locked}
 -- name: deliver.newer
 -- One that took the place of a message.
 SELECT newer.id FROM messages AS own
-    INNER JOIN deliveries AS d ON d.shopper = :shopper AND d.decided_ms > own.created_ms
+    INNER JOIN shoppers AS s ON s.id = :shopper
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN deliveries AS d ON d.shopper = o.id AND d.decided_ms > own.created_ms
     INNER JOIN messages AS newer ON newer.id = d.message
 WHERE own.id = :message AND newer.created_ms > own.created_ms AND newer.collapse_key = own.collapse_key
     AND newer.source = own.source LIMIT 1
@@ -214,7 +230,12 @@ UPDATE deliveries SET
     accepted_ms = :now_ms,
     fall_back_ms = CASE WHEN later = '[]' OR fall_back_s = 0 THEN NULL ELSE :now_ms + 1000 * fall_back_s END
 WHERE id = :id AND state = 'pending' AND expires_ms > :now_ms
-    AND shopper = (SELECT shopper FROM devices WHERE devices.id = :device)
+    AND shopper IN (
+        SELECT o.id FROM devices AS v
+            INNER JOIN shoppers AS s ON s.id = v.shopper
+            INNER JOIN shoppers AS o ON o.person = s.person
+        WHERE v.id = :device
+    )
     AND routes LIKE '%["' || :device || '","inapp"%'
 RETURNING id, message
 
@@ -244,13 +265,17 @@ UPDATE deliveries SET
     ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
     fall_back_ms = NULL,
     expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
-WHERE queue IS NOT NULL AND shopper = :shopper
+WHERE queue IS NOT NULL AND shopper IN (
+        SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
+    )
     AND EXISTS (SELECT 1 FROM messages WHERE messages.id = deliveries.message AND messages.basis = 'marketing')
 RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
 
 -- name: outbox.waiting_of
 SELECT id, routes, later FROM deliveries
-WHERE queue IS NOT NULL AND state = 'pending' AND shopper = :shopper
+WHERE queue IS NOT NULL AND state = 'pending' AND shopper IN (
+        SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
+    )
 
 -- name: outbox.cancel_some
 UPDATE deliveries SET state = 'cancelled', queue = NULL, fall_back_ms = NULL, reason = :reason, ended_ms = :now_ms
@@ -272,7 +297,12 @@ RETURNING id, message, shopper, state, cap, CASE WHEN state = 'cancelled' THEN m
 -- name: deliver.wake_device
 UPDATE deliveries SET next_ms = :now_ms
 WHERE queue IS NOT NULL AND waits = 1 AND state = 'pending' AND next_ms > :now_ms
-    AND shopper = (SELECT shopper FROM devices WHERE devices.id = :device)
+    AND shopper IN (
+        SELECT o.id FROM devices AS v
+            INNER JOIN shoppers AS s ON s.id = v.shopper
+            INNER JOIN shoppers AS o ON o.person = s.person
+        WHERE v.id = :device
+    )
 
 -- name: deliver.stream_since
 SELECT d.id, d.seq, m.id AS message, m.content, m.expires_ms
@@ -304,7 +334,12 @@ WHERE id = :delivery
 -- name: deliver.of_device
 -- A delivery to any device of the same person.
 SELECT d.id, d.message, d.shopper, d.channel FROM deliveries AS d
-WHERE d.id = :delivery AND d.shopper = (SELECT v.shopper FROM devices AS v WHERE v.id = :device)
+WHERE d.id = :delivery AND d.shopper IN (
+        SELECT o.id FROM devices AS v
+            INNER JOIN shoppers AS s ON s.id = v.shopper
+            INNER JOIN shoppers AS o ON o.person = s.person
+        WHERE v.id = :device
+    )
 
 -- name: deliver.trace
 SELECT

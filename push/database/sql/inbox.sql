@@ -4,7 +4,12 @@ SELECT
     d.id, d.message, d.shopper, d.state, d.channel, d.expires_ms, d.decided_ms, m.decision, m.campaign, m.basis,
     m.source, m.content, m.created_ms, m.expires_ms AS message_expires_ms
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
-WHERE d.id = :delivery AND d.shopper = (SELECT v.shopper FROM devices AS v WHERE v.id = :device)
+WHERE d.id = :delivery AND d.shopper IN (
+        SELECT o.id FROM devices AS v
+            INNER JOIN shoppers AS s ON s.id = v.shopper
+            INNER JOIN shoppers AS o ON o.person = s.person
+        WHERE v.id = :device
+    )
 
 -- name: inbox.decision
 -- What was decided, at which moment, and how the campaign that was chosen reads now.

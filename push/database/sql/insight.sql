@@ -8,7 +8,7 @@ ORDER BY decided_ms, id LIMIT :most
 
 -- name: insight.decisions_of
 SELECT id, moment, shopper, store, campaign, receipt, decided_ms FROM decisions
-WHERE shopper = :shopper
+WHERE shopper IN (SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper)
     AND (:everywhere = 1 OR store IN (SELECT value FROM {json_each}(:stores{as_json})))
 ORDER BY decided_ms DESC, id LIMIT :most
 

@@ -8,6 +8,9 @@ INSERT INTO shoppers (id, traits, created_ms, person) VALUES (:id, :traits, :cre
 -- name: profiles.shopper
 SELECT id, traits, created_ms FROM shoppers WHERE id = :id
 
+-- name: profiles.persons
+SELECT id, person FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+
 -- name: profiles.new_device
 INSERT INTO devices (id, shopper, platform, locale, created_ms, seen_ms)
 VALUES (:id, :shopper, :platform, :locale, :created_ms, :created_ms)
@@ -50,24 +53,22 @@ DELETE FROM addresses WHERE device = :device AND channel = :channel AND register
 -- name: profiles.seen
 UPDATE devices SET seen_ms = :seen_ms WHERE id = :id AND seen_ms < :seen_ms
 
--- name: profiles.set_consent
-INSERT INTO consents (shopper, purpose, granted, at_ms, source)
-VALUES (:shopper, :purpose, :granted, :at_ms, :source)
-ON CONFLICT (shopper, purpose) DO UPDATE SET
-    granted = excluded.granted, at_ms = excluded.at_ms, source = excluded.source
-
--- name: profiles.note_consent
-INSERT INTO consent_history (id, shopper, purpose, granted, at_ms, source)
-VALUES (:id, :shopper, :purpose, :granted, :at_ms, :source)
-
 -- name: profiles.consents_of
 SELECT purpose, granted, at_ms, source FROM consents WHERE shopper = :shopper ORDER BY purpose
 
 -- name: profiles.lock_consents
-SELECT purpose, granted FROM consents WHERE shopper = :shopper ORDER BY purpose {for_update}
+-- Those of all her facets, so that whoever decides about the same person waits, whichever facet it is for.
+SELECT shopper, purpose, granted FROM consents
+WHERE shopper IN (SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper)
+ORDER BY shopper, purpose {for_update}
 
 -- name: profiles.consent_history
-SELECT purpose, granted, at_ms, source FROM consent_history WHERE shopper = :shopper ORDER BY at_ms, id
+-- What a person said, under whichever identifier; what waits to be confirmed was not said yet.
+SELECT h.purpose, h.granted, h.at_ms, h.source
+FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN consent_history AS h ON h.shopper = o.id
+WHERE s.id = :shopper AND h.pending = 0 ORDER BY h.at_ms, h.id
 
 -- name: profiles.all_granted
 SELECT shopper, purpose FROM consents WHERE granted = 1
@@ -76,7 +77,14 @@ SELECT shopper, purpose FROM consents WHERE granted = 1
 INSERT INTO tokens (hash, scope, subject, created_ms) VALUES (:hash, :scope, :subject, :created_ms)
 
 -- name: profiles.snooze
-SELECT until_ms FROM snoozes WHERE shopper = :shopper AND until_ms > :now_ms
+-- What she said last holds for all of her, under whichever identifier she said it.
+SELECT z.until_ms
+FROM (
+    SELECT n.until_ms, ROW_NUMBER() OVER (ORDER BY n.at_ms DESC, n.until_ms DESC) AS place
+    FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person INNER JOIN snoozes AS n ON n.shopper = o.id
+    WHERE s.id = :shopper
+) AS z
+WHERE z.place = 1 AND z.until_ms > :now_ms
 
 -- name: profiles.set_snooze
 INSERT INTO snoozes (shopper, until_ms, at_ms) VALUES (:shopper, :until_ms, :at_ms)

@@ -29,11 +29,16 @@ SELECT d.id, d.device FROM deliveries AS d INNER JOIN attempts AS a ON a.deliver
 WHERE d.id = :delivery AND a.channel = 'screen' AND a.outcome = 'accepted' AND a.reference = :screen
 
 -- name: nicknames.of
-SELECT nickname FROM nicknames WHERE shopper = :shopper
+-- The one that she chose last, on whichever device.
+SELECT n.nickname FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN nicknames AS n ON n.shopper = o.id
+WHERE s.id = :shopper ORDER BY n.at_ms DESC, n.shopper LIMIT 1
 
 -- name: nicknames.put
 INSERT INTO nicknames (shopper, nickname, at_ms) VALUES (:shopper, :nickname, :at_ms)
 ON CONFLICT (shopper) DO UPDATE SET nickname = excluded.nickname, at_ms = excluded.at_ms
 
 -- name: nicknames.forget
-DELETE FROM nicknames WHERE shopper = :shopper
+DELETE FROM nicknames
+WHERE shopper IN (SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper)

@@ -13,17 +13,15 @@ SELECT id FROM messages WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}
 
 -- name: sending.answers
 -- On which channels people answer: what was handed over, and what they opened.
-SELECT shopper, channel, COUNT(*) AS handed_over, SUM(CASE WHEN opened_ms IS NULL THEN 0 ELSE 1 END) AS opened
-FROM deliveries
-WHERE shopper IN (SELECT value FROM {json_each}(:shoppers{as_json})) AND decided_ms >= :since_ms
-    AND channel IS NOT NULL
-GROUP BY shopper, channel
-
--- name: sending.agree
--- What somebody else says that she agreed to: it never overrides her own word.
-INSERT INTO consents (shopper, purpose, granted, at_ms, source)
-VALUES (:shopper, :purpose, 1, :at_ms, :source)
-ON CONFLICT (shopper, purpose) DO NOTHING
+SELECT
+    s.id AS shopper, d.channel, COUNT(*) AS handed_over,
+    SUM(CASE WHEN d.opened_ms IS NULL THEN 0 ELSE 1 END) AS opened
+FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN deliveries AS d ON d.shopper = o.id
+WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json})) AND d.decided_ms >= :since_ms
+    AND d.channel IS NOT NULL
+GROUP BY s.id, d.channel
 
 -- name: sending.deliveries
 SELECT
@@ -46,7 +44,10 @@ SELECT
     d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
     d.ended_ms, d.visit, d.shopper, d.again_of, m.campaign, m.basis
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
-WHERE d.shopper = :shopper AND d.decided_ms >= :after_ms AND (d.decided_ms, d.id) > (:after_ms, :after_id)
+WHERE d.shopper IN (
+        SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
+    )
+    AND d.decided_ms >= :after_ms AND (d.decided_ms, d.id) > (:after_ms, :after_id)
     AND (CAST(:state AS TEXT) IS NULL OR d.state = :state)
     AND (CAST(:channel AS TEXT) IS NULL OR d.channel = :channel)
     AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)

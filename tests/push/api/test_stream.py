@@ -45,7 +45,7 @@ async def send(db: Database, phone: Phone, name: str, hold_ms: int = 0) -> str:
     async with db.transaction() as tx:
         await tx.execute("profiles.new_shopper", id=f"shp_{phone.device}", traits="{}", created_ms=0)
         granted = {"granted": True, "at_ms": 0, "source": "test"}
-        await tx.execute("profiles.set_consent", shopper=f"shp_{phone.device}", purpose="inapp", **granted)
+        await tx.execute("consent.put", shopper=f"shp_{phone.device}", purpose="inapp", **granted)
     return await enqueue(db, CLOCK, phone.device, name=name, hold_ms=hold_ms)
 
 

@@ -300,7 +300,7 @@ async def test_a_message_is_sent_by_the_next_process_when_one_is_killed(tmp_path
         async with db.transaction() as tx:
             await tx.execute("profiles.new_shopper", id=f"shp_{phone.device}", traits="{}", created_ms=0)
             granted = {"granted": True, "at_ms": 0, "source": "test"}
-            await tx.execute("profiles.set_consent", shopper=f"shp_{phone.device}", purpose="inapp", **granted)
+            await tx.execute("consent.put", shopper=f"shp_{phone.device}", purpose="inapp", **granted)
         delivery = await enqueue(db, clock, phone.device)
     (tmp_path / "data" / "running.json").unlink()
     async with running(tmp_path) as server, server.listen(phone) as stream:

@@ -105,7 +105,7 @@ async def test_a_channel_that_she_withdrew_meanwhile_is_not_used(db: FaultyDatab
     only = await enqueue(db, CLOCK, "d1", channels=("inapp",), name="only")
     async with db.transaction() as tx:
         refused = {"shopper": "shp_d1", "purpose": "inapp", "granted": False, "at_ms": 1, "source": "test"}
-        await tx.execute("profiles.set_consent", **refused)
+        await tx.execute("consent.put", **refused)
     async with running(db, [inapp, webpush]):
         await reaches(db, both, State.ACCEPTED)
         await reaches(db, only, State.FAILED)

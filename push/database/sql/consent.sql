@@ -1,0 +1,121 @@
+-- name: consent.facets
+-- All facets of whoever these are, held until the transaction ends: nobody else settles, merges or cuts them meanwhile.
+SELECT id, person FROM shoppers
+WHERE person IN (SELECT s.person FROM shoppers AS s WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json})))
+ORDER BY id {for_no_key_update}
+
+-- name: consent.said
+-- Of every person and purpose the word that holds: her own before what others claim, the latest; at the same time a refusal.
+SELECT w.person, w.purpose, w.granted, w.pending, w.at_ms, w.source
+FROM (
+    SELECT
+        s.person, h.purpose, h.granted, h.pending, h.at_ms, h.source,
+        ROW_NUMBER() OVER (
+            PARTITION BY s.person, h.purpose
+            ORDER BY h.claimed, h.at_ms DESC, h.granted, h.pending DESC, h.source, h.id
+        ) AS place
+    FROM shoppers AS s INNER JOIN consent_history AS h ON h.shopper = s.id
+    WHERE s.person IN (SELECT value FROM {json_each}(:persons{as_json}))
+) AS w
+WHERE w.place = 1
+
+-- name: consent.effective
+SELECT shopper, purpose, granted, at_ms, source FROM consents
+WHERE shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+ORDER BY shopper, purpose {for_update}
+
+-- name: consent.put
+INSERT INTO consents (shopper, purpose, granted, at_ms, source)
+VALUES (:shopper, :purpose, :granted, :at_ms, :source)
+ON CONFLICT (shopper, purpose) DO UPDATE SET
+    granted = excluded.granted, at_ms = excluded.at_ms, source = excluded.source
+
+-- name: consent.drop
+DELETE FROM consents WHERE shopper = :shopper AND purpose = :purpose
+
+-- name: consent.say
+-- The same word is written down once, however often it arrives.
+INSERT INTO consent_history (
+    id, shopper, purpose, granted, at_ms, source, said_by, version, locale, asked_on, claimed, pending, proof
+)
+VALUES (
+    :id, :shopper, :purpose, :granted, :at_ms, :source, :said_by, :version, :locale, :asked_on, :claimed, :pending,
+    :proof
+)
+ON CONFLICT (id) DO NOTHING
+
+-- name: consent.last_ms
+-- When she last said anything: what she says now comes after that, whatever a clock says.
+SELECT MAX(h.at_ms) AS at_ms FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN consent_history AS h ON h.shopper = o.id
+WHERE s.id = :shopper AND h.purpose IN (SELECT value FROM {json_each}(:purposes{as_json}))
+
+-- name: consent.ledger
+-- Everything that a person said, under whichever identifier, the oldest first.
+SELECT
+    h.id, h.shopper, h.purpose, h.granted, h.at_ms, h.source, h.said_by, h.version, h.locale, h.asked_on, h.claimed,
+    h.pending, h.proof
+FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN consent_history AS h ON h.shopper = o.id
+WHERE s.id = :shopper ORDER BY h.at_ms, h.id LIMIT :most
+
+-- name: consent.rules
+SELECT minimum_age, settled FROM consent_rules WHERE id = 'now'
+
+-- name: consent.set_rules
+UPDATE consent_rules SET minimum_age = :minimum_age, settled = :settled WHERE id = 'now'
+
+-- name: consent.aged
+-- Whose consents depend on her age, some at a time.
+SELECT DISTINCT shopper FROM consent_history
+WHERE shopper > :after AND purpose IN ('location', 'profiling') ORDER BY shopper LIMIT :most
+
+-- name: consent.of_many
+-- Whether a purpose is granted, for each of these.
+SELECT shopper FROM consents
+WHERE purpose = :purpose AND granted = 1 AND shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+
+-- name: consent.check
+INSERT INTO checks (shopper, purpose, used_for, day, allowed, times, last_ms)
+VALUES (:shopper, :purpose, :used_for, :day, :allowed, :times, :last_ms)
+ON CONFLICT (shopper, day, purpose, used_for, allowed) DO UPDATE SET
+    times = checks.times + excluded.times,
+    last_ms = CASE WHEN checks.last_ms > excluded.last_ms THEN checks.last_ms ELSE excluded.last_ms END
+
+-- name: consent.checks_of
+SELECT c.purpose, c.used_for, c.day, c.allowed, SUM(c.times) AS times, MAX(c.last_ms) AS last_ms
+FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN checks AS c ON c.shopper = o.id
+WHERE s.id = :shopper
+GROUP BY c.purpose, c.used_for, c.day, c.allowed
+ORDER BY c.day DESC, c.purpose, c.used_for, c.allowed LIMIT :most
+
+-- name: consent.ask
+INSERT INTO asked (shopper, purpose, version, locale, asked_on, asked_ms)
+VALUES (:shopper, :purpose, :version, :locale, :asked_on, :asked_ms)
+ON CONFLICT (shopper, purpose, version) DO NOTHING
+
+-- name: consent.answer
+INSERT INTO asked (shopper, purpose, version, locale, asked_on, asked_ms, granted, answered_ms)
+VALUES (:shopper, :purpose, :version, :locale, :asked_on, :asked_ms, :granted, :asked_ms)
+ON CONFLICT (shopper, purpose, version) DO UPDATE SET
+    granted = excluded.granted, answered_ms = excluded.answered_ms
+
+-- name: consent.asked
+-- What a person was asked, under whichever identifier: of each purpose and version once.
+SELECT a.purpose, a.version, MIN(a.asked_ms) AS asked_ms, MAX(a.answered_ms) AS answered_ms
+FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN asked AS a ON a.shopper = o.id
+WHERE s.id = :shopper
+GROUP BY a.purpose, a.version ORDER BY a.purpose, a.version
+
+-- name: consent.acceptance
+-- How many were asked under which words, and what they last answered to these.
+SELECT
+    purpose, version, MIN(asked_ms) AS first_ms, COUNT(*) AS asked, COUNT(granted) AS answered,
+    CAST(COALESCE(SUM(granted), 0) AS BIGINT) AS accepted
+FROM asked GROUP BY purpose, version ORDER BY purpose, first_ms, version
