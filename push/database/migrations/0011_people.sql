@@ -14,20 +14,20 @@ CREATE TABLE person_keys (
 
 CREATE INDEX person_keys_by_month ON person_keys (month, shopper);
 
--- `hash` (keyed) finds a value that nobody can read; one that is `shared` by too many people links nobody any more.
+-- `hash` (keyed) finds a value that nobody can read.
 CREATE TABLE identifiers (
     hash TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
     shopper TEXT NOT NULL REFERENCES shoppers (id) ON DELETE CASCADE,
     sealed {blob} NOT NULL,
-    shared INTEGER NOT NULL,
     first_ms BIGINT NOT NULL
 );
 
 CREATE INDEX identifiers_by_shopper ON identifiers (shopper);
 
 -- Who was said to be who: two facets, `a` before `b`; of several sayings the first one. Kept for good, also when cut.
--- `state` follows from all links together: joined, refused (then there is a review), or cut.
+-- `decided` is the last word of `link_decisions`, empty where there is none. `state` follows from all links together:
+-- joined, refused (then there is a review), shared (an end of it is too many people's), or cut.
 CREATE TABLE links (
     id TEXT PRIMARY KEY,
     a TEXT NOT NULL REFERENCES shoppers (id) ON DELETE CASCADE,
@@ -37,17 +37,19 @@ CREATE TABLE links (
     said TEXT NOT NULL,
     at_ms BIGINT NOT NULL,
     received_ms BIGINT NOT NULL,
+    decided TEXT NOT NULL,
     state TEXT NOT NULL
 );
 
 CREATE INDEX links_by_a ON links (a);
 CREATE INDEX links_by_b ON links (b);
 
--- What people decided about links, the last word of each counting: to cut it, or to let it hold again.
+-- What people decided about links, the last word of each counting: to cut it, to let it hold again, or to join in spite
+-- of the rules.
 CREATE TABLE link_decisions (
     id TEXT PRIMARY KEY,
     link TEXT NOT NULL REFERENCES links (id) ON DELETE CASCADE,
-    cut INTEGER NOT NULL,
+    decision TEXT NOT NULL,
     decided_by TEXT NOT NULL,
     why TEXT NOT NULL,
     at_ms BIGINT NOT NULL

@@ -1,0 +1,90 @@
+-- name: identity.known
+SELECT hash, shopper FROM identifiers WHERE hash IN (SELECT value FROM {json_each}(:hashes{as_json}))
+
+-- name: identity.new_facet
+INSERT INTO shoppers (id, traits, created_ms, person, kind) VALUES (:id, '{}', :created_ms, :id, :kind)
+ON CONFLICT (id) DO NOTHING
+
+-- name: identity.new_identifier
+INSERT INTO identifiers (hash, kind, shopper, sealed, first_ms) VALUES (:hash, :kind, :shopper, :sealed, :first_ms)
+ON CONFLICT (hash) DO NOTHING
+
+-- name: identity.identifiers_of
+SELECT hash, kind, shopper, sealed, first_ms FROM identifiers
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY first_ms, hash
+
+-- name: identity.persons
+SELECT id, person FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: identity.facets
+-- Of everybody whom one of these facets is of.
+SELECT DISTINCT o.id, o.kind, o.person, o.created_ms FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person
+WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY o.id
+
+-- name: identity.hold
+-- In one order, so that two who merge the same people wait for each other and never both.
+SELECT id, kind, person FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
+ORDER BY id {for_no_key_update}
+
+-- name: identity.look
+SELECT id, kind, person FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY id
+
+-- name: identity.links_of
+SELECT l.id, l.a, l.b, l.said, l.at_ms, l.decided, l.state, one.kind AS a_kind, other.kind AS b_kind, r.why
+FROM (
+    SELECT * FROM links WHERE a IN (SELECT value FROM {json_each}(:ids{as_json}))
+    UNION
+    SELECT * FROM links WHERE b IN (SELECT value FROM {json_each}(:ids{as_json}))
+) AS l
+INNER JOIN shoppers AS one ON one.id = l.a
+INNER JOIN shoppers AS other ON other.id = l.b
+LEFT JOIN link_reviews AS r ON r.link = l.id AND r.closed_ms IS NULL
+
+-- name: identity.links
+SELECT id, a, b, source, reason, said, at_ms, received_ms, decided, state FROM links
+WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY at_ms, id
+
+-- name: identity.put_link
+INSERT INTO links (id, a, b, source, reason, said, at_ms, received_ms, decided, state)
+VALUES (:id, :a, :b, :source, :reason, :said, :at_ms, :received_ms, '', :state)
+ON CONFLICT (id) DO UPDATE SET
+    source = excluded.source, reason = excluded.reason, said = excluded.said, at_ms = excluded.at_ms,
+    received_ms = excluded.received_ms, state = excluded.state
+
+-- name: identity.drop_link
+DELETE FROM links WHERE id = :id
+
+-- name: identity.set_state
+UPDATE links SET state = :state WHERE id = :id
+
+-- name: identity.set_person
+UPDATE shoppers SET person = :person WHERE id = :id
+
+-- name: identity.decide
+UPDATE links SET decided = :decided WHERE id = :id
+
+-- name: identity.note_decision
+INSERT INTO link_decisions (id, link, decision, decided_by, why, at_ms)
+VALUES (:id, :link, :decision, :decided_by, :why, :at_ms)
+
+-- name: identity.decisions_of
+SELECT id, link, decision, decided_by, why, at_ms FROM link_decisions
+WHERE link IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY at_ms, id
+
+-- name: identity.open_review
+INSERT INTO link_reviews (link, rule, why, opened_ms, closed_ms, closed_by)
+VALUES (:link, :rule, :why, :opened_ms, NULL, NULL)
+ON CONFLICT (link) DO UPDATE SET
+    rule = excluded.rule, why = excluded.why, opened_ms = excluded.opened_ms, closed_ms = NULL, closed_by = NULL
+
+-- name: identity.drop_review
+DELETE FROM link_reviews WHERE link = :link AND closed_ms IS NULL
+
+-- name: identity.close_review
+UPDATE link_reviews SET closed_ms = :at_ms, closed_by = :by WHERE link = :link AND closed_ms IS NULL
+
+-- name: identity.reviews
+SELECT r.link, r.rule, r.why, r.opened_ms, l.a, l.b, l.source, l.reason, l.at_ms
+FROM link_reviews AS r INNER JOIN links AS l ON l.id = r.link
+WHERE r.closed_ms IS NULL AND (r.opened_ms > :after_ms OR (r.opened_ms = :after_ms AND r.link > :after_link))
+ORDER BY r.opened_ms, r.link LIMIT :most

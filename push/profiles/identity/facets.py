@@ -1,0 +1,131 @@
+"""Facets: what is known through one identifier. Their ids follow from the identifiers: nobody has to look them up."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from push.model.ports import Queries, Transaction
+from push.model.profiles import Identifier
+from push.model.vault import Vault
+from push.profiles import keys
+from push.profiles.keys import Keyring
+
+NAMED: Final = "shopper"
+"""The kind whose value is the facet's id: what operators call a shopper."""
+_ID_DIGITS: Final = 24
+"""96 bits, as ids have that are made at random."""
+
+
+def listed(ids: Iterable[str]) -> str:
+    """Ids as statements take them: a JSON array, each once, in order."""
+    return msgspec.json.encode(sorted({*ids})).decode()
+
+
+def fingerprint(identifier: Identifier, vault: Vault) -> str:
+    """What finds an identifier that nobody can read."""
+    return vault.fingerprint(identifier.value.encode(), f"identifier:{identifier.kind}")
+
+
+def facet_id(identifier: Identifier, vault: Vault) -> str:
+    """The facet of an identifier. Devices that registered have another one: `find` knows."""
+    if identifier.kind == NAMED:
+        return identifier.value
+    return f"shp_{fingerprint(identifier, vault)[:_ID_DIGITS]}"
+
+
+async def ensure(
+    tx: Transaction, keyring: Keyring, vault: Vault, identifiers: Sequence[Identifier], now_ms: int
+) -> dict[Identifier, str]:
+    """The facets of identifiers, made with their keys where there are none yet. Raises `push.model.vault.SealError`."""
+    hashes = {one: fingerprint(one, vault) for one in {*identifiers}}
+    rows = await tx.fetch("identity.known", hashes=listed(hashes.values()))
+    held: dict[str, str] = {row["hash"]: row["shopper"] for row in rows}
+    found = {one: held.get(hash_) or facet_id(one, vault) for one, hash_ in hashes.items()}
+    new = sorted((found[one], one) for one, hash_ in hashes.items() if hash_ not in held)
+    await _make(tx, keyring, [(facet, one, hashes[one]) for facet, one in new], now_ms)
+    return found
+
+
+async def _make(tx: Transaction, keyring: Keyring, new: list[tuple[str, Identifier, str]], now_ms: int) -> None:
+    """In one order, so that two who make the same ones wait for each other and never both."""
+    if not new:
+        return
+    rows = [{"id": facet, "kind": one.kind, "created_ms": now_ms} for facet, one, _ in new]
+    await tx.execute_many("identity.new_facet", rows)
+    await _name(tx, keyring, new, now_ms)
+
+
+async def name(
+    tx: Transaction, keyring: Keyring, vault: Vault, facets_of: Mapping[Identifier, str], now_ms: int
+) -> None:
+    """Let identifiers point at facets that exist: what a device that registers is known by. Raises `SealError`."""
+    new = sorted((facet, one) for one, facet in facets_of.items())
+    await _name(tx, keyring, [(facet, one, fingerprint(one, vault)) for facet, one in new], now_ms)
+
+
+async def _name(tx: Transaction, keyring: Keyring, new: list[tuple[str, Identifier, str]], now_ms: int) -> None:
+    ours = await keys.ensure(tx, keyring, {facet for facet, _, _ in new})
+    rows = [
+        {
+            "hash": hash_,
+            "kind": one.kind,
+            "shopper": facet,
+            "sealed": ours[facet].seal(one.value.encode(), _context(hash_)),
+            "first_ms": now_ms,
+        }
+        for facet, one, hash_ in new
+        if facet in ours
+    ]
+    await tx.execute_many("identity.new_identifier", rows)
+
+
+def _context(hash_: str) -> str:
+    return f"identifier:{hash_}"
+
+
+async def find(db: Queries, vault: Vault, identifier: Identifier) -> str | None:
+    """The facet of an identifier, None where nobody is known by it."""
+    rows = await db.fetch("identity.known", hashes=listed([fingerprint(identifier, vault)]))
+    if rows:
+        return str(rows[0]["shopper"])
+    if identifier.kind != NAMED:
+        return None
+    return identifier.value if await persons(db, [identifier.value]) else None
+
+
+async def persons(db: Queries, shoppers: Collection[str]) -> dict[str, str]:
+    """Of each facet that there is, the one that stands for all of its person's."""
+    if not shoppers:
+        return {}
+    return {row["id"]: row["person"] for row in await db.fetch("identity.persons", ids=listed(shoppers))}
+
+
+async def facets(db: Queries, shopper: str) -> list[str]:
+    """All facets of whoever this one is of, in order; none where there is no such facet."""
+    return [row["id"] for row in await db.fetch("identity.facets", ids=listed([shopper]))]
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """An identifier of a facet, in clear: personal."""
+
+    facet: str
+    kind: str
+    value: str
+    first_ms: int
+
+
+async def identifiers(db: Queries, keyring: Keyring, shoppers: Collection[str]) -> list[Named]:
+    """What facets are known by, the oldest first; of who was erased nothing opens. Raises `SealError`."""
+    opened = await keys.known(db, keyring, shoppers)
+    rows: list[Any] = [dict(row) for row in await db.fetch("identity.identifiers_of", ids=listed(shoppers))]
+    return [
+        Named(
+            facet=row["shopper"],
+            kind=row["kind"],
+            value=opened[row["shopper"]].open(row["sealed"], _context(row["hash"])).decode(),
+            first_ms=row["first_ms"],
+        )
+        for row in rows
+        if row["shopper"] in opened
+    ]
