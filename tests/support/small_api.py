@@ -25,6 +25,7 @@ from push.model.hooks import Letter
 from push.model.ports import Clock, Database
 from push.model.presence import Observation
 from push.model.screens import Sight
+from push.profiles.catalogue.view import Catalogue
 from push.registry import bulk_desk
 from push.registry.audit import audit
 from push.registry.bulk_desk import Imports
@@ -124,6 +125,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         site=Site(CodeLimits(), CodeLimits()),
         imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
         keyring=KEYRING,
+        catalogue=Catalogue(),
         hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted())),
         tail=Tail(db, clock),
     )

@@ -164,14 +164,28 @@ def _folded(path: Path) -> Path:
 
 def _merged(columns: _Columns, recent: dict[int, _Entry]) -> _Columns:
     """Columns with what was changed lately, which holds."""
-    key = np.fromiter(recent, np.uint64, len(recent))
-    kept = ~np.isin(columns.key, key)
-    entries = list(recent.values())
-    keys = np.concatenate([columns.key[kept], key])
-    order = np.argsort(keys)
+    new = _columns(recent)
+    at = np.minimum(np.searchsorted(columns.key, new.key), max(0, len(columns.key) - 1))
+    kept = np.ones(len(columns.key), np.bool_)
+    if len(kept):
+        kept[at[columns.key[at] == new.key]] = False
+    keys = np.concatenate([columns.key[kept], new.key])
+    order = np.argsort(keys, kind="stable")  # two sorted runs, so it only merges
     return _Columns(
         keys[order],
-        np.concatenate([columns.category[kept], np.array([e.category for e in entries], np.int32)])[order],
-        np.concatenate([columns.brand[kept], np.array([e.brand for e in entries], np.int32)])[order],
-        np.concatenate([columns.sensitive[kept], np.array([e.sensitive for e in entries], np.bool_)])[order],
+        np.concatenate([columns.category[kept], new.category])[order],
+        np.concatenate([columns.brand[kept], new.brand])[order],
+        np.concatenate([columns.sensitive[kept], new.sensitive])[order],
+    )
+
+
+def _columns(recent: dict[int, _Entry]) -> _Columns:
+    entries = list(recent.values())
+    key = np.fromiter(recent, np.uint64, len(recent))
+    order = np.argsort(key)
+    return _Columns(
+        key[order],
+        np.array([entry.category for entry in entries], np.int32)[order],
+        np.array([entry.brand for entry in entries], np.int32)[order],
+        np.array([entry.sensitive for entry in entries], np.bool_)[order],
     )
