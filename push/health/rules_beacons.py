@@ -12,6 +12,7 @@ from push.health.verdicts import Verdict
 from push.health.voltages import Voltages
 from push.health.watch import View
 from push.model.health import Ints, Kind
+from push.registry.rows import ends
 
 MISSED: Final = 20.0
 """Times that a silent fixture should have been heard: by chance that happens once in e^20, half a thousand million."""
@@ -127,8 +128,7 @@ def _loudest(fixture: Ints, loud: Floats, among: Bools) -> Sequence[int]:
     """The loudest link of each fixture that has one among these."""
     rows = np.flatnonzero(among)
     rows = rows[np.lexsort((loud[rows], fixture[rows]))]
-    last = np.r_[fixture[rows][1:] != fixture[rows][:-1], True] if len(rows) else np.zeros(0, dtype=bool)
-    return [int(row) for row in rows[last]]
+    return [int(row) for row in rows[ends(fixture[rows])]]
 
 
 def _usual_db(view: View, rival: int, home: int) -> float:

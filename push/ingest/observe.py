@@ -11,6 +11,7 @@ from push.ingest.intake import Arrived
 from push.model.presence import Observation, Stranger
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
+from push.registry.rows import begins
 from push.registry.tags import CARRIED, FIXTURE, PERSON, STAFF, UNKNOWN
 
 Ints = npt.NDArray[np.int64]
@@ -144,4 +145,4 @@ def _grouped(rows: Ints, beacons: Ints, source: Ints, sources: int) -> tuple[Int
     group = beacons[rows] * np.int64(sources) + source[rows]
     order = np.argsort(group, kind="stable")
     group = group[order]
-    return rows[order], np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    return rows[order], np.flatnonzero(begins(group))

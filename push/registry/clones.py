@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from push.registry.journeys import Journeys
+from push.registry.rows import begins, ends
 from push.registry.tags import GONE, UNKNOWN, Ints, Mask, Tags
 
 MOST: Final = 1_000
@@ -57,21 +58,29 @@ class Clones:
         rows = np.flatnonzero(positions != UNKNOWN)
         rows = rows[np.lexsort((heard_ms[rows], positions[rows]))]
         position, store, at_s = positions[rows], stores[rows], np.maximum(heard_ms[rows], 0) // 1000
-        is_first = np.r_[True, position[1:] != position[:-1]][: len(rows)]
-        before = np.where(is_first, self._store[position], np.r_[0, store[:-1]][: len(rows)])
-        before_s = np.where(is_first, self._at_s[position].astype(np.int64), np.r_[0, at_s[:-1]][: len(rows)])
-        apart_ms = 1000 * np.abs(at_s - before_s)
-        clashes = np.flatnonzero(
-            (before_s != 0) & (before != store) & (apart_ms < self.journeys.least_ms(before, store))
-        )
-        is_last = np.r_[position[1:] != position[:-1], True][: len(rows)]
+        is_first, is_last = begins(position), ends(position)
+        before, before_s = np.empty_like(store), np.empty_like(at_s)
+        before[1:], before_s[1:] = store[:-1], at_s[:-1]
+        before[is_first], before_s[is_first] = self._store[position[is_first]], self._at_s[position[is_first]]
         self._store[position[is_last]] = store[is_last]
         self._at_s[position[is_last]] = at_s[is_last]
-        columns = (position, before, store, 1000 * before_s, 1000 * at_s)
+        moved = np.flatnonzero((before != store) & (before_s != 0))
+        columns = (position[moved], before[moved], store[moved], 1000 * before_s[moved], 1000 * at_s[moved])
+        raised = self._clashes(*columns) if len(moved) else []
+        return raised, self._is_held(positions)
+
+    def _clashes(self, position: Ints, before: Ints, store: Ints, before_ms: Ints, at_ms: Ints) -> list[CloneAlarm]:
+        """New alarms of beacons that came from another store sooner than they can have."""
+        clashes = np.flatnonzero(np.abs(at_ms - before_ms) < self.journeys.least_ms(before, store))
+        columns = (position, before, store, before_ms, at_ms)
         found = zip(*(column[clashes].tolist() for column in columns), strict=True)
         raised = [self._alarm(p, (a, b), (a_ms, b_ms)) for p, a, b, a_ms, b_ms in found]
-        held = np.isin(positions, np.fromiter(self._held, dtype=np.int64, count=len(self._held)))
-        return [alarm for alarm in raised if alarm is not None], held
+        return [alarm for alarm in raised if alarm is not None]
+
+    def _is_held(self, positions: Ints) -> Mask:
+        if not self._held:
+            return np.zeros(len(positions), dtype=bool)
+        return np.isin(positions, np.fromiter(self._held, dtype=np.int64, count=len(self._held)))
 
     def _alarm(self, position: int, stores: tuple[int, int], times_ms: tuple[int, int]) -> CloneAlarm | None:
         """Raise an alarm, or prolong the one that stands; the new one."""

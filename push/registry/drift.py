@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from beacons.ids import IdKind
 from push.registry.resolver import Found, Resolver
-from push.registry.rows import low, near
+from push.registry.rows import begins, ends, low, near
 from push.registry.tags import STAFF, UNKNOWN, Ints, Mask
 
 SLACK_MS: Final = 5_000
@@ -161,9 +161,6 @@ def _newest(position: Ints, window: Ints, at_ms: Ints) -> _News:
     """Of each beacon the newest window, with the first and the last time it was heard in it."""
     order = np.lexsort((at_ms, window, position))
     position, window, at_ms = position[order], window[order], at_ms[order]
-    is_last = np.r_[position[1:] != position[:-1], True]
-    begins_group = np.r_[True, (position[1:] != position[:-1]) | (window[1:] != window[:-1])]
-    starts = np.flatnonzero(begins_group)
-    last = np.flatnonzero(is_last)
+    starts, last = np.flatnonzero(begins(position, window)), np.flatnonzero(ends(position))
     first = starts[np.searchsorted(starts, last, side="right") - 1]
     return _News(position[last], window[last], at_ms[first], at_ms[last])

@@ -27,9 +27,10 @@ class Rows(NamedTuple):
 
 def words(kind: Bytes, ids: Ids) -> Words:
     """An id as one word: a rotating one's 8 bytes, which are random by themselves; a mix of a static one's 20."""
-    raw = raw_bytes(ids)
-    mixed = _mixed(kind, raw)
-    return np.where(kind == IdKind.EID, _leading(raw), mixed)
+    raw, is_rotating = raw_bytes(ids), kind == IdKind.EID
+    if is_rotating.all():
+        return _leading(raw)
+    return np.where(is_rotating, _leading(raw), _mixed(kind, raw))
 
 
 def raw_bytes(ids: Ids) -> Bytes:
@@ -79,6 +80,24 @@ def rotating_rows(tags: Tags, positions: Ints, first: Ints, count: Ints) -> Rows
 def chosen(rows: Rows, mask: Mask) -> Rows:
     """The rows where `mask` is true."""
     return Rows(rows.word[mask], rows.position[mask], rows.window[mask])
+
+
+def begins(*columns: npt.NDArray[np.generic]) -> Mask:
+    """Where another group begins in columns of one length that lie in the order of their groups."""
+    found = np.zeros(len(columns[0]), dtype=bool)
+    found[:1] = True
+    for column in columns:
+        found[1:] |= column[1:] != column[:-1]
+    return found
+
+
+def ends(*columns: npt.NDArray[np.generic]) -> Mask:
+    """Where such a group ends."""
+    found = np.zeros(len(columns[0]), dtype=bool)
+    found[-1:] = True
+    for column in columns:
+        found[:-1] |= column[1:] != column[:-1]
+    return found
 
 
 def low(windows: Ints) -> npt.NDArray[np.uint32]:

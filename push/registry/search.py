@@ -96,6 +96,8 @@ class Search:
         if not self._range_ms:
             return []
         self._forget(now_ms)
+        if not len(words):
+            return []
         proven = []
         once, where = np.unique(words, return_index=True)
         self.counts["strangers_beyond"] += max(0, len(once) - MOST_NOTED)
