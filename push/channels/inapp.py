@@ -62,6 +62,11 @@ class EventStreams:
         """The open streams of a device."""
         return self._open.get(device, ())
 
+    def end(self, device: str) -> None:
+        """End the streams of a device that is no more."""
+        for stream in self.of(device):
+            _end(stream)
+
     def close(self) -> None:
         """End every stream, and those still to come."""
         self._closed = True

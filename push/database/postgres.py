@@ -105,6 +105,9 @@ class PostgresDatabase(PostgresQueries):
         async with self._exclusive() as connection:
             yield PostgresTransaction(connection, self._statements)
 
+    async def scrub(self) -> None:
+        """Nothing: what was deleted is overwritten once autovacuum was there; until then its seal protects it."""
+
     async def migrate(self, migrations: Sequence[Migration], clock: Clock) -> None:
         """Apply what is missing and record it, in one transaction. Raises `MigrationError`, `DatabaseError`."""
         async with self._exclusive() as connection:

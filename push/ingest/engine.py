@@ -157,6 +157,12 @@ class Engine:
         self._arrival.set()
         await done
 
+    async def purge(self) -> None:
+        """Write presence down as it is now: no journal tells of anybody any more who was let go of before."""
+        async with self._stepping:
+            self._writer.want_checkpoint()
+        await self.tick()
+
     def identify(self, ids: list[tuple[int, bytes]], at_ms: int) -> list[str | None]:
         """The registered beacons that say these (kind, id) at a time; None where there is none."""
         kind = np.array([k for k, _ in ids], dtype=np.uint8)

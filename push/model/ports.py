@@ -53,6 +53,10 @@ class Database(Queries, Protocol):
         """
         ...
 
+    async def scrub(self) -> None:
+        """Leave no bytes behind of what was deleted by now, as far as the engine lets us. Raises `DatabaseError`."""
+        ...
+
 
 class Publisher(Protocol):
     """The way down to gateways."""
@@ -157,6 +161,10 @@ class Streams(Protocol):
 
     def connect(self, device: str, now_ms: int) -> AbstractAsyncContextManager[Stream]:
         """A device's stream while it lasts."""
+        ...
+
+    def end(self, device: str) -> None:
+        """End the streams of a device."""
         ...
 
     def number(self, now_ms: int) -> int:

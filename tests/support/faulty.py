@@ -32,6 +32,10 @@ class FaultyDatabase:
             yield tx
             self._answer("commit")
 
+    async def scrub(self) -> None:
+        self._answer("scrub")
+        await self._database.scrub()
+
     def _answer(self, what: str) -> None:
         self.asked[what] += 1
         if self.away or what in self.refused:

@@ -261,5 +261,8 @@ class Flaky:
             self.failed[fate] += 1
             raise DatabaseError("commit: connection lost, outcome unknown")
 
+    async def scrub(self) -> None:
+        await self._db.scrub()
+
 
 WELCOME = campaign("welcome")
