@@ -23,7 +23,7 @@ from firmware_sim.sse import EventParser
 BACKOFF_FIRST_S: Final = 0.25
 BACKOFF_MOST_S: Final = 10.0
 RECEIPTS_A_REQUEST: Final = 100
-ALL_PURPOSES: Final = {"location": True, "marketing": True, "inapp": True, "webpush": True, "profiling": True}
+ALL_PURPOSES: Final = dict.fromkeys(("adult", "location", "marketing", "inapp", "webpush", "profiling"), True)
 
 
 class PhoneHabits(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ def roster(shoppers: int, seed: int, folder: Path) -> None:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    agreed = {"location": True, "marketing": True}
+    agreed = {"adult": True, "location": True, "marketing": True}
     told = [{"id": person.walker.id, "purposes": agreed, "source": "form at the till"} for person in coming]
     (folder / "people.json").write_text(json.dumps({"shoppers": told}) + "\n")
     click.echo(f"{len(rows)} beacons and {len(told)} people in {folder}")

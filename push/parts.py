@@ -29,6 +29,7 @@ from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
+from push.profiles import consent
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.consent import ConsentBook
 from push.profiles.keys import Keyring
@@ -101,6 +102,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     sender = Sender(settings.sender, Means(db, vault, clock, channels, links, longest_s=settings.longest_s))
     outside = Outside(db, clock, client, sender.wake)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
+    await consent.use_minimum_age(db, settings.profiles.minimum_age)
     await consents.load(db)
     backlog = Backlog(db, settings.sender.most_queued)
     outbox = watching.Outbox(vault, ways.fit(channels, clock), _checker(channels), backlog, sender.wake)

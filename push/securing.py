@@ -134,6 +134,7 @@ def site_of(settings: PushSettings, secured: Secured, broker_url: str) -> Site:
         brokers=_brokers(settings, broker_url),
         broker_ca=secured.trust,
         consent_texts=settings.app.consent_texts,
+        minimum_age=settings.profiles.minimum_age,
         signer=secured.signer,
     )
 

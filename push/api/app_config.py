@@ -1,6 +1,7 @@
 """What an app is told to begin with: its key, what to ask its person in her language, where to wait, where to call."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -17,16 +18,19 @@ _OFFERED: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profi
 """What every app asks about: the purposes of every shop, and the channels that need no credential of the shop's."""
 
 
+_VERSION_DIGITS: Final = 16
+"""Of the SHA-256 of a text: enough that no two texts of one shop have the same."""
 _LONGEST_LOCALE: Final = 35
 """Characters that every program can be expected to keep (RFC 5646 section 4.4.1)."""
 
 
 class PurposeOut(msgspec.Struct, frozen=True):
-    """A purpose in plain words."""
+    """A purpose in plain words; `version` names these words, to be sent back with the answer."""
 
     id: str
     title: str
     text: str
+    version: str
 
 
 class StoreOut(msgspec.Struct, frozen=True):
@@ -107,10 +111,24 @@ async def _locale(context: Context, call: Call) -> str:
 
 async def _purposes(context: Context, locale: str) -> tuple[PurposeOut, ...]:
     offered: set[str] = {*_OFFERED, *(channel for channel, _ in context.credentials.held)}
+    if context.site.minimum_age:
+        offered.add("adult")
     if await context.db.fetch_one("screens.any") is not None:
         offered.add("screen")
     own = texts_for(context.site.consent_texts, locale)
-    return tuple(PurposeOut(p, *own.get(p, PURPOSE_TEXTS[p])) for p in PURPOSES if p in offered)
+    words = {p: own.get(p, PURPOSE_TEXTS[p]) for p in PURPOSES if p in offered}
+    return tuple(_out(p, *said, context.site.minimum_age) for p, said in words.items())
+
+
+def _out(purpose: Purpose, title: str, text: str, minimum_age: int) -> PurposeOut:
+    """A purpose in the words that are shown, which have a version of their own."""
+    title, text = (part.replace("{age}", str(minimum_age)) for part in (title, text))
+    return PurposeOut(purpose, title, text, version_of(title, text))
+
+
+def version_of(title: str, text: str) -> str:
+    """What names these words for good: whoever changes one letter asks something else."""
+    return sha256(f"{title}\n{text}".encode()).hexdigest()[:_VERSION_DIGITS]
 
 
 def texts_for(texts: Mapping[str, Mapping[Purpose, tuple[str, str]]], locale: str) -> Mapping[Purpose, tuple[str, str]]:

@@ -42,6 +42,8 @@ class Site(NamedTuple):
     """Who signs the broker's certificate, as PEM; None for a public authority, or no TLS."""
     consent_texts: Mapping[str, Mapping[Purpose, tuple[str, str]]] = {}
     """What apps ask people, title and text, by locale; our own words where there is none."""
+    minimum_age: int = 0
+    """Under which nobody is located or profiled; 0: apps ask nobody for her age."""
     signer: Authority | None = None
     """Signs gateways' certificates; None where they need none, or bring one of their own."""
 

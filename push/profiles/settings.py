@@ -22,6 +22,8 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """Raise ValueError for kinds that cannot be."""
         check_kinds(self.kinds)
 
+    minimum_age: Annotated[int, msgspec.Meta(ge=0, le=99)] = 16
+    """Who did not say that she is so old is neither located nor profiled; 0: nobody is asked."""
     keys_dir: str = "person-keys"
     """Where the keys of months and the ledger of erasures lie, relative to `data_dir`: outside of every backup."""
     traits: dict[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], TraitSettings] = {}

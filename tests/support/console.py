@@ -14,6 +14,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from beacons.topics import topic
 from beacons.wire import Key, Status, broker_password, key_of, seal
 from push.app import Running, serve
+from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 from tests.support.floor import Floor
 from tests.support.tools import ci_or_skip
@@ -179,7 +180,7 @@ async def open_chain(folder: Path, *, empty: bool = False, **settings: Any) -> A
         data_dir=str(folder / "data"),
         http=HttpSettings(port=0),
         broker=BrokerSettings(port=0, free_ports=True),
-        **settings,
+        **{"profiles": ProfileSettings(minimum_age=0), **settings},
     )
     keys: dict[str, Key] = {} if empty else KEYS
     async with serve(given) as running:

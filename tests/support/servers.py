@@ -12,6 +12,7 @@ import aiohttp
 from firmware_sim.sse import Event, EventParser
 from push.app import Running, serve
 from push.model.ports import Clock
+from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 
 DEADLINE_S = 15.0
@@ -159,8 +160,13 @@ class Listener:
 
 
 def settings(folder: Path, **changes: Any) -> PushSettings:  # noqa: ANN401 - settings of any type
-    """Loopback, free ports, SQLite in `folder`."""
-    fixed = {"data_dir": str(folder), "http": HttpSettings(port=0), "broker": BrokerSettings(free_ports=True)}
+    """Loopback, free ports, SQLite in `folder`; nobody is asked for her age."""
+    fixed = {
+        "data_dir": str(folder),
+        "http": HttpSettings(port=0),
+        "broker": BrokerSettings(free_ports=True),
+        "profiles": ProfileSettings(minimum_age=0),
+    }
     return PushSettings(**{**fixed, **changes})
 
 

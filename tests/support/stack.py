@@ -279,6 +279,7 @@ class Stack:
             {
                 "push.data_dir": str(self.folder / "data"),
                 "push.seed_file": str(self.folder / "seed.json"),
+                "push.profiles.minimum_age": 0,
                 "push.sender.lease_s": 6,
                 "push.webpush.timeout_s": 0.5,
                 "push.fcm.timeout_s": 0.5,

@@ -13,6 +13,7 @@ from push.app import serve
 from push.channels import vapid, webpush
 from push.channels.webpush import WebPushSettings
 from push.model.delivery import Action, Content, Message, Outgoing
+from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 from tests.support.webapp import App, becomes
 
@@ -93,6 +94,7 @@ async def test_a_button_leads_where_its_action_leads_and_counts_as_opened(
         http=HttpSettings(port=0),
         broker=BrokerSettings(port=0, free_ports=True),
         webpush=sending,
+        profiles=ProfileSettings(minimum_age=0),
     )
     async with serve(settings) as running:
         await app.join(f"{running.http_url}/app/", "location", "marketing", "webpush")

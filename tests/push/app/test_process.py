@@ -32,7 +32,8 @@ SUBSCRIPTION_PATH = "capability-of-one-browser"
 def configure(folder: Path, lines: str = "") -> Path:
     path = folder / "push.toml"
     path.write_text(
-        f"[push]\ndata_dir = '{folder / 'data'}'\nhttp = {{port = 0}}\nbroker = {{free_ports = true}}\n{lines}\n"
+        f"[push]\ndata_dir = '{folder / 'data'}'\nhttp = {{port = 0}}\nbroker = {{free_ports = true}}\n"
+        f"profiles = {{minimum_age = 0}}\n{lines}\n"
     )
     return path
 
