@@ -41,6 +41,7 @@ from push.api import (
     records,
     registry,
     remote,
+    rights,
     screens,
     sending,
     session,
@@ -91,6 +92,7 @@ ENDPOINTS: Final = (
     *tags.ENDPOINTS,
     *screens.ENDPOINTS,
     *nicknames.ENDPOINTS,
+    *rights.ENDPOINTS,
     *insight.ENDPOINTS,
     *tokens.ENDPOINTS,
     *operators.ENDPOINTS,
@@ -171,6 +173,7 @@ def _measured(parts: Parts, answered: Counter[str]) -> Measured:
         parts.telling.hooks,
         parts.health,
         parts.resealer,
+        parts.rewrapper,
         answered,
     )
 
@@ -190,6 +193,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.access.traces.run(), name="last uses"),
         group.create_task(parts.health.run(), name="health"),
         group.create_task(parts.resealer.run(), name="master keys"),
+        group.create_task(parts.rewrapper.run(), name="keys of months"),
         group.create_task(parts.catalogue.run(parts.db), name="catalogue"),
     ]
 

@@ -20,6 +20,7 @@ from push.ingest.engine import Engine
 from push.model.delivery import Lane
 from push.model.ports import Clock
 from push.resealing import Resealer
+from push.rewrapping import Rewrapper
 
 MOST_GATES: Final = 100
 """Gates with a line of their own: apps have names that senders may make up. The others share one, ``other``."""
@@ -39,6 +40,7 @@ class Measured(NamedTuple):
     hooks: Hooks
     health: Health
     resealer: Resealer
+    rewrapper: Rewrapper
     answered: Counter[str]
 
 
@@ -77,6 +79,11 @@ def figures(of: Measured) -> metrics.Counters:
                 "Secrets still sealed under a former master key",
                 "column",
                 lambda: of.resealer.left,
+            ),
+            "footfall_wrapped_before": (
+                "People's keys still wrapped under an earlier month's key",
+                "month",
+                lambda: of.rewrapper.left,
             ),
             "footfall_credentials": ("Credentials by state", "state", of.credentials.counts),
         },

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
+import structlog
+
 from push import entrance, showing, telling, watching, ways
 from push.access.desk import Desk
 from push.api import unsubscribe
@@ -32,16 +34,21 @@ from push.presence.thresholds import Presence
 from push.profiles import consent
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.consent import ConsentBook
+from push.profiles.erased import Ledger
 from push.profiles.keys import Keyring
 from push.profiles.months import Months
+from push.profiles.rights import erasing
 from push.registrar import Registrar
 from push.registry import bulk_desk
 from push.registry.bulk_desk import Imports
 from push.resealing import Resealer
+from push.rewrapping import Rewrapper
 from push.secrets import ensure_token, read_or_make
 from push.securing import secure, site_of
 from push.settings import PushSettings
 from push.starting import open_broker
+
+log = structlog.get_logger()
 
 
 class SystemClock:
@@ -78,6 +85,7 @@ class Parts(NamedTuple):
     health: Health
     imports: Imports
     keyring: Keyring
+    rewrapper: Rewrapper
     catalogue: Catalogue
 
 
@@ -89,6 +97,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     await asyncio.to_thread(keyring.months.load, clock.now_ms())
     db = await stack.enter_async_context(open_database(settings.database(), clock))
     await keep_fingerprints(db, vault, clock)
+    await _erase_again(db, vault, keyring)
     catalogue = Catalogue(settings.profiles.sensitive_categories)
     await catalogue.refresh(db)
     app_key = await _tokens(settings, db, clock)
@@ -141,8 +150,17 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         health,
         imports,
         keyring,
+        Rewrapper(db, keyring, clock),
         catalogue,
     )
+
+
+async def _erase_again(db: Database, vault: Vault, keyring: Keyring) -> None:
+    """Before anything is served: whoever was erased is so, also in a database that came out of a backup."""
+    gone = await erasing.replay(erasing.Means(db, vault, keyring, Ledger(keyring.months.folder)))
+    if gone:
+        log.warning("people who were erased were in the database, and are erased again", facets=gone)
+    await erasing.scrub(db)
 
 
 async def _credentials(

@@ -58,6 +58,10 @@ class Located(Protocol):
         """Stop locating a shopper."""
         ...
 
+    async def purge(self) -> None:
+        """Let no journal tell of anybody any more whom we stopped to locate."""
+        ...
+
 
 class Reload(Protocol):
     """How what was committed is brought into force."""

@@ -306,6 +306,8 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("PUT", "/v1/devices/{device}/nickname", 404): from_a_gone_device({"nickname": "Ann"}),
     ("PUT", "/v1/devices/{device}/nickname", 409): plainly({"nickname": "Ann"}),
     ("DELETE", "/v1/devices/{device}/nickname", 404): from_a_gone_device(),
+    ("DELETE", "/v1/devices/{device}/person", 404): from_a_gone_device(),
+    ("DELETE", "/v1/people/{id}", 404): plainly(),
     ("POST", "/v1/messages", 409): twice_at_once,
     ("POST", "/v1/messages", 422): key_of_another_call,
     ("POST", "/v1/messages", 429): too_many_messages,

@@ -88,7 +88,7 @@ DELETE FROM beacon_labels WHERE item IN (
 DELETE FROM beacons WHERE id LIKE 'tag!_%' ESCAPE '!' AND shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: rights.erase_tags
-UPDATE beacons SET shopper = NULL, revision = revision + 1 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+UPDATE beacons SET shopper = NULL, revision = revision + 1, changed_by = 'erased' WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: rights.erase_imported_tags
 UPDATE import_beacons SET shopper = NULL WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
@@ -114,3 +114,11 @@ DELETE FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
 UPDATE audit SET
     before_json = REPLACE(before_json, :said, :unsaid), after_json = REPLACE(after_json, :said, :unsaid)
 WHERE before_json LIKE '%' || :said || '%' OR after_json LIKE '%' || :said || '%'
+
+-- name: rights.scrub_audit_of_device
+UPDATE audit SET
+    actor = REPLACE(actor, :device, 'erased'), subject = REPLACE(subject, :device, 'erased'),
+    before_json = REPLACE(before_json, :device, 'erased'), after_json = REPLACE(after_json, :device, 'erased')
+WHERE
+    actor = 'device:' || :device OR subject LIKE '%' || :device || '%' OR before_json LIKE '%' || :device || '%'
+    OR after_json LIKE '%' || :device || '%'

@@ -86,7 +86,7 @@ async def remove(tx: Transaction, facets: Sequence[str]) -> Erased:
     devices = await tx.fetch("rights.devices", ids=ids)
     tags = await tx.fetch("rights.tags", ids=ids)
     messages = await tx.fetch("rights.messages", ids=ids)
-    await _scrub_audit(tx, facets)
+    await _scrub_audit(tx, facets, devices)
     for what in _BY_FACET:
         await tx.execute(f"rights.erase_{what}", ids=ids)
         if what == "deliveries":
@@ -98,12 +98,11 @@ def _ids(rows: Sequence[Row]) -> str:
     return msgspec.json.encode([row["id"] for row in rows]).decode()
 
 
-async def _scrub_audit(tx: Transaction, facets: Sequence[str]) -> None:
-    """Who did what stays; whose tag it was does not."""
-    await tx.execute_many(
-        "rights.scrub_audit",
-        [{"said": f'"shopper":{msgspec.json.encode(facet).decode()}', "unsaid": '"shopper":null'} for facet in facets],
-    )
+async def _scrub_audit(tx: Transaction, facets: Sequence[str], devices: Sequence[Row]) -> None:
+    """That something was done stays; whose tag it was, or which phone did it, does not."""
+    said = [f'"shopper":{msgspec.json.encode(facet).decode()}' for facet in facets]
+    await tx.execute_many("rights.scrub_audit", [{"said": each, "unsaid": '"shopper":null'} for each in said])
+    await tx.execute_many("rights.scrub_audit_of_device", [{"device": row["id"]} for row in devices])
 
 
 async def replay(means: Means) -> int:
