@@ -20,6 +20,8 @@ from push.api import (
     addresses,
     app_config,
     apps,
+    collect,
+    collect_settings,
     credentials,
     enrolment,
     enrolment_page,
@@ -71,6 +73,7 @@ log = structlog.get_logger()
 ENDPOINTS: Final = (
     *apps.ENDPOINTS,
     *app_config.ENDPOINTS,
+    *collect.ENDPOINTS,
     *messages.ENDPOINTS,
     stream.ENDPOINT,
     *inbox.ENDPOINTS,
@@ -149,6 +152,8 @@ async def _application(parts: Parts, context: Context) -> web.Application:
     telling.end_with(app, parts.telling.tail)
     app.on_shutdown.append(_ending(parts.streams))
     cors.allow(app, parts.settings.http.allowed_origins)
+    collect_settings.add_routes(app, context)
+    cors.open_to_all(app, {*(one.path for one in ENDPOINTS if one.keyed), collect_settings.PATH})
     add_routes(app, await asyncio.to_thread(app_files), _app_settings(parts))
     measured = figures(_measured(parts, answered))
     operations.add_routes(app, parts.access, parts.client, measured, await asyncio.to_thread(_described))
@@ -194,6 +199,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.health.run(), name="health"),
         group.create_task(parts.resealer.run(), name="master keys"),
         group.create_task(parts.rewrapper.run(), name="keys of months"),
+        group.create_task(parts.collecting.intake.run(), name="collecting"),
         group.create_task(parts.catalogue.run(parts.db), name="catalogue"),
     ]
 

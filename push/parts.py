@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import structlog
 
-from push import entrance, showing, telling, watching, ways
+from push import collecting, entrance, showing, telling, watching, ways
 from push.access.desk import Desk
 from push.api import unsubscribe
 from push.api.contract import Context, Reachable
@@ -33,6 +33,7 @@ from push.model.vault import Vault
 from push.presence.thresholds import Presence
 from push.profiles import consent
 from push.profiles.catalogue.view import Catalogue
+from push.profiles.collect.collecting import Collecting
 from push.profiles.consent import ConsentBook
 from push.profiles.erased import Ledger
 from push.profiles.keys import Keyring
@@ -87,6 +88,7 @@ class Parts(NamedTuple):
     keyring: Keyring
     rewrapper: Rewrapper
     catalogue: Catalogue
+    collecting: Collecting
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
@@ -152,6 +154,12 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         keyring,
         Rewrapper(db, keyring, clock),
         catalogue,
+        await collecting.open_collecting(
+            db,
+            clock,
+            collecting.desk_of(settings.profiles, vault, keyring),
+            collecting.Following(consents, engine, shown.screens),
+        ),
     )
 
 
@@ -215,6 +223,7 @@ def context_of(parts: Parts) -> Context:
         health=parts.health.station,
         site=parts.site,
         imports=parts.imports,
+        collecting=parts.collecting,
         keyring=parts.keyring,
         catalogue=parts.catalogue,
     )

@@ -1,13 +1,29 @@
 """Bodies of calls, decoded: what is wrong with one is said, and where it stands."""
 
+import asyncio
 from typing import Final, TypeVar
 
 import msgspec
+from aiohttp import hdrs, web
 
 from push.api.contract import ProblemError
 
 T = TypeVar("T")
 _ANY: Final = msgspec.json.Decoder()
+
+
+async def body_of(request: web.Request, timeout_s: float) -> bytes:
+    """All of a body, read once however often it is asked for. Raises `ProblemError` 400, 408."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await request.read()
+    except TimeoutError:
+        detail = f"The body did not arrive within {timeout_s:g} s."
+        raise ProblemError(408, "Too slow", detail, {hdrs.CONNECTION: "close"}) from None
+    except web.RequestPayloadError:
+        raise ProblemError(
+            400, "Not understood", "The body's encoding is broken.", {hdrs.CONNECTION: "close"}
+        ) from None
 
 
 def decoded(decoder: msgspec.json.Decoder[T], raw: bytes | msgspec.Raw, where: str = "") -> T:

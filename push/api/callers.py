@@ -12,6 +12,7 @@ from beacons.topics import is_id
 from push.access import sessions, tokens
 from push.access.desk import Desk, Peer
 from push.access.sessions import CSRF_HEADER, Session
+from push.api import write_keys
 from push.api.contract import Call, Context, Endpoint, ProblemError
 from push.model.tokens import NOBODY, Principal
 
@@ -26,7 +27,7 @@ async def authenticate(context: Context, request: web.Request, endpoint: Endpoin
 
     Raises `ProblemError` 401, 403, or 400 for a path that names nothing, and for what the endpoint is never asked.
     """
-    principal, session = await _caller(context.access, request, endpoint)
+    principal, session = await _caller(context, request, endpoint)
     _refuse_scope(principal, endpoint)
     _refuse_role(principal, endpoint)
     for name, value in request.match_info.items():
@@ -43,12 +44,13 @@ def peer_of(request: web.Request) -> Peer:
     return Peer(request.remote or "", request.headers.get(hdrs.USER_AGENT, ""))
 
 
-async def _caller(desk: Desk, request: web.Request, endpoint: Endpoint) -> tuple[Principal, Session | None]:
+async def _caller(context: Context, request: web.Request, endpoint: Endpoint) -> tuple[Principal, Session | None]:
     """Raises `ProblemError` 401, 403."""
+    desk = context.access
     if not endpoint.scopes:
         _refuse_other_origins(desk, request)
         return NOBODY, None
-    bearer = await bearer_of(desk, request)
+    bearer = await _token_of(context, request, endpoint)
     if bearer is not None:
         if endpoint.of_session:
             raise ProblemError(403, "Not allowed", "This call is for people who are logged in: a token has no session.")
@@ -60,6 +62,17 @@ async def _caller(desk: Desk, request: web.Request, endpoint: Endpoint) -> tuple
     if session.must_change and not endpoint.of_session:
         raise ProblemError(403, "Change your password", "Somebody else knows your password: change it first.")
     return session.principal, session
+
+
+async def _token_of(context: Context, request: web.Request, endpoint: Endpoint) -> Principal | None:
+    """Raises `ProblemError` 401 where nothing but a token will do and there is none."""
+    bearer = await bearer_of(context.access, request)
+    if bearer is not None or not endpoint.keyed:
+        return bearer
+    keyed = await write_keys.caller(context.access, request, context.body_timeout_s)
+    if keyed is None:
+        raise _who(endpoint)
+    return keyed
 
 
 async def bearer_of(desk: Desk, request: web.Request) -> Principal | None:
@@ -79,6 +92,10 @@ async def session_of(desk: Desk, request: web.Request) -> Session | None:
 def _who(endpoint: Endpoint) -> ProblemError:
     expected = " or ".join(sorted(endpoint.scopes))
     detail = f"A header `Authorization: Bearer …` with a valid {expected} token was expected."
+    if endpoint.keyed:
+        detail = (
+            f"A token of {expected} was expected: as `Bearer`, as the user of `Basic`, or as `writeKey` in the body."
+        )
     if endpoint.of_session:
         detail = "The cookie of a session was expected: POST /v1/session lets you in."
     return ProblemError(401, "Who is calling?", detail, {hdrs.WWW_AUTHENTICATE: "Bearer"})

@@ -22,6 +22,7 @@ from push.model.screens import Screens
 from push.model.tokens import Principal, Role, Scope
 from push.model.vault import Vault
 from push.profiles.catalogue.view import Catalogue
+from push.profiles.collect.collecting import Collecting
 from push.profiles.keys import Keyring
 from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
@@ -152,6 +153,8 @@ class Context(NamedTuple):
     """Where gateways and people reach us, as enrolment tells them."""
     imports: Imports
     """Where files of beacons are handed in."""
+    collecting: Collecting
+    """Where what is said of people comes in."""
     catalogue: Catalogue
     """What is known of products without asking the database."""
     keyring: Keyring
@@ -245,6 +248,8 @@ class Endpoint(NamedTuple):
     reach: Literal["chain", "store", "own"] = "chain"
     of_session: bool = False
     raw: Raw | None = None
+    keyed: bool = False
+    """Whether the token may also come as clients of Segment's API hand it over (`push.api.write_keys`)."""
 
     @property
     def least(self) -> Role:
@@ -259,6 +264,8 @@ SENDER: frozenset[Scope] = frozenset({"sender", "operator"})
 """Another system that sends, and asks what became of it: nothing of the registry, nothing of people."""
 APP: frozenset[Scope] = frozenset({"app", "operator"})
 DEVICE: frozenset[Scope] = frozenset({"device"})
+COLLECT: frozenset[Scope] = frozenset({"app", "collector"})
+"""Whoever tells what people did: an app or page, which speaks for nobody known, or a back end, which may."""
 
 
 def own_device(call: Call) -> str:

@@ -1,6 +1,5 @@
 """Endpoints as an aiohttp application: authentication, decoding, problems."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -9,7 +8,7 @@ import msgspec
 import structlog
 from aiohttp import hdrs, web
 
-from push.api.bodies import decoded, refuse_nul
+from push.api.bodies import body_of, decoded, refuse_nul
 from push.api.callers import authenticate
 from push.api.contract import Context, Endpoint, ProblemError, Reply
 from push.api.raw import streamed, upload
@@ -131,7 +130,7 @@ def handler(context: Context, endpoint: Endpoint) -> Handler:
         if endpoint.raw is not None:
             call = call._replace(body=upload(request, endpoint.raw, context.body_timeout_s))
         elif read is not None:
-            call = call._replace(body=read(await _read(request, context.body_timeout_s)))
+            call = call._replace(body=read(await body_of(request, context.body_timeout_s)))
         result = await endpoint.handler(context, call)
         return await _answered(request, endpoint, result if isinstance(result, Reply) else Reply(result))
 
@@ -168,16 +167,3 @@ def _reader(kind: Any) -> Callable[[bytes], object] | None:  # noqa: ANN401 - a 
         return value
 
     return read
-
-
-async def _read(request: web.Request, timeout_s: float) -> bytes:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await request.read()
-    except TimeoutError:
-        detail = f"The body did not arrive within {timeout_s:g} s."
-        raise ProblemError(408, "Too slow", detail, {hdrs.CONNECTION: "close"}) from None
-    except web.RequestPayloadError:
-        raise ProblemError(
-            400, "Not understood", "The body's encoding is broken.", {hdrs.CONNECTION: "close"}
-        ) from None

@@ -14,7 +14,7 @@ from push.model.ports import Row, Transaction
 from push.model.tokens import Role, new_token, token_hash
 from push.registry.audit import audit
 
-Issued = Literal["operator", "sender", "app", "screen"]
+Issued = Literal["operator", "sender", "app", "screen", "collector"]
 """Devices get theirs when they register."""
 FINGERPRINT: Final = 16
 """Hex digits of a token's hash: enough to tell tokens apart, nothing to guess one by."""

@@ -11,6 +11,8 @@ from aiohttp import hdrs, web
 MAX_AGE_S: Final = 600
 """How long a browser may remember the answer to its question; Chromium caps it at two hours."""
 
+OPEN_HEADERS: Final = "Authorization, Content-Type, Content-Encoding, X-Retry-Count, X-Footfall-User-Token"
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -41,3 +43,41 @@ def allow(app: web.Application, origins: Collection[str]) -> None:
 
     app.middlewares.insert(0, answer_question)
     app.on_response_prepare.append(name_origin)
+
+
+def open_to_all(app: web.Application, paths: Collection[str]) -> None:
+    """Let pages of every origin call these: what collects takes a key, and no cookie.
+
+    `paths` are as the routes have them, with ``{names}``.
+    """
+
+    @web.middleware
+    async def answer_question(request: web.Request, handler: Handler) -> web.StreamResponse:
+        asks = request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+        if not asks or not _is_one(request.path, paths):
+            return await handler(request)
+        return web.Response(
+            status=204,
+            headers={
+                hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST",
+                hdrs.ACCESS_CONTROL_ALLOW_HEADERS: OPEN_HEADERS,
+                hdrs.ACCESS_CONTROL_MAX_AGE: str(MAX_AGE_S),
+            },
+        )
+
+    async def name_all(request: web.Request, response: web.StreamResponse) -> None:
+        if hdrs.ORIGIN in request.headers and _is_one(request.path, paths):
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+            response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = hdrs.RETRY_AFTER
+
+    app.middlewares.insert(0, answer_question)
+    app.on_response_prepare.append(name_all)
+
+
+def _is_one(path: str, paths: Collection[str]) -> bool:
+    """Whether a path is one of these, whatever stands where a pattern has a name."""
+    return path in paths or any(_fits(path.split("/"), pattern.split("/")) for pattern in paths if "{" in pattern)
+
+
+def _fits(parts: list[str], pattern: list[str]) -> bool:
+    return len(parts) == len(pattern) and all(b.startswith("{") or a == b for a, b in zip(parts, pattern, strict=True))

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-Scope = Literal["operator", "app", "device", "sender", "screen"]
+Scope = Literal["operator", "app", "device", "sender", "screen", "collector"]
 Kind = Scope | Literal["nobody"]
 Role = Literal["viewer", "editor", "admin"]
 """What an operator may do: look; change what stores consist of and say; manage people, tokens, keys and credentials."""
@@ -15,7 +15,9 @@ ROLES: Final[tuple[Role, ...]] = ("viewer", "editor", "admin")
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who is calling: a device or a screen (subject is its id), an app, another system that sends, or an operator.
+    """Who is calling: a device or a screen (subject is its id), an app, another system, or an operator.
+
+    Of other systems a sender sends messages, and a collector tells what people did.
 
     Or nobody, where a call takes no credential. An operator is a person with a session or a token; `stores` are those
     she is kept to, None for every one.

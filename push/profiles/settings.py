@@ -4,9 +4,12 @@ from typing import Annotated
 
 import msgspec
 
+from push.model.people import Purpose
 from push.model.profiles import KindName
+from push.profiles.collect.proof import UserTokenSettings
 from push.profiles.derived.lapse import Lapse
 from push.profiles.identity.kinds import Kind, check_kinds
+from push.profiles.segments.settings import SegmentSettings
 from push.profiles.trait_words import TraitSettings
 
 
@@ -34,3 +37,13 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """After which what somebody looked at or bought says half as much of her taste."""
     lapse: Lapse = Lapse()
     """How often people come back, and how soon they stay away."""
+    consent_categories: dict[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], tuple[Purpose, ...]] = {}
+    """Which purposes each category of the retailer's consent tool stands for, as `context.consent` names them."""
+    keep_orders: bool = False
+    """Whether orders are kept of whom may not be profiled: a contract needs them; nothing else is made of them."""
+    most_waiting: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000
+    """Statements that wait to be kept; whoever brings more is told to come back. A larger batch never gets in."""
+    user_tokens: UserTokenSettings = UserTokenSettings()
+    """Whose word proves who somebody is."""
+    segments: SegmentSettings = SegmentSettings()
+    """Groups of people by a rule."""

@@ -8,6 +8,7 @@ import io
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -284,6 +285,19 @@ REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
 }
 
 
+async def crowd(on: Stage, endpoint: Endpoint) -> Answer:
+    """Many at once, where a single one may wait."""
+    body = {"anonymousId": "a-17", "event": "Seen", "previousId": "a-16", "groupId": "g-1"}
+    calls = [on.call(endpoint, body | {"messageId": f"m-{n}"}) for n in range(30)]
+    return next(answer for answer in await asyncio.gather(*calls) if answer.status != HTTPStatus.OK)
+
+
+async def large_batch(on: Stage, endpoint: Endpoint) -> Answer:
+    """More than may wait."""
+    rows = [{"type": "track", "event": "Seen", "anonymousId": "a-17", "messageId": f"m-{n}"} for n in range(2)]
+    return await on.call(endpoint, {"batch": rows})
+
+
 PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("GET", "/v1/app/config", 404): plainly(query=f"?app={NOTHING}"),
     ("GET", "/v1/devices/{device}/consent", 404): from_a_gone_device(),
@@ -374,5 +388,10 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("GET", "/v1/devices/{device}/tags", 404): from_a_gone_device(),
     ("DELETE", "/v1/devices/{device}/tags/{id}", 404): plainly(),
     ("DELETE", "/v1/tags/{id}", 404): plainly(),
+    **{
+        ("POST", f"/v1/{path}", 429): crowd
+        for path in ("identify", "track", "page", "screen", "alias", "group", "i", "t", "p", "s", "a", "g")
+    },
+    **{("POST", f"/v1/{path}", 429): large_batch for path in ("batch", "import", "b")},
 }
 """By method, path and status. Of these statuses, those that are `GENERAL`, too, have a second cause here."""

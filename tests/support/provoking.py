@@ -13,6 +13,7 @@ from push.api.server import MAX_BODY_BYTES
 from push.channels.email import EmailSettings
 from push.deliver.sender import SenderSettings
 from push.model.tokens import Scope
+from push.profiles.settings import ProfileSettings
 from push.settings import HttpSettings
 from tests.support import smtp_service
 from tests.support.enrolling import new_box
@@ -94,6 +95,7 @@ async def stage(folder: Path, database_url: str = "") -> AsyncIterator[Stage]:
             database_url=database_url,
             http=HttpSettings(port=0, body_timeout_s=BODY_TIMEOUT_S),
             sender=SenderSettings(most_queued=MOST_QUEUED),
+            profiles=ProfileSettings(most_waiting=1),
             email=EmailSettings(allow_private_hosts=True, ca_file=str(ca_file)),
         )
         server = await stack.enter_async_context(serving(asked))

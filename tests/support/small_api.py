@@ -1,6 +1,7 @@
 """The API on a real database without ingest: presence where nobody is, or where too much waits."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from push.access.desk import Desk
@@ -22,10 +23,17 @@ from push.health.settings import HealthSettings
 from push.health.station import Station
 from push.model.errors import OverloadedError, TransientError
 from push.model.hooks import Letter
-from push.model.ports import Clock, Database
+from push.model.people import Purpose
+from push.model.ports import Clock, Database, Transaction
 from push.model.presence import Observation
 from push.model.screens import Sight
 from push.profiles.catalogue.view import Catalogue
+from push.profiles.collect.collecting import Collecting
+from push.profiles.collect.intake import Intake
+from push.profiles.collect.proof import Prover
+from push.profiles.desk import Desk as ProfileDesk
+from push.profiles.identity.kinds import Kinds
+from push.profiles.settings import ProfileSettings
 from push.registry import bulk_desk
 from push.registry.audit import audit
 from push.registry.bulk_desk import Imports
@@ -96,6 +104,23 @@ async def nothing(beacons: Collection[str] | None = (), *, others: bool = True) 
     del beacons, others
 
 
+class Nothing:
+    """No consequences: nothing waits, and nobody is located."""
+
+    async def within(self, tx: Transaction, changed: Mapping[str, Mapping[Purpose, bool]], now_ms: int) -> None:
+        del tx, changed, now_ms
+
+    async def after(self, changed: Mapping[str, Mapping[Purpose, bool]]) -> None:
+        del changed
+
+
+def collecting(db: Database, clock: Clock) -> Collecting:
+    profiles = ProfileSettings()
+    profile_desk = ProfileDesk(VAULT, KEYRING, Kinds(), profiles)
+    intake = Intake(db, clock, profile_desk, Nothing(), profiles.most_waiting)
+    return Collecting(profile_desk, intake, Prover(profiles.user_tokens, {}), Counter())
+
+
 def desk(db: Database, clock: Clock) -> Desk:
     return Desk(db, VAULT, clock, Hasher(), audit, Limits(), Traces(db, clock))
 
@@ -123,6 +148,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         access=desk(db, clock),
         health=Station(HealthSettings()),
         site=Site(CodeLimits(), CodeLimits()),
+        collecting=collecting(db, clock),
         imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
         keyring=KEYRING,
         catalogue=Catalogue(),

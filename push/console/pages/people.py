@@ -36,6 +36,7 @@ ROLES: Final = (
 SCOPES: Final = (
     ("app", "App: registers devices"),
     ("sender", "Sender: hands over messages"),
+    ("collector", "Collector: tells who people are and what they did"),
     ("screen", "Screen: shows offers in a store"),
     ("operator", "Operator: the API and the command line"),
 )

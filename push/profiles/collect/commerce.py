@@ -36,6 +36,8 @@ ACTS: Final[Mapping[str, Act]] = {
     "coupon applied": "coupon",
 }
 """By the event's name in small letters; spaces and underscores are the same."""
+CONTRACTS: Final[frozenset[Act | None]] = frozenset({"ordered", "updated", "refunded", "cancelled"})
+"""What a contract of sale is made of: a seller may have to keep it whatever somebody agreed to."""
 MOST_PRODUCTS: Final = 200
 """Of one event; a till's longest receipt is shorter."""
 DEFAULT_CURRENCY: Final = "EUR"

@@ -1,6 +1,7 @@
 """From a client's message to a statement, or to why there is none. Pure."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -21,15 +22,26 @@ MOST_CATEGORIES: Final = 50
 """Of consent, as Segment's specification has them under `context.consent.categoryPreferences`."""
 
 
+Prove = Callable[[str], Proof | None]
+
+
 class Heard(NamedTuple):
-    """What holds for a whole call. `sent_ms` is when a batch says that it was sent, by the client's clock."""
+    """What holds for a whole call.
+
+    `sent_ms` is when a batch says that it was sent, by the client's clock; `token` proves somebody unless a message has
+    one of its own.
+    """
 
     source: str
     authority: Authority
     received_ms: int
     kind: StatementKind | None = None
     sent_ms: int | None = None
-    proof: Proof | None = None
+    token: str = ""
+
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"Heard({self.source!r})"
 
 
 class Read(NamedTuple):
@@ -39,8 +51,8 @@ class Read(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read(raw: bytes | msgspec.Raw, heard: Heard, kinds: Kinds) -> Read:
-    """One message as a statement."""
+def read(raw: bytes | msgspec.Raw, heard: Heard, kinds: Kinds, prove: Prove) -> Read:
+    """One message as a statement. `prove` says whom a token names."""
     message = decode(raw)
     if isinstance(message, Rejected):
         return Read(message)
@@ -48,12 +60,15 @@ def read(raw: bytes | msgspec.Raw, heard: Heard, kinds: Kinds) -> Read:
     missing = _missing(message, kind)
     if kind is None or missing is not None:
         return Read(missing or Rejected("no_type", "type", "identify, track, page, screen, group or alias"))
-    who = known_by(message, kind, heard.authority, heard.proof, kinds)
+    token = fields(message.context).get("userToken") or heard.token
+    proof = prove(token) if isinstance(token, str) and token else None
+    who = known_by(message, kind, heard.authority, proof, kinds)
+    notes = ("bad_user_token",) if token and proof is None else ()
     if isinstance(who, Rejected):
-        return Read(who)
+        return Read(who, notes)
     timed = _timed(message, heard)
     statement = _statement(message, kind, heard, who, timed.at_ms)
-    return Read(statement, (*who.notes, *([timed.wrong] if timed.wrong else ())))
+    return Read(statement, (*notes, *who.notes, *filter(None, [timed.wrong])))
 
 
 def _missing(message: Message, kind: StatementKind | None) -> Rejected | None:

@@ -1,0 +1,70 @@
+"""Collecting what is said of people, wired: who they are, what they agreed to, and what follows elsewhere."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from push.api.consents import take_back
+from push.ingest.engine import Engine
+from push.model.people import Purpose
+from push.model.ports import Clock, Database, Transaction
+from push.model.vault import Vault
+from push.profiles.collect.collecting import Collecting
+from push.profiles.collect.intake import Consequences, Intake
+from push.profiles.collect.proof import Prover, read_keys
+from push.profiles.consent import ConsentBook, Settled
+from push.profiles.desk import Desk
+from push.profiles.identity.kinds import Kinds
+from push.profiles.keys import Keyring
+from push.profiles.settings import ProfileSettings
+
+
+class Screens(Protocol):
+    """Where people may be greeted."""
+
+    def take_off(self, shopper: str) -> None:
+        """Greet somebody nowhere any more."""
+        ...
+
+
+class Following(NamedTuple):
+    """What follows from a change of consent: messages that wait, who is located, whom screens greet."""
+
+    consents: ConsentBook
+    engine: Engine
+    screens: Screens
+
+    async def within(self, tx: Transaction, changed: Mapping[str, Mapping[Purpose, bool]], now_ms: int) -> None:
+        """Take back what waits and rests on what was withdrawn."""
+        await take_back(tx, {facet: _settled(purposes) for facet, purposes in changed.items()}, now_ms)
+
+    async def after(self, changed: Mapping[str, Mapping[Purpose, bool]]) -> None:
+        """Let everybody know, and stop locating whom nobody may locate any more."""
+        for facet, purposes in changed.items():
+            self.consents.note(facet, purposes)
+            if not all(purposes.values()):
+                self.screens.take_off(facet)
+        gone = [facet for facet, purposes in changed.items() if purposes.get("location") is False]
+        await asyncio.gather(*map(self.engine.forget, gone))
+
+
+def _settled(changed: Mapping[Purpose, bool]) -> Settled:
+    """What changed, as before and after."""
+    return Settled(
+        frozenset(purpose for purpose, yes in changed.items() if not yes),
+        frozenset(purpose for purpose, yes in changed.items() if yes),
+    )
+
+
+def desk_of(settings: ProfileSettings, vault: Vault, keyring: Keyring) -> Desk:
+    """What everything that changes profiles works with."""
+    return Desk(vault, keyring, Kinds(settings.kinds, settings.shared_after), settings)
+
+
+async def open_collecting(db: Database, clock: Clock, desk: Desk, consequences: Consequences) -> Collecting:
+    """Collecting, its keys read. Raises `push.profiles.collect.proof.KeyFileError`."""
+    tokens = desk.settings.user_tokens
+    keys = await asyncio.to_thread(read_keys, tokens.keys)
+    intake = Intake(db, clock, desk, consequences, desk.settings.most_waiting)
+    return Collecting(desk, intake, Prover(tokens, keys), Counter())

@@ -1,0 +1,167 @@
+"""THE one way in: statements become facets, links, consents, events, traits and features, in one transaction.
+
+Whatever came before or comes again, the outcome is the same: what was kept once is dropped, and all else is a fold.
+
+known? ▶ who: facets, links ▶ consent that came along ▶ gate ▶ tracked, traits ▶ what follows
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from push.model.people import Purpose
+from push.model.ports import Transaction
+from push.model.profiles import Identifier, Statement
+from push.profiles import consent, keys, ledger, traits
+from push.profiles.collect import tracked
+from push.profiles.collect.consents import words
+from push.profiles.collect.gate import Gate, gate
+from push.profiles.desk import Desk
+from push.profiles.identity import facets, links, merging
+from push.profiles.identity.facets import listed
+from push.profiles.identity.links import Said
+from push.profiles.identity.merging import Merged
+
+Verdict = Literal["kept", "duplicate", "no_consent", "order_only"]
+"""What became of a statement; `order_only` is an order that is kept without consent, and counts for nothing."""
+MOST: Final = 500
+"""Statements of one transaction: more would keep others waiting."""
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of statements: a verdict by id, and whom they changed.
+
+    `consents` are changes in force by facet; `shoppers` the facets that something was kept under, `persons` all whose
+    profile is another now, also those that are no more.
+    """
+
+    verdicts: dict[str, Verdict] = {}
+    consents: dict[str, Mapping[Purpose, bool]] = {}
+    shoppers: frozenset[str] = frozenset()
+    persons: frozenset[str] = frozenset()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many met which verdict."""
+        return Counter(self.verdicts.values())
+
+
+class _Placed(NamedTuple):
+    """A statement, its facet, and all facets that are known of its batch."""
+
+    facet: str
+    statement: Statement
+    found: Mapping[Identifier, str]
+
+
+async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], now_ms: int) -> Applied:
+    """Take in statements, at most `MOST`. Raises `push.model.errors.DatabaseError`: nothing of it was kept."""
+    distinct = {statement.id: statement for statement in reversed(statements)}
+    known = await tracked.known(tx, distinct)
+    new = [statement for statement in distinct.values() if statement.id not in known]
+    placed = await _place(tx, desk, new, now_ms)
+    merged = await merging.link(tx, desk, _said(placed), now_ms)
+    consents = await _consent(tx, desk, placed, merged)
+    passed = await gate(tx, {one.facet for one in placed}, keep_orders=desk.settings.keep_orders)
+    judged: dict[str, Verdict] = {one.statement.id: _verdict(one, passed) for one in placed}
+    kept = await _keep(tx, desk, [one for one in placed if judged[one.statement.id] != "no_consent"], now_ms)
+    again = {name for name, verdict in judged.items() if verdict != "no_consent"} - {one.statement.id for one in kept}
+    await _fold(tx, desk, [one for one in kept if judged[one.statement.id] == "kept"], now_ms)
+    shoppers = frozenset(one.facet for one in kept)
+    return Applied(
+        verdicts=judged | dict.fromkeys(known | again, "duplicate"),
+        consents=consents,
+        shoppers=shoppers,
+        persons=frozenset((await facets.persons(tx, shoppers | consents.keys())).values()) | merged.persons,
+    )
+
+
+# --- who it is about --------------------------------------------------------------------------------------------------
+
+
+async def _place(tx: Transaction, desk: Desk, new: Sequence[Statement], now_ms: int) -> list[_Placed]:
+    """Statements with their facets.
+
+    A facet is made for whom a proven source says something that only then makes sense: who is who, or what she agreed
+    to. For all others it is made once something of hers is kept.
+    """
+    made = {one for statement in new if _introduces(statement, desk) for one in (statement.home, *statement.also)}
+    found = await facets.ensure(tx, desk.keyring, desk.vault, sorted(made), now_ms) if made else {}
+    found |= await _known(tx, desk, {statement.home for statement in new} - made)
+    return [
+        _Placed(found.get(statement.home) or facets.facet_id(statement.home, desk.vault), statement, found)
+        for statement in new
+    ]
+
+
+def _introduces(statement: Statement, desk: Desk) -> bool:
+    links_somebody = bool(statement.also) and statement.authority != "publishable"
+    return links_somebody or bool(words(statement, "", desk.settings.consent_categories))
+
+
+async def _known(tx: Transaction, desk: Desk, homes: Collection[Identifier]) -> dict[Identifier, str]:
+    """The facets of those identifiers that have one."""
+    hashes = {facets.fingerprint(home, desk.vault): home for home in homes}
+    rows = await tx.fetch("identity.known", hashes=listed(hashes)) if hashes else []
+    return {hashes[row["hash"]]: row["shopper"] for row in rows}
+
+
+def _said(placed: Iterable[_Placed]) -> list[Said]:
+    """Who is said to be who, by sources that may say so."""
+    return [
+        said
+        for one in placed
+        if one.statement.authority != "publishable" and one.statement.also
+        for said in links.of_statement(one.statement, one.found)
+    ]
+
+
+async def _consent(
+    tx: Transaction, desk: Desk, placed: Iterable[_Placed], merged: Merged
+) -> dict[str, Mapping[Purpose, bool]]:
+    """Write down what came along of consent; what is in force now, for whom anything changed."""
+    came = [word for one in placed for word in words(one.statement, one.facet, desk.settings.consent_categories)]
+    await ledger.keep(tx, came)
+    concerned = merged.shoppers | {word.shopper for word in came}
+    return await consent.settle(tx, concerned) if concerned else {}
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------------
+
+
+def _verdict(one: _Placed, passed: Gate) -> Verdict:
+    if passed.lets(one.statement, one.facet):
+        return "kept"
+    return "order_only" if passed.keeps(one.statement) else "no_consent"
+
+
+async def _keep(tx: Transaction, desk: Desk, passed: Sequence[_Placed], now_ms: int) -> list[_Placed]:
+    """Keep what passed; without what another process kept meanwhile: from here on it waits until this one is done."""
+    if not passed:
+        return []
+    homes = sorted({one.statement.home for one in passed})
+    placed = await facets.ensure(tx, desk.keyring, desk.vault, homes, now_ms)
+    await tx.fetch("identity.hold", ids=listed(placed.values()))
+    again = await tracked.known(tx, [one.statement.id for one in passed])
+    kept = [one._replace(facet=placed[one.statement.home]) for one in passed if one.statement.id not in again]
+    opened = await keys.ensure(tx, desk.keyring, {one.facet for one in kept})
+    await tracked.write(tx, opened, [(one.facet, one.statement) for one in kept])
+    return kept
+
+
+async def _fold(tx: Transaction, desk: Desk, kept: Sequence[_Placed], now_ms: int) -> None:
+    """Bring traits up to date with what was kept."""
+    said: dict[str, list[Statement]] = {}
+    for one in kept:
+        if one.statement.traits:
+            said.setdefault(one.facet, []).append(one.statement)
+    if not said:
+        return
+    states = await traits.states(tx, desk.keyring, said)
+    new = {facet: states.get(facet, traits.TraitState()) for facet in said}
+    for facet, statements in said.items():
+        for statement in statements:
+            new[facet] = traits.fold(new[facet], statement, desk.settings.traits)
+    await traits.write(tx, await keys.ensure(tx, desk.keyring, said), new, now_ms)

@@ -1,0 +1,55 @@
+"""Collecting, wired: what endpoints that take statements work with."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from push.model.profiles import Statement
+from push.profiles.collect.intake import Intake
+from push.profiles.collect.parse import Heard, Read, read
+from push.profiles.collect.proof import Prover
+from push.profiles.collect.who import Proof
+from push.profiles.desk import Desk
+
+AT_ONCE: Final = 50
+"""Messages that are read in the loop; more would hold it up, and are read in a thread."""
+
+
+class Collecting(NamedTuple):
+    """Where statements come in. `read_counts` are what was not believed or not understood, by reason."""
+
+    desk: Desk
+    intake: Intake
+    prover: Prover
+    read_counts: Counter[str]
+
+    async def read(self, raws: Sequence[msgspec.Raw], heard: Heard) -> list[Read]:
+        """Messages as statements; where a token names a key that is not known, the keys are looked at again."""
+        found = await self._read(raws, heard)
+        if self.prover.may_read():
+            await asyncio.to_thread(self.prover.read)
+            found = await self._read(raws, heard)
+        for one in found:
+            self.read_counts.update(one.notes)
+            if not isinstance(one.what, Statement):
+                self.read_counts[one.what.reason] += 1
+        return found
+
+    async def _read(self, raws: Sequence[msgspec.Raw], heard: Heard) -> list[Read]:
+        if len(raws) <= AT_ONCE:
+            return self._each(raws, heard)
+        return await asyncio.to_thread(self._each, raws, heard)
+
+    def _each(self, raws: Sequence[msgspec.Raw], heard: Heard) -> list[Read]:
+        proven: dict[str, Proof | None] = {}
+
+        def prove(token: str) -> Proof | None:
+            """Each token of a call once: a signature costs a hundred times what a message does."""
+            if token not in proven:
+                proven[token] = self.prover.prove(token, heard.received_ms)
+            return proven[token]
+
+        return [read(raw, heard, self.desk.kinds, prove) for raw in raws]

@@ -1,0 +1,54 @@
+"""Consent that comes with a statement: categories of the retailer's consent tool, as our purposes. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from push.model.ids import derived
+from push.model.people import Purpose
+from push.model.profiles import Authority, Statement
+from push.profiles.collect.message import within
+from push.profiles.ledger import Circumstances, Word
+
+Categories = Mapping[str, Sequence[Purpose]]
+"""Which purposes a category of consent grants, by its name."""
+
+
+def words(statement: Statement, facet: str, categories: Categories) -> list[Word]:
+    """What a statement says of consent, for the ledger: the same statement, however often, is the same words."""
+    said = within(within(statement.context, "consent"), "categoryPreferences")
+    purposes = _purposes({name: yes for name, yes in said.items() if isinstance(yes, bool)}, categories)
+    return [
+        Word(
+            id=derived("con", statement.id, purpose),
+            shopper=facet,
+            purpose=purpose,
+            granted=granted,
+            at_ms=statement.at_ms,
+            how=_how(statement, purpose, granted=granted),
+        )
+        for purpose, granted in sorted(purposes.items())
+    ]
+
+
+def _purposes(said: Mapping[str, bool], categories: Categories) -> dict[Purpose, bool]:
+    """A purpose of several categories is granted where all of them are."""
+    found: dict[Purpose, bool] = {}
+    for purpose, yes in _each(said, categories):
+        found[purpose] = yes and found.get(purpose, True)
+    return found
+
+
+def _each(said: Mapping[str, bool], categories: Categories) -> Iterator[tuple[Purpose, bool]]:
+    for name, yes in said.items():
+        for purpose in categories.get(name, ()):
+            yield purpose, yes
+
+
+def _how(statement: Statement, purpose: Purpose, *, granted: bool) -> Circumstances:
+    """A mailbox that nobody proved to be hers is asked first."""
+    unproven: Authority = "publishable"
+    return Circumstances(
+        source=statement.source,
+        said_by=statement.authority,
+        asked_on="collect",
+        pending=granted and purpose == "email" and statement.authority == unproven,
+    )
