@@ -26,10 +26,10 @@ FROM caps AS c
 WHERE c.id IN (
     SELECT CAST(:id AS TEXT)
     UNION
-    SELECT 'visit:' || v.id FROM shoppers AS s
-        INNER JOIN shoppers AS o ON o.person = s.person
-        INNER JOIN visits AS v ON v.shopper = o.id AND v.store = :store AND v.left_ms IS NULL
-    WHERE s.id = :shopper
+    SELECT 'visit:' || v.id FROM visits AS v
+    WHERE v.left_ms IS NULL AND v.store = :store AND v.shopper IN (
+        SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
+    )
 )
 
 -- name: campaigns.take_cap
