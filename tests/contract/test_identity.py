@@ -9,13 +9,15 @@ import pytest
 
 from push.database.open import open_database
 from push.model.errors import AbsentError, ConflictError
-from push.model.ports import Database
+from push.model.ports import Database, Transaction
 from push.model.profiles import Authority
+from push.profiles import consent
 from push.profiles.identity import facets, graph, merging
 from push.profiles.identity.graph import Facet, Link
 from push.profiles.identity.kinds import Kind, Kinds
 from push.profiles.identity.links import Said, first_of
 from push.profiles.identity.merging import Hand
+from push.profiles.identity.preview import foresee
 from tests.support.clocks import SettableClock
 from tests.support.identities import RULED, Ruled, Standing, facet, identifier, known, link, people, said, standing
 from tests.support.keyrings import KEYRING
@@ -96,6 +98,39 @@ async def test_a_stolen_key_links_nothing_that_is_known(db: Database, authority:
     assert merged.unproven == (14 if authority == "publishable" else 0)
 
 
+async def test_what_a_link_would_do_is_seen_before_it_is_done(db: Database) -> None:
+    await know(db, ["u1", "u2", "d1", "a1"])
+    await link(db, [said("u1", "d1", 5)])
+    async with db.transaction() as tx:
+        await consent.set_consents(tx, facet("a1"), {"marketing": False}, at_ms=9, source="test")
+        await consent.set_consents(tx, facet("u1"), {"marketing": True, "inapp": True}, at_ms=8, source="test")
+        rows = [
+            {"id": f"st{n}", "shopper": facet("a1"), "kind": "track", "name": name, "source": "test", "at_ms": n,
+             "received_ms": n, "sealed": b""}
+            for n, name in enumerate(["Order Completed", "Product Viewed"])
+        ]  # fmt: skip
+        await tx.execute_many("collect.track", rows)
+
+    async def doing(tx: Transaction) -> merging.Merged:
+        return await merging.link(tx, RULED, [said("u1", "a1", 20)], 99)
+
+    found = await foresee(db, KEYRING, said("u1", "a1", 20).id, doing)
+    assert [(one.person, one.events, one.orders, one.granted) for one in found.after] == [
+        (facet("u1"), 2, 1, ("inapp",))
+    ]
+    before = {one.person: (one.orders, one.granted) for one in found.before}
+    assert before == {facet("u1"): (0, ("inapp", "marketing")), facet("a1"): (1, ())}
+    assert await people(db, ["u1", "d1", "a1"]) == {frozenset({"u1", "d1"})}
+
+    async def in_vain(tx: Transaction) -> merging.Merged:
+        return await merging.link(tx, RULED, [said("u2", "d1", 20)], 99)
+
+    found = await foresee(db, KEYRING, said("u2", "d1", 20).id, in_vain)
+    assert (found.before, found.after) == ((), ())
+    assert found.refused == "Each side has a user_id of its own, and a person has one at most."
+    assert await db.fetch("identity.reviews", after_ms=-1, after_link="", most=9) == []
+
+
 def sayings(chance: random.Random, trial: int) -> tuple[list[str], list[Said]]:
     names = [f"{letter}{trial}-{n}" for letter in "ueda" for n in range(4)]
     pairs = {(min(pair), max(pair)) for pair in (chance.sample(names, 2) for _ in range(chance.randint(1, 24)))}
@@ -103,10 +138,13 @@ def sayings(chance: random.Random, trial: int) -> tuple[list[str], list[Said]]:
 
 
 async def say(db: Database, names: list[str], links: list[Said], chance: random.Random) -> None:
-    """In any order, in any portions, some twice."""
+    """As it happened, or in any order; in any portions, some twice."""
     await know(db, names)
     told = links + chance.choices(links, k=3)
-    chance.shuffle(told)
+    if chance.random() < 0.5:
+        told.sort(key=lambda one: one.at_ms, reverse=True)
+    else:
+        chance.shuffle(told)
     while told:
         portion = [told.pop() for _ in range(min(len(told), chance.randint(1, 5)))]
         await link(db, portion, TIGHT)

@@ -113,16 +113,17 @@ def postgres_server() -> Iterator[PostgresServer]:
 async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """A fresh, empty database."""
     name = f"t{uuid.uuid4().hex}"
-    connection = await _admin(postgres_server)
+    connection = await admin(postgres_server)
     await connection.execute(f"CREATE DATABASE {name}")
     await connection.close()
     yield postgres_server.url(name)
-    connection = await _admin(postgres_server)
+    connection = await admin(postgres_server)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
 
 
-async def _admin(server: PostgresServer) -> asyncpg.Connection:
+async def admin(server: PostgresServer) -> asyncpg.Connection:
+    """A connection as the one who makes databases, as soon as there may be one."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:

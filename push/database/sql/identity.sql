@@ -88,3 +88,19 @@ SELECT r.link, r.rule, r.why, r.opened_ms, l.a, l.b, l.source, l.reason, l.at_ms
 FROM link_reviews AS r INNER JOIN links AS l ON l.id = r.link
 WHERE r.closed_ms IS NULL AND (r.opened_ms > :after_ms OR (r.opened_ms = :after_ms AND r.link > :after_link))
 ORDER BY r.opened_ms, r.link LIMIT :most
+
+-- name: identity.review
+SELECT rule, why FROM link_reviews WHERE link = :link AND closed_ms IS NULL
+
+-- name: identity.party_facets
+SELECT id, person FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY id
+
+-- name: identity.party_events
+SELECT
+    s.person, COUNT(*) AS events, SUM(CASE WHEN t.kind = 'track' AND t.name = 'Order Completed' THEN 1 ELSE 0 END) AS orders
+FROM shoppers AS s INNER JOIN tracked AS t ON t.shopper = s.id
+WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) GROUP BY s.person
+
+-- name: identity.party_consents
+SELECT DISTINCT s.person, c.purpose FROM shoppers AS s INNER JOIN consents AS c ON c.shopper = s.id
+WHERE c.granted = 1 AND s.id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY s.person, c.purpose

@@ -33,6 +33,11 @@ class Region(NamedTuple):
     persons: dict[str, str]
     stored: dict[str, Stored]
 
+    def leads_out(self, stored: Stored) -> bool:
+        """Whether a link joins somebody here with somebody who was not read."""
+        inside = stored.link.a in self.facets and stored.link.b in self.facets
+        return stored.state == "joined" and not inside
+
     def settled(self, links: Collection[Link], rules: Rules) -> People:
         """Who is who here by these links."""
         return graph.settle(self.facets.values(), links, rules)
@@ -65,7 +70,9 @@ class Reader:
         region, todo = Region({}, {}, {}), {*facets}
         while todo:
             await self._add(region, todo, way)
-            todo = self._beyond(region, changed) - region.facets.keys()
+            todo = (
+                set() if self._is_last_word(region, changed) else self._beyond(region, changed) - region.facets.keys()
+            )
         return region
 
     async def _add(self, region: Region, facets: Collection[str], way: str) -> None:
@@ -79,6 +86,20 @@ class Reader:
                 row["id"], row["a"], row["b"], row["a_kind"], row["b_kind"], row["at_ms"], decided=row["decided"]
             )
             region.stored[link.id] = Stored(link, row["state"], row["said"], row["why"])
+
+    def _is_last_word(self, region: Region, changed: Mapping[str, Link]) -> bool:
+        """Whether changes come after all that was said of these people: what was settled before stays as it is.
+
+        Then nobody else has to be read, however many strangers are said to be the same in vain.
+        """
+        stored = [one.link for one in region.stored.values()]
+        last = max((link.order for link in stored), default=(0, ""))
+        if not region.stored.keys().isdisjoint(changed) or any(link.order <= last for link in changed.values()):
+            return False
+        if any(region.leads_out(one) for one in region.stored.values()):
+            return False
+        crowded = graph.shared([*stored, *changed.values()], self._rules) - graph.shared(stored, self._rules)
+        return crowded.isdisjoint(region.facets)
 
     def _beyond(self, region: Region, changed: Mapping[str, Link]) -> set[str]:
         """Where links lead from here."""
