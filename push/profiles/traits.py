@@ -17,6 +17,7 @@ import msgspec
 
 from push.model.ports import Queries, Transaction
 from push.model.profiles import Json, Statement
+from push.profiles.identity.facets import listed
 from push.profiles.keys import DataKey, Keyring, known
 from push.profiles.trait_words import MOST_NAMES, Strategies, TraitSettings, encoded, taken
 
@@ -200,7 +201,7 @@ CONTEXT: Final = "traits"
 
 async def states(db: Queries, keyring: Keyring, facets: Collection[str]) -> dict[str, TraitState]:
     """The states of these facets themselves; erased ones and those without any are absent."""
-    rows = await db.fetch("traits.of", ids=msgspec.json.encode(sorted(set(facets))).decode())
+    rows = await db.fetch("traits.of", ids=listed(facets))
     keys = await known(db, keyring, [row["shopper"] for row in rows])
     return {row["shopper"]: unseal(row["sealed"], keys[row["shopper"]]) for row in rows if row["shopper"] in keys}
 
@@ -209,7 +210,7 @@ async def load(
     db: Queries, keyring: Keyring, shoppers: Collection[str], strategies: Strategies = NO_STRATEGIES
 ) -> dict[str, dict[str, Json]]:
     """What holds of whoever each of these facets is, by the facet asked for; one that nobody knows is absent."""
-    rows = await db.fetch("traits.of_people", ids=msgspec.json.encode(sorted(set(shoppers))).decode())
+    rows = await db.fetch("traits.of_people", ids=listed(shoppers))
     keys = await known(db, keyring, {row["facet"] for row in rows})
     found: dict[str, list[TraitState]] = {}
     for row in rows:

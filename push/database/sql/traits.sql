@@ -9,8 +9,3 @@ WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY s.id, o.id
 -- name: traits.put
 INSERT INTO traits (shopper, sealed, changed_ms) VALUES (:shopper, :sealed, :changed_ms)
 ON CONFLICT (shopper) DO UPDATE SET sealed = excluded.sealed, changed_ms = excluded.changed_ms
-
--- name: traits.hold
--- Whoever folds holds these until the end: of two replicas that fold the same facets the second one sees the first's.
-SELECT shopper FROM person_keys WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
-ORDER BY shopper {for_update}

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from push.model.ports import Queries, Row
+from push.profiles.identity.facets import listed
 
 MOST: Final = 200
 """Visits and deliveries that are looked at for each who is asked for: the latest of all of them together."""
@@ -57,7 +58,7 @@ NO_SIGNALS: Final = Signals()
 async def load(db: Queries, shoppers: Collection[str], now_ms: int) -> dict[str, Signals]:
     """The signals of whoever each of these facets is, by the facet asked for; those without any are absent."""
     asked = {
-        "ids": msgspec.json.encode(sorted({*shoppers})).decode(),
+        "ids": listed(shoppers),
         "since_ms": now_ms - DAYS * 86_400_000,
         "most": min(MOST * len(shoppers), MOST_TOGETHER),
     }

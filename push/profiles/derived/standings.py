@@ -1,17 +1,19 @@
 """Where each person stands, and what she counts among everyone: changed when what she did changes, never by a scan."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
 import msgspec
 
 from push.model.ports import Row, Transaction
+from push.profiles.consent import allows_profiling
 from push.profiles.derived import signals, sketches, store
 from push.profiles.derived.features import Features
 from push.profiles.derived.money import Purchases, purchases
 from push.profiles.derived.rhythm import DAY_S
 from push.profiles.derived.signals import NO_SIGNALS, Signals
 from push.profiles.derived.sketches import Counts, money_bucket
+from push.profiles.identity.facets import listed
 from push.profiles.keys import Keyring
 
 MOST_COUNTED: Final = 10_000
@@ -35,8 +37,9 @@ async def reconsider(tx: Transaction, desk: Desk, persons: Collection[str], now_
     To be told: everybody whose statements, links or consent to profiling changed, as she was and as she is.
     """
     await store.hold(tx, persons)
-    before = {row["person"]: row for row in await tx.fetch("derived.standings", ids=_list(persons))}
-    features = await store.load_persons(tx, desk.keyring, persons)
+    before = {row["person"]: row for row in await tx.fetch("derived.standings", ids=listed(persons))}
+    allowed = [person for person, yes in (await allows_profiling(tx, persons)).items() if yes]
+    features = await store.load_persons(tx, desk.keyring, allowed)
     heard = await signals.load(tx, list(features), now_ms) if features else {}
     rows = [_row(person, features[person], heard.get(person, NO_SIGNALS), now_ms) for person in sorted(features)]
     standing = [row for row in rows if row["counted"] != "{}"]
@@ -49,7 +52,7 @@ async def reconsider(tx: Transaction, desk: Desk, persons: Collection[str], now_
 async def forget(tx: Transaction, persons: Collection[str]) -> None:
     """Take people out of everyone's figures, and delete where they stood: they are being erased."""
     await store.hold(tx, persons)
-    before = await tx.fetch("derived.standings", ids=_list(persons))
+    before = await tx.fetch("derived.standings", ids=listed(persons))
     await sketches.change(tx, map(counts, before), ())
     await tx.execute_many("derived.leave", [{"person": row["person"]} for row in before])
 
@@ -95,7 +98,3 @@ def _row(person: str, features: Features, heard: Signals, now_ms: int) -> dict[s
 
 def _differs(row: Mapping[str, object], before: Row | None) -> bool:
     return before is None or any(before[name] != row[name] for name in row if name != "changed_ms")
-
-
-def _list(ids: Iterable[str]) -> str:
-    return msgspec.json.encode(sorted({*ids})).decode()

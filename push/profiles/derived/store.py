@@ -1,12 +1,13 @@
 """Features in the database, each facet's sealed under its own key."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
 
 from push.model.ports import Queries, Row, Transaction
 from push.profiles.derived.features import NOTHING, Features, join
+from push.profiles.identity.facets import listed
 from push.profiles.keys import DataKey, Keyring, known
 
 CONTEXT: Final = "features"
@@ -15,7 +16,7 @@ CONTEXT: Final = "features"
 
 def seal(features: Features, key: DataKey) -> bytes:
     """A facet's features as they are stored."""
-    return key.seal(msgspec.msgpack.encode(features, order="sorted"), CONTEXT)
+    return key.seal(msgspec.msgpack.encode(features), CONTEXT)
 
 
 def unseal(sealed: bytes, key: DataKey) -> Features:
@@ -24,26 +25,26 @@ def unseal(sealed: bytes, key: DataKey) -> Features:
 
 
 async def hold(tx: Transaction, facets: Collection[str]) -> None:
-    """Keep others from folding or counting these until `tx` ends; two that do so go one after the other."""
-    await tx.fetch("traits.hold", ids=_list(facets))
+    """Keep others from folding, merging or counting these until `tx` ends: they go one after the other."""
+    await tx.fetch("identity.hold", ids=listed(facets))
 
 
 async def of_facets(db: Queries, keyring: Keyring, facets: Collection[str]) -> dict[str, Features]:
     """The features of these facets themselves; erased ones and those without any are absent."""
-    rows = await db.fetch("derived.of", ids=_list(facets))
+    rows = await db.fetch("derived.of", ids=listed(facets))
     keys = await known(db, keyring, [row["shopper"] for row in rows])
     return {row["shopper"]: unseal(row["sealed"], keys[row["shopper"]]) for row in rows if row["shopper"] in keys}
 
 
 async def load(db: Queries, keyring: Keyring, shoppers: Collection[str]) -> dict[str, Features]:
     """What whoever each of these facets is did, by the facet asked for; one that nobody knows is absent."""
-    rows = await db.fetch("derived.of_people", ids=_list(shoppers))
+    rows = await db.fetch("derived.of_people", ids=listed(shoppers))
     return await _joined(db, keyring, rows)
 
 
 async def load_persons(db: Queries, keyring: Keyring, persons: Collection[str]) -> dict[str, Features]:
     """What these people did; facets that stand for nobody any more are absent."""
-    rows = await db.fetch("derived.of_people", ids=_list(persons))
+    rows = await db.fetch("derived.of_people", ids=listed(persons))
     return await _joined(db, keyring, [row for row in rows if row["person"] == row["shopper"]])
 
 
@@ -63,7 +64,3 @@ async def _joined(db: Queries, keyring: Keyring, rows: Collection[Row]) -> dict[
         if row["sealed"] is not None and row["facet"] in keys:
             mine.append(unseal(row["sealed"], keys[row["facet"]]))
     return {shopper: join(mine) if mine else NOTHING for shopper, mine in found.items()}
-
-
-def _list(ids: Iterable[str]) -> str:
-    return msgspec.json.encode(sorted({*ids})).decode()

@@ -6,7 +6,7 @@ from random import Random
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from push.model.profiles import Identifier, Json, Statement
@@ -51,6 +51,7 @@ statements = st.lists(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(statements, st.randoms(use_true_random=False))
 def test_any_order_and_any_repetition_make_the_same_state(whole: list[Statement], random: Random) -> None:
     other = whole + random.choices(whole, k=len(whole)) if whole else []
@@ -59,14 +60,17 @@ def test_any_order_and_any_repetition_make_the_same_state(whole: list[Statement]
     assert _bits(reduce(traits.fold, other, EMPTY)) == _bits(straight)
 
 
+@settings(max_examples=60, deadline=None)
 @given(statements, statements, statements)
 def test_facets_join_in_any_grouping(first: list[Statement], second: list[Statement], third: list[Statement]) -> None:
+    first, second, third = (_of(letter, part) for letter, part in zip("abc", (first, second, third), strict=True))
     a, b, c = (reduce(traits.fold, part, EMPTY) for part in (first, second, third))
     whole = _bits(traits.join([a, b, c]))
     assert whole == _bits(traits.join([c, traits.join([b, a])])) == _bits(traits.join([traits.join([a, a, b]), c, b]))
     assert whole == _bits(reduce(traits.fold, [*third, *first, *second], EMPTY))
 
 
+@settings(max_examples=60, deadline=None)
 @given(statements)
 def test_what_is_pruned_early_is_never_asked_for(whole: list[Statement]) -> None:
     """Values by each strategy equal those that a plain look at all sayings gives."""
@@ -155,6 +159,10 @@ def test_types(value: Json, fitting: str) -> None:
     assert [kind for kind in kinds if trait_words.fits(value, kind)] == [wanted]
     assert trait_words.fits(value, "any")
     assert trait_words.fits(value, "date") == (fitting == "date")
+
+
+def _of(facet: str, whole: list[Statement]) -> list[Statement]:
+    return [msgspec.structs.replace(one, id=f"{facet}{one.id}") for one in whole]
 
 
 def _bits(state: TraitState) -> bytes:
