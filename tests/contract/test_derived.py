@@ -1,0 +1,191 @@
+"""Where people stand among everyone, on both databases: exact after every purchase, merge, cut, refusal and erasure."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pytest
+
+from push.database.open import open_database
+from push.model.ports import Database
+from push.model.profiles import Json, Statement
+from push.profiles import consent, folding, traits
+from push.profiles.derived import signals, sketches, standings, store
+from push.profiles.derived.figures import Figures, Given, figures
+from push.profiles.derived.reading import NoGoods
+from push.profiles.derived.signals import NO_SIGNALS, Signals, Tally
+from push.profiles.derived.sketches import Population
+from push.profiles.identity import merging
+from push.profiles.identity.merging import Hand
+from push.profiles.keys import Keyring
+from push.profiles.settings import ProfileSettings
+from push.profiles.trait_words import TraitSettings
+from tests.support.clocks import SettableClock
+from tests.support.identities import RULED, facet, known, link, said
+from tests.support.keyrings import KEYRING
+from tests.support.purchases import Purchase, cdnow, event, order
+
+DAY_S = 86_400
+
+
+class Desk(NamedTuple):
+    """`push.profiles.folding.Desk`."""
+
+    keyring: Keyring = KEYRING
+    settings: ProfileSettings = ProfileSettings(traits={"points": TraitSettings(strategy="highest")})
+
+
+DESK = Desk()
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    async with open_database(database_url, SettableClock()) as opened:
+        yield opened
+
+
+async def know(db: Database, names: Sequence[str], *, profiled: bool = True) -> None:
+    async with db.transaction() as tx:
+        for shopper in (await known(tx, names)).values():
+            words = {"profiling": profiled, "adult": True}
+            await consent.set_consents(tx, shopper, words, at_ms=1, source="test")  # type: ignore[arg-type]
+
+
+async def say(db: Database, told: Mapping[str, Sequence[Statement]]) -> None:
+    """As the one way in does it."""
+    async with db.transaction() as tx:
+        await folding.fold(tx, DESK, NoGoods(), {facet(name): many for name, many in told.items()}, 5)
+        await standings.reconsider(tx, DESK, [facet(name) for name in told], 5)
+
+
+async def stands(db: Database) -> dict[str, int]:
+    """By person the number of her orders."""
+    rows = await db.fetch("derived.standings", ids=merging.listed(map(facet, NAMES)))
+    return {row["person"]: row["orders"] for row in rows}
+
+
+async def counted(db: Database) -> dict[tuple[str, int], int]:
+    return {(row["name"], row["bucket"]): row["n"] for row in await db.fetch("derived.sketches")}
+
+
+NAMES = ["u1", "u2", "a1", "a2"]
+
+
+def bought(number: int, day: int, euros: int) -> Statement:
+    return order(number, Purchase("u", day * DAY_S, euros * 100))
+
+
+async def test_a_purchase_moves_a_person_and_nobody_else(db: Database) -> None:
+    await know(db, NAMES)
+    await say(db, {"u1": [bought(1, 100, 30)], "u2": [bought(2, 101, 50), bought(3, 103, 70)]})
+    assert await stands(db) == {facet("u1"): 1, facet("u2"): 2}
+    before = await counted(db)
+    assert before[("recency", 103)] == before[("frequency", 1)] == before[("frequency", 2)] == 1
+    await say(db, {"u1": [bought(4, 103, 30)]})
+    assert await counted(db) == {
+        ("frequency", 2): 2,
+        ("recency", 103): 2,
+        ("monetary:USD", sketches.money_bucket(6_000)): 1,
+        ("monetary:USD", sketches.money_bucket(12_000)): 1,
+        ("piece:USD", sketches.money_bucket(3_000)): 1,
+        ("piece:USD", sketches.money_bucket(6_000)): 1,
+    }
+
+
+async def test_a_merge_is_exact_and_so_is_its_cut(db: Database) -> None:
+    await know(db, NAMES)
+    await say(db, {"u1": [bought(1, 100, 30)], "a1": [bought(2, 90, 10), bought(1, 100, 30)], "a2": [bought(5, 80, 8)]})
+    apart = await counted(db), await stands(db)
+    merged = await link(db, [said("u1", "a1", 1), said("u1", "a2", 1)])
+    async with db.transaction() as tx:
+        await consent.settle(tx, merged.shoppers)
+        await standings.reconsider(tx, DESK, merged.persons, 9)
+    assert await stands(db) == {facet("u1"): 3}  # an order that two of them told of is one
+    assert sum(n for (name, _), n in (await counted(db)).items() if name == "frequency") == 1
+    for other in ("a1", "a2"):
+        async with db.transaction() as tx:
+            cut = await merging.cut(tx, RULED, said("u1", other, 1).id, Hand("operator:ann", "", 10))
+            await consent.settle(tx, cut.shoppers)
+            await standings.reconsider(tx, DESK, cut.persons, 11)
+    assert (await counted(db), await stands(db)) == apart
+
+
+async def test_who_may_not_be_profiled_stands_nowhere_and_who_is_erased_leaves_nothing(db: Database) -> None:
+    await know(db, ["u1"])
+    await know(db, ["u2"], profiled=False)
+    await say(db, {"u1": [bought(1, 100, 30)], "u2": [bought(2, 90, 10)]})
+    assert await stands(db) == {facet("u1"): 1}
+    async with db.transaction() as tx:
+        await standings.forget(tx, [facet("u1"), facet("u2")])
+    assert (await stands(db), await counted(db)) == ({}, {})
+
+
+async def test_scores_on_cdnow_are_those_that_numpy_finds(db: Database) -> None:
+    """Days and counts to the very rank; money to half of who spent the same within two percent, as is stated."""
+    by_customer: dict[str, list[Statement]] = {}
+    for number, one in enumerate(cdnow()):
+        by_customer.setdefault(f"u{one.who}", []).append(order(number, one))
+    some = dict(list(by_customer.items())[:400])
+    names = list(some)
+    await know(db, names)
+    for n in range(0, len(names), 100):
+        await say(db, {name: some[name] for name in names[n : n + 100]})
+    everyone = await sketches.population(db)
+    for name in ("recency", "frequency", "monetary:USD"):
+        assert everyone.everyone(name) == len(names)
+    found = await store.load(db, KEYRING, [facet(name) for name in names])
+    given = Given(int(dt_s("1998-07-01")) * 1000, everyone)
+    seen = {name: figures(found[facet(name)], NO_SIGNALS, given) for name in names}
+    check_scores([one for name in names for one in [p for p in cdnow() if f"u{p.who}" == name]], seen, everyone)
+
+
+def dt_s(day: str) -> float:
+    return float(np.datetime64(day).astype("datetime64[s]").astype(float))
+
+
+def check_scores(purchases: Sequence[Purchase], seen: Mapping[str, Figures], everyone: Population) -> None:
+    who = np.array([f"u{one.who}" for one in purchases])
+    names, index = np.unique(who, return_inverse=True)
+    last = np.zeros(len(names), np.int64)
+    np.maximum.at(last, index, np.array([one.at_s // DAY_S for one in purchases]))
+    orders = np.bincount(index)
+    cents = np.bincount(index, np.array([one.cents for one in purchases])).round().astype(np.int64)
+    for n, name in enumerate(names.tolist()):
+        mine = seen[name]
+        assert (mine.orders, mine.spent_minor) == (orders[n], cents[n])
+        assert mine.recency_score == quintile(last, n)
+        assert mine.frequency_score == quintile(orders, n)
+        rank = everyone.rank("monetary:USD", sketches.money_bucket(int(cents[n])))
+        assert abs(rank.share - share(cents, n)) <= rank.equal / 2 / len(names) + 1e-9
+
+
+def share(values: "np.ndarray[tuple[int], np.dtype[np.int64]]", n: int) -> float:
+    return float(((values < values[n]).sum() + (values == values[n]).sum() / 2) / len(values))
+
+
+def quintile(values: "np.ndarray[tuple[int], np.dtype[np.int64]]", n: int) -> int:
+    return 1 + min(4, int(5 * share(values, n)))
+
+
+def identify(name: str, at_ms: int, **words: Json) -> Statement:
+    return msgspec.structs.replace(event("", at_ms, name), kind="identify", traits=words)
+
+
+async def test_traits_are_read_by_person_and_held_as_configured(db: Database) -> None:
+    await know(db, NAMES)
+    first, other = identify("s1", 1, points=7, name="Ada"), identify("s2", 2, points=5, name="Ada L.")
+    await say(db, {"u1": [first], "a1": [other]})
+    assert (await traits.load(db, KEYRING, [facet("u1")]))[facet("u1")] == {"points": 7, "name": "Ada"}
+    await link(db, [said("u1", "a1", 1)])
+    strategies = DESK.settings.traits
+    for name in ("u1", "a1"):
+        found = await traits.load(db, KEYRING, [facet(name), "shp_nobody"], strategies)
+        assert found == {facet(name): {"points": 7, "name": "Ada L."}}
+
+
+async def test_nobody_was_anywhere_or_told_anything(db: Database) -> None:
+    await know(db, ["u1"])
+    assert await signals.load(db, [facet("u1")], 5) == {}
+    assert Signals() == NO_SIGNALS
+    assert Tally(1, 1) + Tally(2, 0) == Tally(3, 1)
