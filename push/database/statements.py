@@ -30,6 +30,7 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
         "skip_locked": "",
         "for_update": "",
         "for_no_key_update": "",
+        "for_share": "",
         "json_each": "json_each",
         "as_json": "",
         "c": "",
@@ -40,6 +41,7 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
         "skip_locked": "FOR UPDATE SKIP LOCKED",
         "for_update": "FOR UPDATE",
         "for_no_key_update": "FOR NO KEY UPDATE",
+        "for_share": "FOR SHARE",
         "json_each": "json_array_elements_text",
         "as_json": "::json",
         "c": ' COLLATE "C"',
@@ -48,7 +50,8 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
 }
 """SQLite needs no row locks: its one writer holds the whole database from `BEGIN IMMEDIATE` on.
 
-``{for_no_key_update}`` lets others write rows that refer to the locked ones.
+``{for_no_key_update}`` lets others write rows that refer to the locked ones; ``{for_share}`` lets
+others lock the same, and nobody change it.
 
 Behind a text, ``{c}`` lets it be compared byte by byte, as SQLite does by itself: an index serves prefixes only so.
 What SQLite's primary key does already is an index ``{elsewhere}``, which stays empty there.

@@ -1,13 +1,17 @@
 """When a rule is to be asked again though nothing happened: time passes, and "within 30 days" is over."""
 
+from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import Final
 
-from push.model.rules.check import fit_of, hours_ms, stays_of, test_of, times_ms
+from push.model.rules.check import Fit, fit_of, hours_ms, stays_of, test_of, times_ms
 from push.model.rules.tree import All, AnyOf, Did, Fact, Facts, Leaf, Not, Place, Rule, leaves, read_by
 from push.model.rules.values import DAY_MS, TIMELESS, turns_ms
 
 Turn = tuple[bool, int | None]
 """What holds now, and until when at least; None: for good."""
+Turning = Callable[[Facts, int], Turn]
+Until = Callable[[object, int], int | None]
 
 
 def is_timed(rule: Rule) -> bool:
@@ -19,63 +23,91 @@ def _is_timed(leaf: Leaf) -> bool:
     match leaf:
         case Fact():
             return leaf.op not in TIMELESS
-        case Did():
-            return True  # what is dated ahead of our clock begins to count as well
-        case Place():
-            return True
+        case Did() | Place():
+            return True  # also without a span: what is dated ahead of our clock begins to count
         case _:
             return False
 
 
 def until_ms(rule: Rule, facts: Facts, now_ms: int) -> int | None:
     """Until when a rule certainly says what it says now, while the facts stay as they are; None: for good."""
-    return turn(rule, facts, now_ms)[1]
+    return turn_of(rule)(facts, now_ms)[1]
 
 
-def turn(rule: Rule, facts: Facts, now_ms: int) -> Turn:
-    """What a rule says now, and until when."""
+def turn_of(rule: Rule) -> Turning:
+    """The function that says whether a rule holds, and until when."""
     match rule:
         case All():
-            return _joined([turn(part, facts, now_ms) for part in rule.of], deciding=False)
+            return _joined([turn_of(part) for part in rule.of], deciding=False)
         case AnyOf():
-            return _joined([turn(part, facts, now_ms) for part in rule.of], deciding=True)
+            return _joined([turn_of(part) for part in rule.of], deciding=True)
         case Not():
-            holds, until = turn(rule.of, facts, now_ms)
-            return not holds, until
+            return _opposite(turn_of(rule.of))
         case _:
-            seen = facts.get(read_by(rule))
-            return test_of(rule)(seen, now_ms), _leaf_ms(rule, seen, now_ms)
+            return _leaf(rule)
 
 
-def _joined(parts: list[Turn], *, deciding: bool) -> Turn:
+def _opposite(part: Turning) -> Turning:
+    def turn(facts: Facts, now_ms: int) -> Turn:
+        holds, until = part(facts, now_ms)
+        return not holds, until
+
+    return turn
+
+
+def _joined(parts: Sequence[Turning], *, deciding: bool) -> Turning:
     """While one part decides, the others may change: the one that decides longest says how long that is."""
-    deciders = [until for holds, until in parts if holds is deciding]
-    if deciders:
-        known = [until for until in deciders if until is not None]
-        return deciding, max(known) if len(known) == len(deciders) else None
-    return not deciding, min((until for _, until in parts if until is not None), default=None)
+
+    def turn(facts: Facts, now_ms: int) -> Turn:
+        longest, soonest, is_decided = now_ms, _NEVER_MS, False
+        for part in parts:
+            holds, until = part(facts, now_ms)
+            ends = _NEVER_MS if until is None else until
+            if holds is deciding:
+                is_decided, longest = True, max(longest, ends)
+            soonest = min(soonest, ends)
+        ends = longest if is_decided else soonest
+        return is_decided is deciding, None if ends == _NEVER_MS else ends
+
+    return turn
 
 
-def _leaf_ms(leaf: Leaf, seen: object, now_ms: int) -> int | None:
+_NEVER_MS: Final = 2**62
+
+
+def _leaf(leaf: Leaf) -> Turning:
+    test, name, until = test_of(leaf), read_by(leaf), _until(leaf)
+
+    def turn(facts: Facts, now_ms: int) -> Turn:
+        seen = facts.get(name)
+        return test(seen, now_ms), until(seen, now_ms)
+
+    return turn
+
+
+def _until(leaf: Leaf) -> Until:
     match leaf:
-        case Fact():
-            return turns_ms(leaf.op, leaf.value, seen, now_ms)
+        case Fact() if leaf.op not in TIMELESS:
+            return lambda seen, now_ms: turns_ms(leaf.op, leaf.value, seen, now_ms)
         case Did():
-            return _did_ms(leaf, seen, now_ms)
+            return _did(leaf, fit_of(leaf))
         case Place():
-            return _place_ms(leaf, seen, now_ms)
+            return lambda seen, now_ms: _place_ms(leaf, seen, now_ms)
         case _:
-            return None
+            return lambda seen, now_ms: None  # noqa: ARG005 - as every such function is called
 
 
-def _did_ms(leaf: Did, seen: object, now_ms: int) -> int | None:
+def _did(leaf: Did, fit: Fit) -> Until:
     """When as many as are wanted are no longer there, or are there at last."""
-    found = times_ms(seen, fit_of(leaf))
-    steps = [(at, 1) for at in found]
-    if leaf.within_days is not None:
-        span = round(leaf.within_days * DAY_MS)
-        steps += [(at + span, -1) for at in found]
-    return _crossing_ms(steps, leaf.least, now_ms)
+    span = None if leaf.within_days is None else round(leaf.within_days * DAY_MS)
+
+    def until(seen: object, now_ms: int) -> int | None:
+        found = times_ms(seen, fit)
+        steps = [(at, 1) for at in found]
+        steps += [] if span is None else [(at + span, -1) for at in found]
+        return _crossing_ms(steps, leaf.least, now_ms)
+
+    return until
 
 
 def _crossing_ms(steps: list[tuple[int, int]], least: int, now_ms: int) -> int | None:

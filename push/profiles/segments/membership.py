@@ -1,0 +1,212 @@
+"""Who is in which segment: looked at again when something of a person changed, and written where that differs.
+
+hold the rules ▶ hold the people ▶ their facts ▶ ask ▶ members, counts, moves, when to ask again
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from push.model.ports import Queries, Transaction
+from push.profiles import view
+from push.profiles.segments.book import Book, Shelf, Verdict
+from push.profiles.view import Sight, listed
+
+MoveKind = Literal["entered", "left"]
+_NOBODY: Final = Verdict(frozenset(), None)
+
+
+class Means(NamedTuple):
+    """What it takes: the rules, and how people are seen."""
+
+    shelf: Shelf
+    sight: Sight
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """Somebody entered a segment, or left it."""
+
+    segment: str
+    person: str
+    kind: MoveKind
+    at_ms: int
+
+
+class Entered(NamedTuple):
+    """A membership to be written; not `told` where she was in before, under another facet, or the rule is new."""
+
+    segment: str
+    person: str
+    since_ms: int
+    told: bool
+
+
+class _Before(NamedTuple):
+    """What was kept of people: by person, since when in which segment, and when they were to be looked at again."""
+
+    inside: Mapping[str, Mapping[str, int]]
+    due_ms: Mapping[str, int | None]
+    now: Mapping[str, str]
+    """Whom each of them belongs to by now."""
+
+
+async def reconsider(
+    tx: Transaction,
+    means: Means,
+    persons: Collection[str],
+    now_ms: int,
+    *,
+    changed: Collection[str] | None = None,
+) -> list[Move]:
+    """Let these people be in what they belong in now; who entered, and who left.
+
+    To be told: everybody whose statements, links or consents changed, as she was and as she is: who vanished into
+    another leaves, and the other is in since the first of both. `changed` names facts; None: any may have changed.
+    Raises `push.model.vault.SealError`, `push.model.errors.DatabaseError`.
+    """
+    book = await means.shelf.held(tx)
+    asked = frozenset(book.segments) if changed is None else book.meeting(changed)
+    return await ask(tx, means, book, (sorted({*persons}), asked), now_ms)
+
+
+async def look_again(tx: Transaction, shoppers: Iterable[str], now_ms: int) -> None:
+    """Have whoever these facets belong to looked at soon: cheap, for who has no time to reconsider."""
+    await tx.execute_many(
+        "segments.look_again", [{"shopper": shopper, "now_ms": now_ms} for shopper in sorted({*shoppers})]
+    )
+
+
+async def ask(
+    tx: Transaction, means: Means, book: Book, whom: tuple[Collection[str], Collection[str]], now_ms: int
+) -> list[Move]:
+    """Ask these segments of these people, and write what differs. The book must be held."""
+    persons, asked = whom
+    if not persons:
+        return []
+    before = await _hold(tx, persons)
+    facts = await view.load(tx, means.sight, book.people(persons, asked), now_ms)
+    verdicts = dict.fromkeys(persons, _NOBODY)  # who may not be profiled is in nothing at all
+    for person, known in facts.items():
+        verdicts[person] = book.judge(known, asked, before.inside.get(person, {}).keys(), now_ms)
+    entered = list(_entered(book, before, verdicts, now_ms))
+    left = list(_left(before, verdicts, facts, asked))
+    await _write(tx, entered, left)
+    await _write_dues(tx, before, verdicts, whole=len(asked) == len(book.segments))
+    moves = _moves(book, before, entered, left, now_ms)
+    await _tell(tx, moves)
+    return moves
+
+
+async def _hold(tx: Transaction, persons: Collection[str]) -> _Before:
+    people = listed(persons)
+    await tx.execute("segments.claim", people=people)
+    inside: dict[str, dict[str, int]] = {}
+    for row in await tx.fetch("segments.of", people=people):
+        inside.setdefault(row["person"], {})[row["segment"]] = row["since_ms"]
+    dues = {row["person"]: row["due_ms"] for row in await tx.fetch("segments.dues", people=people)}
+    now = {row["id"]: row["person"] for row in await tx.fetch("segments.persons", people=people)}
+    return _Before(inside, dues, now)
+
+
+def _entered(book: Book, before: _Before, verdicts: Mapping[str, Verdict], now_ms: int) -> Iterable[Entered]:
+    moved = _moved(before)
+    for person, verdict in sorted(verdicts.items()):
+        for segment in sorted(verdict.inside - before.inside.get(person, {}).keys()):
+            since_ms = moved.get((segment, person))
+            told = since_ms is None and not book.segments[segment].is_building
+            yield Entered(segment, person, now_ms if since_ms is None else since_ms, told)
+
+
+def _moved(before: _Before) -> dict[tuple[str, str], int]:
+    """Since when those were in a segment who are part of another person now, by segment and that person."""
+    found: dict[tuple[str, str], int] = {}
+    for was, inside in before.inside.items():
+        person = before.now.get(was, was)
+        if person != was:
+            for segment, since_ms in inside.items():
+                found[segment, person] = min(since_ms, found.get((segment, person), since_ms))
+    return found
+
+
+def _left(
+    before: _Before, verdicts: Mapping[str, Verdict], facts: Mapping[str, object], asked: Collection[str]
+) -> Iterable[tuple[str, str]]:
+    """Segments and persons."""
+    for person, verdict in sorted(verdicts.items()):
+        gone = before.inside.get(person, {}).keys() - verdict.inside
+        yield from ((segment, person) for segment in sorted(gone) if person not in facts or segment in asked)
+
+
+async def _write(tx: Transaction, entered: list[Entered], left: list[tuple[str, str]]) -> None:
+    await tx.execute_many(
+        "segments.enter", [{"segment": e.segment, "person": e.person, "since_ms": e.since_ms} for e in entered]
+    )
+    await tx.execute_many("segments.leave", [{"segment": segment, "person": person} for segment, person in left])
+    n = Counter(e.segment for e in entered)
+    n.subtract(Counter(segment for segment, _ in left))
+    await tx.execute_many(
+        "segments.count", [{"segment": segment, "n": number} for segment, number in sorted(n.items()) if number]
+    )
+
+
+async def _write_dues(tx: Transaction, before: _Before, verdicts: Mapping[str, Verdict], *, whole: bool) -> None:
+    """Where only some segments were asked, what was due for the others stays due."""
+    rows = []
+    for person, verdict in sorted(verdicts.items()):
+        had = before.due_ms.get(person)
+        kept = [] if whole or had is None else [had]
+        due_ms = min([*kept, *([] if verdict.due_ms is None else [verdict.due_ms])], default=None)
+        if person in before.due_ms and due_ms != had:
+            rows.append({"person": person, "due_ms": due_ms})
+    await tx.execute_many("segments.put_due", rows)
+
+
+def _moves(
+    book: Book, before: _Before, entered: Iterable[Entered], left: Iterable[tuple[str, str]], now_ms: int
+) -> list[Move]:
+    """What is told: nobody left who is part of another person now, and a rule that is new moves nobody."""
+    found = [Move(segment=e.segment, person=e.person, kind="entered", at_ms=now_ms) for e in entered if e.told]
+    found += [
+        Move(segment=segment, person=person, kind="left", at_ms=now_ms)
+        for segment, person in left
+        if before.now.get(person) == person and not book.segments[segment].is_building
+    ]
+    return sorted(found)
+
+
+async def _tell(tx: Transaction, moves: list[Move]) -> None:
+    """Number moves. The counter's row is locked until `tx` ends, so that no reader passes a number still to come."""
+    if not moves:
+        return
+    row = await tx.fetch_one("segments.take", n=len(moves))
+    first = (0 if row is None else int(row["value"])) - len(moves) + 1
+    rows = [{"seq": first + n, **msgspec.structs.asdict(move)} for n, move in enumerate(moves)]
+    await tx.execute_many("segments.move", rows)
+
+
+async def of(db: Queries, shopper: str) -> list[str]:
+    """The segments that whoever this facet belongs to is in."""
+    row = await db.fetch_one("segments.person", shopper=shopper)
+    if row is None:
+        return []
+    return sorted(row["segment"] for row in await db.fetch("segments.of", people=listed([row["person"]])))
+
+
+async def moves(db: Queries, after_seq: int, most: int) -> list[tuple[int, Move]]:
+    """Who entered and left after a number, in the order in which it was committed."""
+    rows = await db.fetch("segments.moves", after_seq=after_seq, most=most)
+    return [
+        (row["seq"], Move(segment=row["segment"], person=row["person"], kind=row["kind"], at_ms=row["at_ms"]))
+        for row in rows
+    ]
+
+
+async def forget(tx: Transaction, persons: Collection[str]) -> None:
+    """Take people out of everything: they are being erased. What they entered and left goes as well."""
+    people = listed(persons)
+    left = [(row["segment"], row["person"]) for row in await tx.fetch("segments.of", people=people)]
+    await _write(tx, [], sorted(left))
+    await tx.execute("segments.forget_moves", people=people)
+    await tx.execute("segments.forget_people", people=people)
