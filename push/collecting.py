@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from push.api.consents import take_back
@@ -10,14 +12,18 @@ from push.ingest.engine import Engine
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Transaction
 from push.model.vault import Vault
+from push.profiles.collect.apply import Applied
 from push.profiles.collect.collecting import Collecting
 from push.profiles.collect.intake import Consequences, Intake
 from push.profiles.collect.proof import Prover, read_keys
 from push.profiles.consent import ConsentBook, Settled
+from push.profiles.derived.reading import Goods
 from push.profiles.desk import Desk
 from push.profiles.identity.kinds import Kinds
 from push.profiles.keys import Keyring
 from push.profiles.settings import ProfileSettings
+from push.transfer import job
+from push.transfer.imports import PeopleImports
 
 
 class Screens(Protocol):
@@ -35,12 +41,13 @@ class Following(NamedTuple):
     engine: Engine
     screens: Screens
 
-    async def within(self, tx: Transaction, changed: Mapping[str, Mapping[Purpose, bool]], now_ms: int) -> None:
+    async def within(self, tx: Transaction, applied: Applied, now_ms: int) -> None:
         """Take back what waits and rests on what was withdrawn."""
-        await take_back(tx, {facet: _settled(purposes) for facet, purposes in changed.items()}, now_ms)
+        await take_back(tx, {facet: _settled(purposes) for facet, purposes in applied.consents.items()}, now_ms)
 
-    async def after(self, changed: Mapping[str, Mapping[Purpose, bool]]) -> None:
+    async def after(self, applied: Applied) -> None:
         """Let everybody know, and stop locating whom nobody may locate any more."""
+        changed = applied.consents
         for facet, purposes in changed.items():
             self.consents.note(facet, purposes)
             if not all(purposes.values()):
@@ -57,9 +64,9 @@ def _settled(changed: Mapping[Purpose, bool]) -> Settled:
     )
 
 
-def desk_of(settings: ProfileSettings, vault: Vault, keyring: Keyring) -> Desk:
+def desk_of(settings: ProfileSettings, vault: Vault, keyring: Keyring, goods: Goods) -> Desk:
     """What everything that changes profiles works with."""
-    return Desk(vault, keyring, Kinds(settings.kinds, settings.shared_after), settings)
+    return Desk(vault, keyring, Kinds(settings.kinds, settings.shared_after), settings, goods)
 
 
 async def open_collecting(db: Database, clock: Clock, desk: Desk, consequences: Consequences) -> Collecting:
@@ -68,3 +75,13 @@ async def open_collecting(db: Database, clock: Clock, desk: Desk, consequences: 
     keys = await asyncio.to_thread(read_keys, tokens.keys)
     intake = Intake(db, clock, desk, consequences, desk.settings.most_waiting)
     return Collecting(desk, intake, Prover(tokens, keys), Counter())
+
+
+async def open_imports(
+    stack: AsyncExitStack, folder: Path, db: Database, clock: Clock, collected: Collecting
+) -> PeopleImports:
+    """Where files of people are handed in; what was interrupted goes on once statements are taken in."""
+    imports = PeopleImports(job.Means(db, clock, folder, collected.desk.kinds, collected.intake.take))
+    await imports.recover()
+    stack.push_async_callback(imports.close)
+    return imports

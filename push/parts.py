@@ -31,7 +31,7 @@ from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
-from push.profiles import consent
+from push.profiles import consent, guarded
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.collecting import Collecting
 from push.profiles.consent import ConsentBook
@@ -48,6 +48,7 @@ from push.secrets import ensure_token, read_or_make
 from push.securing import secure, site_of
 from push.settings import PushSettings
 from push.starting import open_broker
+from push.transfer.imports import PeopleImports
 
 log = structlog.get_logger()
 
@@ -89,6 +90,7 @@ class Parts(NamedTuple):
     rewrapper: Rewrapper
     catalogue: Catalogue
     collecting: Collecting
+    people_imports: PeopleImports
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
@@ -111,7 +113,8 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams, shown.channel))
     links = unsubscribe.links(vault, settings.http.public_url)
     sender = Sender(settings.sender, Means(db, vault, clock, channels, links, longest_s=settings.longest_s))
-    outside = Outside(db, clock, client, sender.wake)
+    read_traits = guarded.reader(keyring, settings.profiles.traits)
+    outside = Outside(db, clock, client, sender.wake, read_traits)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
     await consent.use_minimum_age(db, settings.profiles.minimum_age)
     await consents.load(db)
@@ -128,6 +131,12 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     )
     await imports.recover()
     stack.push_async_callback(imports.close)
+    collected = await collecting.open_collecting(
+        db,
+        clock,
+        collecting.desk_of(settings.profiles, vault, keyring, catalogue),
+        collecting.Following(consents, engine, shown.screens),
+    )
     return Parts(
         settings,
         db,
@@ -154,12 +163,8 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         keyring,
         Rewrapper(db, keyring, clock),
         catalogue,
-        await collecting.open_collecting(
-            db,
-            clock,
-            collecting.desk_of(settings.profiles, vault, keyring),
-            collecting.Following(consents, engine, shown.screens),
-        ),
+        collected,
+        await collecting.open_imports(stack, settings.file("imports"), db, clock, collected),
     )
 
 
@@ -224,6 +229,7 @@ def context_of(parts: Parts) -> Context:
         site=parts.site,
         imports=parts.imports,
         collecting=parts.collecting,
+        people_imports=parts.people_imports,
         keyring=parts.keyring,
         catalogue=parts.catalogue,
     )

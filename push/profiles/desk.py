@@ -1,11 +1,14 @@
 """What everything that changes profiles works with."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from push.model.vault import Vault
+from push.profiles.derived.reading import Goods, NoGoods
 from push.profiles.identity.kinds import Kinds
 from push.profiles.keys import Keyring
 from push.profiles.settings import ProfileSettings
+
+NO_GOODS: Final = NoGoods()
 
 
 class Desk(NamedTuple):
@@ -15,3 +18,4 @@ class Desk(NamedTuple):
     keyring: Keyring
     kinds: Kinds
     settings: ProfileSettings
+    goods: Goods = NO_GOODS

@@ -1,7 +1,7 @@
 """The API on a real database without ingest: presence where nobody is, or where too much waits."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from push.access.desk import Desk
@@ -23,11 +23,11 @@ from push.health.settings import HealthSettings
 from push.health.station import Station
 from push.model.errors import OverloadedError, TransientError
 from push.model.hooks import Letter
-from push.model.people import Purpose
 from push.model.ports import Clock, Database, Transaction
 from push.model.presence import Observation
 from push.model.screens import Sight
 from push.profiles.catalogue.view import Catalogue
+from push.profiles.collect.apply import Applied
 from push.profiles.collect.collecting import Collecting
 from push.profiles.collect.intake import Intake
 from push.profiles.collect.proof import Prover
@@ -38,6 +38,8 @@ from push.registry import bulk_desk
 from push.registry.audit import audit
 from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
+from push.transfer.imports import PeopleImports
+from push.transfer.job import Means
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import VAULT
 
@@ -107,11 +109,11 @@ async def nothing(beacons: Collection[str] | None = (), *, others: bool = True) 
 class Nothing:
     """No consequences: nothing waits, and nobody is located."""
 
-    async def within(self, tx: Transaction, changed: Mapping[str, Mapping[Purpose, bool]], now_ms: int) -> None:
-        del tx, changed, now_ms
+    async def within(self, tx: Transaction, applied: Applied, now_ms: int) -> None:
+        del tx, applied, now_ms
 
-    async def after(self, changed: Mapping[str, Mapping[Purpose, bool]]) -> None:
-        del changed
+    async def after(self, applied: Applied) -> None:
+        del applied
 
 
 def collecting(db: Database, clock: Clock) -> Collecting:
@@ -149,6 +151,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         health=Station(HealthSettings()),
         site=Site(CodeLimits(), CodeLimits()),
         collecting=collecting(db, clock),
+        people_imports=PeopleImports(Means(db, clock, Path("imports"), Kinds(), collecting(db, clock).intake.take)),
         imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
         keyring=KEYRING,
         catalogue=Catalogue(),

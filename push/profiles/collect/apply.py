@@ -2,7 +2,7 @@
 
 Whatever came before or comes again, the outcome is the same: what was kept once is dropped, and all else is a fold.
 
-known? ▶ who: facets, links ▶ consent that came along ▶ gate ▶ tracked, traits ▶ what follows
+known? ▶ who: facets, links ▶ consent that came along ▶ gate ▶ tracked, traits, features ▶ standings
 """
 
 from collections import Counter
@@ -18,11 +18,14 @@ from push.profiles import consent, keys, ledger, traits
 from push.profiles.collect import tracked
 from push.profiles.collect.consents import words
 from push.profiles.collect.gate import Gate, gate
+from push.profiles.derived import reading, standings, store
+from push.profiles.derived.features import NOTHING
 from push.profiles.desk import Desk
 from push.profiles.identity import facets, links, merging
 from push.profiles.identity.facets import listed
 from push.profiles.identity.links import Said
 from push.profiles.identity.merging import Merged
+from push.profiles.keys import DataKey
 
 Verdict = Literal["kept", "duplicate", "no_consent", "order_only"]
 """What became of a statement; `order_only` is an order that is kept without consent, and counts for nothing."""
@@ -48,6 +51,10 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
         return Counter(self.verdicts.values())
 
 
+_ByFacet = Mapping[str, Sequence[Statement]]
+_Keys = Mapping[str, DataKey]
+
+
 class _Placed(NamedTuple):
     """A statement, its facet, and all facets that are known of its batch."""
 
@@ -70,11 +77,14 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     again = {name for name, verdict in judged.items() if verdict != "no_consent"} - {one.statement.id for one in kept}
     await _fold(tx, desk, [one for one in kept if judged[one.statement.id] == "kept"], now_ms)
     shoppers = frozenset(one.facet for one in kept)
+    persons = frozenset((await facets.persons(tx, shoppers | consents.keys())).values()) | merged.persons
+    if persons:
+        await standings.reconsider(tx, desk, sorted(persons), now_ms)
     return Applied(
         verdicts=judged | dict.fromkeys(known | again, "duplicate"),
         consents=consents,
         shoppers=shoppers,
-        persons=frozenset((await facets.persons(tx, shoppers | consents.keys())).values()) | merged.persons,
+        persons=persons,
     )
 
 
@@ -152,16 +162,34 @@ async def _keep(tx: Transaction, desk: Desk, passed: Sequence[_Placed], now_ms: 
 
 
 async def _fold(tx: Transaction, desk: Desk, kept: Sequence[_Placed], now_ms: int) -> None:
-    """Bring traits up to date with what was kept."""
+    """Bring traits and features up to date with what was kept. The facets are held, so nobody else does."""
     said: dict[str, list[Statement]] = {}
     for one in kept:
-        if one.statement.traits:
-            said.setdefault(one.facet, []).append(one.statement)
-    if not said:
+        said.setdefault(one.facet, []).append(one.statement)
+    if said:
+        opened = await keys.ensure(tx, desk.keyring, said)
+        await _fold_traits(tx, desk, said, opened, now_ms)
+        await _fold_features(tx, desk, said, opened, now_ms)
+
+
+async def _fold_traits(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Keys, now_ms: int) -> None:
+    told = {facet: [one for one in each if one.traits] for facet, each in said.items()}
+    told = {facet: each for facet, each in told.items() if each}
+    if not told:
         return
-    states = await traits.states(tx, desk.keyring, said)
-    new = {facet: states.get(facet, traits.TraitState()) for facet in said}
-    for facet, statements in said.items():
-        for statement in statements:
+    states = await traits.states(tx, desk.keyring, told)
+    new = {facet: states.get(facet, traits.TraitState()) for facet in told}
+    for facet, each in told.items():
+        for statement in each:
             new[facet] = traits.fold(new[facet], statement, desk.settings.traits)
-    await traits.write(tx, await keys.ensure(tx, desk.keyring, said), new, now_ms)
+    await traits.write(tx, opened, new, now_ms)
+
+
+async def _fold_features(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Keys, now_ms: int) -> None:
+    did = {facet: [one for one in each if one.kind == "track"] for facet, each in said.items()}
+    did = {facet: each for facet, each in did.items() if each}
+    if not did:
+        return
+    before = await store.of_facets(tx, desk.keyring, did)
+    new = {facet: reading.fold(before.get(facet, NOTHING), each, desk.goods) for facet, each in did.items()}
+    await store.write(tx, opened, new, now_ms)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from push.model.ids import derived
-from push.model.people import Purpose
+from push.model.people import PURPOSES, Purpose
 from push.model.profiles import Authority, Statement
 from push.profiles.collect.message import within
 from push.profiles.ledger import Circumstances, Word
@@ -16,6 +16,7 @@ def words(statement: Statement, facet: str, categories: Categories) -> list[Word
     """What a statement says of consent, for the ledger: the same statement, however often, is the same words."""
     said = within(within(statement.context, "consent"), "categoryPreferences")
     purposes = _purposes({name: yes for name, yes in said.items() if isinstance(yes, bool)}, categories)
+    claimed = _claimed(statement)
     return [
         Word(
             id=derived("con", statement.id, purpose),
@@ -23,10 +24,18 @@ def words(statement: Statement, facet: str, categories: Categories) -> list[Word
             purpose=purpose,
             granted=granted,
             at_ms=statement.at_ms,
-            how=_how(statement, purpose, granted=granted),
+            how=_how(statement, purpose, granted=granted, claimed=purpose in claimed),
         )
-        for purpose, granted in sorted(purposes.items())
+        for purpose, granted in sorted({**purposes, **claimed}.items())
     ]
+
+
+def _claimed(statement: Statement) -> dict[Purpose, bool]:
+    """What the retailer's own files say that she agreed to, by purpose; nothing that came from a client says so."""
+    said = within(within(statement.context, "consent"), "purposes")
+    if statement.authority != "server":
+        return {}
+    return {purpose: yes for purpose in PURPOSES if isinstance(yes := said.get(purpose), bool)}
 
 
 def _purposes(said: Mapping[str, bool], categories: Categories) -> dict[Purpose, bool]:
@@ -43,12 +52,13 @@ def _each(said: Mapping[str, bool], categories: Categories) -> Iterator[tuple[Pu
             yield purpose, yes
 
 
-def _how(statement: Statement, purpose: Purpose, *, granted: bool) -> Circumstances:
+def _how(statement: Statement, purpose: Purpose, *, granted: bool, claimed: bool) -> Circumstances:
     """A mailbox that nobody proved to be hers is asked first."""
     unproven: Authority = "publishable"
     return Circumstances(
         source=statement.source,
         said_by=statement.authority,
+        claimed=claimed and granted,  # that she refused, whoever says so, holds from then on
         asked_on="collect",
         pending=granted and purpose == "email" and statement.authority == unproven,
     )

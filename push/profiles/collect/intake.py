@@ -5,13 +5,12 @@ calls ─take▶ queue (bounded) ─run▶ apply, commit ─▶ answers
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 import structlog
 
 from push.model.errors import ConflictError, DatabaseError, UniqueError
-from push.model.people import Purpose
 from push.model.ports import Clock, Database, Transaction
 from push.model.profiles import Statement
 from push.profiles.collect.apply import Applied, Verdict, apply
@@ -35,13 +34,13 @@ class FullError(Exception):
 
 
 class Consequences(Protocol):
-    """What follows elsewhere from a change of consent."""
+    """What follows elsewhere from what was applied."""
 
-    async def within(self, tx: Transaction, changed: Mapping[str, Mapping[Purpose, bool]], now_ms: int) -> None:
-        """In the same transaction: take back what rests on what was withdrawn."""
+    async def within(self, tx: Transaction, applied: Applied, now_ms: int) -> None:
+        """In the same transaction: take back what rests on what was withdrawn, look again at whose profile changed."""
         ...
 
-    async def after(self, changed: Mapping[str, Mapping[Purpose, bool]]) -> None:
+    async def after(self, applied: Applied) -> None:
         """Once it is committed: let everybody know."""
         ...
 
@@ -141,8 +140,7 @@ class Intake:
     async def _applied(self, statements: Sequence[Statement]) -> dict[str, Verdict]:
         applied = await self._committed(statements)
         self.counts.update(applied.counts)
-        if applied.consents:
-            await self._consequences.after(applied.consents)
+        await self._consequences.after(applied)
         return applied.verdicts
 
     async def _committed(self, statements: Sequence[Statement]) -> Applied:
@@ -154,8 +152,7 @@ class Intake:
                 async with self._db.transaction(patient=True) as tx:
                     now_ms = self._clock.now_ms()
                     applied = await apply(tx, self._desk, statements, now_ms)
-                    if applied.consents:
-                        await self._consequences.within(tx, applied.consents, now_ms)
+                    await self._consequences.within(tx, applied, now_ms)
             except (ConflictError, UniqueError):
                 self.counts["conflicts"] += 1
                 if tries == MOST_TRIES:
