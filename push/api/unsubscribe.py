@@ -16,7 +16,7 @@ from push.api import consents
 from push.api import unsubscribe_page as page
 from push.api.contract import Context
 from push.model.errors import DatabaseError
-from push.model.people import CHANNEL_PURPOSES, Purpose
+from push.model.people import Purpose, purpose_of
 from push.model.vault import Vault
 from push.profiles import consent
 
@@ -42,7 +42,7 @@ def links(vault: Vault, public_url: str) -> Callable[[str, str], str | None]:
     base = public_url.rstrip("/")
 
     def link(delivery: str, channel: str) -> str | None:
-        purpose = _purpose(channel)
+        purpose = purpose_of(channel)
         if not base or purpose is None:
             return None
         return f"{base}/u/{token(vault, Link(delivery, purpose))}"
@@ -60,7 +60,7 @@ def read(vault: Vault, text: str) -> Link | None:
     parts = text.split(".")
     if len(parts) != 3 or not all(map(is_id, parts)):  # noqa: PLR2004 - as `token` makes it
         return None
-    purpose = _purpose(parts[1])
+    purpose = purpose_of(parts[1])
     if purpose is None:
         return None
     link = Link(parts[0], purpose)
@@ -69,10 +69,6 @@ def read(vault: Vault, text: str) -> Link | None:
 
 def _mac(vault: Vault, link: Link) -> str:
     return vault.fingerprint(f"{link.delivery}.{link.channel}".encode(), "unsubscribe")[:_MAC_DIGITS]
-
-
-def _purpose(channel: str) -> Purpose | None:
-    return next((purpose for purpose in CHANNEL_PURPOSES if purpose == channel), None)
 
 
 def add_routes(app: web.Application, context: Context) -> None:

@@ -14,7 +14,10 @@ from push.deliver.attempts import Attempt, Result
 from push.deliver.retry import RetrySettings, next_ms
 from push.model.delivery import Route
 from push.model.errors import CredentialError, DeviceGoneError
+from push.model.people import purpose_of
 from push.model.ports import Transaction
+from push.profiles import permits
+from push.profiles.permits import Check
 
 Outcome = Literal["accepted", "again", "waiting", "failed"]
 
@@ -48,8 +51,19 @@ async def write(tx: Transaction, results: Sequence[Result], retry: RetrySettings
     await tx.execute_many("deliver.wait", [_wait_row(result, now_ms) for result in found.waiting])
     for result in found.failed:
         happened += await _fail(tx, result, now_ms)
+    await permits.keep(tx, [check for r in results for check in _checks(r)], now_ms)
     await events.append(tx, happened, now_ms)  # last: nobody waits for a delivery who keeps others from their events
     return Counter(found.counts())
+
+
+def _checks(result: Result) -> list[Check]:
+    """Whether she agreed to each way that was tried."""
+    shopper = result.claimed.message.shopper
+    return [
+        Check(shopper, purpose, "send", getattr(a.error, "reason", None) != "consent_withdrawn")
+        for a in result.attempts
+        if (purpose := purpose_of(a.route.channel)) is not None
+    ]
 
 
 def _sorted(results: Sequence[Result], retry: RetrySettings, now_ms: int) -> Sorted:

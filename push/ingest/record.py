@@ -14,7 +14,6 @@ from push.campaigns.routes import Plan, Wish
 from push.model.campaigns import Campaign, Decision
 from push.model.delivery import Content, Route
 from push.model.ids import derived
-from push.model.people import Purpose
 from push.model.ports import Transaction
 from push.model.presence import (
     Anchor,
@@ -27,8 +26,11 @@ from push.model.presence import (
     VisitClosed,
     VisitOpened,
 )
-from push.profiles import consent, people
-from push.profiles.consent import Standing
+from push.profiles import consent, people, permits
+from push.profiles.consent import Granted, Standing
+from push.profiles.guarded import ReadTraits
+from push.profiles.permits import Check
+from push.profiles.segments.again import look_at_visits
 from push.registry.directory import Directory
 
 ANSWER_MS: Final = 250
@@ -61,10 +63,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Recorder:
     """Writes what presence found, and decides at every moment that is new."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, read_traits: ReadTraits = people.traits) -> None:
         self.directory = Directory()
         self.book = Book(())
         self._limits = limits
+        self._read_traits = read_traits
 
     async def write(self, tx: Transaction, changes: Changes, reporting: Mapping[str, str], now_ms: int) -> list[Queued]:
         """Write a tick's changes; `reporting` maps shoppers to the device whose own report this tick took in."""
@@ -77,6 +80,7 @@ class Recorder:
                     await outbox.cancel_visit(tx, moment.visit, now_ms)
                 delivery = await self._answer(tx, moment, reporting.get(moment.shopper), now_ms)
                 queued += [] if delivery is None else [delivery]
+        await look_at_visits(tx, map(_place, changes.records), now_ms)
         return queued
 
     async def _answer(self, tx: Transaction, moment: Moment, reporting: str | None, now_ms: int) -> Queued | None:
@@ -107,7 +111,7 @@ class Recorder:
     ) -> tuple[Decision, Chosen | None]:
         """Decide, and reserve the push of what was chosen; another decision may have been faster."""
         cap = outbox.visit_cap(moment.visit)
-        words = await self._words(tx, moment, facts.granted)
+        words = await self._words(tx, moment, candidates, facts.granted, now_ms)
 
         def content(campaign: Campaign) -> Content:
             return render(campaign.template, words)
@@ -118,13 +122,19 @@ class Recorder:
             decision, chosen = decide(moment, candidates, used_up, content, now_ms)
         return decision, chosen
 
-    async def _words(self, tx: Transaction, moment: Moment, granted: frozenset[Purpose]) -> dict[str, object]:
-        """What a template may see: her traits only where she agreed to be profiled."""
-        shopper = await people.shopper(tx, moment.shopper) if "profiling" in granted else None
+    async def _words(
+        self, tx: Transaction, moment: Moment, candidates: Sequence[Versioned], granted: Granted, now_ms: int
+    ) -> dict[str, object]:
+        """What a template may see: her traits only where one speaks of her, and she agreed to be profiled."""
+        shopper: Mapping[str, object] = {}
+        if any(entry.campaign.template.speaks_of_her for entry in candidates):
+            permit = permits.to_profile(moment.shopper, granted, now_ms)
+            await permits.keep(tx, [Check(moment.shopper, "profiling", "words", permit is not None)], now_ms)
+            shopper = {} if permit is None else await self._read_traits(tx, permit)
         store = self.directory.stores.get(moment.store)
         zone = self.directory.zones.get((moment.store, moment.zone or ""))
         return {
-            "shopper": {} if shopper is None else shopper.traits,
+            "shopper": shopper,
             "store": {"id": moment.store, "name": moment.store if store is None else store.name},
             "zone": {"id": moment.zone or "", "name": "" if zone is None else zone.name},
             "moment": {"kind": moment.kind, "mark_s": moment.mark_s},
@@ -152,6 +162,11 @@ async def _keep(tx: Transaction, record: Record) -> None:
             await tx.execute("ingest.open_stay", id=stay, visit=visit, store=store, zone=zone, entered_ms=entered_ms)
         case StayClosed(stay, left_ms):
             await tx.execute("ingest.close_stay", id=stay, left_ms=left_ms)
+
+
+def _place(record: Record) -> str:
+    """The visit or stay that a record is about."""
+    return record.stay if isinstance(record, StayOpened | StayClosed) else record.visit
 
 
 LATE_GAP_MS: Final = 60_000

@@ -28,6 +28,11 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     url: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     image: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
 
+    @property
+    def speaks_of_her(self) -> bool:
+        """Whether it may say anything about the shopper: only then her traits are read at all."""
+        return any("shopper" in (text or "") for text in (self.title, self.body, self.url, self.image))
+
 
 class Campaign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to say at a moment; `value` decides between several, the offer makes no sense after `lifetime_s`."""

@@ -14,8 +14,15 @@ Purpose = Literal[
 
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
 CHANNEL_PURPOSES: Final[frozenset[Purpose]] = frozenset(PURPOSES[4:])
+_BY_CHANNEL: Final[dict[str, Purpose]] = {purpose: purpose for purpose in CHANNEL_PURPOSES}
 FOR_ADULTS: Final[frozenset[Purpose]] = frozenset({"location", "profiling"})
 """What nobody is granted for who did not say that she is of age."""
+
+
+def purpose_of(channel: str) -> Purpose | None:
+    """What somebody agrees to who is to be reached over a channel; None for `log`, which reaches nobody."""
+    return _BY_CHANNEL.get(channel)
+
 
 Platform = Literal["web", "android", "ios", "sim", "email", "webhook"]
 """What kind of thing receives; a mailbox is one, and so is what a webhook reaches (a phone number, say)."""

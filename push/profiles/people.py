@@ -9,6 +9,7 @@ from push.model.people import Address, Device, Shopper
 from push.model.ports import Queries, Transaction
 from push.model.tokens import Scope, token_hash
 from push.model.vault import Vault
+from push.profiles.permits import ToProfile
 
 
 async def put_shopper(tx: Transaction, shopper: Shopper) -> None:
@@ -23,12 +24,12 @@ async def ensure_shopper(tx: Transaction, shopper: str, now_ms: int) -> None:
     await tx.execute("profiles.new_shopper", id=shopper, traits="{}", created_ms=now_ms)
 
 
-async def shopper(db: Queries, shopper_id: str) -> Shopper | None:
-    """A shopper's profile."""
-    row = await db.fetch_one("profiles.shopper", id=shopper_id)
-    return (
-        None if row is None else Shopper(id=row["id"], traits=json.loads(row["traits"]), created_ms=row["created_ms"])
-    )
+async def traits(db: Queries, permit: ToProfile) -> dict[str, str | int | float | bool | None]:
+    """What registries say of a person, under whichever identifier; of the same trait, the identifier known last."""
+    found: dict[str, str | int | float | bool | None] = {}
+    for row in await db.fetch("profiles.registered_traits", shopper=permit.shopper):
+        found |= json.loads(row["traits"])
+    return found
 
 
 async def new_device(tx: Transaction, device: Device) -> None:

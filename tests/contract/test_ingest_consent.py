@@ -245,7 +245,6 @@ async def test_an_address_belongs_to_the_device_that_registered_it_last(db: Data
         await people.set_address(tx, "dev-bob", web_push(address, 6), VAULT)
     assert await people.addresses_of(db, "dev-ann", VAULT) == []
     assert [held.registered_ms for held in await people.addresses_of(db, "dev-bob", VAULT)] == [6]
-    assert await people.shopper(db, "nobody") is None
 
 
 async def test_a_token_is_kept_as_a_hash_and_found_by_itself(db: Database) -> None:
