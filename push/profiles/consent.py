@@ -14,6 +14,7 @@ from push.model.people import CHANNEL_PURPOSES, FOR_ADULTS, Consent, Purpose
 from push.model.ports import Database, Queries, Row, Transaction
 from push.profiles import ledger
 from push.profiles.ledger import Circumstances
+from push.profiles.segments.again import look_again
 
 Granted = frozenset[Purpose]
 
@@ -188,6 +189,10 @@ class _InForce(NamedTuple):
     source: str
 
 
+FIRST_MS: Final = 0
+"""Of all whom segments have to look at, those come first who changed what she agreed to."""
+
+
 async def _settle(tx: Transaction, facets: Mapping[str, str]) -> dict[str, Settled]:
     wanted = await _wanted(tx, sorted(set(facets.values())))
     present: dict[str, dict[Purpose, _InForce]] = {facet: {} for facet in facets}
@@ -205,7 +210,9 @@ async def _settle(tx: Transaction, facets: Mapping[str, str]) -> dict[str, Settl
     )
     gone = [{"shopper": f, "purpose": p} for f, before in present.items() for p in sorted(before.keys() - due[f])]
     await tx.execute_many("consent.drop", gone)
-    return {facet: Settled(_granted(present[facet]), _granted(due[facet])) for facet in facets}
+    settled = {facet: Settled(_granted(present[facet]), _granted(due[facet])) for facet in facets}
+    await look_again(tx, [facet for facet, each in settled.items() if each.changed], FIRST_MS)
+    return settled
 
 
 def _granted(purposes: Mapping[Purpose, _InForce]) -> Granted:

@@ -29,6 +29,8 @@ FactType = Literal["any", "text", "number", "boolean", "time", "list", "stays", 
 TRAITS: Final = "traits."
 FIGURES: Final = "figures."
 LAST: Final = "last."
+OF_PLACES: Final = (STAYS, "visits.", "figures.visits")
+"""How the names of facts begin that change where visits do."""
 STAYS_KEPT_MS: Final = 40 * 86_400_000
 """Visits before that are no fact, even where they are still kept."""
 MOST_FLAT: Final = 4

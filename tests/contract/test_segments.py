@@ -13,7 +13,8 @@ from push.profiles import consent
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.identity import merging
 from push.profiles.segments import asking, membership, records, runner
-from push.profiles.segments.records import By, SegmentIn
+from push.profiles.segments.again import look_again
+from push.profiles.segments.records import By, SegmentBody
 from push.profiles.segments.settings import SegmentSettings
 from tests.support import identities
 from tests.support.clocks import SettableClock
@@ -79,7 +80,7 @@ async def test_who_may_not_be_profiled_is_in_nothing(here: Town) -> None:
     assert await here.members("anybody") == ["ann"]
     async with here.db.transaction() as tx:
         await consent.set_consents(tx, "ann", {"profiling": False}, at_ms=here.clock.now_ms(), source="test")
-        await membership.look_again(tx, ["ann"], here.clock.now_ms())
+        await look_again(tx, ["ann"], here.clock.now_ms())
     assert await here.runner.look() == 1
     assert await here.runner.look() == 0
     assert await here.members("berlin") == []
@@ -131,7 +132,7 @@ async def test_who_is_in_a_store_this_hour(here: Town) -> None:
         visit = {"id": "v1", "store": "s1", "shopper": "ann", "entered_ms": now_ms, "heard_ms": now_ms}
         await tx.execute("ingest.open_visit", **visit)
         await tx.execute("ingest.open_stay", id="y1", visit="v1", store="s1", zone="shoes", entered_ms=now_ms)
-        await membership.look_again(tx, ["ann"], now_ms)
+        await look_again(tx, ["ann"], now_ms)
     await here.built()
     assert await here.members("here") == ["ann"]
     told = await asking.reasons(here.db, here.means, "here", "ann", now_ms)
@@ -140,7 +141,7 @@ async def test_who_is_in_a_store_this_hour(here: Town) -> None:
     assert [part.holds for part in told.rule.of] == [True, True]
     async with here.db.transaction() as tx:
         await tx.execute("ingest.close_visit", id="v1", left_ms=now_ms + 1000)
-        await membership.look_again(tx, ["ann"], now_ms)
+        await look_again(tx, ["ann"], now_ms)
     await here.built()
     here.clock.advance(HOUR_MS + 999)
     assert await here.runner.look() == 0
@@ -291,7 +292,7 @@ async def test_a_rule_of_what_is_not_known_is_refused(here: Town, rule: dict[str
 
 async def test_there_are_so_many_segments_at_most(here: Town) -> None:
     async def put(tx: Transaction, name: str) -> None:
-        item = SegmentIn(name="One", rule=BERLIN)
+        item = SegmentBody(name="One", rule=BERLIN)
         await records.put(tx, name, item, By("test", 1), SegmentSettings(most=1))
 
     async with here.db.transaction() as tx:

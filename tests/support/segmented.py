@@ -15,7 +15,7 @@ from push.profiles.derived.sketches import Population, Populations
 from push.profiles.segments import membership, records
 from push.profiles.segments.book import Shelf
 from push.profiles.segments.membership import Means, Move
-from push.profiles.segments.records import By, SegmentIn, Written
+from push.profiles.segments.records import By, SegmentBody, Written
 from push.profiles.segments.runner import Runner
 from push.profiles.segments.settings import SegmentSettings
 from push.profiles.settings import ProfileSettings
@@ -71,7 +71,7 @@ class Town(NamedTuple):
         """Save a segment."""
         async with self.db.transaction() as tx:
             return await records.put(
-                tx, name, SegmentIn(name=name.title(), rule=rule), By("test", self.clock.now_ms(), expect),
+                tx, name, SegmentBody(name=name.title(), rule=rule), By("test", self.clock.now_ms(), expect),
                 SegmentSettings(),
             )  # fmt: skip
 

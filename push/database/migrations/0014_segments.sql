@@ -1,13 +1,17 @@
 -- Groups of people by a rule: who is in them, when who has to be looked at again, and who came and went.
+-- `places`: the rule asks where people are.
 CREATE TABLE segments (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     description TEXT NOT NULL,
     rule TEXT NOT NULL,
+    places INTEGER NOT NULL,
     revision BIGINT NOT NULL DEFAULT 1,
     changed_by TEXT NOT NULL,
     changed_ms BIGINT NOT NULL
 );
+
+CREATE INDEX segments_of_places ON segments (id) WHERE places = 1;
 
 -- Kept beside the members, so that nobody has to count a million of them.
 CREATE TABLE segment_counts (

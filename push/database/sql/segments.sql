@@ -32,11 +32,11 @@ WHERE s.id > :after ORDER BY s.id LIMIT :most
 SELECT COUNT(*) AS n FROM segments
 
 -- name: segments.put
-INSERT INTO segments (id, name, description, rule, changed_by, changed_ms)
-VALUES (:id, :name, :description, :rule, :changed_by, :changed_ms)
+INSERT INTO segments (id, name, description, rule, places, changed_by, changed_ms)
+VALUES (:id, :name, :description, :rule, :places, :changed_by, :changed_ms)
 ON CONFLICT (id) DO UPDATE SET
-    name = excluded.name, description = excluded.description, rule = excluded.rule, changed_by = excluded.changed_by,
-    changed_ms = excluded.changed_ms, revision = segments.revision + 1
+    name = excluded.name, description = excluded.description, rule = excluded.rule, places = excluded.places,
+    changed_by = excluded.changed_by, changed_ms = excluded.changed_ms, revision = segments.revision + 1
 
 -- name: segments.put_count
 INSERT INTO segment_counts (segment, members) VALUES (:segment, 0) ON CONFLICT (segment) DO NOTHING
@@ -68,10 +68,27 @@ SELECT person, due_ms FROM segment_people WHERE person IN (SELECT value FROM {js
 -- name: segments.put_due
 UPDATE segment_people SET due_ms = :due_ms WHERE person = :person
 
+-- name: segments.concerned
+-- Whom these facets belong to, and whoever of her stood for somebody before.
+SELECT o.person FROM shoppers AS o WHERE o.id IN (SELECT value FROM {json_each}(:people{as_json}))
+UNION
+SELECT p.person FROM shoppers AS o
+    INNER JOIN shoppers AS s ON s.person = o.person
+    INNER JOIN segment_people AS p ON p.person = s.id
+WHERE o.id IN (SELECT value FROM {json_each}(:people{as_json}))
+
 -- name: segments.look_again
 -- Something happened to whoever this facet belongs to: she is looked at soon.
 INSERT INTO segment_people (person, due_ms)
 SELECT person, :now_ms FROM shoppers WHERE id = :shopper
+ON CONFLICT (person) DO UPDATE SET due_ms = excluded.due_ms
+
+-- name: segments.look_at_visit
+-- A visit, or a stay of one, began or ended.
+INSERT INTO segment_people (person, due_ms)
+SELECT s.person, :now_ms FROM visits AS v INNER JOIN shoppers AS s ON s.id = v.shopper
+WHERE v.id IN (:visit, (SELECT t.visit FROM stays AS t WHERE t.id = :visit))
+    AND EXISTS (SELECT 1 FROM segments WHERE places = 1)
 ON CONFLICT (person) DO UPDATE SET due_ms = excluded.due_ms
 
 -- name: segments.due

@@ -26,6 +26,7 @@ from push.profiles.identity.facets import listed
 from push.profiles.identity.links import Said
 from push.profiles.identity.merging import Merged
 from push.profiles.keys import DataKey
+from push.profiles.segments.again import look_again
 
 Verdict = Literal["kept", "duplicate", "no_consent", "order_only"]
 """What became of a statement; `order_only` is an order that is kept without consent, and counts for nothing."""
@@ -80,6 +81,7 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     persons = frozenset((await facets.persons(tx, shoppers | consents.keys())).values()) | merged.persons
     if persons:
         await standings.reconsider(tx, desk, sorted(persons), now_ms)
+        await look_again(tx, persons, now_ms)
     return Applied(
         verdicts=judged | dict.fromkeys(known | again, "duplicate"),
         consents=consents,

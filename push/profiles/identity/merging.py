@@ -1,7 +1,7 @@
 """Links said, cut and restored: each settles who is who around it, in the transaction of its caller.
 
-Nothing but `shoppers.person`, the links' states and the open reviews changes. What follows from who is who (consents in
-force, standings, segments) is the caller's to bring up to date, for `Merged`.
+Nothing but `shoppers.person`, the links' states and the open reviews changes; segments are told to look again. What else
+follows from who is who (consents in force, standings) is the caller's to bring up to date, for `Merged`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,6 +18,7 @@ from push.profiles.identity.facets import listed
 from push.profiles.identity.graph import Decided, Link, People
 from push.profiles.identity.kinds import Kinds
 from push.profiles.identity.links import Said, first_of
+from push.profiles.segments.again import look_again
 
 Decision = Literal["cut", "restore", "join"]
 """What somebody decides about a link: that it does not hold, that the rules decide, that it holds in spite of them."""
@@ -153,7 +154,9 @@ async def _settle(  # noqa: PLR0913, PLR0917 - what stood, what changes, and by 
         [one.row() | {"state": people.states[name]} for name, one in sorted(said.items()) if name not in dropped],
     )
     await _write_states(tx, region, people, now_ms, said.keys() - dropped)
-    return await _write_persons(tx, region, people)
+    merged = await _write_persons(tx, region, people)
+    await look_again(tx, merged.shoppers, now_ms)
+    return merged
 
 
 async def _write_states(tx: Transaction, region: Region, people: People, now_ms: int, written: Collection[str]) -> None:

@@ -55,36 +55,28 @@ class _Before(NamedTuple):
 async def reconsider(
     tx: Transaction,
     means: Means,
-    persons: Collection[str],
+    shoppers: Collection[str],
     now_ms: int,
     *,
     changed: Collection[str] | None = None,
 ) -> list[Move]:
-    """Let these people be in what they belong in now; who entered, and who left.
+    """Let whoever these facets belong to be in what she belongs in now; who entered, and who left.
 
-    To be told: everybody whose statements, links or consents changed, as she was and as she is: who vanished into
-    another leaves, and the other is in since the first of both. `changed` names facts; None: any may have changed.
+    Who vanished into another leaves, and the other is in since the first of both. `changed` names facts; None: any may
+    have changed. For who has no time for this, there is `push.profiles.segments.again`.
     Raises `push.model.vault.SealError`, `push.model.errors.DatabaseError`.
     """
     book = await means.shelf.held(tx)
     asked = frozenset(book.segments) if changed is None else book.meeting(changed)
-    return await ask(tx, means, book, (sorted({*persons}), asked), now_ms)
-
-
-async def look_again(tx: Transaction, shoppers: Iterable[str], now_ms: int) -> None:
-    """Have whoever these facets belong to looked at soon: cheap, for who has no time to reconsider."""
-    await tx.execute_many(
-        "segments.look_again", [{"shopper": shopper, "now_ms": now_ms} for shopper in sorted({*shoppers})]
-    )
+    return await ask(tx, means, book, (shoppers, asked), now_ms)
 
 
 async def ask(
     tx: Transaction, means: Means, book: Book, whom: tuple[Collection[str], Collection[str]], now_ms: int
 ) -> list[Move]:
-    """Ask these segments of these people, and write what differs. The book must be held."""
-    persons, asked = whom
-    if not persons:
-        return []
+    """Ask of whoever these facets belong to these segments, and write what differs. The book must be held."""
+    shoppers, asked = whom
+    persons = await _concerned(tx, shoppers)
     before = await _hold(tx, persons)
     facts = await view.load(tx, means.sight, book.people(persons, asked), now_ms)
     verdicts = dict.fromkeys(persons, _NOBODY)  # who may not be profiled is in nothing at all
@@ -97,6 +89,11 @@ async def ask(
     moves = _moves(book, before, entered, left, now_ms)
     await _tell(tx, moves)
     return moves
+
+
+async def _concerned(tx: Transaction, shoppers: Collection[str]) -> list[str]:
+    """Who has to be looked at together: persons, and who was one before she became part of them."""
+    return sorted(row["person"] for row in await tx.fetch("segments.concerned", people=listed(shoppers)))
 
 
 async def _hold(tx: Transaction, persons: Collection[str]) -> _Before:

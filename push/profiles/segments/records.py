@@ -11,7 +11,7 @@ import msgspec
 from push.model.errors import AbsentError, Fault, MisfitError, StaleError, TakenError
 from push.model.ports import Queries, Row, Transaction
 from push.model.rules.parse import RuleError, parse, written
-from push.model.rules.tree import Fact, Rule, leaves, read_by
+from push.model.rules.tree import Fact, Rule, leaves, read_by, uses
 from push.profiles import view
 from push.profiles.segments.book import asked_for, circle
 from push.profiles.segments.settings import SegmentSettings
@@ -32,7 +32,7 @@ OPERATORS: Final[Mapping[view.FactType, frozenset[str]]] = {
 """Which operators fit a fact of a type; a trait may be of any, so that all fit."""
 
 
-class SegmentIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SegmentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A segment: who is in it is said by `rule`, a tree as docs/segments.md describes it."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -132,7 +132,7 @@ def _misfit(name: str, field: str, expected: str) -> MisfitError:
     return MisfitError(f"segment {name}", (Fault(field, f"{field}: {expected}"),))
 
 
-async def put(tx: Transaction, name: str, item: SegmentIn, by: By, settings: SegmentSettings) -> Written:
+async def put(tx: Transaction, name: str, item: SegmentBody, by: By, settings: SegmentSettings) -> Written:
     """Save a segment; of a new rule, everybody is asked from now on.
 
     Raises `MisfitError`, `StaleError`.
@@ -151,6 +151,7 @@ async def put(tx: Transaction, name: str, item: SegmentIn, by: By, settings: Seg
         name=item.name,
         description=item.description,
         rule=msgspec.json.encode(said).decode(),
+        places=any(used.startswith(view.OF_PLACES) for used in uses(rule)),
         changed_by=by.actor,
         changed_ms=by.at_ms,
     )
