@@ -7,11 +7,13 @@ from functools import cache
 from aiohttp import web
 
 from push.api import sse
+from push.collecting import Following
 from push.console.addresses import add_console
 from push.console.assets import read_assets
 from push.console.context import ConsoleContext
 from push.console.figures import Figures
 from push.console.live.floors import Floors
+from push.console.persons.means import Means
 from push.console.render import Pages
 from push.console.times import Zones
 from push.parts import Parts
@@ -49,6 +51,12 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         is_ending=lambda: parts.telling.tail.closed,
         end_screen=parts.showing.screens.end,
         site=parts.site,
+        people=_people(parts),
         origin=parts.settings.http.public_url,
         body_timeout_s=parts.settings.http.body_timeout_s,
     )
+
+
+def _people(parts: Parts) -> Means:
+    following = Following(parts.consents, parts.engine, parts.showing.screens)
+    return Means(parts.collecting.desk, following)

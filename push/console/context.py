@@ -12,6 +12,7 @@ from push.access.sessions import Session
 from push.console.figures import Figures
 from push.console.forms import Form
 from push.console.live.floors import Floors
+from push.console.persons.means import Means
 from push.console.render import Pages
 from push.console.times import Zones
 from push.enrolment.site import Site
@@ -66,6 +67,8 @@ class ConsoleContext(NamedTuple):
     """Let a screen's page end: its token was taken back."""
     site: Site
     """What gateways are told of this site."""
+    people: Means
+    """Keys and rules, for pages about people."""
     origin: str = ""
     """Where people reach us from outside; empty: wherever they say that they do."""
     body_timeout_s: float = 15.0

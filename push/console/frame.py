@@ -33,6 +33,10 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
         ),
     ),
     (
+        "People",
+        (Way("/console/people", "People", "people"),),
+    ),
+    (
         "System",
         (
             Way("/console/import", "Import", "import", "editor"),
@@ -43,9 +47,13 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
 )
 
 
+_OF_EVERY_STORE: Final = frozenset({"import", "people"})
+"""Ways that lead nowhere for who is kept to some stores."""
+
+
 def _goes(visit: Visit, way: Way) -> bool:
     """Whether a way leads her anywhere."""
-    return visit.who.may(way.least) and (visit.who.stores is None or way.icon != "import")
+    return visit.who.may(way.least) and (visit.who.stores is None or way.icon not in _OF_EVERY_STORE)
 
 
 def frame(visit: Visit) -> dict[str, object]:

@@ -16,7 +16,7 @@ ALIKE_MS: Final = 60_000
 SINCE_MS: Final = 3_600_000
 """What is older than an hour is not happening now."""
 
-_WHY: Final[dict[Verdict, str]] = {
+NOT_SENT: Final[dict[Verdict, str]] = {
     "outvalued": "another was worth more",
     "not live": "not live",
     "consent": "not agreed to",
@@ -26,7 +26,7 @@ _WHY: Final[dict[Verdict, str]] = {
     "cap": "had a push this visit already",
     "template": "the text could not be filled in",
 }
-_MOMENT: Final = {
+MOMENTS: Final = {
     "store_entered": "came in",
     "zone_entered": "came to the zone",
     "dwelled": "stayed a while",
@@ -84,7 +84,7 @@ def _told(row: Row) -> Iterable[Happening]:
 def _quiet(row: Row) -> Happening:
     considered = msgspec.json.decode(row["receipt"], type=tuple[Considered, ...])
     title = f"{words.count(len(considered), 'campaign')} held back" if considered else "Nothing worth saying"
-    reasons = list(dict.fromkeys(_WHY[one.verdict] for one in considered if one.verdict in _WHY))
+    reasons = list(dict.fromkeys(NOT_SENT[one.verdict] for one in considered if one.verdict in NOT_SENT))
     return Happening(
         f"{row['id']}.quiet", row["decided_ms"], "history", "quiet", title, words.listed(reasons[:2]), row["zone"]
     )
@@ -99,7 +99,7 @@ def _name(row: Row) -> str:
 
 def _how(row: Row) -> str:
     """What it answered, and how fast."""
-    moment = _MOMENT.get(row["kind"], row["kind"])
+    moment = MOMENTS.get(row["kind"], row["kind"])
     if row["kind"] == "dwelled":
         moment = f"stayed {words.lasting_s(row['mark_s'])}"
     if row["handed_over_ms"] is None or row["heard_ms"] is None:

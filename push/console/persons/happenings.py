@@ -1,0 +1,154 @@
+"""What happened with somebody, newest first, in pages: what was said of her, where she was, what was and was not sent.
+
+Four sources, each in the order of its own times and ids, make one list; a page's mark names the last line of it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from push.console import times, words
+from push.console.live.feed import MOMENTS, NOT_SENT
+from push.model.campaigns import Considered
+from push.model.ports import Queries, Row
+
+PER_PAGE: Final = 25
+_END_MS: Final = 2**53
+_ALL: Final = "~"
+"""Sorts after every id."""
+
+_STATES: Final[Mapping[str, tuple[str, str]]] = {
+    "pending": ("soon", "waiting"),
+    "sending": ("soon", "waiting"),
+    "failed": ("now", "failed"),
+    "expired": ("history", "too late"),
+    "cancelled": ("history", "cancelled"),
+}
+_KINDS: Final[Mapping[str, str]] = {
+    "identify": "said who she is",
+    "alias": "said who she is",
+    "group": "said what she belongs to",
+    "page": "looked at a page",
+    "screen": "looked at a screen",
+    "track": "did",
+}
+
+
+class Happening(NamedTuple):
+    """A line: what it is in one word with its tone, what happened, how, and for whoever asks, each reason."""
+
+    at_ms: int
+    tone: str
+    word: str
+    title: str
+    line: str
+    reasons: tuple[tuple[str, str], ...] = ()
+
+
+class Names(NamedTuple):
+    """What stores and their zones are called."""
+
+    stores: Mapping[str, str]
+    zones: Mapping[tuple[str, str], str]
+
+
+class Page(NamedTuple):
+    """Lines, and the mark of the last one; empty where nothing comes after it."""
+
+    items: list[Happening]
+    after: str
+
+
+class _Source(NamedTuple):
+    statement: str
+    letter: str
+    """Its place among sources at the same time."""
+    told: Callable[[Row, Names], Happening]
+
+
+async def page(db: Queries, shopper: str, after: str, names: Names) -> Page:
+    """The lines after a mark; one that is none begins anew."""
+    before_ms, letter, id_ = _mark(after)
+    found: dict[tuple[int, str, str], Happening] = {}
+    for source in _SOURCES:
+        upto = id_ if source.letter == letter else _ALL if source.letter < letter else ""
+        asked = {"shopper": shopper, "before_ms": before_ms, "before_id": upto, "most": PER_PAGE + 1}
+        rows = await db.fetch(source.statement, **asked)
+        found |= {(row["at_ms"], source.letter, row["id"]): source.told(row, names) for row in rows}
+    shown = sorted(found, reverse=True)[:PER_PAGE]
+    mark = ".".join(map(str, shown[-1])) if len(found) > PER_PAGE else ""
+    return Page([found[key] for key in shown], mark)
+
+
+def _mark(after: str) -> tuple[int, str, str]:
+    at, _, rest = after.partition(".")
+    letter, _, id_ = rest.partition(".")
+    is_mark = at.isascii() and at.isdigit() and len(at) < len(str(_END_MS))
+    return (int(at), letter, id_) if is_mark else (_END_MS, "", "")
+
+
+def _said(row: Row, names: Names) -> Happening:
+    del names
+    title = row["name"] or _KINDS.get(row["kind"], row["kind"])
+    return Happening(row["at_ms"], "people", row["kind"], title, f"through {row['source']}")
+
+
+def _was(row: Row, names: Names) -> Happening:
+    if row["left_ms"] is None:
+        stay = "still there, as far as is known"
+    else:
+        stay = f"stayed {times.lasting(row['left_ms'] - row['at_ms'])}"
+    late = " · heard of only afterwards" if row["late"] else ""
+    return Happening(row["at_ms"], "people", "visit", names.stores.get(row["store"], row["store"]), stay + late)
+
+
+def _decided(row: Row, names: Names) -> Happening:
+    considered = msgspec.json.decode(row["receipt"], type=tuple[Considered, ...])
+    reasons = tuple((one.campaign, _reason(one)) for one in considered)
+    where = _where(row, names)
+    if row["campaign"] is None:
+        why = list(dict.fromkeys(NOT_SENT[one.verdict] for one in considered if one.verdict in NOT_SENT))
+        title = f"Held back: {words.listed(why[:2])}" if why else "Nothing worth saying"
+        return Happening(row["at_ms"], "history", "quiet", title, where, reasons)
+    name = row["campaign"] if row["definition"] is None else msgspec.json.decode(row["definition"])["name"]
+    tone, word = _state(row)
+    return Happening(row["at_ms"], tone, word, str(name), f"{where}{_way(row)}", reasons)
+
+
+def _reason(one: Considered) -> str:
+    plain = NOT_SENT.get(one.verdict, one.verdict)
+    return f"{plain} · {one.why}" if one.why else plain
+
+
+def _where(row: Row, names: Names) -> str:
+    store = names.stores.get(row["store"], row["store"])
+    moment = MOMENTS.get(row["kind"] or "", row["kind"] or "")
+    zone = names.zones.get((row["store"], row["zone"] or ""), row["zone"] or "")
+    return " · ".join(filter(None, (store, zone, moment)))
+
+
+def _state(row: Row) -> tuple[str, str]:
+    if row["opened_ms"] is not None:
+        return "push", "opened"
+    return _STATES.get(row["state"] or "", ("push", "sent"))
+
+
+def _way(row: Row) -> str:
+    reason = "" if row["state"] not in _STATES else row["reason"]
+    return "".join(f" · {one}" for one in (row["channel"], reason) if one)
+
+
+def _sent(row: Row, names: Names) -> Happening:
+    del names
+    tone, word = _state(row)
+    what = "An offer" if row["basis"] == "marketing" else "A message that she is owed"
+    return Happening(row["at_ms"], tone, word, what, f"from {row['source']}{_way(row)}")
+
+
+_SOURCES: Final = (
+    _Source("persons.decisions", "d", _decided),
+    _Source("persons.events", "e", _said),
+    _Source("persons.messages", "m", _sent),
+    _Source("persons.visits", "v", _was),
+)

@@ -1,0 +1,14 @@
+"""What pages about people work with, beside what every page does."""
+
+from typing import NamedTuple
+
+from push.profiles.collect.intake import Consequences
+from push.profiles.desk import Desk
+
+
+class Means(NamedTuple):
+    """Keys and rules, and what is done to people elsewhere than in the database."""
+
+    desk: Desk
+    following: Consequences
+    """What follows where consents in force change: messages that wait, who is located."""
