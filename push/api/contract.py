@@ -26,6 +26,7 @@ from push.profiles.collect.collecting import Collecting
 from push.profiles.keys import Keyring
 from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
+from push.transfer.imports import PeopleImports
 
 
 class ProblemError(Exception):
@@ -159,6 +160,8 @@ class Context(NamedTuple):
     """What is known of products without asking the database."""
     keyring: Keyring
     """What opens and makes people's data keys."""
+    people_imports: PeopleImports
+    """Where files of people and of what they did are handed in."""
 
 
 class Call(NamedTuple):

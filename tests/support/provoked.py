@@ -7,7 +7,7 @@ import asyncio
 import io
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -20,18 +20,10 @@ from push.deliver.hooks import MOST_HOOKS
 from push.enrolment.limits import EVERYBODY
 from tests.support.box import quiet_port
 from tests.support.mails import credential
-from tests.support.provoking import MOST_QUEUED, NOTHING, PROOFS, Provoke, Stage
+from tests.support.provoked_goods import GOODS
+from tests.support.provoking import MOST_QUEUED, NOTHING, PROOFS, Provoke, Stage, execute, plainly
 from tests.support.senders import DAY_MS, post, sent, soon_ms, to
 from tests.support.servers import DEADLINE_S, FIXTURE, STORE, Answer
-
-
-def plainly(body: object = None, query: str = "", **ids: str) -> Provoke:
-    """Just call: what is not named in the path is not there, and the phone agreed to messages alone."""
-
-    async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
-        return await on.call(endpoint, body, query=query, **ids)
-
-    return provoke
 
 
 def from_a_gone_device(body: object = None) -> Provoke:
@@ -39,15 +31,10 @@ def from_a_gone_device(body: object = None) -> Provoke:
 
     async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
         phone = await on.server.phone()
-        await asyncio.to_thread(_execute, on.database, f"DELETE FROM devices WHERE id = '{phone.device}'")  # noqa: S608 - our own
+        await asyncio.to_thread(execute, on.database, f"DELETE FROM devices WHERE id = '{phone.device}'")  # noqa: S608 - our own
         return await on.call(endpoint, body, phone.token, device=phone.device)
 
     return provoke
-
-
-def _execute(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(statement)
 
 
 def _later(on: Stage) -> dict[str, Any]:
@@ -127,9 +114,9 @@ def too_many_guesses(body: object) -> Provoke:
 async def last_operator(on: Stage, endpoint: Endpoint) -> Answer:
     listed = await on.server.operate("GET", "/v1/tokens")
     [one] = [token["fingerprint"] for token in listed if token["scope"] == "operator"]
-    await asyncio.to_thread(_execute, on.database, "UPDATE operators SET disabled = 1")
+    await asyncio.to_thread(execute, on.database, "UPDATE operators SET disabled = 1")
     answer = await on.call(endpoint, fingerprint=one)
-    await asyncio.to_thread(_execute, on.database, "UPDATE operators SET disabled = 0")
+    await asyncio.to_thread(execute, on.database, "UPDATE operators SET disabled = 0")
     return answer
 
 
@@ -213,19 +200,13 @@ def small_picture() -> bytes:
     return out.getvalue()
 
 
-async def unlike_seen_goods(on: Stage, endpoint: Endpoint) -> Answer:
-    """Delete a product that never had this revision."""
-    await on.server.operate("PUT", "/v1/products/p1", {"id": "p1", "name": "P"})
-    return await on.call(endpoint, match='"999"', id="p1")
-
-
 async def another_import(on: Stage, endpoint: Endpoint) -> Answer:
     """While one is running, as the database says."""
     row = "'imp', 'beacons', 'ann', 0, 'checking', 9999999999999, 9999999999999"
     columns = "id, kind, actor, dry_run, state, created_ms, touched_ms"
-    await asyncio.to_thread(_execute, on.database, f"INSERT OR REPLACE INTO imports ({columns}) VALUES ({row})")  # noqa: S608 - our own
+    await asyncio.to_thread(execute, on.database, f"INSERT OR REPLACE INTO imports ({columns}) VALUES ({row})")  # noqa: S608 - our own
     answer = await on.call(endpoint)
-    await asyncio.to_thread(_execute, on.database, "DELETE FROM imports")
+    await asyncio.to_thread(execute, on.database, "DELETE FROM imports")
     return answer
 
 
@@ -233,7 +214,7 @@ async def nothing_to_undo(on: Stage, endpoint: Endpoint) -> Answer:
     """An import that failed."""
     row = "'imp', 'beacons', 'ann', 0, 'failed', 1, 1"
     columns = "id, kind, actor, dry_run, state, created_ms, touched_ms"
-    await asyncio.to_thread(_execute, on.database, f"INSERT OR REPLACE INTO imports ({columns}) VALUES ({row})")  # noqa: S608 - our own
+    await asyncio.to_thread(execute, on.database, f"INSERT OR REPLACE INTO imports ({columns}) VALUES ({row})")  # noqa: S608 - our own
     return await on.call(endpoint, id="imp")
 
 
@@ -272,12 +253,7 @@ REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("PUT", _IMAGE, 412): not_as_seen(store=STORE),
     ("DELETE", _IMAGE, 404): plainly(),
     ("DELETE", _IMAGE, 412): not_as_seen(store=STORE),
-    ("GET", "/v1/products/{id}", 404): plainly(),
-    ("PUT", "/v1/products/{id}", 412): not_as_seen({"id": "p1", "name": "P"}, id="p1"),
-    ("DELETE", "/v1/products/{id}", 404): plainly(),
-    ("DELETE", "/v1/products/{id}", 412): unlike_seen_goods,
-    ("GET", "/v1/stores/{store}/stock", 404): plainly(),
-    ("PUT", "/v1/stores/{store}/stock", 404): plainly({"quantities": {}}),
+    **GOODS,
     ("POST", "/v1/imports", 409): another_import,
     ("GET", "/v1/imports/{id}", 404): plainly(),
     ("POST", "/v1/imports/{id}/undo", 404): plainly(),
@@ -301,6 +277,8 @@ async def large_batch(on: Stage, endpoint: Endpoint) -> Answer:
 PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("GET", "/v1/app/config", 404): plainly(query=f"?app={NOTHING}"),
     ("GET", "/v1/devices/{device}/consent", 404): from_a_gone_device(),
+    ("GET", "/v1/devices/{device}/consent/ledger", 404): from_a_gone_device(),
+    ("POST", "/v1/devices/{device}/consent/asked", 404): from_a_gone_device({"versions": {"marketing": "0" * 16}}),
     ("PUT", "/v1/devices/{device}/consent", 404): from_a_gone_device({"purposes": {}}),
     ("PUT", "/v1/devices/{device}/subscription", 404): from_a_gone_device(_SUBSCRIPTION),
     ("POST", "/v1/devices/{device}/tag", 404): from_a_gone_device(),
@@ -322,6 +300,17 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("DELETE", "/v1/devices/{device}/nickname", 404): from_a_gone_device(),
     ("DELETE", "/v1/devices/{device}/person", 404): from_a_gone_device(),
     ("DELETE", "/v1/people/{id}", 404): plainly(),
+    ("GET", "/v1/people/{id}/export", 404): plainly(),
+    ("GET", "/v1/people/{id}/export.html", 404): plainly(),
+    ("GET", "/v1/devices/{device}/export", 404): from_a_gone_device(),
+    ("GET", "/v1/devices/{device}/export.html", 404): from_a_gone_device(),
+    ("GET", "/v1/people/{id}/graph", 404): plainly(),
+    ("POST", "/v1/links", 404): plainly({"a": NOTHING, "b": "b"}),
+    ("POST", "/v1/links/preview", 404): plainly({"a": NOTHING, "b": "b"}),
+    ("POST", "/v1/links/{id}/preview", 404): plainly({"decision": "cut"}),
+    ("POST", "/v1/links/{id}/cut", 404): plainly({}),
+    ("POST", "/v1/links/{id}/restore", 404): plainly({}),
+    ("POST", "/v1/reviews/{link}", 404): plainly({"decision": "join"}),
     ("POST", "/v1/messages", 409): twice_at_once,
     ("POST", "/v1/messages", 422): key_of_another_call,
     ("POST", "/v1/messages", 429): too_many_messages,
@@ -392,6 +381,9 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
         ("POST", f"/v1/{path}", 429): crowd
         for path in ("identify", "track", "page", "screen", "alias", "group", "i", "t", "p", "s", "a", "g")
     },
+    ("POST", "/v1/people/find", 404): plainly({"kind": "email", "value": "nobody@example.org"}),
+    ("GET", "/v1/people/{id}", 404): plainly(),
+    ("GET", "/v1/people/{id}/events", 404): plainly(),
     **{("POST", f"/v1/{path}", 429): large_batch for path in ("batch", "import", "b")},
 }
 """By method, path and status. Of these statuses, those that are `GENERAL`, too, have a second cause here."""

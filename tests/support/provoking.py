@@ -3,8 +3,9 @@
 import asyncio
 import io
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -214,3 +215,18 @@ def general(endpoint: Endpoint, status: int) -> Iterator[Provoke]:
             continue
         if not (how in needs_id and "{" not in endpoint.path) and not (how in needs_body and endpoint.body is None):
             yield how
+
+
+def plainly(body: object = None, query: str = "", **ids: str) -> Provoke:
+    """Just call: what is not named in the path is not there, and the phone agreed to messages alone."""
+
+    async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
+        return await on.call(endpoint, body, query=query, **ids)
+
+    return provoke
+
+
+def execute(path: Path, statement: str) -> None:
+    """Run a statement of our own on a database file."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)

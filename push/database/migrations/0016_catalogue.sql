@@ -48,3 +48,35 @@ CREATE TABLE product_stock (
 );
 
 CREATE INDEX product_stock_by_store ON product_stock (store, product);
+
+-- Files of people and of what they did, on their way in. `rows_read` is how many were dealt with: one that was interrupted
+-- goes on from there, and what it repeats is known already. Of what was wrong neither line nor value is kept.
+CREATE TABLE people_imports (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    format TEXT NOT NULL,
+    source TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    dry_run INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    created_ms BIGINT NOT NULL,
+    touched_ms BIGINT NOT NULL,
+    rows_read BIGINT NOT NULL DEFAULT 0,
+    kept BIGINT NOT NULL DEFAULT 0,
+    known BIGINT NOT NULL DEFAULT 0,
+    no_consent BIGINT NOT NULL DEFAULT 0,
+    order_only BIGINT NOT NULL DEFAULT 0,
+    refused BIGINT NOT NULL DEFAULT 0,
+    fault_count BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE INDEX people_imports_by_time ON people_imports (created_ms, id);
+
+CREATE TABLE people_import_faults (
+    import_id TEXT NOT NULL REFERENCES people_imports (id) ON DELETE CASCADE,
+    number BIGINT NOT NULL,
+    line BIGINT NOT NULL,
+    field TEXT NOT NULL,
+    expected TEXT NOT NULL,
+    PRIMARY KEY (import_id, number)
+);
