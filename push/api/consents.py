@@ -1,7 +1,7 @@
 """A change of consent, wherever it comes from: written with what it takes back, then brought into force."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -34,6 +34,13 @@ class Change:
         for facet, settled in (await write(self.tx, shopper, purposes, how, now_ms)).items():
             concerned = {*purposes, *settled.changed}
             self.noted.setdefault(facet, {}).update({purpose: purpose in settled.now for purpose in concerned})
+
+    async def settle(self, shoppers: Collection[str], now_ms: int) -> None:
+        """Bring into force what holds for people who were merged, or parted, of whom these are facets."""
+        for facet, changed in (await consent.settle(self.tx, shoppers)).items():
+            was, now = ({p for p, yes in changed.items() if yes is granted} for granted in (False, True))
+            await take_back(self.tx, {facet: Settled(frozenset(was), frozenset(now))}, now_ms)
+            self.noted.setdefault(facet, {}).update(changed)
 
 
 async def write(

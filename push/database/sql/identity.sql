@@ -84,10 +84,9 @@ DELETE FROM link_reviews WHERE link = :link AND closed_ms IS NULL
 UPDATE link_reviews SET closed_ms = :at_ms, closed_by = :by WHERE link = :link AND closed_ms IS NULL
 
 -- name: identity.reviews
-SELECT r.link, r.rule, r.why, r.opened_ms, l.a, l.b, l.source, l.reason, l.at_ms
-FROM link_reviews AS r INNER JOIN links AS l ON l.id = r.link
-WHERE r.closed_ms IS NULL AND (r.opened_ms > :after_ms OR (r.opened_ms = :after_ms AND r.link > :after_link))
-ORDER BY r.opened_ms, r.link LIMIT :most
+SELECT link, rule, why, opened_ms FROM link_reviews
+WHERE closed_ms IS NULL AND (opened_ms > :after_ms OR (opened_ms = :after_ms AND link > :after_link))
+ORDER BY opened_ms, link LIMIT :most
 
 -- name: identity.review
 SELECT rule, why FROM link_reviews WHERE link = :link AND closed_ms IS NULL
@@ -104,3 +103,14 @@ WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) GROUP BY s.person
 -- name: identity.party_consents
 SELECT DISTINCT s.person, c.purpose FROM shoppers AS s INNER JOIN consents AS c ON c.shopper = s.id
 WHERE c.granted = 1 AND s.id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY s.person, c.purpose
+
+-- name: identity.told_links
+-- Links as people see them: between whom, said by whom and why, and what became of them.
+SELECT
+    l.id, l.a, l.b, l.source, l.reason, l.at_ms, l.received_ms, l.state, one.kind AS a_kind, one.person AS a_person,
+    other.kind AS b_kind, other.person AS b_person, r.why
+FROM links AS l
+INNER JOIN shoppers AS one ON one.id = l.a
+INNER JOIN shoppers AS other ON other.id = l.b
+LEFT JOIN link_reviews AS r ON r.link = l.id AND r.closed_ms IS NULL
+WHERE l.id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY l.at_ms, l.id
