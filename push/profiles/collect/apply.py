@@ -21,7 +21,7 @@ from push.profiles.collect.gate import Gate, gate
 from push.profiles.derived import reading, standings, store
 from push.profiles.derived.features import NOTHING
 from push.profiles.desk import Desk
-from push.profiles.identity import facets, links, merging
+from push.profiles.identity import facets, links, merging, named
 from push.profiles.identity.facets import listed
 from push.profiles.identity.links import Said
 from push.profiles.identity.merging import Merged
@@ -69,8 +69,9 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     distinct = {statement.id: statement for statement in reversed(statements)}
     known = await tracked.known(tx, distinct)
     new = [statement for statement in distinct.values() if statement.id not in known]
-    placed = await _place(tx, desk, new, now_ms)
-    merged = await merging.link(tx, desk, _said(placed), now_ms)
+    named_ms = await named.among(tx, new)
+    placed = await _place(tx, desk, new, named_ms, now_ms)
+    merged = await merging.link(tx, desk, _said(placed, named_ms), now_ms)
     consents = await _consent(tx, desk, placed, merged)
     passed = await gate(tx, {one.facet for one in placed}, keep_orders=desk.settings.keep_orders)
     judged: dict[str, Verdict] = {one.statement.id: _verdict(one, passed) for one in placed}
@@ -79,9 +80,7 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     await _fold(tx, desk, [one for one in kept if judged[one.statement.id] == "kept"], now_ms)
     shoppers = frozenset(one.facet for one in kept)
     persons = frozenset((await facets.persons(tx, shoppers | consents.keys())).values()) | merged.persons
-    if persons:
-        await standings.reconsider(tx, desk, sorted(persons), now_ms)
-        await look_again(tx, persons, now_ms)
+    await follow(tx, desk, persons, now_ms)
     return Applied(
         verdicts=judged | dict.fromkeys(known | again, "duplicate"),
         consents=consents,
@@ -90,16 +89,26 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     )
 
 
+async def follow(tx: Transaction, desk: Desk, persons: Collection[str], now_ms: int) -> None:
+    """Bring up to date what follows from profiles: where these people stand, and what segments they are in."""
+    if persons:
+        await standings.reconsider(tx, desk, sorted(persons), now_ms)
+        await look_again(tx, persons, now_ms)
+
+
 # --- who it is about --------------------------------------------------------------------------------------------------
 
 
-async def _place(tx: Transaction, desk: Desk, new: Sequence[Statement], now_ms: int) -> list[_Placed]:
+async def _place(
+    tx: Transaction, desk: Desk, new: Sequence[Statement], named_ms: Mapping[Identifier, int], now_ms: int
+) -> list[_Placed]:
     """Statements with their facets.
 
     A facet is made for whom a proven source says something that only then makes sense: who is who, or what she agreed
-    to. For all others it is made once something of hers is kept.
+    to; and for whom operators named. For all others it is made once something of hers is kept.
     """
     made = {one for statement in new if _introduces(statement, desk) for one in (statement.home, *statement.also)}
+    made |= named_ms.keys()
     found = await facets.ensure(tx, desk.keyring, desk.vault, sorted(made), now_ms) if made else {}
     found |= await _known(tx, desk, {statement.home for statement in new} - made)
     return [
@@ -120,14 +129,15 @@ async def _known(tx: Transaction, desk: Desk, homes: Collection[Identifier]) -> 
     return {hashes[row["hash"]]: row["shopper"] for row in rows}
 
 
-def _said(placed: Iterable[_Placed]) -> list[Said]:
-    """Who is said to be who, by sources that may say so."""
-    return [
+def _said(placed: Sequence[_Placed], named_ms: Mapping[Identifier, int]) -> list[Said]:
+    """Who is said to be who, by sources that may say so, and by operators who named somebody."""
+    told = [
         said
         for one in placed
         if one.statement.authority != "publishable" and one.statement.also
         for said in links.of_statement(one.statement, one.found)
     ]
+    return told + (named.links(named_ms, placed[0].found) if placed else [])
 
 
 async def _consent(

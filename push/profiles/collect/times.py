@@ -43,10 +43,7 @@ def _of_text(said: str) -> int | None:
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    try:
-        return round(at.timestamp() * 1000)
-    except (OverflowError, ValueError):  # the year 1 east of Greenwich
-        return None
+    return round(at.timestamp() * 1000)
 
 
 def happened(original_ms: int | None, sent_ms: int | None, received_ms: int) -> Timed:
