@@ -19,7 +19,9 @@ from push.health.runner import Health
 from push.ingest.engine import Engine
 from push.model.delivery import Lane
 from push.model.ports import Clock
+from push.profiles.collect.collecting import Collecting
 from push.resealing import Resealer
+from push.retaining import Retainer
 from push.rewrapping import Rewrapper
 
 MOST_GATES: Final = 100
@@ -41,6 +43,8 @@ class Measured(NamedTuple):
     health: Health
     resealer: Resealer
     rewrapper: Rewrapper
+    retainer: Retainer
+    collecting: Collecting
     answered: Counter[str]
 
 
@@ -52,7 +56,18 @@ def figures(of: Measured) -> metrics.Counters:
             "footfall_refused_payloads": ("Payloads refused", "reason", lambda: of.engine.refused),
             "footfall_deliveries": ("What became of attempts", "outcome", lambda: of.sender.counts),
             "footfall_http_answers": ("Answers by class", "status", lambda: of.answered),
+            "footfall_retention_removed": ("Records removed as too old", "kind", lambda: of.retainer.removed),
             "footfall_hook_posts": ("What became of posts to hooks", "outcome", lambda: of.hooks.counts),
+            "footfall_statements": (
+                "What became of statements about people",
+                "outcome",
+                lambda: of.collecting.intake.counts,
+            ),
+            "footfall_statements_doubted": (
+                "What of statements was not believed, or not understood",
+                "reason",
+                lambda: of.collecting.read_counts,
+            ),
             "footfall_broker": ("The broker client", "what", lambda: msgspec.structs.asdict(of.client.counters)),
         },
         {
@@ -80,6 +95,11 @@ def figures(of: Measured) -> metrics.Counters:
                 "column",
                 lambda: of.resealer.left,
             ),
+            "footfall_retention_oldest_s": (
+                "Seconds since the oldest record of each kind that is kept",
+                "kind",
+                of.retainer.ages_s,
+            ),
             "footfall_wrapped_before": (
                 "People's keys still wrapped under an earlier month's key",
                 "month",
@@ -97,6 +117,7 @@ def _now(of: Measured) -> Mapping[str, int]:
         "screens": of.screens.connected,
         "deliveries_in_flight": of.sender.in_flight,
         "deliveries_queued": of.backlog.queued,
+        "statements_waiting": of.collecting.intake.waiting,
     }
 
 

@@ -54,6 +54,14 @@ async def taken_back(on: Stage, endpoint: Endpoint) -> Answer:
     return await on.call(endpoint, id=verdict["id"], delivery=verdict["delivery"])
 
 
+async def answered_before(on: Stage, endpoint: Endpoint) -> Answer:
+    """Answer a request that was answered."""
+    asked = {"kind": "access", "person": on.phone.shopper}
+    made = await on.server.operate("POST", "/v1/requests", asked)
+    await on.server.operate("POST", f"/v1/requests/{made['id']}/steps", {"action": "done"})
+    return await on.call(endpoint, {"action": "done"}, id=made["id"])
+
+
 async def twice_at_once(on: Stage, endpoint: Endpoint) -> Answer:
     """While another process keeps the first call from being written."""
     del endpoint
@@ -301,6 +309,11 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("DELETE", "/v1/devices/{device}/person", 404): from_a_gone_device(),
     ("DELETE", "/v1/people/{id}", 404): plainly(),
     ("GET", "/v1/people/{id}/export", 404): plainly(),
+    ("POST", "/v1/requests", 404): plainly({"kind": "access", "person": NOTHING}),
+    ("GET", "/v1/requests", 400): plainly(query="after=x"),
+    ("GET", "/v1/requests/{id}", 404): plainly(),
+    ("POST", "/v1/requests/{id}/steps", 404): plainly({"action": "done"}),
+    ("POST", "/v1/requests/{id}/steps", 409): answered_before,
     ("GET", "/v1/people/{id}/export.html", 404): plainly(),
     ("GET", "/v1/devices/{device}/export", 404): from_a_gone_device(),
     ("GET", "/v1/devices/{device}/export.html", 404): from_a_gone_device(),
