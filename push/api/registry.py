@@ -16,10 +16,9 @@ from push.api.seed import BeaconIn, GatewayIn, Seed, ShopperIn, Stored, static_t
 from push.campaigns.render import TemplateError, check
 from push.model.campaigns import Campaign
 from push.model.errors import MisfitError, RegistryError, UniqueError
-from push.model.people import Shopper
 from push.model.ports import Transaction
 from push.model.screens import Screen, StoreOffer
-from push.profiles import people
+from push.profiles import people, registered
 from push.registry import checks, directory, editing, screens
 from push.registry.audit import audit
 from push.registry.records import Hand
@@ -62,7 +61,7 @@ async def put_beacon(to: _Writing, body: BeaconIn) -> None:
 
 async def put_shopper(to: _Writing, body: ShopperIn) -> None:
     """Write a shopper's traits and proven consents."""
-    await people.put_shopper(to.tx, Shopper(id=body.id, traits=body.traits, created_ms=to.hand.at_ms))
+    await registered.put(to.tx, to.context.keyring, body.id, body.traits, to.hand.at_ms)
     await to.change.write(body.id, body.purposes, body.source, to.hand.at_ms)
 
 

@@ -27,7 +27,7 @@ from push.model.health import Watcher
 from push.model.ports import Clock, Database, Publisher
 from push.model.presence import Changes, Observation
 from push.presence.thresholds import Presence
-from push.profiles import people
+from push.profiles import guarded
 from push.profiles.consent import ConsentBook
 from push.profiles.guarded import ReadTraits
 from push.registry.directory import Directory
@@ -68,7 +68,7 @@ class Outside(NamedTuple):
     clock: Clock
     publisher: Publisher
     wake_senders: Callable[[], None]
-    read_traits: ReadTraits = people.traits
+    read_traits: ReadTraits = guarded.nothing
 
 
 class Engine:

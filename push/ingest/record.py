@@ -26,7 +26,7 @@ from push.model.presence import (
     VisitClosed,
     VisitOpened,
 )
-from push.profiles import consent, people, permits
+from push.profiles import consent, guarded, permits
 from push.profiles.consent import Granted, Standing
 from push.profiles.guarded import ReadTraits
 from push.profiles.permits import Check
@@ -63,7 +63,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Recorder:
     """Writes what presence found, and decides at every moment that is new."""
 
-    def __init__(self, limits: Limits, read_traits: ReadTraits = people.traits) -> None:
+    def __init__(self, limits: Limits, read_traits: ReadTraits = guarded.nothing) -> None:
         self.directory = Directory()
         self.book = Book(())
         self._limits = limits

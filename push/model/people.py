@@ -29,14 +29,6 @@ Platform = Literal["web", "android", "ios", "sim", "email", "webhook"]
 Locale = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$(?!\n)")]
 
 
-class Shopper(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's profile."""
-
-    id: str
-    traits: dict[str, str | int | float | bool | None] = {}
-    created_ms: int = 0
-
-
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """Something that can receive."""
 

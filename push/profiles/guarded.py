@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from push.model.ports import Queries
-from push.profiles import people, traits
+from push.profiles import traits
 from push.profiles.keys import Keyring
 from push.profiles.permits import ToProfile
 from push.profiles.trait_words import Strategies
@@ -13,15 +13,20 @@ ReadTraits = Callable[[Queries, ToProfile], Awaitable[Mapping[str, Scalar]]]
 """What is known of somebody, as templates may say it."""
 
 
+async def nothing(db: Queries, permit: ToProfile) -> Mapping[str, Scalar]:
+    """What is known where no traits are kept."""
+    del db, permit
+    return {}
+
+
 def reader(keyring: Keyring, strategies: Strategies) -> ReadTraits:
-    """What reads everything that is known of a person: what a registry says, and above it what was collected.
+    """What reads everything that is known of a person, whoever said it.
 
     Lists and objects are left out: there is no way to say them in a sentence.
     """
 
     async def read(db: Queries, permit: ToProfile) -> Mapping[str, Scalar]:
         collected = (await traits.load(db, keyring, [permit.shopper], strategies)).get(permit.shopper, {})
-        plain = {name: value for name, value in collected.items() if not isinstance(value, list | dict)}
-        return {**await people.traits(db, permit), **plain}
+        return {name: value for name, value in collected.items() if not isinstance(value, list | dict)}
 
     return read

@@ -1,35 +1,18 @@
 """Shoppers and devices in the database."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from push.model.people import Address, Device, Shopper
+from push.model.people import Address, Device
 from push.model.ports import Queries, Transaction
 from push.model.tokens import Scope, token_hash
 from push.model.vault import Vault
-from push.profiles.permits import ToProfile
-
-
-async def put_shopper(tx: Transaction, shopper: Shopper) -> None:
-    """Write a shopper's profile."""
-    await tx.execute(
-        "profiles.put_shopper", id=shopper.id, traits=json.dumps(shopper.traits), created_ms=shopper.created_ms
-    )
 
 
 async def ensure_shopper(tx: Transaction, shopper: str, now_ms: int) -> None:
     """Make sure that a shopper exists; a known one stays as it is."""
     await tx.execute("profiles.new_shopper", id=shopper, traits="{}", created_ms=now_ms)
-
-
-async def traits(db: Queries, permit: ToProfile) -> dict[str, str | int | float | bool | None]:
-    """What registries say of a person, under whichever identifier; of the same trait, the identifier known last."""
-    found: dict[str, str | int | float | bool | None] = {}
-    for row in await db.fetch("profiles.registered_traits", shopper=permit.shopper):
-        found |= json.loads(row["traits"])
-    return found
 
 
 async def new_device(tx: Transaction, device: Device) -> None:

@@ -187,12 +187,12 @@ PICKS: Final[Mapping[str, Pick]] = {
 
 def seal(state: TraitState, key: DataKey) -> bytes:
     """A facet's state as it is stored."""
-    return key.seal(msgspec.msgpack.encode(state, order="sorted"), CONTEXT)
+    return key.seal(msgspec.json.encode(state, order="sorted"), CONTEXT)
 
 
 def unseal(sealed: bytes, key: DataKey) -> TraitState:
     """A stored state. Raises `push.model.vault.SealError`."""
-    return msgspec.msgpack.decode(key.open(sealed, CONTEXT), type=TraitState)
+    return msgspec.json.decode(key.open(sealed, CONTEXT), type=TraitState)
 
 
 CONTEXT: Final = "traits"

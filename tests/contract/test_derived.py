@@ -17,6 +17,7 @@ from push.profiles.derived.reading import NoGoods
 from push.profiles.derived.signals import NO_SIGNALS, Signals, Tally
 from push.profiles.derived.sketches import Population
 from push.profiles.identity import merging
+from push.profiles.identity.facets import listed
 from push.profiles.identity.merging import Hand
 from push.profiles.keys import Keyring
 from push.profiles.settings import ProfileSettings
@@ -61,7 +62,7 @@ async def say(db: Database, told: Mapping[str, Sequence[Statement]]) -> None:
 
 async def stands(db: Database) -> dict[str, int]:
     """By person the number of her orders."""
-    rows = await db.fetch("derived.standings", ids=merging.listed(map(facet, NAMES)))
+    rows = await db.fetch("derived.standings", ids=listed(map(facet, NAMES)))
     return {row["person"]: row["orders"] for row in rows}
 
 
@@ -168,8 +169,8 @@ def quintile(values: "np.ndarray[tuple[int], np.dtype[np.int64]]", n: int) -> in
     return 1 + min(4, int(5 * share(values, n)))
 
 
-def identify(name: str, at_ms: int, **words: Json) -> Statement:
-    return msgspec.structs.replace(event("", at_ms, name), kind="identify", traits=words)
+def identify(statement: str, at_ms: int, /, **words: Json) -> Statement:
+    return msgspec.structs.replace(event("", at_ms, statement), kind="identify", traits=words)
 
 
 async def test_traits_are_read_by_person_and_held_as_configured(db: Database) -> None:

@@ -15,13 +15,14 @@ from push.campaigns.routes import Plan
 from push.database.open import open_database
 from push.model.campaigns import Trigger
 from push.model.delivery import Content, Route
-from push.model.people import PURPOSES, Purpose, Shopper
+from push.model.people import PURPOSES, Purpose
 from push.model.ports import Database, Row
 from push.model.presence import Observation
-from push.profiles import consent, people
+from push.profiles import consent, people, registered
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
 from tests.support.ingest import ALL_TIME, PEOPLE, STATIC, T0_MS, VAULT, Box, Server, WireGateway, agree, register
+from tests.support.keyrings import KEYRING
 from tests.support.outbox import web_push
 
 TITLE = "{{ shopper.name | default: 'Somebody' }}"
@@ -39,7 +40,7 @@ async def db(database_url: str, clock: SettableClock) -> AsyncIterator[Database]
         await register(opened, [campaign(f"c{n}", trigger=trigger, title=TITLE) for n, trigger in enumerate(TRIGGERS)])
         async with opened.transaction() as tx:
             for name in PEOPLE:
-                await people.put_shopper(tx, Shopper(id=name, traits={"name": name.upper()}))
+                await registered.put(tx, KEYRING, name, {"name": name.upper()}, 0)
         yield opened
 
 

@@ -20,11 +20,12 @@ from push.model.people import Device, Purpose
 from push.model.ports import Database, Row, Transaction
 from push.model.vault import Vault
 from push.presence.thresholds import Presence, PresenceSettings
-from push.profiles import consent, people
+from push.profiles import consent, guarded, people
 from push.profiles.consent import ConsentBook
 from push.registry import directory
 from tests.support.campaigns import campaign
 from tests.support.clocks import SettableClock
+from tests.support.keyrings import KEYRING
 
 T0_MS = 1_700_000_000_000
 VAULT = Vault(bytes(32))
@@ -181,7 +182,7 @@ class Server:
         rules = presence or PresenceSettings()
         self.consents = ConsentBook()
         await self.consents.load(self.db)
-        outside = Outside(self.db, self.clock, self.box, self.wake)
+        outside = Outside(self.db, self.clock, self.box, self.wake, guarded.reader(KEYRING, {}))
         self.engine = Engine(
             ingest or IngestSettings(), outside, Presence(rules, {}), self.consents, stale_ms=rules.stale_s * 1000
         )

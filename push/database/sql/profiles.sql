@@ -1,13 +1,5 @@
--- name: profiles.put_shopper
-INSERT INTO shoppers (id, traits, created_ms, person) VALUES (:id, :traits, :created_ms, :id)
-ON CONFLICT (id) DO UPDATE SET traits = excluded.traits
-
 -- name: profiles.new_shopper
 INSERT INTO shoppers (id, traits, created_ms, person) VALUES (:id, :traits, :created_ms, :id) ON CONFLICT (id) DO NOTHING
-
--- name: profiles.registered_traits
-SELECT o.traits FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person
-WHERE s.id = :shopper ORDER BY o.created_ms, o.id
 
 -- name: profiles.persons
 SELECT id, person FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:shoppers{as_json}))

@@ -9,3 +9,9 @@ WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY s.id, o.id
 -- name: traits.put
 INSERT INTO traits (shopper, sealed, changed_ms) VALUES (:shopper, :sealed, :changed_ms)
 ON CONFLICT (shopper) DO UPDATE SET sealed = excluded.sealed, changed_ms = excluded.changed_ms
+
+-- name: traits.in_clear
+SELECT id, traits, created_ms FROM shoppers WHERE id > :after AND traits <> '{}' ORDER BY id LIMIT :most
+
+-- name: traits.no_longer_in_clear
+UPDATE shoppers SET traits = '{}' WHERE id = :id
