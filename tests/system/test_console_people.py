@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.console import Chain, headless, open_chain
+from tests.support.console import Chain, context, headless, open_chain
 from tests.support.known import CATEGORIES, MAIL, anna, others, tell
 from tests.system.test_console import ARTEFACTS, signed_in, violations
 
@@ -34,6 +34,20 @@ async def find(page: Page, chain: Chain, kind: str, value: str) -> None:
     await page.get_by_role("button", name="Find her").click()
 
 
+async def first_sign_in(page: Page, url: str, login: str, password: str) -> None:
+    """Sign in with a password for once, and choose another."""
+    await page.goto(f"{url}/console/login")
+    await page.get_by_label("Login").fill(login)
+    await page.get_by_label("Password").fill(password)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url("**/console/settings/password")
+    await page.get_by_label("Password until now").fill(password)
+    for label in ("New password", "The same again"):
+        await page.get_by_label(label, exact=True).fill("four other quiet words")
+    await page.get_by_role("button", name="Change it").click()
+    await page.wait_for_url("**/console/today")
+
+
 async def test_somebody_is_found_by_what_she_is_known_by_and_shown_with_reasons(browser: Browser, chain: Chain) -> None:
     async with signed_in(browser, chain) as page:
         await find(page, chain, "email", "somebody@wolken.example")
@@ -53,3 +67,45 @@ async def test_somebody_is_found_by_what_she_is_known_by_and_shown_with_reasons(
 
         await page.goto(f"{chain.url}/console/audit?action=look+at+person")
         await expect(page.get_by_text("look at person").first).to_be_visible()
+
+
+async def test_a_merge_is_looked_at_foreseen_and_undone(browser: Browser, chain: Chain) -> None:
+    async with signed_in(browser, chain) as page:
+        await page.goto(f"{chain.url}/console/people")
+        await expect(page.get_by_role("heading", name="One pair to look at")).to_be_visible()
+        await find(page, chain, "user_id", "K-4711")
+        await page.get_by_role("link", name="Who is who").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("is one person by 4 links")
+        await expect(page.locator("svg.graph .node")).to_have_count(6)
+        assert await violations(page) == []
+        await page.screenshot(path=ARTEFACTS / "graph-light-desktop.png", full_page=True)
+
+        row = page.get_by_role("row").filter(has_text="a.wolken@werk.example")
+        await row.get_by_role("link", name="Undo").click()
+        await expect(page.get_by_role("region", name="As it would be")).to_contain_text("2 people")
+        assert await violations(page) == []
+        await page.screenshot(path=ARTEFACTS / "link-light-desktop.png", full_page=True)
+        await page.get_by_label("Why").fill("Her colleague's mailbox")
+        await page.get_by_role("button", name="Cut it").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("is one person by 3 links")
+        await expect(row).to_contain_text("Her colleague's mailbox")
+
+        await row.get_by_role("link", name="Restore").click()
+        await page.get_by_label("Why").fill("It was hers after all")
+        await page.get_by_role("button", name="Let the rules decide").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("is one person by 4 links")
+
+
+async def test_viewers_see_what_is_known_and_not_what_it_says(browser: Browser, chain: Chain) -> None:
+    made = await chain.post("/v1/operators", {"login": "vera", "name": "Vera", "role": "viewer"})
+    async with context(browser) as profile:
+        page = await profile.new_page()
+        await first_sign_in(page, chain.url, "vera", made["password"])
+        await find(page, chain, "user_id", "K-4711")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("What is known of K-•••")
+        for hidden in (MAIL, "K-4711", "Hamburg", "4711", "Order Completed", "wolken"):
+            assert hidden not in await page.locator("main").inner_html()
+        await page.get_by_role("link", name="Who is who").click()
+        await expect(page.get_by_role("link", name="Undo")).to_have_count(0)
+        assert "wolken" not in await page.content()
+        await page.screenshot(path=ARTEFACTS / "graph-viewer-light-desktop.png", full_page=True)

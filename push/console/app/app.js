@@ -7,6 +7,7 @@
 
 import { Care } from "./care.js";
 import { Footfall, OfflineError, ProblemError } from "./footfall.js";
+import { Mine } from "./mine.js";
 import { Nickname } from "./nickname.js";
 import { Offers } from "./offers.js";
 import { askPermission, PushUnavailable, serviceWorker, subscribe } from "./push.js";
@@ -19,7 +20,7 @@ const { $ } = view;
 const UNREACHABLE_AFTER_MS = 4000;
 
 /** What a page can make use of; a store may also offer ways that only other apps have, or that need an address. */
-const USABLE = new Set(["location", "marketing", "profiling", "inapp", "webpush", "screen"]);
+const USABLE = new Set(["adult", "location", "marketing", "profiling", "inapp", "webpush", "screen"]);
 
 const WORDS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
 
@@ -27,12 +28,14 @@ const app = {
   footfall: undefined,
   offers: undefined,
   care: undefined,
+  mine: undefined,
   nickname: undefined,
   tags: undefined,
   code: codeInAddress(),
   store: "the store",
   config: { purposes: [] },
   consent: {},
+  shown: undefined,
   listening: undefined,
   heard_ms: undefined,
   refused: false,
@@ -46,6 +49,7 @@ async function start() {
     app.footfall = await Footfall.open({ appKey: settings.app_key });
     app.offers = new Offers(app.footfall, render, (message, opener) => app.care.open(message, opener));
     app.care = new Care(app.footfall, app.offers, { changed: render, allow: allowOffers });
+    app.mine = new Mine(app.footfall, { titles, erased: startOver });
     hangNickname();
     app.tags?.stop();
     app.tags = new Tags(app.footfall, { located: () => app.consent.location === true, locate: allowLocation, refused });
@@ -76,6 +80,18 @@ function followScreen() {
   app.nickname.update({ offered: app.config.purposes.some(({ id }) => id === "screen"), granted: app.consent.screen === true });
 }
 
+function titles() {
+  return Object.fromEntries(app.config.purposes.map(({ id, title }) => [id, title]));
+}
+
+const asksAge = () => app.config.purposes.some(({ id }) => id === "adult");
+
+/** Which words she is shown for these purposes, as the server is told with her answer. */
+function asked(ids) {
+  const shown = app.config.purposes.filter(({ id, version }) => version && ids.includes(id));
+  return { versions: Object.fromEntries(shown.map(({ id, version }) => [id, version])), locale: navigator.language };
+}
+
 /** The store's configuration, its purposes those that this app can use. */
 function usable(config) {
   return { ...config, purposes: config.purposes.filter(({ id }) => USABLE.has(id)) };
@@ -90,7 +106,7 @@ async function welcome() {
     `When you come by, ${app.store} would like to greet you with an offer. It may use what you allow here, and nothing else.`,
   );
   const form = $("welcome");
-  const explain = () => ($("summary").textContent = view.meaning(view.chosen(form), app.store));
+  const explain = () => ($("summary").textContent = view.meaning(view.chosen(form), app.store, asksAge()));
   view.fillPurposes(form, app.config.purposes, {}, explain);
   explain();
   await app.tags.resume();
@@ -110,8 +126,8 @@ async function join(event) {
   try {
     const push = wanted.webpush ? await tried(askPermission) : undefined;
     await app.footfall.register({ locale: navigator.language });
-    await app.footfall.setConsent({ ...wanted, webpush: wanted.webpush && !push });
-    if (wanted.webpush && !push) await turnOnPush({ ...wanted });
+    await app.footfall.setConsent({ ...wanted, webpush: wanted.webpush && !push }, asked(Object.keys(wanted)));
+    if (wanted.webpush && !push) await turnOnPush();
     await joined();
     if (push) view.notice("push", { title: "Notifications are not possible yet", text: push.message });
     $("main").focus({ preventScroll: true });
@@ -148,7 +164,7 @@ async function allowLocation() {
 }
 
 async function choose(id, yes) {
-  await grant({ ...app.consent, [id]: yes });
+  await grant({ [id]: yes });
   view.fillPurposes($("choices"), app.config.purposes, app.consent, change);
   followChoices();
 }
@@ -159,7 +175,9 @@ async function loadChoices() {
     const [config, consent] = await Promise.all([app.footfall.config(), app.footfall.consent()]);
     app.config = usable(config);
     app.consent = consent;
-    localStorage.setItem("footfall", JSON.stringify({ config, consent }));
+    app.shown = kept.shown;
+    keep();
+    noteShown();
     view.dismiss("choices");
   } catch (error) {
     if (error.status === 401 || error.status === 404) return refused();
@@ -178,14 +196,15 @@ async function change(id, wanted, input) {
   try {
     if (id === "webpush" && wanted) {
       await askPermission();
-      await turnOnPush(app.consent);
+      await turnOnPush();
     }
-    await grant({ ...app.consent, [id]: wanted });
+    await grant({ [id]: wanted });
+    view.followPurposes($("choices"), app.consent);
     if (id === "webpush" && !wanted) await app.footfall.unsubscribe(await serviceWorker());
     if (id === "webpush") view.dismiss("push");
     if (id === "marketing") view.dismiss("stopped");
     if (id === "screen") followScreen();
-    $("saved").textContent = wanted ? "Saved. You allowed it." : "Saved. Withdrawn, at once.";
+    $("saved").textContent = savedText(id, wanted);
   } catch (error) {
     input.checked = app.consent[id] === true;
     $("saved").textContent = "Not saved: what you had chosen before still counts.";
@@ -199,18 +218,40 @@ async function change(id, wanted, input) {
   followChoices();
 }
 
-async function grant(consent) {
-  await app.footfall.setConsent(consent);
-  app.consent = consent;
-  localStorage.setItem("footfall", JSON.stringify({ config: app.config, consent }));
+/** Tell the server what she says; what is in force then is for the server to say. */
+async function grant(said) {
+  app.consent = await app.footfall.setConsent(said, asked(Object.keys(said)));
+  keep();
+  app.mine.load();
 }
 
-async function turnOnPush(consent) {
-  await grant({ ...consent, webpush: true });
+/** What serves while the server cannot be asked. */
+function keep() {
+  const { config, consent, shown } = app;
+  localStorage.setItem("footfall", JSON.stringify({ config, consent, shown }));
+}
+
+/** Tell the store once which words she is shown, so that it knows how they are taken. */
+async function noteShown() {
+  const now = asked(app.config.purposes.map(({ id }) => id));
+  const versions = Object.values(now.versions).join(" ");
+  if (!versions || app.shown === versions) return;
+  if (await tried(() => app.footfall.noteAsked(now))) return; // another time: nothing depends on it
+  app.shown = versions;
+  keep();
+}
+
+function savedText(id, wanted) {
+  if (!wanted) return "Saved. Withdrawn, at once.";
+  return app.consent[id] ? "Saved. You allowed it." : "Saved. It counts once you have said that you are old enough.";
+}
+
+async function turnOnPush() {
+  await grant({ webpush: true });
   try {
     await subscribe(app.footfall, app.config.application_server_key);
   } catch (error) {
-    await grant({ ...consent, webpush: false });
+    await grant({ webpush: false });
     throw error;
   }
 }
@@ -300,7 +341,7 @@ function render() {
   const snoozed_ms = app.care.snooze.until(now_ms);
   $("empty").hidden = count > 0;
   $("empty-title").textContent = !able ? "No offer can come" : snoozed_ms ? "A pause, as you wished" : "Silence is normal";
-  $("empty-text").textContent = able && snoozed_ms ? "Offers come again by themselves." : view.meaning(app.consent, app.store);
+  $("empty-text").textContent = able && snoozed_ms ? "Offers come again by themselves." : view.meaning(app.consent, app.store, asksAge());
   view.setHeadline(headline(count, able), `At ${app.store}`);
   document.title = count > 0 ? `(${count}) Footfall` : "Footfall";
 }
@@ -331,6 +372,7 @@ async function startOver() {
   app.refused = false;
   clearTimeout(unreachable);
   unreachable = undefined;
+  app.shown = undefined;
   localStorage.removeItem("footfall");
   app.care.snooze.forget();
   await app.footfall.forget();

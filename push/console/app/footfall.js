@@ -99,9 +99,32 @@ export class Footfall {
     return (await this.#json("GET", this.#path("consent"))).purposes;
   }
 
-  /** Grant (true) or withdraw (false) purposes; those that are not named stay as they are. */
-  async setConsent(purposes) {
-    await this.#request("PUT", this.#path("consent"), { body: { purposes } });
+  /**
+   * Grant (true) or withdraw (false) purposes; those that are not named stay as they are. What is in force then: without
+   * her age, location and profiling are not. `asked` says which words she was shown: `{versions: {location: "…"}, locale}`.
+   */
+  async setConsent(purposes, asked = {}) {
+    return (await this.#json("PUT", this.#path("consent"), { body: { purposes, ...asked } })).purposes;
+  }
+
+  /** Tell what she is asked just now, `{versions, locale}`: so that it is known how texts are taken. */
+  async noteAsked(asked) {
+    await this.#request("POST", this.#path("consent/asked"), { body: asked });
+  }
+
+  /** Everything that she said and was asked, on any of her devices: `{said: [{purpose, granted, at_ms, …}], asked, checks}`. */
+  async consentLedger() {
+    return this.#json("GET", this.#path("consent/ledger"));
+  }
+
+  /** Everything that is kept of her, as a Blob of JSON. */
+  async exportMine() {
+    return (await this.#request("GET", this.#path("export"))).blob();
+  }
+
+  /** Erase everything that is kept of her, for good. This device's token ends with it. */
+  async eraseMine() {
+    await this.#request("DELETE", this.#path("person"));
   }
 
   /** Subscribe a service worker's registration to Web Push and tell the server. The browser may ask for permission. */

@@ -12,6 +12,7 @@ const FILES = [
   "app.js",
   "care.js",
   "menu.js",
+  "mine.js",
   "nickname.js",
   "offers.js",
   "push.js",

@@ -77,6 +77,11 @@ export function fillPurposes(room, purposes, granted, onChange) {
   }
 }
 
+/** Follow what is in force, without taking the focus from anything. */
+export function followPurposes(room, granted) {
+  for (const input of room.querySelectorAll("input[name]")) input.checked = granted[input.name] === true;
+}
+
 function purposeRow({ id, title, text }, on, onChange) {
   const row = clone("purpose");
   row.querySelector("strong").textContent = title;
@@ -97,9 +102,12 @@ export function enablePurposes(room, enabled) {
 }
 
 /** What choices mean, in one sentence. */
-export function meaning(granted, store) {
+export function meaning(granted, store, asksAge = false) {
   if (!Object.values(granted).some(Boolean)) {
     return "Nothing is chosen: the store learns nothing about you, and no offer comes.";
+  }
+  if (asksAge && !granted.adult && (granted.location || granted.profiling)) {
+    return "Say first that you are old enough: until then the store neither notices your visits nor makes offers yours.";
   }
   if (!granted.marketing) return "No offer will come: offers need your consent to marketing.";
   const ways = [];
@@ -182,6 +190,18 @@ export function bygone(message, onMore) {
   row.querySelector("strong").textContent = message.title;
   row.querySelector("span .small").textContent = message.opened ? "You opened it · ended" : "Ended";
   moreButton(row, message, onMore);
+  return row;
+}
+
+/** One of her own words on a purpose. */
+export function saidRow({ granted, at_ms, pending, claimed }, title) {
+  const row = clone("said");
+  row.querySelector("time").textContent = dateAndTime.format(at_ms);
+  row.querySelector("time").dateTime = new Date(at_ms).toISOString();
+  row.querySelector("strong").textContent = title;
+  const word = granted ? "allowed" : "not allowed";
+  const how = pending ? " · waits for your confirmation" : claimed ? " · the store says so" : "";
+  row.querySelector("span .small").textContent = `${word}${how}`;
   return row;
 }
 

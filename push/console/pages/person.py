@@ -11,7 +11,7 @@ from push.console import words
 from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleError, Visit, not_found
 from push.console.pages import edits
 from push.console.pages.edits import Filled
-from push.console.persons import happenings, reckoned, who
+from push.console.persons import happenings, linked, reckoned, who
 from push.console.persons.happenings import Names
 from push.console.persons.who import KINDS, Facet
 from push.console.tables import link
@@ -38,13 +38,23 @@ def sees(visit: Visit) -> bool:
 async def find(console: ConsoleContext, visit: Visit) -> Answer:
     """An empty form; how many people there are, it does not tell."""
     require(visit)
-    return _form(console, edits.restored(visit, FIELDS) if visit.is_restored else Filled({"kind": "email"}))
+    filled = edits.restored(visit, FIELDS) if visit.is_restored else Filled({"kind": "email"})
+    return await _form(console, visit, filled)
 
 
-def _form(console: ConsoleContext, filled: Filled, status: int = 200) -> Answer:
+async def _form(console: ConsoleContext, visit: Visit, filled: Filled, status: int = 200) -> Answer:
     kinds = [(name, label[:1].upper() + label[1:]) for name, label in KINDS.items()]
     more = [(name, name) for name in sorted(console.people.desk.settings.kinds) if name not in KINDS]
-    return Shown("people.html", {"filled": filled, "fields": FIELDS, "kinds": [*kinds, *more]}, status)
+    waiting = await linked.reviews(console.db, console.people, clear=sees(visit))
+    values = {
+        "filled": filled,
+        "fields": FIELDS,
+        "kinds": [*kinds, *more],
+        "reviews": waiting,
+        "title": f"{words.spelled(len(waiting), 'pair')} to look at",
+        "zone": home(console),
+    }
+    return Shown("people.html", values, status)
 
 
 async def found(console: ConsoleContext, visit: Visit) -> Answer:
@@ -55,12 +65,12 @@ async def found(console: ConsoleContext, visit: Visit) -> Answer:
     one, reason = desk.kinds.normalised(kind, value)
     if one is None:
         expected = {"junk": "This value is nobody's: too many share it."}.get(reason, f"This is no {_label(kind)}.")
-        return _form(console, Filled({"kind": kind, "value": value}, wrong={"value": expected}), 422)
+        return await _form(console, visit, Filled({"kind": kind, "value": value}, wrong={"value": expected}), 422)
     facet = await facets.find(console.db, desk.vault, one)
     persons = await facets.persons(console.db, [facet] if facet else [])
     if not facet or facet not in persons:
         wrong = {"value": f"Nobody is known by this {_label(kind)}."}
-        return _form(console, Filled({"kind": kind, "value": value}, wrong=wrong), 404)
+        return await _form(console, visit, Filled({"kind": kind, "value": value}, wrong=wrong), 404)
     return Gone(f"{PATH}/{persons[facet]}")
 
 
