@@ -1,4 +1,4 @@
-"""People and what they did, as files: an import that can be followed, with a file of what was wrong in it."""
+"""People and what they did, as files: in, followed, with a file of what was wrong; and out, of those who agreed."""
 
 import csv
 import io
@@ -13,6 +13,9 @@ from beacons.topics import Id
 from push.api.contract import OPERATOR, Call, Context, Endpoint, Raw, Reply
 from push.api.queries import After, asked, given, parameters
 from push.api.refusals import refusing
+from push.model.people import Purpose
+from push.registry.audit import audit
+from push.transfer import exports
 from push.transfer.imports import MOST, Asked, LineFault, PeopleImportPage
 from push.transfer.job import PeopleImport
 from push.transfer.lines import Format, Kind
@@ -21,6 +24,8 @@ CSV: Final = "text/csv"
 JSONL: Final = "application/x-ndjson"
 FORMATS: Final[Mapping[str, Format]] = {CSV: "csv", JSONL: "jsonl", "application/jsonl": "jsonl"}
 MOST_BYTES: Final = 512 * 1024 * 1024
+TABLE_KINDS: Final = ("user_id", "email", "phone", "anonymous_id")
+"""Identifiers of an exported table."""
 
 
 class NewAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +93,57 @@ def _lines(rows: list[list[str]]) -> bytes:
     return out.getvalue().encode()
 
 
+class ExportAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be exported."""
+
+    kind: Annotated[Literal["people", "events"], Meta(description="Who people are, or what they did.")] = "people"
+    purpose: Annotated[Purpose, Meta(description="Of whom: of those who agree to this now.")] = "profiling"
+
+
+class TableAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be exported as a table."""
+
+    traits: Annotated[str, Meta(max_length=2000, description="Which traits, with commas between their names.")] = ""
+    purpose: Annotated[Purpose, Meta(description="Of whom: of those who agree to this now.")] = "profiling"
+
+
+async def export_people(context: Context, call: Call) -> Reply:
+    """People, or what they did, a line each."""
+    query = asked(call, ExportAsked)
+    means = await _exporting(context, call, query)
+    pages = exports.as_lines(
+        exports.people(means, query.purpose) if query.kind == "people" else exports.events(means, query.purpose)
+    )
+    return await _attached(pages, f"{query.kind}.jsonl")
+
+
+async def export_table(context: Context, call: Call) -> Reply:
+    """People as a table."""
+    query = asked(call, TableAsked)
+    means = await _exporting(context, call, query)
+    names = list(dict.fromkeys(name for name in query.traits.split(",") if name))
+    pages = exports.as_table(exports.people(means, query.purpose), TABLE_KINDS, names)
+    return await _attached(pages, "people.csv")
+
+
+async def _exporting(context: Context, call: Call, query: msgspec.Struct) -> exports.Means:
+    """What exports read with; that somebody takes people out is on record before the first of them."""
+    async with context.db.transaction() as tx:
+        await audit(tx, call.actor, "export people", "people", context.clock.now_ms(), after=query)
+    return exports.Means(context.db, context.keyring, context.collecting.desk.settings.traits)
+
+
+async def _attached(pages: AsyncIterator[bytes], name: str) -> Reply:
+    first = await anext(pages, b"")  # what cannot be read is told while it can still be told
+    return Reply(_from(first, pages), headers={hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}"'})
+
+
+async def _from(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in others:
+        yield piece
+
+
 _ALL: Final = "/v1/people/imports"
 
 ENDPOINTS: Final = (
@@ -106,5 +162,13 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET", f"{_ALL}/{{id}}/errors", OPERATOR, "What was wrong in an import, as CSV", get_errors, result=bytes,
         media=CSV, errors=(404,), role="editor",
+    ),
+    Endpoint(
+        "GET", "/v1/people/export", OPERATOR, "People, or what they did, as JSONL", export_people, result=bytes,
+        media=JSONL, parameters=parameters(ExportAsked), role="admin",
+    ),
+    Endpoint(
+        "GET", "/v1/people.csv", OPERATOR, "People as CSV", export_table, result=bytes, media=CSV,
+        parameters=parameters(TableAsked), role="admin",
     ),
 )  # fmt: skip

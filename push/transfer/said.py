@@ -1,6 +1,7 @@
 """What a line of a file says of somebody, whichever way it is written; and that as statements. Pure."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -17,6 +18,7 @@ from push.profiles.identity.kinds import Kinds
 AHEAD_MS: Final = 60_000
 """What lies further ahead than two clocks of good will differ has not happened yet."""
 _EARLIEST_MS: Final = 0
+_OURS: Final = re.compile(r"stm_[0-9a-f]{24}")
 Time = str | int | float | None
 
 
@@ -30,7 +32,10 @@ class Agreed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A line of a file. With an `event` it is one, without it is about a person."""
+    """A line of a file. With an `event` it is one, without it is about a person.
+
+    `person` is what an export calls her; here, her identifiers say who she is.
+    """
 
     identifiers: dict[str, str | int | list[str | int]]
     traits: dict[str, object] = {}
@@ -39,6 +44,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     properties: dict[str, object] = {}
     at: Time = None
     message_id: str = ""
+    person: str = ""
 
 
 class Read(NamedTuple):
@@ -172,10 +178,15 @@ def _main(said: Said, how: How, home: Identifier, also: tuple[Identifier, ...]) 
         how, home, also, kind, at_ms, name=said.event, traits=_json(said.traits), properties=_json(said.properties)
     )
     if said.message_id:
-        return msgspec.structs.replace(statement, id=derived("stm", how.source, "id", said.message_id))
+        return msgspec.structs.replace(statement, id=_own_id(said.message_id, how.source))
     if said.at is None:  # the same line says the same in every import
         return msgspec.structs.replace(statement, id=_id(msgspec.structs.replace(statement, at_ms=0)))
     return statement
+
+
+def _own_id(message_id: str, source: str) -> str:
+    """The id that its source gave it, as clients' are; what an export of ours names is that itself."""
+    return message_id if _OURS.fullmatch(message_id) else derived("stm", source, "id", message_id)
 
 
 def _json(values: dict[str, object]) -> dict[str, Json]:

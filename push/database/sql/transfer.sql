@@ -34,3 +34,19 @@ ON CONFLICT (import_id, number) DO NOTHING
 -- name: transfer.faults
 SELECT number, line, field, expected FROM people_import_faults
 WHERE import_id = :id AND number > :after ORDER BY number LIMIT :most
+
+-- name: transfer.people
+-- Whoever agrees to a purpose now, and whether she may be profiled.
+SELECT s.id AS person, COALESCE(p.granted, 0) AS profiled
+FROM shoppers AS s
+INNER JOIN consents AS c ON c.shopper = s.id AND c.purpose = :purpose AND c.granted = 1
+LEFT JOIN consents AS p ON p.shopper = s.id AND p.purpose = 'profiling'
+WHERE s.id = s.person AND s.id{c} > :after
+ORDER BY s.id{c} LIMIT :most
+
+-- name: transfer.facets
+SELECT id, person FROM shoppers WHERE person IN (SELECT value FROM {json_each}(:persons{as_json}))
+
+-- name: transfer.consents
+SELECT shopper, purpose, granted, at_ms, source FROM consents
+WHERE shopper IN (SELECT value FROM {json_each}(:persons{as_json})) ORDER BY shopper, purpose

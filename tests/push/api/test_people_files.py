@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 from typing import Any
 
 from tests.support.servers import Answer, Caller, becomes
@@ -43,6 +44,59 @@ async def test_people_and_their_orders_come_from_files(any_server: Caller) -> No
     listed = await any_server.operate("GET", "/v1/people/imports?limit=2")
     assert [one["id"] for one in listed["items"]] == [told["id"], bought["id"]]
     assert not await asyncio.to_thread(lambda: list((any_server.folder / "imports").iterdir()))
+
+
+PEOPLE = (
+    "user_id,email,trait.name,trait.points:number,consent.profiling,consent.adult,consent.email,consent_at\n"
+    "u1,ann@x.example,=Ann,7,yes,yes,no,2026-01-02\n"
+    "u2,bob@x.example,Bob,8,yes,yes,yes,2026-01-02\n"
+    "u3,eve@x.example,Eve,9,no,yes,yes,2026-01-02\n"
+)
+
+
+async def exported(server: Caller, query: str = "") -> list[dict[str, Any]]:
+    answer = await server.call("GET", f"/v1/people/export{query}", server.operator)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/x-ndjson")
+    return [json.loads(line) for line in answer.raw.splitlines()]
+
+
+async def test_people_go_out_as_they_agreed_and_come_in_again_as_the_same(any_server: Caller) -> None:
+    await ended(any_server, await send(any_server, PEOPLE, "?source=crm"))
+    found = {one["identifiers"]["user_id"][0]: one for one in await exported(any_server)}
+    assert found.keys() == {"u1", "u2"}
+    assert (found["u1"]["identifiers"]["email"], found["u1"]["traits"]) == (
+        ["ann@x.example"], {"name": "=Ann", "points": 7}
+    )  # fmt: skip
+    agreed = {one["purpose"]: one for one in found["u1"]["consents"]}
+    assert agreed["profiling"] == {"purpose": "profiling", "granted": True, "at": 1767312000000, "source": "crm"}
+    assert not agreed["email"]["granted"]
+    mailed = {one["identifiers"]["user_id"][0]: one["traits"] for one in await exported(any_server, "?purpose=email")}
+    assert mailed == {"u2": {"name": "Bob", "points": 8}, "u3": {}}
+    table = await any_server.call("GET", "/v1/people.csv?traits=name,points", any_server.operator)
+    assert sorted(table.raw.decode("utf-8-sig").splitlines()) == [
+        "u1,ann@x.example,,,'=Ann,7",
+        "u2,bob@x.example,,,Bob,8",
+        "user_id,email,phone,anonymous_id,trait.name,trait.points"
+    ]  # fmt: skip
+    lines = "".join(json.dumps(one) + "\n" for one in found.values())
+    again = await ended(any_server, await send(any_server, lines, media="application/x-ndjson"))
+    assert (again["state"], again["refused"]) == ("done", 0)
+    assert {one["identifiers"]["user_id"][0]: one["traits"] for one in await exported(any_server)} == {
+        name: one["traits"] for name, one in found.items()
+    }
+    trail = await any_server.operate("GET", "/v1/audit?action=export%20people")
+    assert len(trail["items"]) == 4
+
+
+async def test_what_people_did_goes_out_and_is_known_when_it_comes_again(any_server: Caller) -> None:
+    await ended(any_server, await send(any_server, PEOPLE))
+    orders = "user_id,order_id,at,sku,price\nu1,o1,2026-02-03,s1,9.5\nu3,o2,2026-02-03,s1,1\n"
+    await ended(any_server, await send(any_server, orders, "?kind=orders"))
+    [event] = await exported(any_server, "?kind=events")
+    assert (event["identifiers"], event["event"]) == ({"user_id": ["u1"]}, "Order Completed")
+    assert event["properties"]["products"] == [{"sku": "s1", "price": 9.5}]
+    again = await ended(any_server, await send(any_server, json.dumps(event), "?kind=events", "application/jsonl"))
+    assert (again["known"], again["kept"]) == (1, 0)
 
 
 async def test_what_no_import_can_be_made_of_is_refused(server: Caller) -> None:
