@@ -122,3 +122,114 @@ UPDATE audit SET
 WHERE
     actor = 'device:' || :device OR subject LIKE '%' || :device || '%' OR before_json LIKE '%' || :device || '%'
     OR after_json LIKE '%' || :device || '%'
+
+-- name: rights.loosen
+-- Who stood for others takes nobody along.
+UPDATE shoppers SET person = id WHERE person IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: rights.persons
+SELECT DISTINCT person FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY person
+
+-- name: rights.export_facets
+SELECT id, kind, person, created_ms FROM shoppers
+WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY id
+
+-- name: rights.export_consents
+SELECT shopper, purpose, granted, at_ms, source FROM consents
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY shopper, purpose
+
+-- name: rights.export_consent_history
+SELECT shopper, purpose, granted, at_ms, source, said_by, version, locale, asked_on, claimed, pending FROM consent_history
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY at_ms, id
+
+-- name: rights.export_asked
+SELECT shopper, purpose, version, locale, asked_on, asked_ms, granted, answered_ms FROM asked
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY asked_ms, purpose
+
+-- name: rights.export_checks
+SELECT shopper, purpose, used_for, day, allowed, times, last_ms FROM checks
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY day, purpose, used_for
+
+-- name: rights.export_snoozes
+SELECT shopper, until_ms, at_ms FROM snoozes
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY shopper
+
+-- name: rights.export_devices
+SELECT id, shopper, platform, locale, created_ms, seen_ms FROM devices
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY created_ms, id
+
+-- name: rights.export_tags
+SELECT id, format, name, shopper FROM beacons
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY id
+
+-- name: rights.export_visits
+SELECT id, store, shopper, entered_ms, left_ms, late FROM visits
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY entered_ms, id
+
+-- name: rights.export_decisions
+SELECT id, moment, shopper, store, campaign, receipt, decided_ms FROM decisions
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY decided_ms, id
+
+-- name: rights.export_deliveries
+SELECT id, message, shopper, device, state, channel, reason, decided_ms, handed_over_ms, accepted_ms, shown_ms, opened_ms, ended_ms FROM deliveries
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY decided_ms, id
+
+-- name: rights.export_happenings
+SELECT seq, at_ms, kind, message, delivery, shopper, channel, reason FROM events
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY seq
+
+-- name: rights.export_standings
+SELECT person, orders, first_s, last_s, currency, minor, pieces, counted, changed_ms FROM standings
+WHERE person IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY person
+
+-- name: rights.export_requests
+SELECT id, kind, state, opened_ms, due_ms, closed_ms FROM requests
+WHERE person IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY opened_ms, id
+
+-- name: rights.export_links
+SELECT id, a, b, source, reason, said, at_ms, received_ms, state FROM links
+WHERE a IN (SELECT value FROM {json_each}(:ids{as_json})) OR b IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY at_ms, id
+
+-- name: rights.export_stays
+SELECT id, visit, store, zone, entered_ms, left_ms FROM stays
+WHERE visit IN (
+    SELECT id FROM visits WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+) ORDER BY entered_ms, id
+
+-- name: rights.export_moments
+SELECT id, kind, store, zone, shopper, visit, mark_s, at_ms FROM moments
+WHERE visit IN (
+    SELECT id FROM visits WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+) ORDER BY at_ms, id
+
+-- name: rights.export_attempts
+SELECT delivery, attempt, device, channel, app, started_ms, ended_ms, outcome, status FROM attempts
+WHERE delivery IN (
+    SELECT id FROM deliveries WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+) ORDER BY started_ms, delivery
+
+-- name: rights.export_receipts
+SELECT delivery, kind, at_ms, received_ms FROM receipts
+WHERE delivery IN (
+    SELECT id FROM deliveries WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+) ORDER BY at_ms, delivery, kind
+
+-- name: rights.export_messages
+SELECT id, shopper, campaign, basis, source, content, created_ms, expires_ms FROM messages
+WHERE id IN (SELECT message FROM deliveries WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))) ORDER BY created_ms, id
+
+-- name: rights.export_nicknames
+SELECT shopper, nickname, at_ms FROM nicknames
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY shopper
+
+-- name: rights.export_addresses
+SELECT a.device, a.channel, a.app, a.service, a.sealed, a.registered_ms FROM addresses AS a INNER JOIN devices AS d ON d.id = a.device
+WHERE d.shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY a.device, a.channel
+
+-- name: rights.export_segments
+SELECT segment, since_ms FROM segment_members
+WHERE person IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY segment
+
+-- name: rights.export_segment_moves
+SELECT segment, kind, at_ms FROM segment_moves
+WHERE person IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY seq

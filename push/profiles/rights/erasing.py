@@ -10,8 +10,10 @@ import structlog
 from push.model.errors import ConflictError
 from push.model.ports import Database, Queries, Row, Transaction
 from push.model.vault import Vault
+from push.profiles.derived import standings
 from push.profiles.erased import Ledger, erasure_of
 from push.profiles.keys import Keyring
+from push.profiles.segments import membership
 
 SLICE: Final = 500
 """Facets looked at in one go, where the ledger is replayed."""
@@ -86,6 +88,10 @@ async def remove(tx: Transaction, facets: Sequence[str]) -> Erased:
     devices = await tx.fetch("rights.devices", ids=ids)
     tags = await tx.fetch("rights.tags", ids=ids)
     messages = await tx.fetch("rights.messages", ids=ids)
+    persons = [row["person"] for row in await tx.fetch("rights.persons", ids=ids)]
+    await standings.forget(tx, persons)
+    await membership.forget(tx, persons)
+    await tx.execute("rights.loosen", ids=ids)
     await _scrub_audit(tx, facets, devices)
     for what in _BY_FACET:
         await tx.execute(f"rights.erase_{what}", ids=ids)

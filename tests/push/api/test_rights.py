@@ -1,6 +1,8 @@
 """What people may ask for: who is erased is nowhere any more, and nobody else misses anything."""
 
 from push.profiles.erased import FILE
+from push.profiles.rights.exporting import Export
+from push.profiles.rights.page import page
 from tests.push.api.test_tags import CARD, card, claim
 from tests.support.dumping import dump, holding
 from tests.support.servers import Caller, Phone
@@ -64,3 +66,37 @@ async def test_who_comes_again_is_somebody_new(server: Caller) -> None:
     assert again.device != first["device"]
     consent = await server.call("GET", again.path("consent"), again.token)
     assert not any(consent.json["purposes"].values())
+
+
+async def test_an_export_holds_everything_and_reads_well(any_server: Caller) -> None:
+    server = any_server
+    ann, bob = await lived(server, "Zucker"), await lived(server)
+    found = await server.operate("GET", f"/v1/people/{ann.shopper}/export")
+    told = str(found)
+    assert (found["person"], bob.shopper in told, bob.device in told) == (ann.shopper, False, False)
+    records = found["records"]
+    assert [one["id"] for one in records["devices"]] == [ann.device]
+    assert [one["nickname"] for one in records["nicknames"]] == ["Zucker"]
+    assert {"location", "marketing"} <= {one["purpose"] for one in records["consents"] if one["granted"]}
+    for kind in ("visits", "stays", "moments", "decisions", "messages", "deliveries", "tags", "consent_history"):
+        assert records[kind], kind
+    assert records["messages"][0]["content"]["title"] == "Welcome to Hamburg"
+    own = await server.call("GET", ann.path("export"), ann.token)
+    assert own.json["records"].keys() == records.keys()
+    read = await server.call("GET", ann.path("export.html"), ann.token)
+    assert (read.status, read.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert b"<h2>Your visits</h2><table>" in read.raw
+    assert b"Zucker" in read.raw
+    theirs = await server.call("GET", f"/v1/people/{ann.shopper}/export.html", server.operator)
+    assert (theirs.status, theirs.headers["Cache-Control"]) == (200, "no-store")
+    for path in ("export", "export.html"):
+        assert (await server.call("GET", bob.path(path), ann.token)).status == 403
+
+
+async def test_what_people_wrote_is_text_on_the_page_and_no_markup() -> None:
+    traits = {"name": "<script>alert(1)</script>", "seen_ms": 0, "born": None}
+    found = Export(person="shp_1", made_ms=1_795_305_600_000, traits=traits, records={"visits": [], "other": [{}]})
+    read = page(found).decode()
+    assert "<script>" not in read
+    assert "&lt;script&gt;" in read
+    assert "2026-11-22 00:00:00 UTC" in read

@@ -1,0 +1,99 @@
+"""Export: everything that is kept of a person, opened, as one value that reads as JSON."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from push.model.ports import Queries, Row
+from push.model.profiles import Json
+from push.model.vault import SealError
+from push.profiles import people, traits
+from push.profiles.collect import tracked
+from push.profiles.derived import store
+from push.profiles.desk import Desk
+from push.profiles.identity import facets
+
+PAGE: Final = 1_000
+"""Statements read in one go."""
+_TABLES: Final = (
+    "facets", "links", "consents", "consent_history", "asked", "checks", "snoozes", "nicknames", "devices", "tags",
+    "visits", "stays", "moments", "decisions", "messages", "deliveries", "attempts", "receipts", "happenings",
+    "standings", "requests", "segments", "segment_moves",
+)  # fmt: skip
+"""Statements ``rights.export_*``: what is kept in columns."""
+_JSON: Final = frozenset({"receipt", "content", "counted"})
+"""Columns that hold JSON."""
+
+Record = dict[str, Any]
+Rows = list[Record]
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is kept of a person: by kind of data, a list of records. Times are UTC ms."""
+
+    person: str
+    made_ms: int
+    traits: dict[str, Any]
+    records: dict[str, Rows]
+
+
+async def export(db: Queries, desk: Desk, shopper: str, now_ms: int) -> Export | None:
+    """Everything of whoever this facet is; None where there is nobody. Raises `SealError`, `DatabaseError`."""
+    mine = await facets.facets(db, shopper)
+    if not mine:
+        return None
+    ids = facets.listed(mine)
+    records = {name: [_read(row) for row in await db.fetch(f"rights.export_{name}", ids=ids)] for name in _TABLES}
+    records["identifiers"] = [_of(one) for one in await facets.identifiers(db, desk.keyring, mine)]
+    records["addresses"] = [_address(row, desk) for row in await db.fetch("rights.export_addresses", ids=ids)]
+    records["events"] = await _events(db, desk, shopper)
+    done = await store.of_facets(db, desk.keyring, mine)
+    records["features"] = [{"shopper": facet, **_of(one)} for facet, one in sorted(done.items())]
+    held = await traits.load(db, desk.keyring, [shopper], desk.settings.traits)
+    person = (await facets.persons(db, [shopper]))[shopper]
+    return Export(person=person, made_ms=now_ms, traits=held.get(shopper, {}), records=_sorted(records))
+
+
+def _sorted(records: Mapping[str, Rows]) -> dict[str, Rows]:
+    return {name: records[name] for name in sorted(records)}
+
+
+def _of(value: object) -> Record:
+    """A struct as JSON has it, every field by its name."""
+    fields = value if isinstance(value, dict) else {name: getattr(value, name) for name in _names(value)}
+    return {name: msgspec.to_builtins(one, str_keys=True) for name, one in fields.items()}
+
+
+def _names(value: object) -> Sequence[str]:
+    assert isinstance(value, msgspec.Struct)  # noqa: S101 - what is exported is one of ours
+    return value.__struct_fields__
+
+
+def _read(row: Row) -> Record:
+    return {name: _json(value) if name in _JSON else value for name, value in row.items()}
+
+
+def _json(text: str) -> Json:
+    return msgspec.json.decode(text, type=Json)
+
+
+def _address(row: Row, desk: Desk) -> Record:
+    """An address in clear; one that does not open is said to be there."""
+    known = {name: row[name] for name in ("device", "channel", "app", "service", "registered_ms")}
+    try:
+        address: Record | None = dict(people.open_address(row["sealed"], row["device"], row["channel"], desk.vault))
+    except SealError:
+        address = None
+    return {**known, "address": address}
+
+
+async def _events(db: Queries, desk: Desk, shopper: str) -> Rows:
+    found: Rows = []
+    before: tuple[int, str] | None = None
+    while True:
+        page = await tracked.timeline(db, desk.keyring, shopper, before, PAGE)
+        found += [_of(one) for one in page.items]
+        before = page.after
+        if before is None:
+            return found

@@ -1,0 +1,22 @@
+"""How long each kind of data is kept: the `[push.profiles.retention]` section of config.toml, typed."""
+
+from typing import Annotated
+
+import msgspec
+
+Days = Annotated[int, msgspec.Meta(ge=1, le=36_500)]
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """In days, by kind of data."""
+
+    tracked_d: Days = 730
+    """What was said of people: events, traits' sayings as they came in."""
+    visits_d: Days = 30
+    """Visits to stores, where people stayed there, and the moments in them."""
+    messages_d: Days = 90
+    """Decisions, messages, deliveries, attempts, receipts and what happened to messages."""
+    audit_d: Days = 730
+    """Who changed what."""
+    requests_d: Days = 1_095
+    """Requests of people that were answered: until nobody can claim anything any more."""
