@@ -1,10 +1,10 @@
 """What is said of people by apps, pages, tills and other systems, and the values by which they are known."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-Json = str | int | float | bool | list[object] | dict[str, object] | None
+Json = str | int | float | bool | list[Any] | dict[str, Any] | None
 """A JSON value, as msgspec decodes it."""
 
 StatementKind = Literal["identify", "track", "page", "screen", "group", "alias"]
