@@ -31,7 +31,7 @@ from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
-from push.profiles import consent, guarded
+from push.profiles import consent, guarded, registered
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.collecting import Collecting
 from push.profiles.consent import ConsentBook
@@ -43,9 +43,11 @@ from push.registrar import Registrar
 from push.registry import bulk_desk
 from push.registry.bulk_desk import Imports
 from push.resealing import Resealer
+from push.retaining import Retainer
 from push.rewrapping import Rewrapper
 from push.secrets import ensure_token, read_or_make
 from push.securing import secure, site_of
+from push.segmenting import Segmenting, open_segmenting
 from push.settings import PushSettings
 from push.starting import open_broker
 from push.transfer.imports import PeopleImports
@@ -88,8 +90,10 @@ class Parts(NamedTuple):
     imports: Imports
     keyring: Keyring
     rewrapper: Rewrapper
+    retainer: Retainer
     catalogue: Catalogue
     collecting: Collecting
+    segmenting: Segmenting
     people_imports: PeopleImports
 
 
@@ -102,6 +106,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     db = await stack.enter_async_context(open_database(settings.database(), clock))
     await keep_fingerprints(db, vault, clock)
     await _erase_again(db, vault, keyring)
+    await registered.move(db, keyring, clock.now_ms())
     catalogue = Catalogue(settings.profiles.sensitive_categories)
     await catalogue.refresh(db)
     app_key = await _tokens(settings, db, clock)
@@ -162,8 +167,10 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         imports,
         keyring,
         Rewrapper(db, keyring, clock),
+        Retainer(db, clock, settings.profiles.retention),
         catalogue,
         collected,
+        open_segmenting(settings.profiles, db, clock, keyring, catalogue),
         await collecting.open_imports(stack, settings.file("imports"), db, clock, collected),
     )
 
@@ -229,6 +236,7 @@ def context_of(parts: Parts) -> Context:
         site=parts.site,
         imports=parts.imports,
         collecting=parts.collecting,
+        segments=parts.segmenting.means,
         people_imports=parts.people_imports,
         keyring=parts.keyring,
         catalogue=parts.catalogue,

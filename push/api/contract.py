@@ -24,6 +24,7 @@ from push.model.vault import Vault
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.collecting import Collecting
 from push.profiles.keys import Keyring
+from push.profiles.segments.membership import Means
 from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
 from push.transfer.imports import PeopleImports
@@ -152,6 +153,8 @@ class Context(NamedTuple):
     """What is known of the fleet's health."""
     site: Site
     """Where gateways and people reach us, as enrolment tells them."""
+    segments: Means
+    """What asks people rules."""
     imports: Imports
     """Where files of beacons are handed in."""
     collecting: Collecting
