@@ -12,6 +12,8 @@ from push.model.people import CHANNEL_PURPOSES, Purpose
 from push.model.ports import Transaction
 from push.profiles import consent, nicknames
 from push.profiles.consent import Settled
+from push.profiles.derived import standings
+from push.profiles.identity import facets
 from push.profiles.ledger import Circumstances
 
 _BEHIND_A_MESSAGE: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling"})
@@ -80,6 +82,7 @@ async def changing(context: Context) -> AsyncIterator[Change]:
         async with context.db.transaction() as tx:
             change = Change(tx)
             yield change
+            await _stand(context, change)
     except (ConflictError, UniqueError):
         raise  # nothing was kept
     except DatabaseError:
@@ -89,6 +92,14 @@ async def changing(context: Context) -> AsyncIterator[Change]:
     _note(context, noted)
     gone = [shopper for shopper, purposes in noted.items() if purposes.get("location") is False]
     await asyncio.gather(*map(context.presence.forget, gone))
+
+
+async def _stand(context: Context, change: Change) -> None:
+    """Who may not be profiled any more stands nowhere among everyone, and who may does from now on."""
+    concerned = [shopper for shopper, purposes in change.noted.items() if "profiling" in purposes]
+    if concerned:
+        persons = set((await facets.persons(change.tx, concerned)).values())
+        await standings.reconsider(change.tx, context.collecting.desk, persons, context.clock.now_ms())
 
 
 def _note(context: Context, noted: Mapping[str, Mapping[Purpose, bool]], *, withdrawals_alone: bool = False) -> None:
