@@ -1,7 +1,7 @@
 """What apps call to begin: register a device, agree, subscribe, get a tag."""
 
 import secrets
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -14,7 +14,9 @@ from push.model.errors import PermanentError
 from push.model.ids import fresh
 from push.model.people import PURPOSES, Address, Device, Locale, Platform, Purpose
 from push.model.tokens import new_token
-from push.profiles import consent, people
+from push.profiles import asked, consent, people
+from push.profiles.asked import Asking
+from push.profiles.ledger import Circumstances
 from push.registry.audit import audit
 from push.registry.directory import put_beacon
 
@@ -56,6 +58,19 @@ class Consents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Purposes, granted or not; those left out stay as they are."""
 
     purposes: dict[Purpose, bool]
+
+
+ConsentVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
+"""Names the words of a purpose, as `GET /v1/app/config` has them."""
+
+
+class ConsentsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What she says to some purposes: the words that she was shown, by their versions, and where she was asked."""
+
+    purposes: dict[Purpose, bool]
+    versions: dict[Purpose, ConsentVersion] = {}
+    locale: Locale | None = None
+    asked_on: Literal["app", "page", "till", "desk", "phone", "letter"] = "app"
 
 
 class SubscriptionKeys(msgspec.Struct, frozen=True):
@@ -116,11 +131,25 @@ async def get_consent(context: Context, call: Call) -> Consents:
 
 async def put_consent(context: Context, call: Call) -> Consents:
     """Grant or withdraw purposes; a withdrawal takes back what was not handed over yet."""
-    purposes: dict[Purpose, bool] = call.body.purposes
+    body: ConsentsIn = call.body
     shopper = await shopper_of(context, own_device(call))
+    asking = Asking(body.versions, body.locale or "", body.asked_on)
+    source, now_ms = f"device:{call.principal.subject}", context.clock.now_ms()
+    how = {purpose: _circumstances(purpose, asking, source) for purpose in body.purposes}
     async with consents.changing(context) as change:
-        await change.write(shopper, purposes, f"device:{call.principal.subject}", context.clock.now_ms())
+        await change.write(shopper, body.purposes, how, now_ms)
+        await asked.answer(change.tx, shopper, body.purposes, asking, now_ms)
     return await get_consent(context, call)
+
+
+def _circumstances(purpose: Purpose, asking: Asking, source: str) -> Circumstances:
+    return Circumstances(
+        source=source,
+        said_by=source,
+        version=asking.versions.get(purpose, ""),
+        locale=asking.locale,
+        asked_on=asking.asked_on,
+    )
 
 
 async def put_subscription(context: Context, call: Call) -> None:
@@ -185,7 +214,7 @@ ENDPOINTS: Final = (
         DEVICE,
         "Agree or withdraw",
         put_consent,
-        Consents,
+        ConsentsIn,
         Consents,
         errors=(404,),
     ),
