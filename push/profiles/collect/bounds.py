@@ -51,10 +51,11 @@ def beyond(value: object, where: str) -> Rejected | None:
 def _of_many(one: dict[str, object] | list[object], at: str, depth: int, bag: _Bag) -> Rejected | None:
     if depth > MOST_DEPTH:
         return Rejected("too_deep", _root(at), f"at most {MOST_DEPTH} levels of nesting")
+    found = _of_keys(one, at, bag) if isinstance(one, dict) else None
     bag.items -= len(one)
-    if bag.items < 0:
+    if found is None and bag.items < 0:
         return Rejected("too_many_values", _root(at), f"at most {MOST_ITEMS} values")
-    return _of_keys(one, at, bag) if isinstance(one, dict) else None
+    return found
 
 
 def _of_keys(one: dict[str, object], at: str, bag: _Bag) -> Rejected | None:
