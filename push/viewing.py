@@ -6,7 +6,8 @@ from functools import cache
 
 from aiohttp import web
 
-from push.api import sse
+from push.api import rights, sse
+from push.api.contract import ProblemError
 from push.collecting import Following
 from push.console.addresses import add_console
 from push.console.assets import read_assets
@@ -16,7 +17,7 @@ from push.console.live.floors import Floors
 from push.console.persons.means import Means
 from push.console.render import Pages
 from push.console.times import Zones
-from push.parts import Parts
+from push.parts import Parts, context_of
 
 
 async def serve(app: web.Application, parts: Parts) -> None:
@@ -58,5 +59,14 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
 
 
 def _people(parts: Parts) -> Means:
+    context = context_of(parts)
+
+    async def erase(shopper: str, actor: str) -> bool:
+        try:
+            await rights.erase_person(context, shopper, actor)
+        except ProblemError:
+            return False
+        return True
+
     following = Following(parts.consents, parts.engine, parts.showing.screens)
-    return Means(parts.collecting.desk, following)
+    return Means(parts.collecting.desk, following, erase)

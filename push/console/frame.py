@@ -34,7 +34,10 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
     ),
     (
         "People",
-        (Way("/console/people", "People", "people"),),
+        (
+            Way("/console/people", "People", "people"),
+            Way("/console/privacy", "Privacy", "privacy", "admin"),
+        ),
     ),
     (
         "System",
@@ -47,7 +50,7 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
 )
 
 
-_OF_EVERY_STORE: Final = frozenset({"import", "people"})
+_OF_EVERY_STORE: Final = frozenset({"import", "people", "segments", "privacy"})
 """Ways that lead nowhere for who is kept to some stores."""
 
 

@@ -1,5 +1,6 @@
 """The console's pages about people, in a real browser, on a real server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -109,3 +110,45 @@ async def test_viewers_see_what_is_known_and_not_what_it_says(browser: Browser, 
         await expect(page.get_by_role("link", name="Undo")).to_have_count(0)
         assert "wolken" not in await page.content()
         await page.screenshot(path=ARTEFACTS / "graph-viewer-light-desktop.png", full_page=True)
+
+
+async def test_what_somebody_asks_for_is_written_down_answered_and_carried_out(browser: Browser, chain: Chain) -> None:
+    async with signed_in(browser, chain) as page:
+        await page.goto(f"{chain.url}/console/privacy")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Nobody waits for an answer")
+        await find(page, chain, "user_id", "K-4711")
+        await page.get_by_role("link", name="What she may ask for").click()
+        assert await violations(page) == []
+        await page.screenshot(path=ARTEFACTS / "person-privacy-light-desktop.png", full_page=True)
+        hers = page.url
+
+        async with page.expect_download() as waiting:
+            await page.get_by_role("link", name="Export to read").click()
+        export = await asyncio.to_thread((await (await waiting.value).path()).read_text)
+        assert MAIL in export
+        assert "Order Completed" in export
+
+        await page.get_by_role("button", name="Write it down").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("One request waits")
+        assert await violations(page) == []
+        await page.screenshot(path=ARTEFACTS / "privacy-light-desktop.png", full_page=True)
+        await page.get_by_role("button", name="Answered").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Nobody waits for an answer")
+
+        await page.goto(hers)
+        await page.get_by_role("button", name="Enter her objection").click()
+        await expect(page.get_by_text("She is neither profiled nor sent offers.")).to_be_visible()
+        await page.get_by_role("link", name="K-4711").click()
+        await expect(page.get_by_text("she does not agree to profiling")).to_be_visible()
+
+        await page.goto(hers)
+        await page.get_by_label("Type the word").fill("no")
+        await page.get_by_role("button", name="Erase her for good").click()
+        await expect(page.locator("#w-typed")).to_contain_text("Nothing is erased")
+        await page.get_by_label("Type the word").fill("erase")
+        await page.get_by_role("button", name="Erase her for good").click()
+        await page.wait_for_url("**/console/people")
+        await find(page, chain, "user_id", "K-4711")
+        await expect(page.locator("#w-value")).to_contain_text("Nobody is known by this user id")
+        assert (await page.goto(hers)) is not None
+        await expect(page.get_by_role("heading", level=1)).to_have_text("There is no such person")

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-WIDE: Final = 200
+WIDE: Final = 224
 HIGH: Final = 52
 _ACROSS: Final = 104
 _DOWN: Final = 14

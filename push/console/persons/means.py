@@ -1,5 +1,6 @@
 """What pages about people work with, beside what every page does."""
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from push.profiles.collect.intake import Consequences
@@ -12,3 +13,5 @@ class Means(NamedTuple):
     desk: Desk
     following: Consequences
     """What follows where consents in force change: messages that wait, who is located."""
+    erase: Callable[[str, str], Awaitable[bool]]
+    """Erase a person by any facet of hers, in the name of an actor; whether there was anybody."""
