@@ -20,13 +20,17 @@ from push.keys_command import keys_command
 from push.model.errors import DatabaseError
 from push.model.vault import SealError
 from push.operator_command import operator_command
+from push.privacy_command import privacy_command
+from push.profiles.erased import LedgerError
+from push.profiles.months import MonthKeyError
 from push.secrets import SecretFileError, master_key, read_text
 from push.send_command import send_command
 from push.settings import PushSettings
 from push.starting import StartError, read_seed
 
 CLEAR: Final = (
-    StartError, BrokerError, DatabaseError, MigrationError, SealError, SecretFileError, VapidKeyError, OSError,
+    StartError, BrokerError, DatabaseError, MigrationError, SealError, SecretFileError, VapidKeyError, MonthKeyError,
+    LedgerError, OSError,
 )  # fmt: skip
 """Errors that say what is wrong and where: a traceback would only hide it."""
 
@@ -75,6 +79,7 @@ def check_command(config: Path | None) -> None:
 
 main.add_command(send_command)
 main.add_command(keys_command)
+main.add_command(privacy_command)
 main.add_command(operator_command)
 
 

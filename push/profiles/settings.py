@@ -9,7 +9,7 @@ from push.model.profiles import KindName
 from push.profiles.collect.proof import UserTokenSettings
 from push.profiles.derived.lapse import Lapse
 from push.profiles.identity.kinds import Kind, check_kinds
-from push.profiles.rights.settings import RetentionSettings
+from push.profiles.rights.settings import PrivacySettings, RetentionSettings
 from push.profiles.segments.settings import SegmentSettings
 from push.profiles.trait_words import TraitSettings
 
@@ -50,3 +50,5 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Groups of people by a rule."""
     retention: RetentionSettings = RetentionSettings()
     """How long each kind of data is kept."""
+    privacy: PrivacySettings = PrivacySettings()
+    """Who answers for what is kept."""

@@ -20,3 +20,19 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Who changed what."""
     requests_d: Days = 1_095
     """Requests of people that were answered: until nobody can claim anything any more."""
+
+
+Words = Annotated[str, msgspec.Meta(max_length=300, pattern=r"^[^\r\n]*$(?!\n)")]
+
+
+class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who answers for what is kept: for the papers that ``footfall-push privacy`` prints."""
+
+    controller: Words = ""
+    """Name and address."""
+    contact: Words = ""
+    """Where people write to."""
+    officer: Words = ""
+    """The data protection officer."""
+    authority: Words = ""
+    """The supervisory authority that people may complain to."""
