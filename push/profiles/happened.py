@@ -10,7 +10,7 @@ import msgspec
 
 from push.model.ports import Queries
 from push.model.profiles import Json
-from push.model.rules.tree import Happened
+from push.model.rules.tree import Events, Happened, events_of
 from push.profiles import keys
 from push.profiles.collect import tracked
 from push.profiles.derived.reading import Goods
@@ -29,8 +29,8 @@ class Asked(NamedTuple):
     names: Mapping[str, bool]
 
 
-async def events(db: Queries, keyring: Keyring, goods: Goods, asked: Asked) -> dict[tuple[str, str], list[Happened]]:
-    """By person and name what happened, the oldest first. Raises `push.model.vault.SealError`."""
+async def events(db: Queries, keyring: Keyring, goods: Goods, asked: Asked) -> dict[tuple[str, str], Events]:
+    """By person and name what happened. Raises `push.model.vault.SealError`."""
     rows = await db.fetch("segments.events", people=_list(asked.persons), names=_list(asked.names), most=MOST_EVENTS)
     read = [row for row in rows if asked.names[row["name"]]]
     opened = await keys.known(db, keyring, {row["shopper"] for row in read}) if read else {}
@@ -39,7 +39,7 @@ async def events(db: Queries, keyring: Keyring, goods: Goods, asked: Asked) -> d
         key = opened.get(row["shopper"]) if asked.names[row["name"]] else None
         said = _NOTHING if key is None else harmless(tracked.properties(row, key), goods)
         found.setdefault((row["person"], row["name"]), []).append(Happened(row["at_ms"], said))
-    return found
+    return {whose: events_of(told) for whose, told in found.items()}
 
 
 def harmless(properties: Mapping[str, Json], goods: Goods) -> Mapping[str, Json]:

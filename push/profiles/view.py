@@ -227,7 +227,7 @@ async def _events(db: Queries, sight: Sight, people: People, found: Found, now_m
     wanted = {name.removeprefix(EVENTS): name in people.read for name in people.names if name.startswith(EVENTS)}
     told = await events(db, sight.keyring, sight.goods, Asked(people.persons, wanted))
     for (person, name), mine in told.items():
-        found[person][EVENTS + name] = tuple(mine)
+        found[person][EVENTS + name] = mine
 
 
 Source = Callable[[Queries, Sight, People, Found, int], Awaitable[None]]

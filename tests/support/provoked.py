@@ -21,6 +21,7 @@ from push.enrolment.limits import EVERYBODY
 from tests.support.box import quiet_port
 from tests.support.mails import credential
 from tests.support.provoked_goods import GOODS
+from tests.support.provoked_segments import SEGMENTS
 from tests.support.provoking import MOST_QUEUED, NOTHING, PROOFS, Provoke, Stage, execute, plainly
 from tests.support.senders import DAY_MS, post, sent, soon_ms, to
 from tests.support.servers import DEADLINE_S, FIXTURE, STORE, Answer
@@ -262,6 +263,7 @@ REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("DELETE", _IMAGE, 404): plainly(),
     ("DELETE", _IMAGE, 412): not_as_seen(store=STORE),
     **GOODS,
+    **SEGMENTS,
     ("POST", "/v1/imports", 409): another_import,
     ("GET", "/v1/imports/{id}", 404): plainly(),
     ("POST", "/v1/imports/{id}/undo", 404): plainly(),

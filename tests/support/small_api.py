@@ -40,8 +40,10 @@ from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
 from push.transfer.imports import PeopleImports
 from push.transfer.job import Means
+from tests.support.clocks import SettableClock
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import VAULT
+from tests.support.segmented import town
 
 
 class Nowhere:
@@ -151,6 +153,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         health=Station(HealthSettings()),
         site=Site(CodeLimits(), CodeLimits()),
         collecting=collecting(db, clock),
+        segments=town(db, SettableClock()).means,
         people_imports=PeopleImports(Means(db, clock, Path("imports"), Kinds(), collecting(db, clock).intake.take)),
         imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
         keyring=KEYRING,

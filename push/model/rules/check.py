@@ -1,5 +1,6 @@
 """A rule as a function: closures over the tree, made once and asked often."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -9,6 +10,7 @@ from push.model.rules.tree import (
     All,
     AnyOf,
     Did,
+    Events,
     Fact,
     Facts,
     Happened,
@@ -27,6 +29,8 @@ Check = Callable[[Facts, int], bool]
 """Whether a rule holds of somebody at a time (UTC ms)."""
 Fit = Callable[[Happened], bool]
 HOUR_MS: Final = 3_600_000
+BEFORE_ALL: Final = 2**62
+"""Further back than any time."""
 
 
 def check_of(rule: Rule) -> Check:
@@ -87,18 +91,17 @@ def test_of(leaf: Leaf) -> Test:
             return _true
 
 
-def _true(seen: object, now_ms: int) -> bool:
-    del now_ms
+def _true(seen: object, _now_ms: int) -> bool:
     return seen is True
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-def fit_of(leaf: Did) -> Fit:
-    """Whether an event is one that a leaf counts, whenever it was."""
+def fit_of(leaf: Did) -> Fit | None:
+    """Whether an event is one that a leaf counts, whenever it was; None: each is."""
     tests = [_property(where) for where in leaf.where]
-    return lambda event: all(test(event) for test in tests)
+    return (lambda event: all(test(event) for test in tests)) if tests else None
 
 
 def _property(where: Where) -> Fit:
@@ -117,25 +120,26 @@ def _at(value: Json, path: Sequence[str]) -> Iterable[Json]:
         yield value
     elif isinstance(value, dict):
         if path[0] in value:
-            yield from _at(value[path[0]], path[1:])  # type: ignore[arg-type]  # JSON holds JSON
+            yield from _at(value[path[0]], path[1:])
     elif isinstance(value, list):
         for item in value:
-            yield from _at(item, path)  # type: ignore[arg-type]  # JSON holds JSON
+            yield from _at(item, path)
 
 
-def times_ms(seen: object, fit: Fit) -> list[int]:
-    """When the events happened that fit."""
-    events: Sequence[Happened] = seen if isinstance(seen, tuple) else ()
-    return [event.at_ms for event in events if fit(event)]
+def times_ms(seen: object, fit: Fit | None) -> Sequence[int]:
+    """When the events happened that fit, the first ones first."""
+    if not isinstance(seen, Events):
+        return ()
+    return seen.times if fit is None else [event.at_ms for event in seen.all if fit(event)]
 
 
 def _did(leaf: Did) -> Test:
-    fit = fit_of(leaf)
-    span = None if leaf.within_days is None else round(leaf.within_days * DAY_MS)
+    fit, least = fit_of(leaf), leaf.least
+    span = BEFORE_ALL if leaf.within_days is None else round(leaf.within_days * DAY_MS)
 
     def test(seen: object, now_ms: int) -> bool:
         found = times_ms(seen, fit)
-        return sum(at <= now_ms and (span is None or now_ms < at + span) for at in found) >= leaf.least
+        return bisect_right(found, now_ms) - bisect_right(found, now_ms - span) >= least
 
     return test
 

@@ -1,7 +1,7 @@
 """What a rule says of somebody, part by part: in words, with the verdict, and the value that it saw."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -35,7 +35,8 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     holds: bool
-    seen: Json = None
+    seen: Any = None
+    """As JSON has it."""
     of: "tuple[Explained, ...]" = ()
 
 

@@ -1,6 +1,6 @@
 """What a rule is made of, and what it reads."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -14,7 +14,7 @@ Op = Literal[
 ]  # fmt: skip
 
 Facts = Mapping[str, object]
-"""What is known of somebody, by name; `Happened` and `Stay` in tuples, anything else as JSON has it."""
+"""What is known of somebody, by name: `Events`, `Stay` in tuples, anything else as JSON has it."""
 
 
 class Happened(NamedTuple):
@@ -22,6 +22,19 @@ class Happened(NamedTuple):
 
     at_ms: int
     properties: Mapping[str, Json]
+
+
+class Events(NamedTuple):
+    """Events of one name, the oldest first, and their times (UTC ms) beside them, to be searched."""
+
+    times: tuple[int, ...]
+    all: tuple[Happened, ...]
+
+
+def events_of(happened: Iterable[Happened]) -> Events:
+    """Events in order."""
+    ordered = tuple(sorted(happened, key=lambda event: event.at_ms))
+    return Events(tuple(event.at_ms for event in ordered), ordered)
 
 
 class Stay(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Final
 
-from push.model.rules.check import Fit, fit_of, hours_ms, stays_of, test_of, times_ms
+from push.model.rules.check import Fit, check_of, fit_of, hours_ms, stays_of, test_of, times_ms
 from push.model.rules.tree import All, AnyOf, Did, Fact, Facts, Leaf, Not, Place, Rule, leaves, read_by
 from push.model.rules.values import DAY_MS, TIMELESS, turns_ms
 
@@ -36,11 +36,14 @@ def until_ms(rule: Rule, facts: Facts, now_ms: int) -> int | None:
 
 def turn_of(rule: Rule) -> Turning:
     """The function that says whether a rule holds, and until when."""
+    if not is_timed(rule):
+        check = check_of(rule)
+        return lambda facts, now_ms: (check(facts, now_ms), None)
     match rule:
         case All():
-            return _joined([turn_of(part) for part in rule.of], deciding=False)
+            return _joined(rule.of, deciding=False)
         case AnyOf():
-            return _joined([turn_of(part) for part in rule.of], deciding=True)
+            return _joined(rule.of, deciding=True)
         case Not():
             return _opposite(turn_of(rule.of))
         case _:
@@ -55,21 +58,32 @@ def _opposite(part: Turning) -> Turning:
     return turn
 
 
-def _joined(parts: Sequence[Turning], *, deciding: bool) -> Turning:
-    """While one part decides, the others may change: the one that decides longest says how long that is."""
+def _joined(rules: Sequence[Rule], *, deciding: bool) -> Turning:
+    """While one part decides, the others may change: the one that decides longest says how long that is.
+
+    What time does not change is asked first: where it decides, it does so for good.
+    """
+    fixed = [check_of(rule) for rule in rules if not is_timed(rule)]
+    timed = [turn_of(rule) for rule in rules if is_timed(rule)]
 
     def turn(facts: Facts, now_ms: int) -> Turn:
-        longest, soonest, is_decided = now_ms, _NEVER_MS, False
-        for part in parts:
-            holds, until = part(facts, now_ms)
-            ends = _NEVER_MS if until is None else until
-            if holds is deciding:
-                is_decided, longest = True, max(longest, ends)
-            soonest = min(soonest, ends)
-        ends = longest if is_decided else soonest
-        return is_decided is deciding, None if ends == _NEVER_MS else ends
+        for check in fixed:
+            if check(facts, now_ms) is deciding:
+                return deciding, None
+        return _longest([part(facts, now_ms) for part in timed], now_ms, deciding=deciding)
 
     return turn
+
+
+def _longest(turns: Sequence[Turn], now_ms: int, *, deciding: bool) -> Turn:
+    longest, soonest, is_decided = now_ms, _NEVER_MS, False
+    for holds, until in turns:
+        ends = _NEVER_MS if until is None else until
+        if holds is deciding:
+            is_decided, longest = True, max(longest, ends)
+        soonest = min(soonest, ends)
+    ends = longest if is_decided else soonest
+    return is_decided is deciding, None if ends == _NEVER_MS else ends
 
 
 _NEVER_MS: Final = 2**62
@@ -97,15 +111,19 @@ def _until(leaf: Leaf) -> Until:
             return lambda seen, now_ms: None  # noqa: ARG005 - as every such function is called
 
 
-def _did(leaf: Did, fit: Fit) -> Until:
+def _did(leaf: Did, fit: Fit | None) -> Until:
     """When as many as are wanted are no longer there, or are there at last."""
-    span = None if leaf.within_days is None else round(leaf.within_days * DAY_MS)
+    least, span = leaf.least, None if leaf.within_days is None else round(leaf.within_days * DAY_MS)
 
     def until(seen: object, now_ms: int) -> int | None:
         found = times_ms(seen, fit)
-        steps = [(at, 1) for at in found]
-        steps += [] if span is None else [(at + span, -1) for at in found]
-        return _crossing_ms(steps, leaf.least, now_ms)
+        if found and found[-1] > now_ms:
+            steps = [(at, 1) for at in found]
+            steps += [] if span is None else [(at + span, -1) for at in found]
+            return _crossing_ms(steps, least, now_ms)
+        if span is None or len(found) < least or found[-least] + span <= now_ms:
+            return None
+        return found[-least] + span
 
     return until
 

@@ -7,6 +7,7 @@ who never ordered did not order within 90 days. Days of a year are UTC's.
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from math import inf
 from typing import Final
 
 from push.model.profiles import Json
@@ -87,9 +88,8 @@ def span_ms(value: Json) -> int:
 
 
 def _each(one: Callable[[object], bool]) -> Test:
-    def test(seen: object, now_ms: int) -> bool:
-        del now_ms
-        return any(map(one, seen)) if seen.__class__ is list else one(seen)
+    def test(seen: object, _now_ms: int) -> bool:
+        return any(map(one, seen)) if isinstance(seen, list) else one(seen)
 
     return test
 
@@ -97,8 +97,7 @@ def _each(one: Callable[[object], bool]) -> Test:
 def _is(value: Json) -> Test:
     if isinstance(value, str):
 
-        def test(seen: object, now_ms: int) -> bool:
-            del now_ms
+        def test(seen: object, _now_ms: int) -> bool:
             return seen == value or (seen.__class__ is list and value in seen)
 
         return test
@@ -106,31 +105,43 @@ def _is(value: Json) -> Test:
 
 
 def _one_of(value: Json) -> Test:
-    wanted = frozenset((v.__class__ is bool, v) for v in value) if isinstance(value, list) else frozenset()
+    values = value if isinstance(value, list) else []
+    wanted = frozenset((v.__class__ is bool, v) for v in values)
+    texts = frozenset(v for v in values if isinstance(v, str))
+    each = _each(lambda seen: isinstance(seen, str | int | float) and (seen.__class__ is bool, seen) in wanted)
 
-    def one(seen: object) -> bool:
-        return isinstance(seen, str | int | float) and (seen.__class__ is bool, seen) in wanted
+    def test(seen: object, now_ms: int) -> bool:
+        return seen in texts if seen.__class__ is str else each(seen, now_ms)
 
-    return _each(one)
+    return test
 
 
-def _bounded(low: float | None, high: float | None) -> Test:
+def _bounded(low: float, high: float) -> Test:
     def one(seen: object) -> bool:
         number = number_of(seen)
-        return number is not None and (low is None or number >= low) and (high is None or number <= high)
+        return number is not None and low <= number <= high
 
-    return _each(one)
+    each = _each(one)
+
+    def test(seen: object, now_ms: int) -> bool:
+        return low <= seen <= high if seen.__class__ is int else each(seen, now_ms)
+
+    return test
+
+
+def _number(value: Json) -> float:
+    return number_of(value) or 0
 
 
 def _between(value: Json) -> Test:
-    low, high = value if isinstance(value, list) else (None, None)
-    return _bounded(number_of(low), number_of(high))
+    low, high = value if isinstance(value, list) else (0, 0)
+    return _bounded(_number(low), _number(high))
 
 
 def _text(found: Callable[[str, str], bool]) -> Callable[[Json], Test]:
     def make(value: Json) -> Test:
         wanted = str(value).casefold()
-        return _each(lambda seen: isinstance(seen, str) and found(seen.casefold(), wanted))
+        return _each(lambda seen: seen.__class__ is str and found(str(seen).casefold(), wanted))
 
     return make
 
@@ -180,8 +191,8 @@ TESTS: Final[Mapping[Op, Callable[[Json], Test]]] = {
     "is_not": _reversed(_is),
     "one_of": _one_of,
     "none_of": _reversed(_one_of),
-    "at_least": lambda value: _bounded(number_of(value), None),
-    "at_most": lambda value: _bounded(None, number_of(value)),
+    "at_least": lambda value: _bounded(_number(value), inf),
+    "at_most": lambda value: _bounded(-inf, _number(value)),
     "between": _between,
     "contains": _text(lambda seen, wanted: wanted in seen),
     "begins": _text(str.startswith),

@@ -11,7 +11,7 @@ from push.model.people import PURPOSES
 from push.model.rules.check import check_of
 from push.model.rules.explain import Explained, explain
 from push.model.rules.parse import MOST_NODES, RuleError, parse, written
-from push.model.rules.tree import Happened, Stay, leaves, read_by, uses
+from push.model.rules.tree import Happened, Stay, events_of, leaves, read_by, uses
 from push.model.rules.turns import is_timed, until_ms
 from push.model.rules.values import DAY_MS
 
@@ -64,7 +64,7 @@ RULES: st.SearchStrategy[dict[str, Any]] = st.recursive(
 PROPERTIES = st.fixed_dictionaries(
     {}, optional={"x": SCALARS, "list": st.lists(st.fixed_dictionaries({"y": SCALARS}), max_size=2)}
 )
-EVENTS = st.lists(st.builds(Happened, TIMES, PROPERTIES), max_size=5).map(tuple)
+EVENTS = st.lists(st.builds(Happened, TIMES, PROPERTIES), max_size=5).map(events_of)
 STAYS = st.lists(
     st.builds(
         lambda store, begins, length: Stay(store, None, begins, None if length is None else begins + length),
@@ -189,7 +189,7 @@ def test_events_count_by_what_they_are_about() -> None:
         "kind": "did", "event": "Order Completed", "least": 2, "within_days": 30,
         "where": [{"property": "products.brand", "op": "is", "value": "Acme"}],
     }  # fmt: skip
-    facts = {"events.Order Completed": bought}
+    facts = {"events.Order Completed": events_of(bought)}
     assert holds(rule, facts)
     assert not holds({**rule, "least": 3}, facts)
     assert until_ms(parse(rule), facts, NOW_MS) == NOW_MS + 20 * DAY_MS
