@@ -123,8 +123,8 @@ def dpia(settings: PushSettings) -> str:
             "## Necessity and proportionality (b)",
             "",
             (
-                "- Nothing is kept of a tag whose carrier did not agree to `location`: its sightings are dropped before "
-                "presence."
+                "- Nothing is kept of a tag whose carrier did not agree to `location`: its sightings are dropped "
+                "before presence."
             ),
             "- Areas of a store, not positions, are written down.",
             f"- {_ages(age)}",
@@ -177,8 +177,8 @@ PAPERS: Final[Mapping[str, Callable[[PushSettings], str]]] = {"register": regist
 
 _MEASURES: Final = (
     (
-        "- what is personal is sealed (AES-256-GCM) under a key of the person's own, itself wrapped under a month's key "
-        "outside of the database and its backups"
+        "- what people are known by, said and did is sealed (AES-256-GCM) under a key of the person's own, itself "
+        "wrapped under a month's key outside of the database and its backups"
     ),
     "- who is erased is unreadable in every backup within 31 days; a restored backup erases her again",
     "- operators have roles, may be kept to their stores, and leave a trail; tokens are kept as hashes",
