@@ -13,6 +13,8 @@ from push.api.refusals import refusing
 from push.model.ids import fresh
 from push.model.ports import Transaction
 from push.model.tokens import Scope
+from push.profiles.collect.apply import follow
+from push.profiles.desk import Desk
 from push.profiles.identity import merging, telling
 from push.profiles.identity.links import REASONS, Said
 from push.profiles.identity.merging import Decision, Hand, Merged
@@ -87,11 +89,11 @@ async def graph(context: Context, call: Call) -> Graph:
 async def new_link(context: Context, call: Call) -> LinkOut:
     """Link two shoppers by hand; where a rule forbids it, the link's state and `why_refused` say so."""
     body: LinkIn = call.body
-    said = _by_hand(context, call, body.a, body.b)
+    said, desk = _by_hand(context, call, body.a, body.b), context.collecting.desk
     async with consents.changing(context) as change:
-        merged = await merging.link(change.tx, context.collecting.desk, [said], said.at_ms)
+        merged = await merging.link(change.tx, desk, [said], said.at_ms)
         with refusing():
-            return await _done(change, _Deed(call.actor, "link shoppers", said.id, said.at_ms), merged)
+            return await _done(change, desk, _Deed(call.actor, "link shoppers", said.id, said.at_ms), merged)
 
 
 def _by_hand(context: Context, call: Call, a: str, b: str) -> Said:
@@ -119,11 +121,11 @@ async def review(context: Context, call: Call) -> LinkOut:
 
 
 async def _decide(context: Context, call: Call, link: str, decision: Decision, why: str) -> LinkOut:
-    hand = Hand(call.actor, why, context.clock.now_ms())
+    hand, desk = Hand(call.actor, why, context.clock.now_ms()), context.collecting.desk
     async with consents.changing(context) as change:
         with refusing():
-            merged = await merging.decide(change.tx, context.collecting.desk, link, decision, hand)
-            return await _done(change, _Deed(call.actor, f"{decision} link", link, hand.at_ms), merged)
+            merged = await merging.decide(change.tx, desk, link, decision, hand)
+            return await _done(change, desk, _Deed(call.actor, f"{decision} link", link, hand.at_ms), merged)
 
 
 class _Deed(NamedTuple):
@@ -133,10 +135,11 @@ class _Deed(NamedTuple):
     at_ms: int
 
 
-async def _done(change: consents.Change, deed: _Deed, merged: Merged) -> LinkOut:
+async def _done(change: consents.Change, desk: Desk, deed: _Deed, merged: Merged) -> LinkOut:
     """Bring into force what follows, note who did it, and tell what stands. Raises `AbsentError`."""
     told = await telling.link(change.tx, deed.link)
     await change.settle(merged.shoppers, deed.at_ms)
+    await follow(change.tx, desk, merged.persons, deed.at_ms)
     await audit(change.tx, deed.actor, deed.action, f"link {told.id}", deed.at_ms, after={"state": told.state})
     return LinkOut(link=told, persons=tuple(sorted(merged.persons)))
 

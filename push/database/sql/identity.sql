@@ -114,3 +114,7 @@ INNER JOIN shoppers AS one ON one.id = l.a
 INNER JOIN shoppers AS other ON other.id = l.b
 LEFT JOIN link_reviews AS r ON r.link = l.id AND r.closed_ms IS NULL
 WHERE l.id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY l.at_ms, l.id
+
+-- name: identity.named
+SELECT id, created_ms FROM shoppers
+WHERE kind = :kind AND id IN (SELECT value FROM {json_each}(:ids{as_json}))

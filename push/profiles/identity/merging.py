@@ -1,7 +1,7 @@
 """Links said, cut and restored: each settles who is who around it, in the transaction of its caller.
 
-Nothing but `shoppers.person`, the links' states and the open reviews changes; segments are told to look again. What else
-follows from who is who (consents in force, standings) is the caller's to bring up to date, for `Merged`.
+Nothing but `shoppers.person`, the links' states and the open reviews changes; segments are told to look again. What
+else follows from who is who (consents in force, standings) is the caller's to bring up to date, for `Merged`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.support.people import as_person, first_admin, hired
 from tests.support.senders import DAY_MS, sent, soon_ms, to
 from tests.support.servers import Caller
@@ -136,3 +138,24 @@ async def test_viewers_learn_nothing_of_who_is_who_and_apps_link_nobody(server: 
     for token in (server.app, ann.token):
         assert (await server.call("POST", "/v1/links", token, body)).status == 403
     assert (await server.call("POST", "/v1/links", await back_end(server), body)).status == 200
+
+
+@pytest.mark.parametrize("first", ["operator", "back end"])
+async def test_whom_operators_named_is_the_user_of_that_name(any_server: Caller, first: str) -> None:
+    """What she agreed to at the till holds for what the shop's web site says of her."""
+    key = await back_end(any_server)
+    if first == "back end":
+        await identify(any_server, key, userId="ada", anonymousId="browser-1")
+    ada = {"id": "ada", "purposes": {"profiling": True, "adult": True}}
+    await any_server.operate("PUT", "/v1/shoppers/ada", ada)
+    event = {"userId": "ada", "event": "Product Viewed", "properties": {"product_id": "p1"}}
+    answer = await any_server.call("POST", "/v1/track", key, event)
+    assert answer.status == 200, answer
+    graph = await person(any_server, "ada")
+    assert graph["person"] == "ada"
+    kinds = {"shopper", "user_id"} | ({"anonymous_id"} if first == "back end" else set())
+    assert {one["kind"] for one in graph["facets"]} == kinds
+    assert "named by an operator" in {one["reason"] for one in graph["links"]}
+    link = next(one["id"] for one in graph["links"] if one["reason"] == "named by an operator")
+    seen = await any_server.operate("POST", f"/v1/links/{link}/preview", {"decision": "cut"})
+    assert [one["events"] for one in seen["before"]] == [1]
