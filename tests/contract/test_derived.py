@@ -1,7 +1,6 @@
 """Where people stand among everyone, on both databases: exact after every purchase, merge, cut, refusal and erasure."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -10,34 +9,31 @@ import pytest
 from push.database.open import open_database
 from push.model.ports import Database
 from push.model.profiles import Json, Statement
-from push.profiles import consent, folding, traits
+from push.profiles import consent, traits
+from push.profiles.collect.apply import MOST, apply
 from push.profiles.derived import signals, sketches, standings, store
 from push.profiles.derived.figures import Figures, Given, figures
-from push.profiles.derived.reading import NoGoods
 from push.profiles.derived.signals import NO_SIGNALS, Signals, Tally
 from push.profiles.derived.sketches import Population
+from push.profiles.desk import Desk
 from push.profiles.identity import merging
 from push.profiles.identity.facets import listed
+from push.profiles.identity.kinds import Kinds
 from push.profiles.identity.merging import Hand
-from push.profiles.keys import Keyring
 from push.profiles.settings import ProfileSettings
 from push.profiles.trait_words import TraitSettings
 from tests.support.clocks import SettableClock
-from tests.support.identities import RULED, facet, known, link, said
+from tests.support.identities import RULED, facet, identifier, known, link, said
 from tests.support.keyrings import KEYRING
+from tests.support.outbox import VAULT
 from tests.support.purchases import Purchase, cdnow, event, order
 
 DAY_S = 86_400
 
 
-class Desk(NamedTuple):
-    """`push.profiles.folding.Desk`."""
-
-    keyring: Keyring = KEYRING
-    settings: ProfileSettings = ProfileSettings(traits={"points": TraitSettings(strategy="highest")})
-
-
-DESK = Desk()
+DESK = Desk(
+    VAULT, KEYRING, Kinds(), ProfileSettings(traits={"points": TraitSettings(strategy="highest")}, minimum_age=0)
+)
 
 
 @pytest.fixture
@@ -54,10 +50,16 @@ async def know(db: Database, names: Sequence[str], *, profiled: bool = True) -> 
 
 
 async def say(db: Database, told: Mapping[str, Sequence[Statement]]) -> None:
-    """As the one way in does it."""
-    async with db.transaction() as tx:
-        await folding.fold(tx, DESK, NoGoods(), {facet(name): many for name, many in told.items()}, 5)
-        await standings.reconsider(tx, DESK, [facet(name) for name in told], 5)
+    """Under each name what is said of her, twice."""
+    many = [
+        msgspec.structs.replace(one, id=f"{name}-{one.id}", home=identifier(name))
+        for name, mine in told.items()
+        for one in mine
+    ]
+    for n in range(0, len(many), MOST):
+        for _ in range(2):
+            async with db.transaction() as tx:
+                await apply(tx, DESK, many[n : n + MOST], 5)
 
 
 async def stands(db: Database) -> dict[str, int]:
@@ -125,20 +127,20 @@ async def test_who_may_not_be_profiled_stands_nowhere_and_who_is_erased_leaves_n
 async def test_scores_on_cdnow_are_those_that_numpy_finds(db: Database) -> None:
     """Days and counts to the very rank; money to half of who spent the same within two percent, as is stated."""
     by_customer: dict[str, list[Statement]] = {}
-    for number, one in enumerate(cdnow()):
+    purchases = cdnow()
+    for number, one in enumerate(purchases):
         by_customer.setdefault(f"u{one.who}", []).append(order(number, one))
     some = dict(list(by_customer.items())[:400])
     names = list(some)
     await know(db, names)
-    for n in range(0, len(names), 100):
-        await say(db, {name: some[name] for name in names[n : n + 100]})
+    await say(db, some)
     everyone = await sketches.population(db)
     for name in ("recency", "frequency", "monetary:USD"):
         assert everyone.everyone(name) == len(names)
     found = await store.load(db, KEYRING, [facet(name) for name in names])
     given = Given(int(dt_s("1998-07-01")) * 1000, everyone)
     seen = {name: figures(found[facet(name)], NO_SIGNALS, given) for name in names}
-    check_scores([one for name in names for one in [p for p in cdnow() if f"u{p.who}" == name]], seen, everyone)
+    check_scores([one for one in purchases if f"u{one.who}" in some], seen, everyone)
 
 
 def dt_s(day: str) -> float:
