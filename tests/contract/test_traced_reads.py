@@ -66,6 +66,7 @@ async def test_ingest_reads_nobody_who_may_not_be_profiled(db: Database, clock: 
         await _say(db, name, profiling=name != "cyd", location=True, marketing=True, inapp=True)
     server = await Server(traced, clock, Box()).start()
     gateways = [WireGateway("g1", clock), WireGateway("g2", clock, boot="11" * 8)]
+    await server.take(gateways[0], gateways[0].batch(*[gateways[0].heard(raw) for raw in STATIC.values()]))
     for _ in range(40):
         clock.advance(chance.choice([1000, 9000, 90_000]))
         if chance.random() < 0.4:
