@@ -49,6 +49,7 @@ from push.api import (
     remote,
     requests,
     rights,
+    schemas,
     screens,
     segments,
     sending,
@@ -83,7 +84,6 @@ ENDPOINTS: Final = (
     *collect.ENDPOINTS,
     *people_links.ENDPOINTS,
     *people.ENDPOINTS,
-    *people_links.ENDPOINTS,
     *messages.ENDPOINTS,
     stream.ENDPOINT,
     *inbox.ENDPOINTS,
@@ -98,6 +98,7 @@ ENDPOINTS: Final = (
     *plans.ENDPOINTS,
     *imports.ENDPOINTS,
     *products.ENDPOINTS,
+    *schemas.ENDPOINTS,
     *segments.ENDPOINTS,
     *people_files.ENDPOINTS,
     *enrolment.ENDPOINTS,
@@ -217,6 +218,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.rewrapper.run(), name="keys of months"),
         group.create_task(parts.retainer.run(), name="retention"),
         group.create_task(parts.collecting.intake.run(), name="collecting"),
+        group.create_task(parts.collecting.schemas.run(), name="schemas"),
         group.create_task(parts.catalogue.run(parts.db), name="catalogue"),
     ]
 

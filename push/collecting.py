@@ -21,6 +21,7 @@ from push.profiles.derived.reading import Goods
 from push.profiles.desk import Desk
 from push.profiles.identity.kinds import Kinds
 from push.profiles.keys import Keyring
+from push.profiles.schemas.book import Schemas
 from push.profiles.settings import ProfileSettings
 from push.transfer import job
 from push.transfer.imports import PeopleImports
@@ -74,14 +75,17 @@ async def open_collecting(db: Database, clock: Clock, desk: Desk, consequences: 
     tokens = desk.settings.user_tokens
     keys = await asyncio.to_thread(read_keys, tokens.keys)
     intake = Intake(db, clock, desk, consequences, desk.settings.most_waiting)
-    return Collecting(desk, intake, Prover(tokens, keys), Counter())
+    schemas = Schemas(db, clock, enforce=desk.settings.enforce_schemas)
+    await schemas.load()
+    return Collecting(desk, intake, Prover(tokens, keys), Counter(), schemas)
 
 
 async def open_imports(
     stack: AsyncExitStack, folder: Path, db: Database, clock: Clock, collected: Collecting
 ) -> PeopleImports:
     """Where files of people are handed in; what was interrupted goes on once statements are taken in."""
-    imports = PeopleImports(job.Means(db, clock, folder, collected.desk.kinds, collected.intake.take))
+    means = job.Means(db, clock, folder, collected.desk.kinds, collected.intake.take, collected.schemas.see)
+    imports = PeopleImports(means)
     await imports.recover()
     stack.push_async_callback(imports.close)
     return imports

@@ -34,6 +34,8 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How traits are held whose latest saying is not what counts, or that must be of a type."""
     sensitive_categories: tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=200)], ...] = ()
     """Categories of the catalogue whose goods never become a feature, beside those that are marked one by one."""
+    enforce_schemas: bool = False
+    """Whether what is not as it was laid down is refused, where its schema does not say so itself."""
     half_life_days: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 90
     """After which what somebody looked at or bought says half as much of her taste."""
     lapse: Lapse = Lapse()

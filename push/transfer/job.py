@@ -17,6 +17,7 @@ from push.model.ports import Clock, Database, Row, Transaction
 from push.model.profiles import Statement
 from push.profiles.collect.intake import FullError
 from push.profiles.identity.kinds import Kinds
+from push.profiles.schemas.schema import Violation
 from push.registry.csv_file import FileError
 from push.transfer import lines
 from push.transfer.lines import Format, Kind
@@ -37,6 +38,8 @@ State = Literal["receiving", "running", "checked", "done", "failed"]
 RUNNING: Final = frozenset({"receiving", "running"})
 Take = Callable[[Sequence[Statement]], Awaitable[Mapping[str, str]]]
 """How statements are collected: what became of each, by id."""
+See = Callable[[Statement], Violation | None]
+"""What of a statement differs from what is laid down."""
 
 
 class PeopleImport(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +84,7 @@ class Means(NamedTuple):
     folder: Path
     kinds: Kinds
     take: Take
+    see: See
 
 
 _VERDICTS: Final = {"kept": "kept", "duplicate": "known", "no_consent": "no_consent", "order_only": "order_only"}
@@ -116,7 +120,7 @@ class Job:
         """Raises `FileError` for a file of too many rows."""
         if self._read + len(read) > MOST_ROWS:
             raise FileError(read[-1].line, f"at most {MOST_ROWS} rows were expected; split the file")
-        found = await asyncio.to_thread(lambda: [_made(one, how) for one in read])
+        found = await asyncio.to_thread(lambda: [self._made(one, how) for one in read])
         statements = [statement for one in found for statement in one.statements]
         verdicts = {} if self._asked.dry_run else await self._taken(statements)
         for one in found:
@@ -125,6 +129,13 @@ class Job:
         self._read += len(read)
         faults = [(line.line, fault) for line, one in zip(read, found, strict=True) for fault in one.faults]
         await self._tell("running", faults)
+
+    def _made(self, read: Read, how: How) -> Made:
+        one = Made((), read.faults) if read.said is None else made(read.said, how)
+        differs = self._means.see(one.statements[-1]) if one.statements and not self._asked.dry_run else None
+        if differs is None:
+            return one
+        return Made((), (*one.faults, Fault(differs.field, f"as laid down, {differs.field}: {differs.expected}")))
 
     async def _taken(self, statements: Sequence[Statement]) -> Mapping[str, str]:
         """What became of statements. A database that is away, or too much that waits, only takes time."""
@@ -162,10 +173,6 @@ class Job:
             if (text := fault.expected) and number < MOST_FAULTS
         ]
         await tx.execute_many("transfer.add_fault", rows)
-
-
-def _made(one: Read, how: How) -> Made:
-    return Made((), one.faults) if one.said is None else made(one.said, how)
 
 
 def _skip(source: Iterator[Read], count: int) -> None:

@@ -33,6 +33,7 @@ from push.profiles.collect.intake import Intake
 from push.profiles.collect.proof import Prover
 from push.profiles.desk import Desk as ProfileDesk
 from push.profiles.identity.kinds import Kinds
+from push.profiles.schemas.book import Schemas
 from push.profiles.settings import ProfileSettings
 from push.registry import bulk_desk
 from push.registry.audit import audit
@@ -122,7 +123,7 @@ def collecting(db: Database, clock: Clock) -> Collecting:
     profiles = ProfileSettings()
     profile_desk = ProfileDesk(VAULT, KEYRING, Kinds(), profiles)
     intake = Intake(db, clock, profile_desk, Nothing(), profiles.most_waiting)
-    return Collecting(profile_desk, intake, Prover(profiles.user_tokens, {}), Counter())
+    return Collecting(profile_desk, intake, Prover(profiles.user_tokens, {}), Counter(), Schemas(db, clock))
 
 
 def desk(db: Database, clock: Clock) -> Desk:
@@ -154,7 +155,9 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         site=Site(CodeLimits(), CodeLimits()),
         collecting=collecting(db, clock),
         segments=town(db, SettableClock()).means,
-        people_imports=PeopleImports(Means(db, clock, Path("imports"), Kinds(), collecting(db, clock).intake.take)),
+        people_imports=PeopleImports(
+            Means(db, clock, Path("imports"), Kinds(), collecting(db, clock).intake.take, lambda _: None)
+        ),
         imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
         keyring=KEYRING,
         catalogue=Catalogue(),

@@ -80,3 +80,39 @@ CREATE TABLE people_import_faults (
     expected TEXT NOT NULL,
     PRIMARY KEY (import_id, number)
 );
+
+-- Which fields events and traits were seen with, of which type: names and counts, never a value. The field '' is the
+-- event itself.
+CREATE TABLE schema_learned (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    field TEXT NOT NULL,
+    type TEXT NOT NULL,
+    n BIGINT NOT NULL,
+    first_ms BIGINT NOT NULL,
+    last_ms BIGINT NOT NULL,
+    PRIMARY KEY (kind, name, field, type)
+);
+
+-- What was laid down of an event's properties or of traits, how often it was not kept to, and how lately.
+CREATE TABLE schema_rules (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    content TEXT NOT NULL,
+    violations BIGINT NOT NULL DEFAULT 0,
+    changed_by TEXT NOT NULL,
+    changed_ms BIGINT NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+
+CREATE TABLE schema_violations (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    field TEXT NOT NULL,
+    expected TEXT NOT NULL,
+    at_ms BIGINT NOT NULL
+);
+
+CREATE INDEX schema_violations_by_name ON schema_violations (kind, name, at_ms);

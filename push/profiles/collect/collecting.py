@@ -8,11 +8,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from push.model.profiles import Statement
+from push.profiles.collect.bounds import Rejected
 from push.profiles.collect.intake import Intake
 from push.profiles.collect.parse import Heard, Read, read
 from push.profiles.collect.proof import Prover
 from push.profiles.collect.who import Proof
 from push.profiles.desk import Desk
+from push.profiles.schemas.book import Schemas
 
 AT_ONCE: Final = 50
 """Messages that are read in the loop; more would hold it up, and are read in a thread."""
@@ -25,6 +27,8 @@ class Collecting(NamedTuple):
     intake: Intake
     prover: Prover
     read_counts: Counter[str]
+    schemas: Schemas
+    """What events and traits consist of, and are to consist of."""
 
     async def read(self, raws: Sequence[msgspec.Raw], heard: Heard) -> list[Read]:
         """Messages as statements; where a token names a key that is not known, the keys are looked at again."""
@@ -32,6 +36,7 @@ class Collecting(NamedTuple):
         if self.prover.may_read():
             await asyncio.to_thread(self.prover.read)
             found = await self._read(raws, heard)
+        found = self._seen(found) if len(found) <= AT_ONCE else await asyncio.to_thread(self._seen, found)
         for one in found:
             self.read_counts.update(one.notes)
             if not isinstance(one.what, Statement):
@@ -42,6 +47,17 @@ class Collecting(NamedTuple):
         if len(raws) <= AT_ONCE:
             return self._each(raws, heard)
         return await asyncio.to_thread(self._each, raws, heard)
+
+    def _seen(self, found: Sequence[Read]) -> list[Read]:
+        """Without those that are not as it was laid down that they are to be."""
+        return [one._replace(what=self._fitting(one.what)) if isinstance(one.what, Statement) else one for one in found]
+
+    def _fitting(self, statement: Statement) -> Statement | Rejected:
+        differs = self.schemas.see(statement)
+        if differs is None:
+            return statement
+        part = "traits" if statement.kind == "identify" else "properties"
+        return Rejected("schema", f"{part}.{differs.field}".rstrip("."), differs.expected)
 
     def _each(self, raws: Sequence[msgspec.Raw], heard: Heard) -> list[Read]:
         proven: dict[str, Proof | None] = {}

@@ -44,7 +44,7 @@ class World(NamedTuple):
     intake: Intake
 
     def imports(self, take: Take | None = None) -> PeopleImports:
-        return PeopleImports(Means(self.db, self.clock, self.folder, Kinds(), take or self.intake.take))
+        return PeopleImports(Means(self.db, self.clock, self.folder, Kinds(), take or self.intake.take, lambda _: None))
 
     async def traits(self, user: str) -> dict[str, object]:
         facet = await facets.find(self.db, VAULT, Identifier("user_id", user))
