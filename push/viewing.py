@@ -69,4 +69,4 @@ def _people(parts: Parts) -> Means:
         return True
 
     following = Following(parts.consents, parts.engine, parts.showing.screens)
-    return Means(parts.collecting.desk, following, erase)
+    return Means(parts.collecting.desk, following, erase, parts.segmenting.means)

@@ -36,6 +36,7 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
         "People",
         (
             Way("/console/people", "People", "people"),
+            Way("/console/segments", "Segments", "segments"),
             Way("/console/privacy", "Privacy", "privacy", "admin"),
         ),
     ),

@@ -152,3 +152,31 @@ async def test_what_somebody_asks_for_is_written_down_answered_and_carried_out(b
         await expect(page.locator("#w-value")).to_contain_text("Nobody is known by this user id")
         assert (await page.goto(hers)) is not None
         await expect(page.get_by_role("heading", level=1)).to_have_text("There is no such person")
+
+
+async def test_a_segment_is_built_from_rows_counted_saved_and_explained(browser: Browser, chain: Chain) -> None:
+    async with signed_in(browser, chain) as page:
+        await page.goto(f"{chain.url}/console/segments")
+        await page.get_by_role("link", name="Build a segment").first.click()
+        await page.get_by_label("Name", exact=True).fill("Regulars")
+        await page.get_by_role("button", name="Add a condition").press("Enter")
+        await page.get_by_label("Fact", exact=True).fill("figures.orders")
+        await page.get_by_label("Compares").select_option("at_least")
+        await page.get_by_label("With", exact=True).fill("4")
+        await expect(page.locator("#counted")).to_contain_text("would be in it")
+        await expect(page.locator("#counted b")).to_have_text("3")
+        await page.get_by_role("button", name="Add a group").press("Enter")
+        await page.get_by_label("Kind of condition").last.select_option("consent")
+        assert await violations(page) == []
+        await page.screenshot(path=ARTEFACTS / "segment-new-light-desktop.png", full_page=True)
+        await page.get_by_role("button", name="Save it").click()
+        await page.wait_for_url("**/console/segments/regulars")
+        await page.get_by_label("Kind", exact=True).select_option("user_id")
+        await page.get_by_label("What she is known by").fill("K-4711")
+        await page.get_by_role("button", name="Explain").click()
+        await expect(page.get_by_text("figures.orders").last).to_be_visible()
+        assert await violations(page) == []
+        await page.screenshot(path=ARTEFACTS / "segment-light-desktop.png", full_page=True)
+        await page.goto(f"{chain.url}/console/segments")
+        await expect(page.get_by_role("link", name="Regulars")).to_be_visible()
+        assert await violations(page) == []
