@@ -13,9 +13,11 @@ from push.model.delivery import DEFAULT_APP
 from push.model.errors import PermanentError
 from push.model.ids import fresh
 from push.model.people import PURPOSES, Address, Device, Locale, Platform, Purpose
+from push.model.profiles import Identifier
 from push.model.tokens import new_token
 from push.profiles import asked, consent, people
 from push.profiles.asked import Asking
+from push.profiles.identity import facets
 from push.profiles.ledger import Circumstances
 from push.registry.audit import audit
 from push.registry.directory import put_beacon
@@ -109,8 +111,12 @@ async def register(context: Context, call: Call) -> DeviceOut:
     device = Device(id=fresh("dev"), shopper=shopper, platform=body.platform, locale=body.locale, seen_ms=now_ms)
     token = new_token("device")
     async with context.db.transaction() as tx:
+        if body.shopper is None:
+            await facets.new(tx, shopper, "device", now_ms)
         await people.ensure_shopper(tx, shopper, now_ms)
         await people.new_device(tx, device)
+        known_by = Identifier("device", device.id)
+        await facets.name(tx, context.keyring, context.vault, {known_by: shopper}, now_ms)
         await people.keep_token(tx, token, "device", device.id, now_ms)
     return DeviceOut(device.id, token, shopper)
 

@@ -52,7 +52,7 @@ class DecisionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     decision: Decision
 
 
-class ReviewIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VerdictIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether two that the rules keep apart are two people, or one in spite of them."""
 
     decision: Literal["apart", "join"]
@@ -116,7 +116,7 @@ async def restore(context: Context, call: Call) -> LinkOut:
 
 async def review(context: Context, call: Call) -> LinkOut:
     """Decide whether two that the rules keep apart are two people, or one in spite of them."""
-    body: ReviewIn = call.body
+    body: VerdictIn = call.body
     return await _decide(context, call, call.path["link"], "cut" if body.decision == "apart" else "join", body.why)
 
 
@@ -206,7 +206,7 @@ ENDPOINTS: Final = (
         parameters=parameters(ReviewsAsked), role="editor",
     ),
     Endpoint(
-        "POST", "/v1/reviews/{link}", OPERATOR, "Decide about a link that the rules forbid", review, ReviewIn, LinkOut,
+        "POST", "/v1/reviews/{link}", OPERATOR, "Decide about a link that the rules forbid", review, VerdictIn, LinkOut,
         errors=(404,),
     ),
 )  # fmt: skip

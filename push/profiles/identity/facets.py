@@ -56,6 +56,11 @@ async def _make(tx: Transaction, keyring: Keyring, new: list[tuple[str, Identifi
     await _name(tx, keyring, new, now_ms)
 
 
+async def new(tx: Transaction, facet: str, kind: str, now_ms: int) -> None:
+    """A facet of a kind; one that there is stays as it is."""
+    await tx.execute("identity.new_facet", id=facet, kind=kind, created_ms=now_ms)
+
+
 async def name(
     tx: Transaction, keyring: Keyring, vault: Vault, facets_of: Mapping[Identifier, str], now_ms: int
 ) -> None:

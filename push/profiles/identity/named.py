@@ -32,7 +32,7 @@ def links(named: Mapping[Identifier, int], facets: Mapping[Identifier, str]) -> 
             source=SOURCE,
             authority="server",
             reason=REASONS["shopper"],
-            said=derived("nam", user.value),
+            said=derived("named", user.value),
             at_ms=since_ms,
             received_ms=since_ms,
         )

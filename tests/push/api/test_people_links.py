@@ -159,3 +159,21 @@ async def test_whom_operators_named_is_the_user_of_that_name(any_server: Caller,
     link = next(one["id"] for one in graph["links"] if one["reason"] == "named by an operator")
     seen = await any_server.operate("POST", f"/v1/links/{link}/preview", {"decision": "cut"})
     assert [one["events"] for one in seen["before"]] == [1]
+
+
+async def test_a_registered_device_is_an_identifier_that_a_back_end_may_link(any_server: Caller) -> None:
+    phone = await any_server.phone(marketing=True, inapp=True)
+    device = {"externalIds": [{"type": "device", "id": phone.device, "collection": "users", "encoding": "none"}]}
+    answer = await any_server.call(
+        "POST", "/v1/identify", await back_end(any_server), {"userId": "ann-7", "context": device}
+    )
+    assert answer.status == 200, answer
+    graph = await person(any_server, phone.shopper)
+    assert {(one["kind"], *one["values"]) for one in graph["facets"]} == {
+        ("device", phone.device),
+        ("user_id", "ann-7"),
+    }
+    assert [one["id"] for one in graph["facets"] if one["kind"] == "device"] == [phone.shopper]
+    stranger = {"userId": "ann-7", "anonymousId": "browser-9", "context": device}
+    assert (await any_server.call("POST", "/v1/identify", any_server.app, stranger)).status == 200
+    assert await person(any_server, phone.shopper) == graph
