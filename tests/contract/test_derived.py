@@ -1,9 +1,8 @@
 """Where people stand among everyone, on both databases: exact after every purchase, merge, cut, refusal and erasure."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import msgspec
-import numpy as np
 import pytest
 
 from push.database.open import open_database
@@ -12,9 +11,8 @@ from push.model.profiles import Json, Statement
 from push.profiles import consent, traits
 from push.profiles.collect.apply import MOST, apply
 from push.profiles.derived import signals, sketches, standings, store
-from push.profiles.derived.figures import Figures, Given, figures
+from push.profiles.derived.figures import Given, figures
 from push.profiles.derived.signals import NO_SIGNALS, Signals, Tally
-from push.profiles.derived.sketches import Population
 from push.profiles.desk import Desk
 from push.profiles.identity import merging
 from push.profiles.identity.facets import listed
@@ -26,7 +24,8 @@ from tests.support.clocks import SettableClock
 from tests.support.identities import RULED, facet, identifier, known, link, said
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import VAULT
-from tests.support.purchases import Purchase, cdnow, event, order
+from tests.support.purchases import Purchase, at_s, cdnow, event, journey, order
+from tests.support.scores import check_scores
 
 DAY_S = 86_400
 
@@ -124,51 +123,25 @@ async def test_who_may_not_be_profiled_stands_nowhere_and_who_is_erased_leaves_n
     assert (await stands(db), await counted(db)) == ({}, {})
 
 
-async def test_scores_on_cdnow_are_those_that_numpy_finds(db: Database) -> None:
+@pytest.mark.parametrize(("whose", "people", "today"), [(cdnow, 300, "1998-07-01"), (journey, 40, "2018-02-01")])
+async def test_scores_are_those_that_numpy_finds(
+    db: Database, whose: Callable[[], list[Purchase]], people: int, today: str
+) -> None:
     """Days and counts to the very rank; money to half of who spent the same within two percent, as is stated."""
     by_customer: dict[str, list[Statement]] = {}
-    purchases = cdnow()
+    purchases = whose()
     for number, one in enumerate(purchases):
         by_customer.setdefault(f"u{one.who}", []).append(order(number, one))
-    some = dict(list(by_customer.items())[:400])
-    names = list(some)
-    await know(db, names)
+    some = dict(list(by_customer.items())[:people])
+    await know(db, list(some))
     await say(db, some)
     everyone = await sketches.population(db)
     for name in ("recency", "frequency", "monetary:USD"):
-        assert everyone.everyone(name) == len(names)
-    found = await store.load(db, KEYRING, [facet(name) for name in names])
-    given = Given(int(dt_s("1998-07-01")) * 1000, everyone)
-    seen = {name: figures(found[facet(name)], NO_SIGNALS, given) for name in names}
-    check_scores([one for one in purchases if f"u{one.who}" in some], seen, everyone)
-
-
-def dt_s(day: str) -> float:
-    return float(np.datetime64(day).astype("datetime64[s]").astype(float))
-
-
-def check_scores(purchases: Sequence[Purchase], seen: Mapping[str, Figures], everyone: Population) -> None:
-    who = np.array([f"u{one.who}" for one in purchases])
-    names, index = np.unique(who, return_inverse=True)
-    last = np.zeros(len(names), np.int64)
-    np.maximum.at(last, index, np.array([one.at_s // DAY_S for one in purchases]))
-    orders = np.bincount(index)
-    cents = np.bincount(index, np.array([one.cents for one in purchases])).round().astype(np.int64)
-    for n, name in enumerate(names.tolist()):
-        mine = seen[name]
-        assert (mine.orders, mine.spent_minor) == (orders[n], cents[n])
-        assert mine.recency_score == quintile(last, n)
-        assert mine.frequency_score == quintile(orders, n)
-        rank = everyone.rank("monetary:USD", sketches.money_bucket(int(cents[n])))
-        assert abs(rank.share - share(cents, n)) <= rank.equal / 2 / len(names) + 1e-9
-
-
-def share(values: "np.ndarray[tuple[int], np.dtype[np.int64]]", n: int) -> float:
-    return float(((values < values[n]).sum() + (values == values[n]).sum() / 2) / len(values))
-
-
-def quintile(values: "np.ndarray[tuple[int], np.dtype[np.int64]]", n: int) -> int:
-    return 1 + min(4, int(5 * share(values, n)))
+        assert everyone.everyone(name) == people
+    found = await store.load(db, KEYRING, [facet(name) for name in some])
+    given = Given(at_s(today) * 1000, everyone)
+    seen = {name.removeprefix("u"): figures(found[facet(name)], NO_SIGNALS, given) for name in some}
+    check_scores([one for one in purchases if one.who in seen], seen, everyone)
 
 
 def identify(statement: str, at_ms: int, /, **words: Json) -> Statement:

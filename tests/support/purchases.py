@@ -22,7 +22,7 @@ def cdnow() -> list[Purchase]:
     """6,919 purchases of 2,357 customers, from January 1997 to June 1998."""
     text = lzma.decompress((DATA / "cdnow-sample.txt.xz").read_bytes()).decode()
     rows = (line.split() for line in text.splitlines())
-    return [Purchase(who, _day_s(day), round(float(dollars) * 100)) for _, who, day, _, dollars in rows]
+    return [Purchase(who, at_s(day), round(float(dollars) * 100)) for _, who, day, _, dollars in rows]
 
 
 def journey() -> list[Purchase]:
@@ -58,5 +58,6 @@ def event(name: str, at_ms: int, statement: str, who: str = "ada", said: dict[st
     )
 
 
-def _day_s(day: str) -> int:
-    return int(dt.datetime.strptime(day, "%Y%m%d").replace(tzinfo=dt.UTC).timestamp())
+def at_s(day: str) -> int:
+    """The beginning of a day, in UTC; of `2025-01-01T12:00`, that very time."""
+    return int(dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC).timestamp())

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -13,15 +14,14 @@ from push.model.profiles import Json, Statement
 from push.profiles.derived.features import NOTHING, PERIOD_S, Features
 from push.profiles.derived.figures import Figures, Given, Taste, figures, receptive, tastes
 from push.profiles.derived.lapse import WEEK_S, Lapse, alive, rate
+from push.profiles.derived.money import purchases as bought_of
 from push.profiles.derived.reading import NoGoods, fold
 from push.profiles.derived.rhythm import DAY_S, rhythm, season
 from push.profiles.derived.signals import NO_SIGNALS, Signals, Tally
 from push.profiles.derived.sketches import RELATIVE_ERROR, Population, Rank, money_bucket
-from tests.support.purchases import Purchase, cdnow, event, journey, order
-
-
-def at_s(day: str) -> int:
-    return int(dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC).timestamp())
+from push.profiles.derived.standings import counted
+from tests.support.purchases import Purchase, at_s, cdnow, event, journey, order
+from tests.support.scores import check_scores
 
 
 def features(days: Iterable[str], cents: int = 1000) -> Features:
@@ -159,10 +159,26 @@ def by_customer(purchases: Iterable[Purchase]) -> dict[str, list[Purchase]]:
     return found
 
 
-def reckoned(purchases: Iterable[Purchase], now_s: int) -> dict[str, Figures]:
+def done(purchases: Iterable[Purchase]) -> dict[str, Features]:
     numbered = {who: [order(n, one) for n, one in enumerate(mine)] for who, mine in by_customer(purchases).items()}
+    return {who: fold(NOTHING, mine, NoGoods()) for who, mine in numbered.items()}
+
+
+def reckoned(purchases: Iterable[Purchase], now_s: int) -> dict[str, Figures]:
     given = Given(now_s * 1000)
-    return {who: figures(fold(NOTHING, mine, NoGoods()), NO_SIGNALS, given) for who, mine in numbered.items()}
+    return {who: figures(did, NO_SIGNALS, given) for who, did in done(purchases).items()}
+
+
+@pytest.mark.parametrize("purchases", [cdnow(), journey()])
+def test_scores_among_all_of_them_are_those_that_numpy_finds(purchases: list[Purchase]) -> None:
+    did = done(purchases)
+    together: Counter[tuple[str, int]] = Counter()
+    for one in did.values():
+        for name, buckets in counted(bought_of(one), NO_SIGNALS).items():
+            together.update({(name, bucket): n for bucket, n in buckets.items()})
+    everyone = population(together)
+    given = Given(at_s("2018-02-01") * 1000, everyone)
+    check_scores(purchases, {who: figures(one, NO_SIGNALS, given) for who, one in did.items()}, everyone)
 
 
 @pytest.mark.parametrize(("purchases", "now_s"), [(cdnow(), at_s("1998-07-01")), (journey(), at_s("2018-02-01"))])
