@@ -171,6 +171,11 @@ async def test_a_withdrawal_on_one_device_takes_back_what_waits_for_another(db: 
     assert await nicknames.of(db, PHONE) is None
 
 
+async def test_whom_nobody_knows_is_settled_as_nobody(db: Database) -> None:
+    async with db.transaction() as tx:
+        assert await consent.settle(tx, ["nobody"]) == {}
+
+
 async def test_two_who_settle_the_same_person_at_once_agree_with_the_ledger(db: Database) -> None:
     await join_both(db)
 
@@ -287,10 +292,8 @@ async def test_one_person_with_two_tags_gets_one_push(floor: Database, *, linked
             except ConflictError:
                 continue
 
-    if at_once:
-        pushes = list(await asyncio.gather(enter(["ann"]), enter(["bob"])))
-    else:
-        pushes = [await enter(["ann", "bob"])]
+    groups = [["ann"], ["bob"]] if at_once else [["ann", "bob"]]
+    pushes = await asyncio.gather(*map(enter, groups))
     verdicts = [row["receipt"] for row in await floor.fetch("campaigns.decisions", **ALL_TIME)]
     assert sum(pushes) == (1 if linked else 2)
     assert sum('"verdict":"cap"' in receipt for receipt in verdicts) == (1 if linked else 0)

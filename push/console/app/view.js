@@ -115,7 +115,10 @@ export function meaning(granted, store, asksAge = false) {
   if (granted.webpush) ways.push("as a notification, even when this page is closed");
   if (granted.screen) ways.push("on a screen in the store, by the name you choose");
   if (ways.length === 0) return "No offer can reach you: choose at least one way.";
-  if (!granted.location) return "Nobody learns where you are, so no offer for where you stand can come.";
+  if (!granted.location) {
+    const age = asksAge && !granted.adult ? " That takes your word that you are old enough, too." : "";
+    return `Nobody learns where you are, so no offer for where you stand can come.${age}`;
+  }
   const which = granted.profiling ? "They are chosen for you." : "They are the same for everybody.";
   return `When you are at ${store}, offers may come ${ways.join(", and ")}. ${which}`;
 }
