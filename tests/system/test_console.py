@@ -30,6 +30,13 @@ PAGES = (
     "/console/beacons",
     "/console/beacons/new",
     "/console/beacons/tag-3",
+    "/console/people",
+    "/console/people/S-20003",
+    "/console/people/S-20003/graph",
+    "/console/people/S-20003/privacy",
+    "/console/segments",
+    "/console/segments/new",
+    "/console/privacy",
     "/console/import",
     "/console/audit",
     "/console/settings",
@@ -124,7 +131,7 @@ async def test_pages_for_strangers_have_no_serious_fault(browser: Browser, tmp_p
         found += await violations(page)
         await page.screenshot(path=ARTEFACTS / f"login-{'dark' if dark else 'light'}-desktop.png")
         await sign_in(page, chain.url)
-        for name in ("today", "stores", "gateways", "beacons", "health", "audit"):
+        for name in ("today", "stores", "gateways", "beacons", "health", "segments", "privacy", "audit"):
             await page.goto(f"{chain.url}/console/{name}")
             found += await violations(page)
             await page.screenshot(path=ARTEFACTS / f"{name}-empty-{'dark' if dark else 'light'}-desktop.png")

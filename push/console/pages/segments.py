@@ -12,10 +12,11 @@ from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not
 from push.console.pages import edits
 from push.console.pages.edits import Filled
 from push.console.pages.person import home, require, sees
-from push.console.persons.who import KINDS, PURPOSES
+from push.console.persons.who import KINDS, PURPOSES, told
 from push.model.errors import Fault, MisfitError, RegistryError, StaleError, TakenError
 from push.model.people import PURPOSES as EVERY_PURPOSE
 from push.model.ports import Transaction
+from push.model.rules.explain import Explained
 from push.model.rules.tree import Rule
 from push.profiles import view
 from push.profiles.identity import facets
@@ -100,6 +101,7 @@ def _shown(console: ConsoleContext, visit: Visit, filled: Filled, one: Record | 
         "members": "" if one is None else words.people(one.members, exact=sees(visit)),
         "counted": None,
         "explained": None,
+        "because": (),
         "asked": {"kind": "email", "value": "", "wrong": ""},
         "kinds": [(name, label[:1].upper() + label[1:]) for name, label in KINDS.items()],
         "builder": _builder(console),
@@ -113,7 +115,7 @@ def _shown(console: ConsoleContext, visit: Visit, filled: Filled, one: Record | 
 def _builder(console: ConsoleContext) -> str:
     """What rows are made of: facts with their operators, purposes, stores."""
     anything = sorted(frozenset().union(*OPERATORS.values()) | {"every_year_in_days"})
-    told = {
+    builder = {
         "facts": [
             {
                 "name": name,
@@ -127,7 +129,7 @@ def _builder(console: ConsoleContext) -> str:
         "purposes": [[purpose, PURPOSES[purpose][0]] for purpose in EVERY_PURPOSE],
         "stores": [[store.id, store.name] for store in console.directory().stores.values()],
     }
-    return msgspec.json.encode(told).decode().replace("<", "\\u003c")
+    return msgspec.json.encode(builder).decode().replace("<", "\\u003c")
 
 
 def _rule(text: str) -> tuple[dict[str, Any], Rule]:
@@ -238,7 +240,15 @@ async def _explain(console: ConsoleContext, visit: Visit, one: Record) -> Answer
     wrong = "" if found is not None else "Nobody is known by this."
     filled = Filled(_fill(one), revision=one.revision)
     asked = {"kind": kind, "value": value, "wrong": wrong}
-    return _shown(console, visit, filled, one, explained=found, asked=asked, status=404 if wrong else 200)
+    because = () if found is None or found.rule is None else (_because(found.rule),)
+    more = {"explained": found, "because": because, "asked": asked, "status": 404 if wrong else 200}
+    return _shown(console, visit, filled, one, **more)
+
+
+def _because(part: Explained) -> dict[str, object]:
+    """A part of a rule, and what it saw, as people read it."""
+    seen = "" if part.of else "; nothing is known" if part.seen is None else f"; seen: {told(part.seen)}"
+    return {"text": part.text, "holds": part.holds, "seen": seen, "of": [_because(each) for each in part.of]}
 
 
 async def _reasons(console: ConsoleContext, visit: Visit, one: Record, kind: str, value: str) -> Reasons | None:
