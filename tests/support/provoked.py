@@ -312,7 +312,7 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("DELETE", "/v1/people/{id}", 404): plainly(),
     ("GET", "/v1/people/{id}/export", 404): plainly(),
     ("POST", "/v1/requests", 404): plainly({"kind": "access", "person": NOTHING}),
-    ("GET", "/v1/requests", 400): plainly(query="after=x"),
+    ("GET", "/v1/requests", 400): plainly(query="?after=x"),
     ("GET", "/v1/requests/{id}", 404): plainly(),
     ("POST", "/v1/requests/{id}/steps", 404): plainly({"action": "done"}),
     ("POST", "/v1/requests/{id}/steps", 409): answered_before,
