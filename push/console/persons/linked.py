@@ -15,7 +15,7 @@ from push.profiles.identity.merging import Decision
 MOST: Final = 500
 """Links that a page names."""
 MOST_REVIEWS: Final = 50
-_SHORT: Final = 24
+_SHORT: Final = 22
 
 STATES: Final[Mapping[State, tuple[str, str]]] = {
     "joined": ("people", "holds"),

@@ -9,12 +9,13 @@ from push.model.people import Purpose
 from push.model.ports import Queries, Row
 from push.profiles import consent, ledger, traits
 from push.profiles.identity import facets
+from push.profiles.identity.facets import NAMED
 
 MOST: Final = 50
 """Devices and tags that a page names."""
 
 KINDS: Final[Mapping[str, str]] = {
-    "shopper": "named by an operator",
+    "shopper": "shopper id",
     "user_id": "user id",
     "email": "e-mail",
     "phone": "phone",
@@ -83,7 +84,13 @@ async def named(db: Queries, means: Means, rows: list[Row], *, clear: bool) -> d
     values: dict[str, str] = {}
     for one in await facets.identifiers(db, means.desk.keyring, [row["id"] for row in rows]):
         values.setdefault(one.facet, one.value)
-    return {row["id"]: _facet(row, values.get(row["id"]) or str(row["id"]), clear=clear) for row in rows}
+    return {row["id"]: _facet(row, _value(row, values), clear=clear) for row in rows}
+
+
+def _value(row: Row, values: Mapping[str, str]) -> str:
+    """Whom an operator named is known by that name, whatever device she registered; so is who has nothing else."""
+    own: str = row["id"]
+    return own if row["kind"] == NAMED else values.get(own, own)
 
 
 def _facet(row: Row, value: str, *, clear: bool) -> Facet:
