@@ -6,7 +6,7 @@ Who may not be profiled has no facts. What is said of goods that are marked `sen
 has the names in a table, which a test holds to `FACTS`.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from push.model.people import PURPOSES
 from push.model.ports import Queries
 from push.model.rules.tree import CONSENT, EVENTS, STAYS, Stay
-from push.profiles import traits
+from push.profiles import permits, traits
 from push.profiles.derived import figures, signals, store
 from push.profiles.derived.figures import Figures, Given
 from push.profiles.derived.reading import Goods
@@ -22,6 +22,7 @@ from push.profiles.derived.signals import NO_SIGNALS
 from push.profiles.derived.sketches import Population
 from push.profiles.happened import Asked, events
 from push.profiles.keys import Keyring
+from push.profiles.permits import ToProfile
 from push.profiles.settings import ProfileSettings
 
 FactType = Literal["any", "text", "number", "boolean", "time", "list", "stays", "events"]
@@ -117,6 +118,19 @@ class People(NamedTuple):
     """Names of facts of events (``events.Order Completed``)."""
 
 
+class Permitted(NamedTuple):
+    """Those of them who may be looked at, each by her permit."""
+
+    permits: Mapping[str, ToProfile]
+    names: frozenset[str]
+    read: frozenset[str]
+
+    @property
+    def persons(self) -> list[str]:
+        """Their ids."""
+        return sorted(self.permits)
+
+
 Facts = dict[str, object]
 Found = dict[str, Facts]
 """By person, her facts by name."""
@@ -127,8 +141,9 @@ async def load(db: Queries, sight: Sight, people: People, now_ms: int) -> Found:
 
     Raises `push.model.vault.SealError`, `push.model.errors.DatabaseError`.
     """
-    found = await _agreed(db, people.persons)
-    asked = People(sorted(found), people.names, people.read)
+    granted = await permits.all_to_profile(db, people.persons, now_ms)
+    found = await _agreed(db, granted)
+    asked = Permitted({person: granted[person] for person in found}, people.names, people.read)
     if found:
         for starts, take in _SOURCES:
             if any(name.startswith(starts) for name in people.names):
@@ -141,20 +156,21 @@ def listed(ids: Iterable[str]) -> str:
     return msgspec.json.encode(sorted({*ids})).decode()
 
 
-async def _agreed(db: Queries, persons: Collection[str]) -> Found:
+async def _agreed(db: Queries, granted: Mapping[str, ToProfile]) -> Found:
+    """What those said who stand for themselves."""
     found: Found = {}
-    for row in await db.fetch("segments.consents", people=listed(persons)):
+    for row in await db.fetch("segments.consents", people=listed(granted)):
         found.setdefault(row["person"], {})[CONSENT + row["purpose"]] = bool(row["granted"])
     return found
 
 
-async def _known_since(db: Queries, sight: Sight, people: People, found: Found, now_ms: int) -> None:
+async def _known_since(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
     del sight, now_ms
     for row in await db.fetch("segments.known", people=listed(people.persons)):
         found[row["person"]]["known_since"] = row["since_ms"]
 
 
-async def _traits(db: Queries, sight: Sight, people: People, found: Found, now_ms: int) -> None:
+async def _traits(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
     del now_ms
     loaded = await traits.load(db, sight.keyring, people.persons, sight.settings.traits)
     for person, values in loaded.items():
@@ -168,7 +184,7 @@ def _flat(prefix: str, values: Mapping[str, object], deep: int) -> Iterable[tupl
             yield from _flat(f"{prefix}{name}.", value, deep - 1)
 
 
-async def _figures(db: Queries, sight: Sight, people: People, found: Found, now_ms: int) -> None:
+async def _figures(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
     features = await store.load_persons(db, sight.keyring, people.persons)
     heard = await signals.load(db, sorted(features), now_ms)
     settings = sight.settings
@@ -193,7 +209,7 @@ def _plain(value: object) -> object:
     return None if value == "" else value
 
 
-async def _devices(db: Queries, sight: Sight, people: People, found: Found, now_ms: int) -> None:
+async def _devices(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
     del sight, now_ms
     kept: dict[str, dict[str, set[str]]] = {}
     for row in await db.fetch("segments.devices", people=listed(people.persons)):
@@ -204,7 +220,7 @@ async def _devices(db: Queries, sight: Sight, people: People, found: Found, now_
         found[person].update((name, sorted(values)) for name, values in sets.items())
 
 
-async def _visits(db: Queries, sight: Sight, people: People, found: Found, now_ms: int) -> None:
+async def _visits(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
     """Of those who may be located: who may not is nowhere."""
     del sight
     located = [person for person in people.persons if found[person].get(f"{CONSENT}location")]
@@ -222,7 +238,7 @@ async def _visits(db: Queries, sight: Sight, people: People, found: Found, now_m
         found[person]["visits.stores"] = sorted({stay.store for stay in mine})
 
 
-async def _events(db: Queries, sight: Sight, people: People, found: Found, now_ms: int) -> None:
+async def _events(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
     del now_ms
     wanted = {name.removeprefix(EVENTS): name in people.read for name in people.names if name.startswith(EVENTS)}
     told = await events(db, sight.keyring, sight.goods, Asked(people.persons, wanted))
@@ -230,7 +246,7 @@ async def _events(db: Queries, sight: Sight, people: People, found: Found, now_m
         found[person][EVENTS + name] = mine
 
 
-Source = Callable[[Queries, Sight, People, Found, int], Awaitable[None]]
+Source = Callable[[Queries, Sight, Permitted, Found, int], Awaitable[None]]
 _SOURCES: Final[tuple[tuple[tuple[str, ...], Source], ...]] = (
     (("known_since",), _known_since),
     ((TRAITS,), _traits),

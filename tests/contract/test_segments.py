@@ -9,7 +9,7 @@ import pytest
 from push.database.open import open_database
 from push.model.errors import AbsentError, MisfitError, StaleError, TakenError
 from push.model.ports import Transaction
-from push.profiles import consent
+from push.profiles import consent, permits
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.identity import merging
 from push.profiles.segments import asking, membership, records, runner
@@ -18,7 +18,9 @@ from push.profiles.segments.records import By, SegmentBody
 from push.profiles.segments.settings import SegmentSettings
 from tests.support import identities
 from tests.support.clocks import SettableClock
+from tests.support.faulty import FaultyDatabase
 from tests.support.segmented import Town, fact, town
+from tests.support.servers import becomes
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -85,6 +87,16 @@ async def test_who_may_not_be_profiled_is_in_nothing(here: Town) -> None:
     assert await here.runner.look() == 0
     assert await here.members("berlin") == []
     assert ("anybody", "ann", "left") in await here.told()
+
+
+async def test_whose_facts_were_read_is_kept_and_of_nobody_else(here: Town) -> None:
+    await here.person("ann", {"city": "Berlin"})
+    await here.person("bob", {"city": "Berlin"}, agreed=False)
+    await here.segment("berlin", BERLIN)
+    await here.built()
+    [check] = await permits.kept(here.db, "ann")
+    assert (check["purpose"], check["used_for"], check["allowed"]) == ("profiling", "segments", 1)
+    assert await permits.kept(here.db, "bob") == []
 
 
 async def test_time_alone_moves_people_when_it_is_time(here: Town) -> None:
@@ -301,6 +313,28 @@ async def test_there_are_so_many_segments_at_most(here: Town) -> None:
         with pytest.raises(MisfitError, match=words):
             async with here.db.transaction() as tx:
                 await put(tx, name)
+
+
+async def test_the_runner_outlives_a_database_that_is_away(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LOOK_S", 0.01)
+    away = FaultyDatabase(here.db)
+    away.away = True
+    await here.person("ann", {"city": "Berlin"})
+    await here.segment("berlin", BERLIN)
+    task = asyncio.create_task(runner.Runner(away, here.means, SegmentSettings(), here.clock).run())
+
+    async def asked_twice() -> bool:
+        return away.asked["segments.peek_due"] > 1
+
+    async def is_in() -> bool:
+        return await membership.of(here.db, "ann") == ["berlin"]
+
+    await becomes(asked_twice, "it tries again")
+    away.away = False
+    await becomes(is_in, "the segment is built")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_what_moved_is_forgotten_in_time(here: Town) -> None:

@@ -155,9 +155,8 @@ SELECT COUNT(*) AS n FROM segment_members AS a INNER JOIN segment_members AS b O
 WHERE a.segment = :a AND b.segment = :b
 
 -- name: segments.consents
--- What these people said, each where she may be profiled: nobody else is anybody's fact.
+-- What these people agreed to; without facets that are part of another person.
 SELECT c.shopper AS person, c.purpose, c.granted FROM consents AS c
-    INNER JOIN consents AS p ON p.shopper = c.shopper AND p.purpose = 'profiling' AND p.granted = 1
     INNER JOIN shoppers AS s ON s.id = c.shopper AND s.person = s.id
 WHERE c.shopper IN (SELECT value FROM {json_each}(:people{as_json}))
 

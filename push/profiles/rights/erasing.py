@@ -90,7 +90,7 @@ async def remove(tx: Transaction, facets: Sequence[str]) -> Erased:
     messages = await tx.fetch("rights.messages", ids=ids)
     persons = [row["person"] for row in await tx.fetch("rights.persons", ids=ids)]
     await standings.forget(tx, persons)
-    await membership.forget(tx, persons)
+    await membership.forget(tx, facets)
     await tx.execute("rights.loosen", ids=ids)
     await _scrub_audit(tx, facets, devices)
     for what in _BY_FACET:

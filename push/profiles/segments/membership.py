@@ -10,7 +10,8 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from push.model.ports import Queries, Transaction
-from push.profiles import view
+from push.profiles import permits, view
+from push.profiles.permits import Check
 from push.profiles.segments.book import Book, Shelf, Verdict
 from push.profiles.view import Sight, listed
 
@@ -79,6 +80,7 @@ async def ask(
     persons = await _concerned(tx, shoppers)
     before = await _hold(tx, persons)
     facts = await view.load(tx, means.sight, book.people(persons, asked), now_ms)
+    await permits.keep(tx, [Check(person, "profiling", "segments", allowed=True) for person in facts], now_ms)
     verdicts = dict.fromkeys(persons, _NOBODY)  # who may not be profiled is in nothing at all
     for person, known in facts.items():
         verdicts[person] = book.judge(known, asked, before.inside.get(person, {}).keys(), now_ms)
@@ -200,9 +202,9 @@ async def moves(db: Queries, after_seq: int, most: int) -> list[tuple[int, Move]
     ]
 
 
-async def forget(tx: Transaction, persons: Collection[str]) -> None:
-    """Take people out of everything: they are being erased. What they entered and left goes as well."""
-    people = listed(persons)
+async def forget(tx: Transaction, facets: Collection[str]) -> None:
+    """Take people with all their facets out of everything: they are being erased, and what they entered and left."""
+    people = listed(facets)
     left = [(row["segment"], row["person"]) for row in await tx.fetch("segments.of", people=people)]
     await _write(tx, [], sorted(left))
     await tx.execute("segments.forget_moves", people=people)
