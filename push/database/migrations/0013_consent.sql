@@ -43,7 +43,7 @@ CREATE INDEX asked_by_purpose ON asked (purpose, version);
 
 -- How often on a day (UTC) it was looked whether something of hers may be used, for what, and what the answer was.
 CREATE TABLE checks (
-    shopper TEXT NOT NULL,
+    shopper TEXT NOT NULL REFERENCES shoppers (id) ON DELETE CASCADE,
     purpose TEXT NOT NULL,
     used_for TEXT NOT NULL,
     day BIGINT NOT NULL,

@@ -78,8 +78,12 @@ SELECT shopper FROM consents
 WHERE purpose = :purpose AND granted = 1 AND shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
 
 -- name: consent.check
+-- Of whoever was erased meanwhile nothing is written down.
 INSERT INTO checks (shopper, purpose, used_for, day, allowed, times, last_ms)
-VALUES (:shopper, :purpose, :used_for, :day, :allowed, :times, :last_ms)
+SELECT
+    s.id, CAST(:purpose AS TEXT), CAST(:used_for AS TEXT), CAST(:day AS BIGINT), CAST(:allowed AS INTEGER),
+    CAST(:times AS BIGINT), CAST(:last_ms AS BIGINT)
+FROM shoppers AS s WHERE s.id = :shopper
 ON CONFLICT (shopper, day, purpose, used_for, allowed) DO UPDATE SET
     times = checks.times + excluded.times,
     last_ms = CASE WHEN checks.last_ms > excluded.last_ms THEN checks.last_ms ELSE excluded.last_ms END
