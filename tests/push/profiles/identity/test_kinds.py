@@ -118,3 +118,10 @@ def test_any_text_is_spelled_once_or_refused_with_a_reason(kind: str, value: str
         assert 1 <= len(found.value) <= 256
         assert KINDS.normalised(kind, found.value) == (found, "")
         assert not {unicodedata.category(one) for one in found.value} & {"Cc", "Cs"}
+
+
+def test_a_flood_of_what_is_nobodys_makes_nobody_known() -> None:
+    """As broken clients send it: 100,000 in a row, spelled this way and that."""
+    junk = ["null", " Undefined", "test@test.com", "0000", "0" * 64, "[object Object]", "N/A", "-1", "xxxxxxxx", "?"]
+    for n in range(100_000):
+        assert KINDS.normalised("email" if n % 3 == 0 else "user_id", junk[n % len(junk)])[0] is None
