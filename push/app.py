@@ -195,6 +195,7 @@ def _measured(parts: Parts, answered: Counter[str]) -> Measured:
         parts.rewrapper,
         parts.retainer,
         parts.collecting,
+        parts.segmenting.runner,
         answered,
     )
 

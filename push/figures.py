@@ -20,6 +20,7 @@ from push.ingest.engine import Engine
 from push.model.delivery import Lane
 from push.model.ports import Clock
 from push.profiles.collect.collecting import Collecting
+from push.profiles.segments.runner import Runner as Segments
 from push.resealing import Resealer
 from push.retaining import Retainer
 from push.rewrapping import Rewrapper
@@ -45,6 +46,7 @@ class Measured(NamedTuple):
     rewrapper: Rewrapper
     retainer: Retainer
     collecting: Collecting
+    segments: Segments
     answered: Counter[str]
 
 
@@ -57,6 +59,7 @@ def figures(of: Measured) -> metrics.Counters:
             "footfall_deliveries": ("What became of attempts", "outcome", lambda: of.sender.counts),
             "footfall_http_answers": ("Answers by class", "status", lambda: of.answered),
             "footfall_retention_removed": ("Records removed as too old", "kind", lambda: of.retainer.removed),
+            "footfall_segment_looks": ("People asked for segments", "why", lambda: of.segments.counts),
             "footfall_hook_posts": ("What became of posts to hooks", "outcome", lambda: of.hooks.counts),
             "footfall_statements": (
                 "What became of statements about people",

@@ -13,7 +13,7 @@ from push.profiles import consent, permits
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.identity import merging
 from push.profiles.segments import asking, membership, records, runner
-from push.profiles.segments.again import look_again
+from push.profiles.segments.again import look_again, look_at_visits
 from push.profiles.segments.records import By, SegmentBody
 from push.profiles.segments.settings import SegmentSettings
 from tests.support import identities
@@ -144,7 +144,7 @@ async def test_who_is_in_a_store_this_hour(here: Town) -> None:
         visit = {"id": "v1", "store": "s1", "shopper": "ann", "entered_ms": now_ms, "heard_ms": now_ms}
         await tx.execute("ingest.open_visit", **visit)
         await tx.execute("ingest.open_stay", id="y1", visit="v1", store="s1", zone="shoes", entered_ms=now_ms)
-        await look_again(tx, ["ann"], now_ms)
+        await look_at_visits(tx, ["v1"], now_ms)
     await here.built()
     assert await here.members("here") == ["ann"]
     told = await asking.reasons(here.db, here.means, "here", "ann", now_ms)
@@ -153,7 +153,7 @@ async def test_who_is_in_a_store_this_hour(here: Town) -> None:
     assert [part.holds for part in told.rule.of] == [True, True]
     async with here.db.transaction() as tx:
         await tx.execute("ingest.close_visit", id="v1", left_ms=now_ms + 1000)
-        await look_again(tx, ["ann"], now_ms)
+        await look_at_visits(tx, ["y1", "y0"], now_ms)
     await here.built()
     here.clock.advance(HOUR_MS + 999)
     assert await here.runner.look() == 0
