@@ -1,6 +1,7 @@
 """What identifiers are spelled as, which point at nobody, and whose word joins them."""
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -125,3 +126,12 @@ def test_a_flood_of_what_is_nobodys_makes_nobody_known() -> None:
     junk = ["null", " Undefined", "test@test.com", "0000", "0" * 64, "[object Object]", "N/A", "-1", "xxxxxxxx", "?"]
     for n in range(100_000):
         assert KINDS.normalised("email" if n % 3 == 0 else "user_id", junk[n % len(junk)])[0] is None
+
+
+@pytest.mark.parametrize("kind", BUILT_IN)
+def test_every_kind_is_told_as_it_is(kind: str) -> None:
+    docs = (Path(__file__).parents[4] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    [row] = [line for line in docs.splitlines() if line.startswith(f"| `{kind}` |")]
+    told = [cell.strip() for cell in row.strip("|").split("|")]
+    ruling = BUILT_IN[kind]
+    assert told[2:4] == ["**one**" if ruling.unique else f"up to {ruling.most}", str(ruling.priority)]
