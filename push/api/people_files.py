@@ -103,7 +103,7 @@ class ExportAsked(msgspec.Struct, frozen=True, kw_only=True):
 class TableAsked(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be exported as a table."""
 
-    traits: Annotated[str, Meta(max_length=2000, description="Which traits, with commas between their names.")] = ""
+    traits: Annotated[str, Meta(max_length=500, description="Which traits, with commas between their names.")] = ""
     purpose: Annotated[Purpose, Meta(description="Of whom: of those who agree to this now.")] = "profiling"
 
 
