@@ -5,12 +5,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import msgspec
 import pytest
 
+from beacons.registry import Store
 from push.database.open import open_database
+from push.deliver import receipts
+from push.deliver.receipts import ReceiptIn
 from push.model.ports import Database
 from push.model.profiles import Json, Statement
 from push.profiles import consent, traits
 from push.profiles.collect.apply import MOST, apply
 from push.profiles.derived import signals, sketches, standings, store
+from push.profiles.derived.features import NOTHING
 from push.profiles.derived.figures import Given, figures
 from push.profiles.derived.signals import NO_SIGNALS, Signals, Tally
 from push.profiles.desk import Desk
@@ -20,10 +24,11 @@ from push.profiles.identity.kinds import Kinds
 from push.profiles.identity.merging import Hand
 from push.profiles.settings import ProfileSettings
 from push.profiles.trait_words import TraitSettings
+from push.registry import directory
 from tests.support.clocks import SettableClock
 from tests.support.identities import RULED, facet, identifier, known, link, said
 from tests.support.keyrings import KEYRING
-from tests.support.outbox import VAULT
+from tests.support.outbox import VAULT, enqueue, join
 from tests.support.purchases import Purchase, at_s, cdnow, event, journey, order
 from tests.support.scores import check_scores
 
@@ -160,8 +165,43 @@ async def test_traits_are_read_by_person_and_held_as_configured(db: Database) ->
         assert found == {facet(name): {"points": 7, "name": "Ada L."}}
 
 
-async def test_nobody_was_anywhere_or_told_anything(db: Database) -> None:
+async def test_when_she_comes_and_what_she_opens(db: Database) -> None:
+    """Three messages at nine in the evening of her store, of which one was opened; two visits, one of them then."""
+    clock = SettableClock(at_s("2026-11-02T12:00") * 1000)  # nine in the evening in Tokyo, on a Monday
+    shopper = await join(db, clock, "phone")
+    async with db.transaction() as tx:
+        await directory.put_store(tx, Store(id="s1", name="Ginza", time_zone="Asia/Tokyo"))
+        for n, entered_ms in enumerate([clock.now_ms(), clock.now_ms() - 26 * 3_600_000]):
+            visit = {"id": f"v{n}", "store": "s1", "shopper": shopper, "entered_ms": entered_ms}
+            await tx.execute("ingest.open_visit", **visit, heard_ms=entered_ms)
+    for n in range(3):
+        delivery = await enqueue(db, clock, "phone", name=f"m{n}")
+        async with db.transaction() as tx:
+            await tx.fetch("deliver.answer", id=delivery, device="phone", seq=n, now_ms=clock.now_ms())
+            if n == 1:
+                await receipts.keep(
+                    tx, "phone", [ReceiptIn(delivery, "opened", clock.now_ms() + 9)], clock.now_ms() + 9
+                )
+    await enqueue(db, clock, "phone", name="waiting")  # nobody was told yet
+    heard = await signals.load(db, [shopper, "nobody"], clock.now_ms())
+    told = Tally(3, 1)
+    assert heard == {shopper: Signals(2, {21: 1, 19: 1}, {0: 1, 6: 1}, {21: told}, {0: told}, {"inapp": told})}
+    async with db.transaction() as tx:
+        await standings.reconsider(tx, DESK, [shopper], clock.now_ms())
+    assert await counted(db) == {
+        ("told:hour", 21): 3, ("opened:hour", 21): 1, ("told:weekday", 0): 3, ("opened:weekday", 0): 1,
+        ("channel:inapp", 0): 3, ("channel:inapp", 1): 1,
+    }  # fmt: skip
+    seen = figures(NOTHING, heard[shopper], Given(clock.now_ms(), await sketches.population(db)))
+    assert (seen.best_hour, seen.best_weekday, seen.channel) == (21, 0, "inapp")
+
+
+async def test_everyone_is_read_anew_once_a_minute(db: Database) -> None:
+    clock = SettableClock(5)
+    populations = sketches.Populations(clock)
     await know(db, ["u1"])
-    assert await signals.load(db, [facet("u1")], 5) == {}
-    assert Signals() == NO_SIGNALS
-    assert Tally(1, 1) + Tally(2, 0) == Tally(3, 1)
+    assert (await populations.now(db)).everyone("frequency") == 0
+    await say(db, {"u1": [bought(1, 100, 30)]})
+    assert (await populations.now(db)).everyone("frequency") == 0
+    clock.advance(sketches.KEEP_MS)
+    assert (await populations.now(db)).everyone("frequency") == 1
