@@ -31,7 +31,7 @@ from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
-from push.profiles import consent, guarded, registered
+from push.profiles import consent, guarded, nicknames, registered
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.collecting import Collecting
 from push.profiles.consent import ConsentBook
@@ -114,7 +114,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     broker, endpoint = await open_broker(settings, stack, tls)
     client = BrokerClient(endpoint)
     streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
-    shown = showing.open_showing(settings.screen, db, clock, presence, consents)
+    shown = showing.open_showing(settings.screen, showing.Profiles(db, keyring), clock, presence, consents)
     channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams, shown.channel))
     links = unsubscribe.links(vault, settings.http.public_url)
     sender = Sender(settings.sender, Means(db, vault, clock, channels, links, longest_s=settings.longest_s))
@@ -180,6 +180,7 @@ async def _erase_again(db: Database, vault: Vault, keyring: Keyring) -> None:
     gone = await erasing.replay(erasing.Means(db, vault, keyring, Ledger(keyring.months.folder)))
     if gone:
         log.warning("people who were erased were in the database, and are erased again", facets=gone)
+    await nicknames.seal_old(db, keyring)
     await erasing.scrub(db)
 
 

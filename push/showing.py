@@ -16,6 +16,14 @@ from push.model.ports import Clock, Database
 from push.presence.thresholds import Presence
 from push.profiles import nicknames
 from push.profiles.consent import ConsentBook
+from push.profiles.keys import Keyring
+
+
+class Profiles(NamedTuple):
+    """Where nicknames are, and what opens them."""
+
+    db: Database
+    keyring: Keyring
 
 
 class Showing(NamedTuple):
@@ -27,12 +35,12 @@ class Showing(NamedTuple):
 
 
 def open_showing(
-    settings: ScreenSettings, db: Database, clock: Clock, presence: Presence, consents: ConsentBook
+    settings: ScreenSettings, profiles: Profiles, clock: Clock, presence: Presence, consents: ConsentBook
 ) -> Showing:
     """All three, on one presence."""
     stage = PresenceStage(presence, consents.allows, clock, settings.sure)
     opened = OpenScreens(stage)
-    return Showing(stage, opened, ScreenChannel(opened, partial(nicknames.of, db), settings))
+    return Showing(stage, opened, ScreenChannel(opened, partial(nicknames.of, profiles.db, profiles.keyring), settings))
 
 
 async def serve(app: web.Application, context: Context, opened: OpenScreens) -> None:

@@ -17,7 +17,7 @@ class Nickname(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def get_nickname(context: Context, call: Call) -> Nickname:
     """The nickname that the device's shopper chose."""
-    found = await nicknames.of(context.db, await shopper_of(context, own_device(call)))
+    found = await nicknames.of(context.db, context.keyring, await shopper_of(context, own_device(call)))
     if found is None:
         raise ProblemError(404, "No nickname", "None is set, so no screen greets: PUT one here.")
     return Nickname(found)
@@ -34,7 +34,7 @@ async def put_nickname(context: Context, call: Call) -> Nickname:
     async with context.db.transaction() as tx:
         if "screen" not in await consent.granted_for_decision(tx, shopper):
             raise ProblemError(409, "Not agreed", "Ask for the purpose `screen` first: PUT /v1/devices/{id}/consent.")
-        await nicknames.put(tx, shopper, nickname, context.clock.now_ms())
+        await nicknames.put(tx, context.keyring, shopper, nickname, context.clock.now_ms())
     context.screens.take_off(shopper)
     return Nickname(nickname)
 

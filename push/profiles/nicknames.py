@@ -4,8 +4,13 @@ import re
 import unicodedata
 from typing import Final
 
-from push.model.ports import Queries, Transaction
+from push.model.ports import Database, Queries, Transaction
+from push.profiles import keys
+from push.profiles.keys import DataKey, Keyring
 
+CONTEXT: Final = "nickname"
+"""What nicknames are sealed for; the key is the facet's own."""
+SLICE: Final = 500
 MOST_LETTERS: Final = 20
 MOST_MARKS: Final = 3
 """In a row: what scripts need on one letter; more would climb out of the line."""
@@ -46,15 +51,42 @@ def _has_loose_marks(name: str) -> bool:
     return re.search(rf"(^| )M|M{{{MOST_MARKS + 1}}}", kinds) is not None
 
 
-async def of(db: Queries, shopper: str) -> str | None:
-    """The nickname that a shopper chose."""
+async def of(db: Queries, keyring: Keyring, shopper: str) -> str | None:
+    """The nickname that a shopper chose. Raises `push.model.vault.SealError`."""
     row = await db.fetch_one("nicknames.of", shopper=shopper)
-    return None if row is None else str(row["nickname"])
+    if row is None:
+        return None
+    key = (await keys.known(db, keyring, [row["shopper"]])).get(row["shopper"])
+    return None if key is None else opened(row["sealed"], key)
 
 
-async def put(tx: Transaction, shopper: str, nickname: str, now_ms: int) -> None:
-    """Keep the nickname that a shopper chose."""
-    await tx.execute("nicknames.put", shopper=shopper, nickname=nickname, at_ms=now_ms)
+def opened(sealed: bytes, key: DataKey) -> str:
+    """A stored nickname. Raises `push.model.vault.SealError`."""
+    return key.open(sealed, CONTEXT).decode()
+
+
+async def put(tx: Transaction, keyring: Keyring, shopper: str, nickname: str, now_ms: int) -> None:
+    """Keep the nickname that a shopper chose, sealed under her key."""
+    key = (await keys.ensure(tx, keyring, [shopper]))[shopper]
+    await tx.execute("nicknames.put", shopper=shopper, sealed=key.seal(nickname.encode(), CONTEXT), at_ms=now_ms)
+
+
+async def seal_old(db: Database, keyring: Keyring) -> int:
+    """Seal those from before they were sealed; how many. Raises `push.model.errors.DatabaseError`."""
+    done = 0
+    while rows := await db.fetch("nicknames.clear", most=SLICE):
+        async with db.transaction(patient=True) as tx:
+            opened_keys = await keys.ensure(tx, keyring, [row["shopper"] for row in rows])
+            sealed = [
+                {
+                    "shopper": row["shopper"],
+                    "sealed": opened_keys[row["shopper"]].seal(row["nickname"].encode(), CONTEXT),
+                }
+                for row in rows
+            ]
+            await tx.execute_many("nicknames.seal", sealed)
+        done += len(rows)
+    return done
 
 
 async def forget(tx: Transaction, shopper: str) -> None:

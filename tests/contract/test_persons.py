@@ -24,6 +24,7 @@ from push.profiles.ledger import Circumstances, Word
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
 from tests.support.ingest import ALL_TIME, T0_MS, agree, register
+from tests.support.keyrings import KEYRING
 from tests.support.outbox import enqueue, join, state
 
 PHONE, TABLET = "shp_phone", "shp_tablet"
@@ -158,7 +159,7 @@ async def test_a_withdrawal_on_one_device_takes_back_what_waits_for_another(db: 
     await say(db, PHONE, {"location": True, "marketing": True, "inapp": True, "screen": True}, T0_MS)
     delivery = await enqueue(db, clock, "phone")
     async with db.transaction() as tx:
-        await nicknames.put(tx, PHONE, "Anouk", T0_MS)
+        await nicknames.put(tx, KEYRING, PHONE, "Anouk", T0_MS)
         how = Circumstances(source="test")
         found = await consents.write(tx, TABLET, {"marketing": False, "screen": False}, dict.fromkeys(
             ("marketing", "screen"), how
@@ -168,7 +169,7 @@ async def test_a_withdrawal_on_one_device_takes_back_what_waits_for_another(db: 
         TABLET: {"marketing": False, "screen": False},
     }
     assert await state(db, delivery) == State.CANCELLED
-    assert await nicknames.of(db, PHONE) is None
+    assert await nicknames.of(db, KEYRING, PHONE) is None
 
 
 async def test_whom_nobody_knows_is_settled_as_nobody(db: Database) -> None:

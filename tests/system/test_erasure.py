@@ -22,8 +22,8 @@ pytestmark = pytest.mark.system
 
 NAME, MAIL, PHONE, USER = "Wilhelmine Zschäpitz", "w.zschaepitz@example.org", "+4917012345678", "kunde-48151623"
 ORDER, NICKNAME, TEXT = "Schneckenkönigsteppich", "Zuckerschnute", "Ihr Teppich liegt bereit, Wilhelmine"
-SEALED: Final = (NAME, MAIL, PHONE, USER, ORDER)
-NEEDLES: Final = (*SEALED, NICKNAME, TEXT)
+SEALED: Final = (NAME, MAIL, PHONE, USER, ORDER, NICKNAME)
+NEEDLES: Final = (*SEALED, TEXT)
 PURPOSES: Final = {"location": True, "marketing": True, "inapp": True, "profiling": True, "screen": True}
 
 

@@ -43,3 +43,6 @@ CREATE TABLE retention_runs (
 );
 
 CREATE INDEX retention_runs_by_time ON retention_runs (at_ms, kind);
+
+-- Sealed under the data key of whose it is; one from before is sealed at the next start, and leaves `nickname` empty.
+ALTER TABLE nicknames ADD COLUMN sealed {blob};

@@ -219,7 +219,7 @@ SELECT id, shopper, campaign, basis, source, content, created_ms, expires_ms FRO
 WHERE id IN (SELECT message FROM deliveries WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))) ORDER BY created_ms, id
 
 -- name: rights.export_nicknames
-SELECT shopper, nickname, at_ms FROM nicknames
+SELECT shopper, sealed, at_ms FROM nicknames
 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY shopper
 
 -- name: rights.export_addresses

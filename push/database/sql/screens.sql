@@ -30,14 +30,21 @@ WHERE d.id = :delivery AND a.channel = 'screen' AND a.outcome = 'accepted' AND a
 
 -- name: nicknames.of
 -- The one that she chose last, on whichever device.
-SELECT n.nickname FROM shoppers AS s
+SELECT n.shopper, n.sealed FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
     INNER JOIN nicknames AS n ON n.shopper = o.id
-WHERE s.id = :shopper ORDER BY n.at_ms DESC, n.shopper LIMIT 1
+WHERE s.id = :shopper AND n.sealed IS NOT NULL ORDER BY n.at_ms DESC, n.shopper LIMIT 1
 
 -- name: nicknames.put
-INSERT INTO nicknames (shopper, nickname, at_ms) VALUES (:shopper, :nickname, :at_ms)
-ON CONFLICT (shopper) DO UPDATE SET nickname = excluded.nickname, at_ms = excluded.at_ms
+INSERT INTO nicknames (shopper, nickname, sealed, at_ms) VALUES (:shopper, '', :sealed, :at_ms)
+ON CONFLICT (shopper) DO UPDATE SET nickname = '', sealed = excluded.sealed, at_ms = excluded.at_ms
+
+-- name: nicknames.clear
+SELECT n.shopper, n.nickname FROM nicknames AS n INNER JOIN shoppers AS s ON s.id = n.shopper
+WHERE n.sealed IS NULL ORDER BY n.shopper LIMIT :most
+
+-- name: nicknames.seal
+UPDATE nicknames SET nickname = '', sealed = :sealed WHERE shopper = :shopper AND sealed IS NULL
 
 -- name: nicknames.forget
 DELETE FROM nicknames

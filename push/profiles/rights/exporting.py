@@ -8,7 +8,7 @@ import msgspec
 from push.model.ports import Queries, Row
 from push.model.profiles import Json
 from push.model.vault import SealError
-from push.profiles import people, traits
+from push.profiles import keys, nicknames, people, traits
 from push.profiles.collect import tracked
 from push.profiles.derived import store
 from push.profiles.desk import Desk
@@ -17,7 +17,7 @@ from push.profiles.identity import facets
 PAGE: Final = 1_000
 """Statements read in one go."""
 _TABLES: Final = (
-    "facets", "links", "consents", "consent_history", "asked", "checks", "snoozes", "nicknames", "devices", "tags",
+    "facets", "links", "consents", "consent_history", "asked", "checks", "snoozes", "devices", "tags",
     "visits", "stays", "moments", "decisions", "messages", "deliveries", "attempts", "receipts", "happenings",
     "standings", "requests", "segments", "segment_moves",
 )  # fmt: skip
@@ -46,6 +46,7 @@ async def export(db: Queries, desk: Desk, shopper: str, now_ms: int) -> Export |
     ids = facets.listed(mine)
     records = {name: [_read(row) for row in await db.fetch(f"rights.export_{name}", ids=ids)] for name in _TABLES}
     records["identifiers"] = [_of(one) for one in await facets.identifiers(db, desk.keyring, mine)]
+    records["nicknames"] = await _nicknames(db, desk, ids, mine)
     records["addresses"] = [_address(row, desk) for row in await db.fetch("rights.export_addresses", ids=ids)]
     records["events"] = await _events(db, desk, shopper)
     done = await store.of_facets(db, desk.keyring, mine)
@@ -86,6 +87,19 @@ def _address(row: Row, desk: Desk) -> Record:
     except SealError:
         address = None
     return {**known, "address": address}
+
+
+async def _nicknames(db: Queries, desk: Desk, ids: str, mine: Sequence[str]) -> Rows:
+    opened = await keys.known(db, desk.keyring, mine)
+    return [
+        {
+            "shopper": row["shopper"],
+            "nickname": nicknames.opened(row["sealed"], opened[row["shopper"]]),
+            "at_ms": row["at_ms"],
+        }
+        for row in await db.fetch("rights.export_nicknames", ids=ids)
+        if row["shopper"] in opened and row["sealed"] is not None
+    ]
 
 
 async def _events(db: Queries, desk: Desk, shopper: str) -> Rows:
