@@ -60,9 +60,11 @@ async def test_somebody_is_found_by_what_she_is_known_by_and_shown_with_reasons(
         await expect(page.get_by_role("heading", level=1)).to_have_text("What is known of K-4711")
         assert MAIL not in page.url
         assert "K-4711" not in page.url
-        await expect(page.get_by_text(MAIL).first).to_be_visible()
+        await expect(page.get_by_role("region", name="Known by").get_by_text(MAIL)).to_be_visible()
         await expect(page.locator("#past")).to_be_visible()
-        await expect(page.get_by_text("Order Completed").first).to_be_visible()
+        order = page.get_by_role("listitem").filter(has_text="Order Completed").first
+        await order.get_by_text("What was said").click()
+        await expect(order.get_by_text("order_id")).to_be_visible()
         assert await violations(page) == []
         await page.screenshot(path=ARTEFACTS / "person-light-desktop.png", full_page=True)
 

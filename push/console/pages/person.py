@@ -85,7 +85,7 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     db, means, zone = console.db, console.people, home(console)
     await _note(console, visit, person)
     after = visit.query.get("after", "")
-    past = await happenings.page(db, person, after, names(console)) if sees(visit) else happenings.Page([], "")
+    past = await _past(console, person, after) if sees(visit) else happenings.Page([], "")
     known = await reckoned.read(db, means, person, visit.now_ms) if sees(visit) else None
     links = await db.fetch("persons.links", shopper=person, most=1000)
     values = {
@@ -104,11 +104,17 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
         "past": past.items,
         "first": link(visit.path, visit.query, after="") if after else "",
         "next": link(visit.path, visit.query, after=past.after) if past.after else "",
+        "segments": await db.fetch("persons.segments", shopper=person, most=who.MOST) if sees(visit) else [],
+        "checks": await who.checks_of(db, person) if sees(visit) else [],
         "links": len(links),
         "reviews": sum(row["why"] is not None for row in links),
         "zone": zone,
     }
     return Shown("person.html", values)
+
+
+async def _past(console: ConsoleContext, person: str, after: str) -> happenings.Page:
+    return await happenings.page(console.db, console.people.desk.keyring, person, after, names(console))
 
 
 async def held(console: ConsoleContext, visit: Visit) -> list[Facet]:

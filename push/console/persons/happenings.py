@@ -10,11 +10,16 @@ import msgspec
 
 from push.console import times, words
 from push.console.live.feed import MOMENTS, NOT_SENT
+from push.console.persons.who import told
 from push.model.campaigns import Considered
 from push.model.ports import Queries, Row
+from push.profiles.collect import tracked
+from push.profiles.collect.tracked import Told
+from push.profiles.keys import Keyring
 
 PER_PAGE: Final = 25
 _END_MS: Final = 2**53
+_EVENTS: Final = "e"
 _ALL: Final = "~"
 """Sorts after every id."""
 
@@ -44,6 +49,8 @@ class Happening(NamedTuple):
     title: str
     line: str
     reasons: tuple[tuple[str, str], ...] = ()
+    said: tuple[tuple[str, str], ...] = ()
+    """What came along with an event."""
 
 
 class Names(NamedTuple):
@@ -67,18 +74,26 @@ class _Source(NamedTuple):
     told: Callable[[Row, Names], Happening]
 
 
-async def page(db: Queries, shopper: str, after: str, names: Names) -> Page:
-    """The lines after a mark; one that is none begins anew."""
+async def page(db: Queries, keyring: Keyring, shopper: str, after: str, names: Names) -> Page:
+    """The lines after a mark; one that is none begins anew. Raises `push.model.vault.SealError`."""
     before_ms, letter, id_ = _mark(after)
     found: dict[tuple[int, str, str], Happening] = {}
+    before = (before_ms, _upto(_EVENTS, letter, id_))
+    for one in (await tracked.timeline(db, keyring, shopper, before, PER_PAGE + 1)).items:
+        found[one.at_ms, _EVENTS, one.id] = _said(one)
     for source in _SOURCES:
-        upto = id_ if source.letter == letter else _ALL if source.letter < letter else ""
+        upto = _upto(source.letter, letter, id_)
         asked = {"shopper": shopper, "before_ms": before_ms, "before_id": upto, "most": PER_PAGE + 1}
         rows = await db.fetch(source.statement, **asked)
         found |= {(row["at_ms"], source.letter, row["id"]): source.told(row, names) for row in rows}
     shown = sorted(found, reverse=True)[:PER_PAGE]
     mark = ".".join(map(str, shown[-1])) if len(found) > PER_PAGE else ""
     return Page([found[key] for key in shown], mark)
+
+
+def _upto(mine: str, letter: str, id_: str) -> str:
+    """Of one source, before which id a page begins at the very time of its mark."""
+    return id_ if mine == letter else _ALL if mine < letter else ""
 
 
 def _mark(after: str) -> tuple[int, str, str]:
@@ -88,10 +103,11 @@ def _mark(after: str) -> tuple[int, str, str]:
     return (int(at), letter, id_) if is_mark else (_END_MS, "", "")
 
 
-def _said(row: Row, names: Names) -> Happening:
-    del names
-    title = row["name"] or _KINDS.get(row["kind"], row["kind"])
-    return Happening(row["at_ms"], "people", row["kind"], title, f"through {row['source']}")
+def _said(one: Told) -> Happening:
+    title = one.name or _KINDS.get(one.kind, one.kind)
+    came = (one.traits if one.kind == "identify" else one.properties).items()
+    said = tuple((name, told(value)) for name, value in came)
+    return Happening(one.at_ms, "people", one.kind, title, f"through {one.source}", said=said)
 
 
 def _was(row: Row, names: Names) -> Happening:
@@ -148,7 +164,6 @@ def _sent(row: Row, names: Names) -> Happening:
 
 _SOURCES: Final = (
     _Source("persons.decisions", "d", _decided),
-    _Source("persons.events", "e", _said),
     _Source("persons.messages", "m", _sent),
     _Source("persons.visits", "v", _was),
 )

@@ -7,7 +7,7 @@ from push.console.persons.masks import HIDDEN, masked
 from push.console.persons.means import Means
 from push.model.people import Purpose
 from push.model.ports import Queries, Row
-from push.profiles import consent, ledger, traits
+from push.profiles import consent, ledger, permits, traits
 from push.profiles.identity import facets
 from push.profiles.identity.facets import NAMED
 
@@ -35,6 +35,12 @@ PURPOSES: Final[Mapping[str, tuple[str, str]]] = {
     "email": ("E-mail", "messages to her mailbox"),
     "webhook": ("Other ways", "messages through another system, as text messages are"),
     "screen": ("Screens", "being greeted on a screen in the store"),
+}
+
+_USES: Final[Mapping[str, str]] = {
+    "words": "the words of a message",
+    "segments": "who is in segments",
+    "send": "a way to her",
 }
 
 
@@ -68,6 +74,16 @@ class Word(NamedTuple):
     at_ms: int
     how: str
     note: str
+
+
+class Checked(NamedTuple):
+    """A day's looks at one of her consents, before something of hers was used."""
+
+    last_ms: int
+    title: str
+    used_for: str
+    allowed: bool
+    times: int
 
 
 class Device(NamedTuple):
@@ -161,6 +177,18 @@ def _place(purpose: Purpose) -> tuple[int, str]:
 async def words_of(db: Queries, shopper: str) -> list[Word]:
     """Everything that she said about consent, the newest first."""
     return [_word(row) for row in reversed(await ledger.read(db, shopper))]
+
+
+async def checks_of(db: Queries, shopper: str) -> list[Checked]:
+    """How often it was looked whether something of hers may be used, the latest days first."""
+    return [
+        Checked(row["last_ms"], _purpose(row["purpose"])[0], _USES.get(row["used_for"], row["used_for"]), *_answer(row))
+        for row in (await permits.kept(db, shopper))[:MOST]
+    ]
+
+
+def _answer(row: Row) -> tuple[bool, int]:
+    return bool(row["allowed"]), int(row["times"])
 
 
 def _word(row: Row) -> Word:

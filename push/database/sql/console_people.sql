@@ -26,14 +26,6 @@ SELECT v.store, v.entered_ms FROM shoppers AS s
     INNER JOIN visits AS v ON v.shopper = o.id
 WHERE s.id = :shopper AND v.left_ms IS NULL AND v.late = 0 ORDER BY v.entered_ms DESC LIMIT 1
 
--- name: persons.events
--- What was said of her, without what is sealed of it.
-SELECT t.id, t.kind, t.name, t.source, t.at_ms FROM shoppers AS s
-    INNER JOIN shoppers AS o ON o.person = s.person
-    INNER JOIN tracked AS t ON t.shopper = o.id
-WHERE s.id = :shopper AND (t.at_ms < :before_ms OR (t.at_ms = :before_ms AND t.id < :before_id))
-ORDER BY t.at_ms DESC, t.id DESC LIMIT :most
-
 -- name: persons.visits
 SELECT v.id, v.store, v.entered_ms AS at_ms, v.left_ms, v.late FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
@@ -86,3 +78,9 @@ ORDER BY l.at_ms, l.id LIMIT :most
 
 -- name: persons.facets_named
 SELECT id, kind, person, created_ms FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY id
+
+-- name: persons.segments
+SELECT g.id, g.name, m.since_ms FROM shoppers AS s
+    INNER JOIN segment_members AS m ON m.person = s.person
+    INNER JOIN segments AS g ON g.id = m.segment
+WHERE s.id = :shopper ORDER BY g.name, g.id LIMIT :most
