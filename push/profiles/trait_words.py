@@ -21,6 +21,8 @@ VALUE_BYTES: Final = 8_192
 MOST_DEPTH: Final = 6
 BIRTHDAYS: Final = frozenset({"birthday", "birthdate", "dateofbirth", "dob"})
 """Names, small and without ``_``, ``-`` and blanks, of what is kept as day and month."""
+OLDEST_YEARS: Final = 120
+"""Beyond that it is what a form has where nobody filled it in."""
 _DAY: Final = re.compile(r"^--(?P<month>\d\d)-(?P<day>\d\d)$")
 _TYPES: Final[Mapping[TraitType, tuple[type, ...]]] = {
     "text": (str,),
@@ -70,10 +72,15 @@ def is_birthday(name: str) -> bool:
     return re.sub(r"[_\-\s]", "", name).casefold() in BIRTHDAYS
 
 
-def born(traits: Mapping[str, Json]) -> dt.date | None:
-    """The whole date of birth that raw traits tell, for who decides whether somebody is of age. It is never kept."""
+def age(traits: Mapping[str, Json], now_ms: int) -> int | None:
+    """In whole years, from the date of birth that raw traits tell; None without one that somebody alive can have."""
     dates = (_date(traits[name]) for name in sorted(traits) if is_birthday(name))
-    return next((date for date in dates if date is not None), None)
+    born = next((date for date in dates if date is not None), None)
+    if born is None:
+        return None
+    today = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC).date()
+    years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return years if 0 <= years <= OLDEST_YEARS else None
 
 
 def _birthday(value: Json) -> Json:

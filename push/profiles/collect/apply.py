@@ -119,7 +119,7 @@ async def _place(
 
 def _introduces(statement: Statement, desk: Desk) -> bool:
     links_somebody = bool(statement.also) and statement.authority != "publishable"
-    return links_somebody or bool(words(statement, "", desk.settings.consent_categories))
+    return links_somebody or bool(words(statement, "", desk.settings.consent_categories, desk.settings.minimum_age))
 
 
 async def _known(tx: Transaction, desk: Desk, homes: Collection[Identifier]) -> dict[Identifier, str]:
@@ -144,7 +144,8 @@ async def _consent(
     tx: Transaction, desk: Desk, placed: Iterable[_Placed], merged: Merged
 ) -> dict[str, Mapping[Purpose, bool]]:
     """Write down what came along of consent; what is in force now, for whom anything changed."""
-    came = [word for one in placed for word in words(one.statement, one.facet, desk.settings.consent_categories)]
+    rules = desk.settings.consent_categories, desk.settings.minimum_age
+    came = [word for one in placed for word in words(one.statement, one.facet, *rules)]
     await ledger.keep(tx, came)
     concerned = merged.shoppers | {word.shopper for word in came}
     return await consent.settle(tx, concerned) if concerned else {}

@@ -7,16 +7,18 @@ from push.model.people import PURPOSES, Purpose
 from push.model.profiles import Authority, Statement
 from push.profiles.collect.message import within
 from push.profiles.ledger import Circumstances, Word
+from push.profiles.trait_words import age
 
 Categories = Mapping[str, Sequence[Purpose]]
 """Which purposes a category of consent grants, by its name."""
 
 
-def words(statement: Statement, facet: str, categories: Categories) -> list[Word]:
+def words(statement: Statement, facet: str, categories: Categories, minimum_age: int) -> list[Word]:
     """What a statement says of consent, for the ledger: the same statement, however often, is the same words."""
+    aged = _aged(statement, minimum_age)
     said = within(within(statement.context, "consent"), "categoryPreferences")
     purposes = _purposes({name: yes for name, yes in said.items() if isinstance(yes, bool)}, categories)
-    claimed = _claimed(statement)
+    claimed = _claimed(statement) | (aged if statement.authority == "server" else {})
     return [
         Word(
             id=derived("con", statement.id, purpose),
@@ -26,7 +28,7 @@ def words(statement: Statement, facet: str, categories: Categories) -> list[Word
             at_ms=statement.at_ms,
             how=_how(statement, purpose, granted=granted, claimed=purpose in claimed),
         )
-        for purpose, granted in sorted({**purposes, **claimed}.items())
+        for purpose, granted in sorted({**purposes, **claimed, **aged}.items())
     ]
 
 
@@ -36,6 +38,14 @@ def _claimed(statement: Statement) -> dict[Purpose, bool]:
     if statement.authority != "server":
         return {}
     return {purpose: yes for purpose in PURPOSES if isinstance(yes := said.get(purpose), bool)}
+
+
+def _aged(statement: Statement, minimum_age: int) -> dict[Purpose, bool]:
+    """Whether a date of birth that a proven source tells makes her of age; the date itself is not kept."""
+    if not minimum_age or statement.kind != "identify" or statement.authority == "publishable":
+        return {}
+    years = age(statement.traits, statement.received_ms)
+    return {} if years is None else {"adult": years >= minimum_age}
 
 
 def _purposes(said: Mapping[str, bool], categories: Categories) -> dict[Purpose, bool]:

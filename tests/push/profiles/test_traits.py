@@ -1,6 +1,5 @@
 """Whatever order sayings come in and however often, the same traits hold; each strategy means what it says."""
 
-import datetime as dt
 from functools import reduce
 from random import Random
 
@@ -13,6 +12,7 @@ from push.model.profiles import Identifier, Json, Statement
 from push.profiles import trait_words, traits
 from push.profiles.trait_words import Strategies, TraitSettings
 from push.profiles.traits import TraitState
+from tests.support.keyrings import NOVEMBER_MS
 
 ADA = Identifier("user_id", "ada")
 EMPTY = TraitState()
@@ -114,8 +114,15 @@ def test_birthdays_lose_their_year() -> None:
         "date_of_birth": "--02-29",
     }
     assert b"1990" not in _bits(traits.fold(EMPTY, said(1, dateOfBirth="1990-02-28")))
-    assert trait_words.born({"name": "x", "birthday": "1990-02-28"}) == dt.date(1990, 2, 28)
-    assert trait_words.born({"birthday": "--02-28"}) is None
+
+
+@pytest.mark.parametrize(
+    ("birthday", "years"),
+    [("1990-11-22", 36), ("1990-11-23", 35), ("2026-11-22", 0), ("2027-01-01", None), ("1900-01-01", None)],
+)
+def test_the_year_says_how_old_somebody_is(birthday: str, years: int | None) -> None:
+    assert trait_words.age({"name": "Ada", "birthday": birthday}, NOVEMBER_MS) == years
+    assert trait_words.age({"birthday": birthday[4:]}, NOVEMBER_MS) is None
 
 
 def test_what_is_too_much_is_dropped_and_counted_and_the_rest_kept() -> None:
