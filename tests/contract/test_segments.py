@@ -315,6 +315,21 @@ async def test_there_are_so_many_segments_at_most(here: Town) -> None:
                 await put(tx, name)
 
 
+async def test_who_cannot_be_read_keeps_nobody_else_waiting(here: Town) -> None:
+    for name in ("ann", "bob", "eve"):
+        await here.person(name, {"city": "Berlin"})
+    async with here.db.transaction() as tx:
+        await tx.execute("traits.put", shopper="bob", sealed=bytes(60), changed_ms=1)
+    await here.segment("berlin", BERLIN)
+    await here.built()
+    assert await here.members("berlin") == ["ann", "eve"]
+    await here.person("bob", {"city": "Berlin"})
+    assert await here.runner.look() == 0
+    here.clock.advance(HOUR_MS)
+    assert await here.runner.look() == 1
+    assert await here.members("berlin") == ["ann", "bob", "eve"]
+
+
 async def test_the_runner_outlives_a_database_that_is_away(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "LOOK_S", 0.01)
     away = FaultyDatabase(here.db)

@@ -5,6 +5,7 @@ none does another's slice again.
 """
 
 import asyncio
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from push.model.ports import Clock, Database, Transaction
 from push.model.rules.tree import SEGMENT
 from push.model.vault import SealError
 from push.profiles.segments import membership
+from push.profiles.segments.book import Book
 from push.profiles.segments.membership import Means
 from push.profiles.segments.settings import SegmentSettings
 
@@ -22,8 +24,8 @@ SLICE: Final = 100
 LOOK_S: Final = 1.0
 PAUSE_S: Final = 0.01
 """Between slices, so that others get their turn."""
-AGAIN_S: Final = 30.0
-"""After something that nobody expected."""
+AGAIN_MS: Final = 3_600_000
+"""Whoever cannot be read is looked at again after so long."""
 DAY_MS: Final = 86_400_000
 MOST_PRUNED: Final = 1000
 
@@ -51,13 +53,10 @@ class Runner:
             return await self.step()
         except DatabaseError as error:
             log.warning("segments cannot be kept current, trying again", error=str(error))
-        except SealError as error:
-            log.warning("somebody's facts cannot be read", error=str(error))
-            await asyncio.sleep(AGAIN_S)
         return False
 
     async def step(self) -> bool:
-        """Do a slice of everything; whether there was anything to do. Raises `DatabaseError`, `SealError`."""
+        """Do a slice of everything; whether there was anything to do. Raises `DatabaseError`."""
         looked, built, pruned = await self.look(), await self.build(), await self.prune()
         return any((looked, built, pruned))
 
@@ -69,7 +68,7 @@ class Runner:
         async with self._db.transaction(patient=True) as tx:
             book = await self._means.shelf.held(tx)
             persons = [row["person"] for row in await tx.fetch("segments.due", now_ms=now_ms, most=SLICE)]
-            await membership.ask(tx, self._means, book, (sorted(persons), frozenset(book.segments)), now_ms)
+            await self._ask(tx, book, persons, frozenset(book.segments))
         self.counts["due"] += len(persons)
         return len(persons)
 
@@ -91,9 +90,26 @@ class Runner:
         if not persons:
             return 0
         asked = {row["segment"], *book.meeting([SEGMENT + row["segment"]])}
-        await membership.ask(tx, self._means, book, (persons, asked), self._clock.now_ms())
+        await self._ask(tx, book, persons, asked)
         await tx.execute("segments.built", segment=row["segment"], after_person=persons[-1], n=len(persons))
         return len(persons)
+
+    async def _ask(self, tx: Transaction, book: Book, persons: Sequence[str], asked: Collection[str]) -> None:
+        """Ask all of them at once; where somebody cannot be read, one by one, and her again later."""
+        now_ms = self._clock.now_ms()
+        try:
+            await membership.ask(tx, self._means, book, (persons, asked), now_ms)
+        except SealError:
+            for person in persons:
+                await self._ask_alone(tx, book, person, asked)
+
+    async def _ask_alone(self, tx: Transaction, book: Book, person: str, asked: Collection[str]) -> None:
+        now_ms = self._clock.now_ms()
+        try:
+            await membership.ask(tx, self._means, book, ([person], asked), now_ms)
+        except SealError as error:
+            log.warning("somebody's facts cannot be read, trying again later", error=str(error))
+            await tx.execute("segments.put_due", person=person, due_ms=now_ms + AGAIN_MS)
 
     async def _finish(self) -> int:
         """Let a segment be live that everybody was asked about; the rules are held alone while it turns."""
