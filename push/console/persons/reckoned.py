@@ -81,7 +81,7 @@ def _share(part: float | None) -> str:
 
 
 def _tastes(tastes: tuple[Taste, ...]) -> str:
-    return ", ".join(f"{one.name} {_share(one.share)}" for one in tastes[:4])
+    return ", ".join(f"{one.name} {_share(one.share)}".replace(" %", "\N{NO-BREAK SPACE}%") for one in tastes[:4])
 
 
 def _spent(asked: _Telling) -> str:
