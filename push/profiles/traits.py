@@ -123,7 +123,7 @@ def _elements(said: Iterable[Saying]) -> dict[bytes, Saying]:
 
 def elements(value: Json) -> Sequence[Json]:
     """What a value adds to a union: a list's elements, or itself."""
-    return value if isinstance(value, list) else (value,)  # type: ignore[return-value] # a list of JSON values
+    return value if isinstance(value, list) else (value,)
 
 
 def _comparable(said: Iterable[Saying]) -> list[Saying]:
