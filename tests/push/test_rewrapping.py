@@ -65,13 +65,14 @@ async def test_a_new_month_wraps_the_living_and_leaves_copies_unreadable(
         await tx.execute("keys.erase", shopper="ada")
     job = Rewrapper(db, keyring, clock)
     await job.look()
-    assert keyring.months.names == ("2026-11",)
+    assert list(keyring.months.names) == ["2026-11"]
     clock.advance(MONTH_MS)
     await job.look()
-    assert (job.left, keyring.months.names) == ({}, ("2026-11", "2026-12")), "another process may not know yet"
+    assert job.left == {}
+    assert list(keyring.months.names) == ["2026-11", "2026-12"], "another process may not know yet"
     clock.advance(HOUR_MS)
     await job.look()
-    assert keyring.months.names == ("2026-12",)
+    assert list(keyring.months.names) == ["2026-12"]
     fresh = await asyncio.to_thread(keyring_in, tmp_path / "person-keys", NOVEMBER_MS + MONTH_MS)
     living = await keys.known(db, fresh, everybody)
     assert all(living[one].open(names[one], "name") == one.encode() for one in everybody)

@@ -76,7 +76,8 @@ def _read(row: Row) -> Record:
 
 
 def _json(text: str) -> Json:
-    return msgspec.json.decode(text, type=Json)
+    value: Json = msgspec.json.decode(text)
+    return value
 
 
 def _address(row: Row, desk: Desk) -> Record:
