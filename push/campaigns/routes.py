@@ -64,7 +64,7 @@ def reach(rows: Sequence[Row]) -> list[Route]:
             found[Route(row["device"], "inapp")] = None
         if row["channel"] is not None and row["suppressed"] is None:
             found[Route(row["device"], row["channel"], row["app"], row["service"])] = None
-    screen = [Route(row["device"], "screen") for row in rows[:1] if row["by_screen"]]
+    screen = [Route(row["device"], "screen") for row in rows[:1] if any(each["by_screen"] for each in rows)]
     return [*found, *screen, *(Route(row["device"], "log") for row in rows[:1])]
 
 

@@ -19,18 +19,15 @@ SELECT used FROM caps WHERE id = :id
 
 -- name: campaigns.used_by_person
 -- Pushes of a visit, and of what else the same person has open in the same store: she may carry several tags.
-SELECT
-    CAST(COALESCE(SUM(CASE WHEN c.id = :id THEN c.used ELSE 0 END), 0) AS BIGINT) AS own,
-    CAST(COALESCE(SUM(CASE WHEN c.id = :id THEN 0 ELSE c.used END), 0) AS BIGINT) AS beside
-FROM caps AS c
-WHERE c.id IN (
-    SELECT CAST(:id AS TEXT)
-    UNION
-    SELECT 'visit:' || v.id FROM visits AS v
-    WHERE v.left_ms IS NULL AND v.store = :store AND v.shopper IN (
-        SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
-    )
-)
+SELECT CAST(COALESCE(SUM(x.own), 0) AS BIGINT) AS own, CAST(COALESCE(SUM(x.beside), 0) AS BIGINT) AS beside
+FROM (
+    SELECT c.used AS own, 0 AS beside FROM caps AS c WHERE c.id = :id
+    UNION ALL
+    SELECT 0 AS own, c.used AS beside
+    FROM shoppers AS s CROSS JOIN shoppers AS o CROSS JOIN visits AS v CROSS JOIN caps AS c
+    WHERE s.id = :shopper AND o.person = s.person AND o.id <> s.id
+        AND v.shopper = o.id AND v.store = :store AND v.left_ms IS NULL AND c.id = 'visit:' || v.id
+) AS x
 
 -- name: campaigns.take_cap
 INSERT INTO caps (id, used, updated_ms) VALUES (:id, 1, :updated_ms)

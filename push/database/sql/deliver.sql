@@ -103,9 +103,7 @@ WHERE d.id IN (SELECT value FROM {json_each}(:ids{as_json}))
 SELECT
     p.id AS shopper, v.id AS device, v.platform, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.registered_ms,
     s.reason AS suppressed,
-    CASE WHEN EXISTS (
-        SELECT 1 FROM nicknames AS n INNER JOIN shoppers AS c ON c.id = n.shopper WHERE c.person = p.person
-    ) AND EXISTS (
+    CASE WHEN n.shopper IS NOT NULL AND EXISTS (
         SELECT 1 FROM shoppers AS c
             INNER JOIN visits ON visits.shopper = c.id AND visits.left_ms IS NULL
             INNER JOIN screens ON screens.store = visits.store
@@ -114,6 +112,7 @@ SELECT
 FROM shoppers AS p
     INNER JOIN shoppers AS o ON o.person = p.person
     INNER JOIN devices AS v ON v.shopper = o.id
+    LEFT JOIN nicknames AS n ON n.shopper = o.id
     LEFT JOIN addresses AS a ON a.device = v.id
     LEFT JOIN suppressions AS s ON s.channel = a.channel AND s.hash = a.hash
 WHERE p.id IN (SELECT value FROM {json_each}(:shoppers{as_json}))
