@@ -83,7 +83,6 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     hers = await held(console, visit)
     person = hers[0].id
     db, means, zone = console.db, console.people, home(console)
-    await _note(console, visit, person)
     after = visit.query.get("after", "")
     past = await _past(console, person, after) if sees(visit) else happenings.Page([], "")
     known = await reckoned.read(db, means, person, visit.now_ms) if sees(visit) else None
@@ -118,11 +117,15 @@ async def _past(console: ConsoleContext, person: str, after: str) -> happenings.
 
 
 async def held(console: ConsoleContext, visit: Visit) -> list[Facet]:
-    """The facets of whom an address names, the one that stands for her first. Raises `TroubleError`."""
+    """The facets of whom an address names, the one that stands for her first; that she was looked at is noted.
+
+    Raises `TroubleError`.
+    """
     require(visit)
     hers = await who.facets_of(console.db, console.people, visit.at["person"], clear=sees(visit))
     if not hers:
         raise not_found("person", (PATH, "People"))
+    await _note(console, visit, hers[0].id)
     return hers
 
 
