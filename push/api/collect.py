@@ -4,7 +4,7 @@ https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,6 @@ from push.profiles.collect import times
 from push.profiles.collect.bounds import Rejected
 from push.profiles.collect.collecting import Collecting
 from push.profiles.collect.intake import FullError
-from push.profiles.collect.message import Message
 from push.profiles.collect.parse import Heard, Read
 
 MOST_MESSAGES: Final = 5_000
@@ -28,18 +27,21 @@ _HEADER: Final = Parameter(
 )
 
 
-class MessageBody(Message, frozen=True, kw_only=True, rename="camel"):
-    """A message; `writeKey` is the token, where no header has it."""
+class MessageBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A message, with the fields of Segment's specification: `event`, `userId`, `anonymousId`, `properties` and others.
 
-    write_key: str | None = None
+    What is wrong with it is told in the answer. `writeKey` is the token, where no header has it.
+    """
+
+    write_key: Any = None
 
 
 class BatchBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Up to 5,000 messages. One that is wrong spoils no other."""
+    """Up to 5,000 messages, each with its `type`. One that is wrong spoils no other."""
 
-    batch: Annotated[list[Message], msgspec.Meta(max_length=MOST_MESSAGES)]
-    sent_at: str | int | float | None = None
-    write_key: str | None = None
+    batch: Annotated[list[Any], msgspec.Meta(max_length=MOST_MESSAGES)]
+    sent_at: Any = None
+    write_key: Any = None
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +74,7 @@ class Asked(NamedTuple):
 
 class _Batch(msgspec.Struct, rename="camel"):
     batch: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_MESSAGES)]
-    sent_at: str | int | float | None = None
+    sent_at: Any = None
 
 
 _BATCH: Final = msgspec.json.Decoder(_Batch)

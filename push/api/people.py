@@ -52,7 +52,7 @@ async def find(context: Context, call: Call) -> Found:
     shopper = None if identifier is None else await facets.find(context.db, context.vault, identifier)
     persons = await facets.persons(context.db, [shopper]) if shopper is not None else {}
     if shopper is None or shopper not in persons:
-        raise ProblemError(404, "Nobody", "Nobody is known by that.")
+        raise ProblemError(404, "Nobody", "No shopper is known by that: try another identifier of hers.")
     return Found(person=persons[shopper], shopper=shopper)
 
 
