@@ -239,8 +239,13 @@ WHERE id = :id AND state = 'pending' AND expires_ms > :now_ms
 RETURNING id, message
 
 -- name: deliver.attempt
+-- Of whoever was erased while it was being sent, nothing is written any more.
 INSERT INTO attempts (delivery, attempt, device, channel, app, started_ms, ended_ms, outcome, status, reference)
-VALUES (:delivery, :attempt, :device, :channel, :app, :started_ms, :ended_ms, :outcome, :status, :reference)
+SELECT
+    d.id, CAST(:attempt AS INTEGER), CAST(:device AS TEXT), CAST(:channel AS TEXT), CAST(:app AS TEXT),
+    CAST(:started_ms AS BIGINT), CAST(:ended_ms AS BIGINT), CAST(:outcome AS TEXT), CAST(:status AS INTEGER),
+    CAST(:reference AS TEXT)
+FROM deliveries AS d WHERE d.id = :delivery
 ON CONFLICT (delivery, attempt, device, channel) DO NOTHING
 
 -- name: outbox.cancel_visit
