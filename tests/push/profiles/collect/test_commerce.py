@@ -63,7 +63,7 @@ def test_a_product_may_be_the_event_itself() -> None:
         ("product_added", "added"),
         (" ORDER REFUNDED ", "refunded"),
         ("Product Added to Wishlist", "wished"),
-        ("Poduct Added", None),
+        ("Products Added", None),
         ("", None),
     ],
 )
