@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import gzip
+import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -232,7 +233,8 @@ async def test_what_is_too_large_or_too_deep_is_refused_where_it_stands(shop: Sh
     ]
     told = await shop.say("batch", {"batch": rows})
     assert [one["reason"] for one in told["errors"]] == ["too_large", "too_many_keys", "not_understood", "too_deep"]
-    assert (await shop.call("identify", {"userId": "u", "traits": {"a": "x" * 1_100_000}})).status == 413
+    large = io.BytesIO(json.dumps({"userId": "u", "traits": {"a": "x" * 1_100_000}}).encode())
+    assert (await shop.server.call("POST", "/v1/identify", shop.back_end, data=large)).status == 413
 
 
 async def test_gzip_is_inflated_within_bounds(shop: Shop) -> None:
