@@ -4,7 +4,7 @@
  *     import { Footfall } from "./footfall.js";
  *     const footfall = await Footfall.open({ base: "https://shop.example", appKey: "…" });
  *     await footfall.register({ locale: "en" });
- *     await footfall.setConsent({ location: true, marketing: true, inapp: true });
+ *     await footfall.setConsent({ adult: true, location: true, marketing: true, inapp: true });
  *     footfall.listen({ onMessage: (message) => show(message), onState: (state) => {}, signal });
  *     await footfall.report(message.deliveries.stream, "shown");
  *     const why = await footfall.why(message.deliveries.stream);
