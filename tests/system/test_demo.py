@@ -157,9 +157,9 @@ async def test_a_quarter_of_a_minute_shows_the_whole_path_and_only_those_who_agr
     async with running_demo(tmp_path, "--seconds", "15") as demo:
         await demo.until("somebody walks in", demo.visited)
         operator, app = demo.operator(), demo.app()
-        agreed = await join(app, "location", "marketing", "inapp")
-        unasked = await join(app, "location", "inapp")
-        sorry = await join(app, "location", "marketing", "inapp")
+        agreed = await join(app, "adult", "location", "marketing", "inapp")
+        unasked = await join(app, "adult", "location", "inapp")
+        sorry = await join(app, "adult", "location", "marketing", "inapp")
 
         async def has_a_tag() -> bool:
             return any(
