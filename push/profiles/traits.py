@@ -62,13 +62,21 @@ Pick = Callable[[Sequence[Saying], TraitSettings], Json]
 
 def fold(state: TraitState, statement: Statement, strategies: Strategies = NO_STRATEGIES) -> TraitState:
     """The state with what a statement says. A group's traits are not its members'."""
-    if statement.kind == "group" or not statement.traits:
-        return state
+    return fold_all(state, [statement], strategies)
+
+
+def fold_all(state: TraitState, statements: Iterable[Statement], strategies: Strategies = NO_STRATEGIES) -> TraitState:
+    """The state with what statements say, joined once: each join looks at all that is held, however little is new."""
+    told = [_said(one, strategies) for one in statements if one.kind != "group" and one.traits]
+    return join([state, *told]) if told else state
+
+
+def _said(statement: Statement, strategies: Strategies) -> TraitState:
     said: dict[str, tuple[Saying, ...]] = {
         name: (Saying(statement.at_ms, statement.id, statement.source, value),)
         for name, value in taken(statement.traits, strategies).traits.items()
     }
-    return join([state, TraitState(said)])
+    return TraitState(said)
 
 
 def join(states: Iterable[TraitState]) -> TraitState:

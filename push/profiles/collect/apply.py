@@ -191,10 +191,10 @@ async def _fold_traits(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Key
     if not told:
         return
     states = await traits.states(tx, desk.keyring, told)
-    new = {facet: states.get(facet, traits.TraitState()) for facet in told}
-    for facet, each in told.items():
-        for statement in each:
-            new[facet] = traits.fold(new[facet], statement, desk.settings.traits)
+    new = {
+        facet: traits.fold_all(states.get(facet, traits.TraitState()), each, desk.settings.traits)
+        for facet, each in told.items()
+    }
     await traits.write(tx, opened, new, now_ms)
 
 

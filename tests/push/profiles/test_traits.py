@@ -61,6 +61,13 @@ def test_any_order_and_any_repetition_make_the_same_state(whole: list[Statement]
 
 
 @settings(max_examples=60, deadline=None)
+@given(statements, st.integers(0, 24))
+def test_many_statements_folded_at_once_leave_what_they_leave_one_by_one(whole: list[Statement], place: int) -> None:
+    before = reduce(traits.fold, whole[:place], EMPTY)
+    assert _bits(traits.fold_all(before, whole[place:])) == _bits(reduce(traits.fold, whole[place:], before))
+
+
+@settings(max_examples=60, deadline=None)
 @given(statements, statements, statements)
 def test_facets_join_in_any_grouping(first: list[Statement], second: list[Statement], third: list[Statement]) -> None:
     first, second, third = (_of(letter, part) for letter, part in zip("abc", (first, second, third), strict=True))
