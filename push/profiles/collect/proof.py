@@ -117,7 +117,7 @@ class Prover:
 
     def prove(self, token: str, now_ms: int) -> Proof | None:
         """Whom a token names, None where it proves nothing."""
-        if not self._keys or len(token) > MOST_CHARS:
+        if not self._keys or len(token) > MOST_CHARS or not token.isascii():
             return None
         key = self._key_of(token)
         return None if key is None else self._checked(token, key, now_ms)
@@ -179,7 +179,17 @@ class Prover:
 
 
 def _proof(said: Mapping[str, Any]) -> Proof | None:
-    user, email, phone = (said.get(name) for name in ("sub", "email", "phone"))
+    user = said.get("sub")
     if not isinstance(user, str) or not user:
         return None
-    return Proof(user, email if isinstance(email, str) else "", phone if isinstance(phone, str) else "")
+    return Proof(user, _checked_by_issuer(said, "email", "email"), _checked_by_issuer(said, "phone", "phone_number"))
+
+
+def _checked_by_issuer(said: Mapping[str, Any], name: str, verified: str) -> str:
+    """A mailbox or number; not one of which the issuer says that nobody checked it (OpenID Connect Core, section 5.1).
+
+    Anybody can type somebody else's at registration, and would be one person with her.
+    """
+    value = said.get(name)
+    is_checked = said.get(f"{verified}_verified", True) in (True, "true")
+    return value if isinstance(value, str) and is_checked else ""

@@ -90,6 +90,20 @@ def test_a_mailbox_that_is_no_text_is_left_out(prover: Prover) -> None:
     assert prover.prove(token(email=7), NOW_MS) == Proof("ann")
 
 
+@pytest.mark.parametrize("verified", [False, "false", 0, [True]])
+def test_a_mailbox_or_number_that_the_issuer_never_checked_is_nobodys(prover: Prover, verified: object) -> None:
+    said = {"email": "ann@example.org", "phone": "+4930123456"}
+    found = prover.prove(token(**said, email_verified=verified, phone_number_verified=verified), NOW_MS)
+    assert found == Proof("ann")
+    found = prover.prove(token(**said, email_verified=True, phone_number_verified="true"), NOW_MS)
+    assert found == Proof("ann", "ann@example.org", "+4930123456")
+
+
+@pytest.mark.parametrize("sent", ["\udcff.\udcff.x", "ü.e30.x"])
+def test_bytes_that_are_no_text_in_a_header_prove_nothing(prover: Prover, sent: str) -> None:
+    assert prover.prove(sent, NOW_MS) is None
+
+
 def test_a_signature_counts_under_its_own_key_alone(prover: Prover) -> None:
     assert prover.prove(token("ES256", "EdDSA"), NOW_MS) is None
     good = token()
