@@ -17,6 +17,8 @@ _NAMED_BY: Final[dict[AddressedChannel, tuple[str, ...]]] = {
     "webhook": ("to",),
 }
 _SHOWN: Final = 4
+_STEP: Final = 5
+"""Fewer people than that are single people."""
 _LONG: Final = 8
 
 
@@ -27,6 +29,11 @@ def masked(channel: AddressedChannel, address: Mapping[str, object]) -> str:
         local, _, domain = text.rpartition("@")
         return f"{local[:1]}…@{domain}"
     return f"…{text[-_SHOWN:]}" if len(text) >= _LONG else "…"
+
+
+def roughly(who: Principal, people: int) -> int:
+    """How many people somebody may know of: viewers count in fives, so that nobody alone makes a difference."""
+    return people if who.may("editor") else people - people % _STEP
 
 
 def shown(who: Principal, record: BeaconRecord) -> BeaconRecord:

@@ -15,6 +15,7 @@ from push.profiles.collect.tracked import Told
 from push.profiles.identity import facets
 from push.profiles.profile import Profile
 from push.registry import cursors
+from push.registry.audit import audit
 
 
 class FindIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +62,7 @@ async def person(context: Context, call: Call) -> Profile:
     found = await profile.read(context.db, context.collecting.desk, call.path["id"], context.clock.now_ms())
     if found is None:
         raise _nobody()
+    await note_look(context, call, found.person)
     return found
 
 
@@ -71,13 +73,21 @@ async def events(context: Context, call: Call) -> Events:
     with refusing():
         before = None if after is None else cursors.read(after, int)
     shopper = call.path["id"]
-    if not await facets.persons(context.db, [shopper]):
+    persons = await facets.persons(context.db, [shopper])
+    if not persons:
         raise _nobody()
+    await note_look(context, call, persons[shopper])
     place = None if before is None else (int(before.value), before.id)
     page = await tracked.timeline(context.db, context.keyring, shopper, place, query.limit)
     return Events(
         items=page.items, after=None if page.after is None else cursors.written(cursors.Position(*page.after))
     )
+
+
+async def note_look(context: Context, call: Call, person: str) -> None:
+    """Write into the trail that somebody looked at a person, and who: as the console does."""
+    async with context.db.transaction() as tx:
+        await audit(tx, call.actor, "look at person", "person", context.clock.now_ms(), after={"shopper": person})
 
 
 def _nobody() -> ProblemError:

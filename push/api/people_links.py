@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from beacons.topics import Id
 from push.api import consents
 from push.api.contract import OPERATOR, Call, Context, Endpoint
+from push.api.people import note_look
 from push.api.queries import After, asked, given, parameters
 from push.api.refusals import refusing
 from push.model.ids import fresh
@@ -83,7 +84,9 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
 async def graph(context: Context, call: Call) -> Graph:
     """A person's identifiers, and every link between them, with its reason."""
     with refusing():
-        return await telling.graph(context.db, context.keyring, call.path["id"])
+        found = await telling.graph(context.db, context.keyring, call.path["id"])
+    await note_look(context, call, found.person)
+    return found
 
 
 async def new_link(context: Context, call: Call) -> LinkOut:

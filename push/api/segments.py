@@ -6,6 +6,7 @@ import msgspec
 
 from beacons.topics import Id
 from push.api.contract import OPERATOR, Call, Context, Endpoint, Parameter, ProblemError, Reply
+from push.api.masks import roughly
 from push.api.queries import asked, parameters
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.profiles import view
@@ -63,14 +64,18 @@ class MemberPage(msgspec.Struct, frozen=True, kw_only=True):
 async def listed(context: Context, call: Call) -> SegmentPage:
     """Every segment with how many are in it."""
     query = asked(call, PageQuery)
-    items = await records.page(context.db, query.after, query.limit)
+    items = [_shown(call, one) for one in await records.page(context.db, query.after, query.limit)]
     return SegmentPage(items=tuple(items), after=items[-1].id if len(items) == query.limit else None)
 
 
 async def get(context: Context, call: Call) -> Reply:
     """A segment. Raises `ProblemError` 404."""
     found = await _there(context, call.path["id"])
-    return Reply(found, headers=tag(found.revision))
+    return Reply(_shown(call, found), headers=tag(found.revision))
+
+
+def _shown(call: Call, one: Record) -> Record:
+    return msgspec.structs.replace(one, members=roughly(call.principal, one.members))
 
 
 async def _there(context: Context, name: str) -> Record:
@@ -131,6 +136,9 @@ async def explained(context: Context, call: Call) -> Reasons:
     found = await asking.reasons(context.db, context.segments, call.path["id"], shopper, context.clock.now_ms())
     if found is None:
         raise ProblemError(404, "Not there", f"There is no segment {call.path['id']}, or no such shopper.")
+    after = {"shopper": found.person, "segment": found.segment}
+    async with context.db.transaction() as tx:
+        await audit(tx, call.actor, "explain segment", "person", context.clock.now_ms(), after=after)
     return found
 
 
@@ -149,7 +157,8 @@ async def overlap(context: Context, call: Call) -> list[Overlap]:
         raise ProblemError(400, "Not understood", detail)
     for name in names:
         await _there(context, name)
-    return await asking.overlaps(context.db, names)
+    found = await asking.overlaps(context.db, names)
+    return [msgspec.structs.replace(one, members=roughly(call.principal, one.members)) for one in found]
 
 
 async def facts(context: Context, call: Call) -> list[FactInfo]:

@@ -9,6 +9,7 @@ from tests.support.senders import DAY_MS, sent, soon_ms, to
 from tests.support.servers import Caller
 
 WHY = {"why": "she called and said so"}
+LOOKS = "/v1/audit?action=look+at+person"
 
 
 async def back_end(server: Caller) -> str:
@@ -76,6 +77,17 @@ async def test_a_cut_is_seen_before_it_is_done_and_taken_back_afterwards(any_ser
     back = await any_server.operate("POST", f"/v1/links/{joined['id']}/restore", {})
     assert back["link"]["state"] == "joined"
     assert [one["link"]["id"] for one in (await any_server.operate("GET", "/v1/reviews"))["items"]] == [refused["id"]]
+
+
+async def test_looking_at_somebody_is_in_the_trail(any_server: Caller) -> None:
+    joined, _ = await two_on_one_device(any_server)
+    before = len((await any_server.operate("GET", LOOKS))["items"])
+    told = await person(any_server, joined["a"])
+    await any_server.operate("GET", f"/v1/people/{joined['a']}")
+    await any_server.operate("GET", f"/v1/people/{joined['b']}/events")
+    looks = (await any_server.operate("GET", LOOKS))["items"]
+    assert [look["after"] for look in looks[: len(looks) - before]] == [{"shopper": told["person"]}] * 3
+    assert not any(word in str(looks) for word in ("ann-7", "browser-1"))
 
 
 async def test_somebody_decides_what_the_rules_cannot(any_server: Caller) -> None:

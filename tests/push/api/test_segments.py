@@ -158,6 +158,19 @@ async def test_viewers_see_how_many_and_never_who(shop: Shop) -> None:
     viewer, editor = [await hired(shop.server, role, role) for role in ("viewer", "editor")]
     for path, seen in (("/v1/segments", 200), (ONE, 200), (f"{ONE}/members", 403), (f"{ONE}/explain?shopper=a", 403)):
         assert (await shop.server.call("GET", path, headers=viewer.headers)).status == seen
+    for n in range(6):
+        await shop.say("identify", f"guest-{n}", traits={"city": "Berlin"})
+    [somebody, *_] = await shop.members(ONE, 6)
+    counts = {
+        who.login: (await shop.server.call("GET", ONE, headers=who.headers)).json["members"] for who in (viewer, editor)
+    }
+    assert counts == {"viewer": 5, "editor": 6}
+    [listed] = (await shop.server.call("GET", "/v1/segments", headers=viewer.headers)).json["items"]
+    assert listed["members"] == 5
+    explained = await shop.server.call("GET", f"{ONE}/explain?shopper={somebody}", headers=editor.headers)
+    assert explained.json["inside"] is True
+    [look] = (await shop.server.operate("GET", "/v1/audit?action=explain+segment"))["items"]
+    assert (look["actor"], look["after"]) == ("operator:editor", {"shopper": somebody, "segment": "berlin"})
     body = {"name": "Mine", "rule": BERLIN}
     assert (await shop.server.call("PUT", ONE, body=body, headers=viewer.headers)).status == 403
     assert (await shop.server.call("PUT", ONE, body=body, headers=editor.headers)).status == 200
