@@ -174,13 +174,15 @@ async def settle(tx: Transaction, shoppers: Collection[str]) -> dict[str, Mappin
 async def _held(tx: Transaction, shoppers: Collection[str]) -> dict[str, str]:
     """All facets of whoever these are, with their persons, held until `tx` ends.
 
-    Whom somebody else just merged, while this waited, is looked for once more.
+    A look that waits sees who belonged to them when it began. So another follows, until nobody is new: whom somebody
+    else merged with them meanwhile is held, too.
     """
-    asked = json.dumps(sorted(shoppers))
-    rows = await tx.fetch("consent.facets", shoppers=asked)
-    if not {row["id"] for row in rows} >= set(shoppers):
-        rows = await tx.fetch("consent.facets", shoppers=asked)
-    return {row["id"]: row["person"] for row in rows}
+    asked, held = json.dumps(sorted(shoppers)), dict[str, str]()
+    while True:
+        found = {row["id"]: row["person"] for row in await tx.fetch("consent.facets", shoppers=asked)}
+        if found == held:
+            return held
+        held = found
 
 
 class _InForce(NamedTuple):
@@ -224,9 +226,8 @@ async def _wanted(tx: Transaction, persons: Sequence[str]) -> dict[str, dict[Pur
     minimum_age = await _minimum_age(tx)
     said: dict[str, dict[Purpose, _InForce]] = {}
     for row in await tx.fetch("consent.said", persons=json.dumps(persons)):
-        if not row["pending"]:
-            state = _InForce(bool(row["granted"]), row["at_ms"], row["source"])
-            said.setdefault(row["person"], {})[row["purpose"]] = state
+        state = _InForce(bool(row["granted"]), row["at_ms"], row["source"])
+        said.setdefault(row["person"], {})[row["purpose"]] = state
     return said if minimum_age == 0 else {person: _of_age(purposes) for person, purposes in said.items()}
 
 

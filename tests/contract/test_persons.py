@@ -20,6 +20,7 @@ from push.model.people import Purpose
 from push.model.ports import Database
 from push.model.presence import Changes, Record, VisitOpened
 from push.profiles import consent, ledger, nicknames
+from push.profiles.collect.gate import covered, gate
 from push.profiles.ledger import Circumstances, Word
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
@@ -132,6 +133,31 @@ async def test_her_own_word_outranks_what_others_claim_and_what_waits_for_her_is
         ("marketing", 0),
         ("email", 1),
     ]
+
+
+async def test_what_waits_to_be_confirmed_takes_nothing_from_what_she_said_before(db: Database) -> None:
+    """Apps send what a page's banner says with every event: neither a consent nor a refusal ends by that."""
+    how = Circumstances(source="app", pending=True)
+    await say(db, PHONE, {"email": True}, 10)
+    await say(db, TABLET, {"email": False}, 10)
+    async with db.transaction() as tx:
+        for shopper in (PHONE, TABLET):
+            word = Word(id=f"w-{shopper}", shopper=shopper, purpose="email", granted=True, at_ms=20, how=how)
+            await ledger.keep(tx, [word])
+        await consent.settle(tx, [PHONE, TABLET])
+    assert await granted(db, PHONE, TABLET) == [{"email"}, set()]
+    assert [(one.purpose, one.granted) for one in await consent.consents(db, TABLET)] == [("email", False)]
+
+
+async def test_what_others_claim_covers_no_time_after_her_own_word(db: Database) -> None:
+    for at_ms, yes, claimed in ((5, True, True), (10, False, False), (20, True, True), (30, True, False)):
+        how = Circumstances(source="test", claimed=claimed)
+        word = Word(id=f"w{at_ms}", shopper=PHONE, purpose="profiling", granted=yes, at_ms=at_ms, how=how)
+        async with db.transaction() as tx:
+            await ledger.keep(tx, [word])
+            await consent.settle(tx, [PHONE])
+    passed = await gate(db, [PHONE], keep_orders=False)
+    assert [covered(passed.words[PHONE], at_ms) for at_ms in (7, 15, 25, 35)] == [True, False, False, True]
 
 
 async def test_nobody_is_located_or_profiled_without_her_word_that_she_is_of_age(db: Database) -> None:

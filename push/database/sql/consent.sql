@@ -6,16 +6,17 @@ ORDER BY id {for_no_key_update}
 
 -- name: consent.said
 -- Of every person and purpose the word that holds: her own before what others claim, the latest; at the same time a refusal.
-SELECT w.person, w.purpose, w.granted, w.pending, w.at_ms, w.source
+-- What waits to be confirmed takes nothing from what she said before.
+SELECT w.person, w.purpose, w.granted, w.at_ms, w.source
 FROM (
     SELECT
-        s.person, h.purpose, h.granted, h.pending, h.at_ms, h.source,
+        s.person, h.purpose, h.granted, h.at_ms, h.source,
         ROW_NUMBER() OVER (
             PARTITION BY s.person, h.purpose
-            ORDER BY h.claimed, h.at_ms DESC, h.granted, h.pending DESC, h.source, h.id
+            ORDER BY h.claimed, h.at_ms DESC, h.granted, h.source, h.id
         ) AS place
     FROM shoppers AS s INNER JOIN consent_history AS h ON h.shopper = s.id
-    WHERE s.person IN (SELECT value FROM {json_each}(:persons{as_json}))
+    WHERE h.pending = 0 AND s.person IN (SELECT value FROM {json_each}(:persons{as_json}))
 ) AS w
 WHERE w.place = 1
 

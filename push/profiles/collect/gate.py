@@ -5,10 +5,10 @@ in the wrong order by some seconds. A refusal has no such grace.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from push.model.ports import Queries
+from push.model.ports import Queries, Row
 from push.model.profiles import Statement
 from push.profiles.collect import commerce
 from push.profiles.identity.facets import listed
@@ -50,8 +50,20 @@ def covered(words: Sequence[Word], at_ms: int) -> bool:
 async def gate(db: Queries, facets: Collection[str], *, keep_orders: bool) -> Gate:
     """The gate for what concerns these facets. Raises `push.model.errors.DatabaseError`."""
     profiled = frozenset(row["shopper"] for row in await db.fetch("collect.profiled", shoppers=listed(facets)))
-    words: dict[str, list[Word]] = {}
+    words: Mapping[str, Sequence[Word]] = {}
     if profiled:
-        for row in await db.fetch("collect.words", shoppers=listed(profiled)):
-            words.setdefault(row["shopper"], []).append(Word(row["at_ms"], bool(row["granted"])))
+        words = _words(await db.fetch("collect.words", shoppers=listed(profiled)))
     return Gate(profiled, words, keep_orders)
+
+
+def _words(rows: Iterable[Row]) -> dict[str, list[Word]]:
+    """What each said, the oldest first. What others claim counts until she spoke herself, and never after that."""
+    words: dict[str, list[Word]] = {}
+    spoke: set[str] = set()
+    for row in rows:
+        if row["claimed"] and row["shopper"] in spoke:
+            continue
+        if not row["claimed"]:
+            spoke.add(row["shopper"])
+        words.setdefault(row["shopper"], []).append(Word(row["at_ms"], bool(row["granted"])))
+    return words

@@ -70,7 +70,7 @@ async def erase(means: Means, shopper: str, now_ms: int, note: Note) -> Erased |
     Raises `push.model.errors.DatabaseError`, `OSError`: where it was in the ledger by then, the next start ends it.
     """
     async with means.db.transaction() as tx:
-        facets = [Facet(row["id"], row["created_ms"]) for row in await tx.fetch("rights.hold", shopper=shopper)]
+        facets = await _held(tx, shopper)
         if not facets:
             return None
         hashes = [erasure_of(means.vault, *facet) for facet in facets]
@@ -80,6 +80,16 @@ async def erase(means: Means, shopper: str, now_ms: int, note: Note) -> Erased |
         await note(tx, erased)
     means.keyring.forget()
     return erased
+
+
+async def _held(tx: Transaction, shopper: str) -> list[Facet]:
+    """Every facet of hers, held until `tx` ends; also those that somebody else merged with her while this waited."""
+    held: list[Facet] = []
+    while True:
+        found = [Facet(row["id"], row["created_ms"]) for row in await tx.fetch("rights.hold", shopper=shopper)]
+        if found == held:
+            return held
+        held = found
 
 
 async def remove(tx: Transaction, facets: Sequence[str]) -> Erased:
