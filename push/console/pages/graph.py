@@ -14,7 +14,7 @@ from push.console.persons.who import Facet
 from push.model.errors import AbsentError
 from push.model.ports import Transaction
 from push.profiles import consent
-from push.profiles.collect.apply import Applied
+from push.profiles.collect.apply import Applied, follow
 from push.profiles.identity import merging, preview
 from push.profiles.identity.facets import listed, persons
 from push.profiles.identity.merging import Decision, Hand, Merged
@@ -156,5 +156,6 @@ async def _decide(console: ConsoleContext, visit: Visit, one: Linked, deed: tupl
         consents = await consent.settle(tx, merged.shoppers)
         done = Applied(consents=consents, shoppers=merged.shoppers, persons=merged.persons)
         await following.within(tx, done, now_ms)
+        await follow(tx, console.people.desk, merged.persons, now_ms)
         await audit(tx, visit.actor, f"{what} link", f"link {one.id}", now_ms, before={"state": one.state})
     await following.after(done)

@@ -10,7 +10,8 @@ from push.console.pages.person import held, home, require, titled
 from push.console.tables import link
 from push.model.people import Purpose
 from push.profiles import consent, ledger
-from push.profiles.collect.apply import Applied
+from push.profiles.collect.apply import Applied, follow
+from push.profiles.identity.facets import persons
 from push.profiles.rights import requests
 from push.profiles.rights.requests import Action, ClosedError, Kind, Request
 from push.registry.audit import audit
@@ -151,8 +152,10 @@ async def _object(console: ConsoleContext, visit: Visit, person: str) -> None:
         changed: dict[str, Mapping[Purpose, bool]] = {
             facet: one.changed for facet, one in settled.items() if one.changed
         }
-        done = Applied(consents=changed, shoppers=frozenset(settled), persons=frozenset({person}))
+        whose = frozenset((await persons(tx, settled)).values())
+        done = Applied(consents=changed, shoppers=frozenset(settled), persons=whose)
         await following.within(tx, done, now_ms)
+        await follow(tx, console.people.desk, whose, now_ms)
         await audit(tx, visit.actor, "object for person", "person", now_ms, after={"shopper": person})
     await following.after(done)
 

@@ -11,6 +11,8 @@ from push.console.persons.drawing import Edge, Node, draw
 from push.console.persons.masks import masked
 from push.console.persons.reckoned import money
 from push.console.persons.who import told
+from tests.support.collecting import AGREED, collecting
+from tests.support.dumping import dump
 from tests.support.people import Person, as_person, first_admin, hired
 from tests.support.servers import Caller, serving, settings
 
@@ -202,3 +204,26 @@ async def test_a_link_that_is_not_hers_is_not_there(server: Caller) -> None:
     await visitors(server, 0)
     assert (await page(server, admin, "/console/people/ada/links/none"))[0] == 404
     assert (await page(server, admin, "/console/people/nobody"))[0] == 404
+
+
+async def test_a_cut_and_an_objection_leave_everyones_figures_as_they_are_to_be(tmp_path: Path) -> None:
+    async def standing() -> int:
+        return len((await dump("", tmp_path / "data"))["standings"])
+
+    async with collecting(tmp_path) as shop:
+        server = shop.server
+        admin = await first_admin(server)
+        await shop.say("identify", {"anonymousId": "a-1", "context": AGREED})
+        await shop.say("identify", {"userId": "K-1", "anonymousId": "a-1", "context": AGREED})
+        for number, who in enumerate(({"userId": "K-1"}, {"anonymousId": "a-1"})):
+            order = {"order_id": f"o-{number}", "total": 10, "currency": "EUR"}
+            await shop.say("track", {**who, "event": "Order Completed", "properties": order})
+        assert await standing() == 1
+        person = await shop.find("user_id", "K-1")
+        graph = await server.operate("GET", f"/v1/people/{person}/graph")
+        deed = {"do": "cut", "why": "a shared tablet"}
+        link = graph["links"][0]["id"]
+        assert (await page(server, admin, f"/console/people/{person}/links/{link}", deed))[0] == 303
+        assert await standing() == 2
+        assert (await page(server, admin, f"/console/people/{person}/privacy", {"do": "object"}))[0] == 303
+        assert await standing() == 1
