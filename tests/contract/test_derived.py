@@ -196,6 +196,21 @@ async def test_when_she_comes_and_what_she_opens(db: Database) -> None:
     assert (seen.best_hour, seen.best_weekday, seen.channel) == (21, 0, "inapp")
 
 
+async def test_who_is_looked_at_beside_others_is_seen_as_if_alone(db: Database) -> None:
+    clock = SettableClock(at_s("2026-11-02T12:00") * 1000)
+    busy, quiet = [await join(db, clock, name) for name in ("phone", "tablet")]
+    times = [(busy, n) for n in range(signals.MOST + 50)] + [(quiet, signals.MOST * 2 + n) for n in range(signals.MOST)]
+    async with db.transaction() as tx:
+        await directory.put_store(tx, Store(id="s1", name="Hamburg", time_zone="UTC"))
+        for number, (shopper, minutes) in enumerate(times):
+            entered_ms = clock.now_ms() - minutes * 60_000
+            visit = {"id": f"v{number}", "store": "s1", "shopper": shopper, "entered_ms": entered_ms}
+            await tx.execute("ingest.open_visit", **visit, heard_ms=entered_ms)
+    alone = [await signals.load(db, [shopper], clock.now_ms()) for shopper in (busy, quiet)]
+    assert await signals.load(db, [busy, quiet], clock.now_ms()) == alone[0] | alone[1]
+    assert {one.visits for one in (alone[0] | alone[1]).values()} == {signals.MOST}
+
+
 async def test_everyone_is_read_anew_once_a_minute(db: Database) -> None:
     clock = SettableClock(5)
     populations = sketches.Populations(clock)

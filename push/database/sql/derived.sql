@@ -11,20 +11,30 @@ INSERT INTO features (shopper, sealed, changed_ms) VALUES (:shopper, :sealed, :c
 ON CONFLICT (shopper) DO UPDATE SET sealed = excluded.sealed, changed_ms = excluded.changed_ms
 
 -- name: derived.visits
--- The latest visits of whoever each of these facets is; the store says what time it was there.
-SELECT s.id AS shopper, v.entered_ms, w.time_zone
-FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person
-INNER JOIN visits AS v ON v.shopper = o.id INNER JOIN stores AS w ON w.id = v.store
-WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) AND v.entered_ms >= :since_ms
-ORDER BY v.entered_ms DESC, v.id LIMIT :most
+-- The latest visits of whoever each of these facets is, so many of each; the store says what time it was there.
+SELECT came.shopper, came.entered_ms, came.time_zone
+FROM (
+    SELECT
+        s.id AS shopper, v.entered_ms, w.time_zone,
+        ROW_NUMBER() OVER (PARTITION BY s.id ORDER BY v.entered_ms DESC, v.id) AS place
+    FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN visits AS v ON v.shopper = o.id INNER JOIN stores AS w ON w.id = v.store
+    WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) AND v.entered_ms >= :since_ms
+) AS came
+WHERE came.place <= :most ORDER BY came.shopper, came.place
 
 -- name: derived.told
--- What was handed over to whoever each of these facets is, and whether she opened it.
-SELECT s.id AS shopper, d.channel, d.handed_over_ms, d.opened_ms
-FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person INNER JOIN deliveries AS d ON d.shopper = o.id
-WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) AND d.decided_ms >= :since_ms
-AND d.handed_over_ms IS NOT NULL AND d.channel IS NOT NULL
-ORDER BY d.decided_ms DESC, d.id LIMIT :most
+-- What was handed over last to whoever each of these facets is, so much of each, and whether she opened it.
+SELECT told.shopper, told.channel, told.handed_over_ms, told.opened_ms
+FROM (
+    SELECT
+        s.id AS shopper, d.channel, d.handed_over_ms, d.opened_ms,
+        ROW_NUMBER() OVER (PARTITION BY s.id ORDER BY d.decided_ms DESC, d.id) AS place
+    FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person INNER JOIN deliveries AS d ON d.shopper = o.id
+    WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json})) AND d.decided_ms >= :since_ms
+        AND d.handed_over_ms IS NOT NULL AND d.channel IS NOT NULL
+) AS told
+WHERE told.place <= :most ORDER BY told.shopper, told.place
 
 -- name: derived.standings
 SELECT person, orders, first_s, last_s, currency, minor, pieces, counted FROM standings

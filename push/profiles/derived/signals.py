@@ -17,8 +17,7 @@ from push.model.ports import Queries, Row
 from push.profiles.identity.facets import listed
 
 MOST: Final = 200
-"""Visits and deliveries that are looked at for each who is asked for: the latest of all of them together."""
-MOST_TOGETHER: Final = 50_000
+"""Visits, and deliveries, that are looked at of each who is asked for: the latest, whoever else is asked for."""
 DAYS: Final = 365
 HOURS: Final = 24
 WEEKDAYS: Final = 7
@@ -57,11 +56,7 @@ NO_SIGNALS: Final = Signals()
 
 async def load(db: Queries, shoppers: Collection[str], now_ms: int) -> dict[str, Signals]:
     """The signals of whoever each of these facets is, by the facet asked for; those without any are absent."""
-    asked = {
-        "ids": listed(shoppers),
-        "since_ms": now_ms - DAYS * 86_400_000,
-        "most": min(MOST * len(shoppers), MOST_TOGETHER),
-    }
+    asked = {"ids": listed(shoppers), "since_ms": now_ms - DAYS * 86_400_000, "most": MOST}
     visits = _by_shopper(await db.fetch("derived.visits", **asked))
     told = _by_shopper(await db.fetch("derived.told", **asked))
     if visits:  # the first look at a zone reads a file
