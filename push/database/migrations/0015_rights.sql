@@ -44,5 +44,11 @@ CREATE TABLE retention_runs (
 
 CREATE INDEX retention_runs_by_time ON retention_runs (at_ms, kind);
 
+-- What is too old is found without looking at all that is not.
+CREATE INDEX tracked_by_time ON tracked (at_ms);
+CREATE INDEX visits_by_end ON visits (left_ms) WHERE left_ms IS NOT NULL;
+CREATE INDEX decisions_by_time ON decisions (decided_ms);
+CREATE INDEX messages_by_time ON messages (created_ms);
+
 -- Sealed under the data key of whose it is; one from before is sealed at the next start, and leaves `nickname` empty.
 ALTER TABLE nicknames ADD COLUMN sealed {blob};

@@ -49,13 +49,14 @@ WHERE s.id = :shopper AND (x.decided_ms < :before_ms OR (x.decided_ms = :before_
 ORDER BY x.decided_ms DESC, x.id DESC LIMIT :most
 
 -- name: persons.messages
--- What others sent her; what was decided here stands among the decisions.
+-- What others sent her; what was decided here stands among the decisions. Found by its deliveries: a message has one at
+-- least, and messages without a decision are too many to look through.
 SELECT m.id, m.source, m.basis, m.campaign, m.created_ms AS at_ms, d.state, d.channel, d.reason, d.opened_ms
 FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
-    INNER JOIN messages AS m ON m.shopper = o.id
-    LEFT JOIN deliveries AS d ON d.message = m.id
-WHERE s.id = :shopper AND m.decision IS NULL
+    INNER JOIN deliveries AS d ON d.shopper = o.id
+    INNER JOIN messages AS m ON m.id = d.message
+WHERE s.id = :shopper AND COALESCE(m.decision, '') = ''
     AND (m.created_ms < :before_ms OR (m.created_ms = :before_ms AND m.id < :before_id))
 ORDER BY m.created_ms DESC, m.id DESC LIMIT :most
 

@@ -24,7 +24,7 @@ DELETE FROM tracked WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
 SELECT id FROM visits WHERE left_ms IS NOT NULL AND left_ms < :before_ms LIMIT :most
 
 -- name: retention.visits_oldest
-SELECT MIN(left_ms) AS oldest_ms FROM visits
+SELECT MIN(left_ms) AS oldest_ms FROM visits WHERE left_ms IS NOT NULL
 
 -- name: retention.visits_remove_stays
 DELETE FROM stays WHERE visit IN (SELECT value FROM {json_each}(:ids{as_json}))
@@ -76,7 +76,7 @@ DELETE FROM deliveries WHERE message IN (SELECT value FROM {json_each}(:ids{as_j
 DELETE FROM messages WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: retention.happenings_expired
-SELECT CAST(seq AS TEXT) AS id FROM events WHERE at_ms < :before_ms ORDER BY seq LIMIT :most
+SELECT CAST(seq AS TEXT) AS id FROM events WHERE at_ms < :before_ms ORDER BY at_ms LIMIT :most
 
 -- name: retention.happenings_oldest
 SELECT MIN(at_ms) AS oldest_ms FROM events
