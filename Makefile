@@ -3,7 +3,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-PYTEST = MALLOC_MMAP_THRESHOLD_=131072 $(BIN)/pytest -n $(shell $(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))')
+PYTEST = MALLOC_MMAP_THRESHOLD_=131072 $(BIN)/pytest --dist worksteal -n $(shell $(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))')
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group build pyproject.toml
 CERTAIN := beacons/frames/*,beacons/eid.py,push/profiles/consent.py,push/campaigns/outbox.py,push/campaigns/decide.py
