@@ -3,7 +3,7 @@ import os
 from tests.beacons.air import EXAMPLES
 from tests.beacons.mutations import decode_all
 
-MUTANTS = int(os.environ.get("FOOTFALL_FUZZ", "1000000"))
+MUTANTS = int(os.environ.get("FOOTFALL_FUZZ", "400000"))
 
 
 def test_no_bytes_on_air_make_decoding_raise() -> None:

@@ -9,6 +9,7 @@ import pytest
 from push.api import insight
 from push.database.open import open_database
 from push.model.ports import Transaction
+from push.profiles import people
 from tests.support.clocks import RealClock
 from tests.support.people import Person, hired
 from tests.support.servers import Caller, serving, settings
@@ -38,6 +39,7 @@ async def chain(any_url: str, tmp_path: Path) -> AsyncIterator[Chain]:
         await server.operate("PUT", "/v1/registry", {"stores": stores})
         url = any_url or f"sqlite://{server.folder}/push.db"
         async with open_database(url, RealClock()) as db, db.transaction() as tx:
+            await people.ensure_shopper(tx, "ada", 0)
             for n in range(6):
                 await happen(tx, STORES[n % 2], n)
         yield Chain(server, {store: await hired(server, f"editor-{store}", "editor", [store]) for store in STORES})

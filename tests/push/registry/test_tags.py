@@ -112,7 +112,8 @@ def test_the_key_of_what_is_gone_is_kept_nowhere() -> None:
     assert not np.any(tags.code)
 
 
-def test_columns_that_are_full_say_so() -> None:
+def test_columns_that_are_full_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("push.registry.tags.LEAST_ROOM", 64)
     tags = Tags()
     assert not tags.has_room(tags.capacity + 1)
     many = [Beacon(id=f"b{n}", role="tag", format="eid", shopper="s") for n in range(3)]
