@@ -1,5 +1,6 @@
 """What holds for every test: our code never blocks the event loop, and slow machines are no failure."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,9 @@ MAY_BLOCK = {
     # A daemon looks up its own version, once, as it starts.
     "importlib/metadata/__init__.py": ("version",),
 }
+
+# A script that runs tests in the background (`&`, nohup) has Ctrl-C ignored, by them and by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("footfall", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("footfall")
