@@ -28,9 +28,6 @@ FROM segments AS s
     LEFT JOIN segment_builds AS b ON b.segment = s.id
 WHERE s.id > :after ORDER BY s.id LIMIT :most
 
--- name: segments.number
-SELECT COUNT(*) AS n FROM segments
-
 -- name: segments.put
 INSERT INTO segments (id, name, description, rule, places, changed_by, changed_ms)
 VALUES (:id, :name, :description, :rule, :places, :changed_by, :changed_ms)
