@@ -44,6 +44,13 @@ class App:
         script = "return ![...document.querySelectorAll(arguments[0])].some((e) => e.checkVisibility())"
         await becomes(lambda: self.browser.run(script, selector), f"no {selector}")
 
+    async def focuses(self, selector: str) -> None:
+        """Until the keyboard's focus is there: a dialog gives it back in an event of its own, after it is gone."""
+        await becomes(
+            lambda: self.browser.run("return document.activeElement.matches(arguments[0])", selector),
+            f"{selector} focused",
+        )
+
     async def join(self, url: str, *purposes: str) -> None:
         await self.browser.goto(url)
         await self.shows("#welcome button[type=submit]")

@@ -40,7 +40,7 @@ async def test_why_is_answered_on_the_page_and_escape_leads_back_to_the_offer(ap
     await app.picture(ARTEFACTS / f"app-why-{app.browser.name}.png")
     await app.browser.press("Escape")
     await app.hides("#why")
-    assert await app.browser.run("return document.activeElement.matches('#live .offer .more')")
+    await app.focuses("#live .offer .more")
 
 
 async def test_the_menu_is_walked_through_with_the_arrow_keys(app: App, shop: Shop) -> None:
