@@ -30,8 +30,8 @@ async def admit(scene: Scene, seed: int) -> None:
     since_ms = _now_ms()
     known: set[str] = set()
     while True:
-        for device in await scene.operator.get(f"/v1/devices?since_ms={since_ms}"):
-            if device["platform"] == "web" and "location" in device["granted"] and device["shopper"] not in known:
+        for device in await scene.operator.get(f"/v1/devices?since_ms={since_ms}&platform=web"):
+            if "location" in device["granted"] and device["shopper"] not in known:
                 known.add(device["shopper"])
                 await _walk_in(scene, device, seed + len(known))
         await asyncio.sleep(LOOK_S)

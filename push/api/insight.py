@@ -1,11 +1,12 @@
 """What people ask afterwards: what happened, what was decided and why, where each message is."""
 
 import json
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from beacons.topics import is_id
+from push.api import queries
 from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError, within
 from push.ingest.marks import Mark
 from push.model.campaigns import Considered
@@ -148,6 +149,15 @@ SINCE: Final = Parameter(
 _SHOPPER: Final = Parameter("shopper", "query", "A shopper's latest instead, newest first.")
 
 
+class DevicesAsked(msgspec.Struct, frozen=True):
+    """Which devices."""
+
+    since_ms: Annotated[
+        int, msgspec.Meta(ge=0, lt=10**16, description="Only from this time on: UTC milliseconds since the Unix epoch.")
+    ] = 0
+    platform: Annotated[Platform | None, msgspec.Meta(description="Only this platform's.")] = None
+
+
 def since(call: Call) -> int:
     """The time in the query, 0 where there is none. Raises `ProblemError` 400."""
     text = call.query.get("since_ms", "0")
@@ -200,12 +210,15 @@ async def moments(context: Context, call: Call) -> list[Moment]:
 
 
 async def devices(context: Context, call: Call) -> list[DeviceRow]:
-    """Devices registered since a time, oldest first."""
-    since_ms = since(call)
+    """Devices registered since a time, oldest first; of one platform, where one is named."""
+    asked = queries.asked(call, DevicesAsked)
+    rows = await context.db.fetch(
+        "profiles.devices_since", since_ms=asked.since_ms, platform=asked.platform or "", most=MOST
+    )
+    shoppers = sorted({row["shopper"] for row in rows})
     granted: dict[str, list[str]] = {}
-    for row in await context.db.fetch("profiles.granted_since", since_ms=since_ms):
+    for row in await context.db.fetch("profiles.granted", shoppers=json.dumps(shoppers)):
         granted.setdefault(row["shopper"], []).append(row["purpose"])
-    rows = await context.db.fetch("profiles.devices_since", since_ms=since_ms, most=MOST)
     return [msgspec.convert({**row, "granted": granted.get(row["shopper"], [])}, DeviceRow) for row in rows]
 
 
@@ -262,8 +275,8 @@ ENDPOINTS: Final = (
         **_OWN,
     ),
     Endpoint(
-        "GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow], parameters=(SINCE,),
-        role="editor",
+        "GET", "/v1/devices", OPERATOR, "Devices since a time", devices, result=list[DeviceRow],
+        parameters=queries.parameters(DevicesAsked), role="editor",
     ),
     Endpoint(
         "GET", "/v1/gateway-statuses", OPERATOR, "What gateways say of themselves", gateways,

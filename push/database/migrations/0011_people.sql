@@ -89,3 +89,6 @@ CREATE TABLE traits (
     sealed {blob} NOT NULL,
     changed_ms BIGINT NOT NULL
 );
+
+-- Devices since a time are found without a look at all: bare addresses are devices too, and many.
+CREATE INDEX devices_by_time ON devices (created_ms, id);

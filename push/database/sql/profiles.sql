@@ -18,11 +18,12 @@ WHERE device = :device ORDER BY channel
 
 -- name: profiles.devices_since
 SELECT id, shopper, platform, locale, created_ms, seen_ms FROM devices
-WHERE created_ms >= :since_ms ORDER BY created_ms, id LIMIT :most
+WHERE created_ms >= :since_ms AND (CAST(:platform AS TEXT) = '' OR platform = :platform)
+ORDER BY created_ms, id LIMIT :most
 
--- name: profiles.granted_since
+-- name: profiles.granted
 SELECT shopper, purpose FROM consents
-WHERE granted = 1 AND shopper IN (SELECT shopper FROM devices WHERE created_ms >= :since_ms)
+WHERE granted = 1 AND shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
 ORDER BY shopper, purpose
 
 -- name: profiles.set_address

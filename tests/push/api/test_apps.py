@@ -54,6 +54,16 @@ async def test_the_key_of_an_app_links_nothing_that_is_known(server: Caller) -> 
     assert linked["shopper"] == "ada"
 
 
+async def test_devices_are_listed_from_a_time_on_and_by_platform(server: Caller) -> None:
+    phone = await server.phone(location=True)
+    await server.operate("POST", "/v1/devices", {"platform": "ios", "shopper": "ada"})
+    listed = (await server.call("GET", "/v1/devices?platform=sim", server.operator)).json
+    assert [(one["id"], one["granted"]) for one in listed] == [(phone.device, ["location"])]
+    assert (await server.call("GET", f"/v1/devices?since_ms={10**15}", server.operator)).json == []
+    strange = await server.call("GET", "/v1/devices?platform=toaster", server.operator)
+    assert (strange.status, "platform" in strange.json["detail"]) == (400, True)
+
+
 async def test_what_an_app_needs_to_begin(server: Caller) -> None:
     config = (await server.call("GET", "/v1/app/config", server.app)).json
     assert len(config["application_server_key"]) == 87
