@@ -1,28 +1,23 @@
 """Where imports are handed in: taken in piece by piece, worked off one at a time, and looked at meanwhile."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import IO, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
-import structlog
 
-from push.model.errors import AbsentError, RegistryError, TakenError, UniqueError
+from push.model.errors import AbsentError, TakenError, UniqueError
 from push.model.ids import fresh
 from push.model.ports import Clock, Database
 from push.model.vault import Vault
 from push.registry import bulk, cursors
 from push.registry.bulk import RUNNING, Import, Job, RowError
 from push.registry.cursors import Position
-
-log = structlog.get_logger()
+from push.registry.uploads import STOPPED, Place, Uploads
 
 Kind = Literal["beacons"]
 MOST: Final = 100
 """Imports of a page."""
-_STOPPED: Final = "the server stopped in the middle of it"
-_TOUCH_MS: Final = 10_000
 _LATEST: Final = Position(2**53, cursors.LAST)
 
 
@@ -44,24 +39,53 @@ class ImportPage(msgspec.Struct, frozen=True, kw_only=True):
     after: str | None
 
 
+class _Steps:
+    """What becomes of an import on its way."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def still_arrives(self, name: str) -> None:
+        await self._set_state(name, "receiving")
+
+    async def arrived(self, name: str) -> None:
+        await self._set_state(name, "checking")
+
+    async def _set_state(self, name: str, state: str) -> None:
+        async with self._means.db.transaction(patient=True) as tx:
+            await tx.execute("imports.set_state", id=name, state=state, now_ms=self._means.clock.now_ms())
+
+    async def work(self, name: str, path: Path) -> None:
+        means = self._means
+        asked = await _get(means, name)
+        if await Job(means.db, means.vault, means.clock, asked).run(path):
+            await means.reload()
+
+    async def failed(self, name: str, why: str) -> None:
+        row = await self._means.db.fetch_one("imports.get", id=name)
+        if row is None or row["state"] not in RUNNING:
+            return
+        errors = msgspec.json.encode([RowError(0, "", why)]).decode()
+        async with self._means.db.transaction() as tx:
+            await tx.execute("imports.give_up", id=name, now_ms=self._means.clock.now_ms(), errors=errors)
+        await bulk.unstage(self._means.db, name)
+
+
 class Imports:
     """The imports of this server."""
 
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._uploads = Uploads(Place(means.folder, "imp", ".csv", goes_on=False), means.clock, _Steps(means))
 
     async def recover(self) -> None:
         """Give up what this server was in the middle of when it stopped at once: the files that it left say what."""
-        for path in await asyncio.to_thread(_files, self._means.folder):
-            await self._give_up(path.stem, path, _STOPPED)
+        for name in await self._uploads.left():
+            await self._uploads.give_up(name, STOPPED)
 
     async def get(self, name: str) -> Import:
         """An import, and how far it is. Raises `AbsentError`."""
-        row = await self._means.db.fetch_one("imports.get", id=name)
-        if row is None:
-            raise AbsentError(f"import {name}")
-        return bulk.import_of(row, self._means.clock.now_ms())
+        return await _get(self._means, name)
 
     async def page(self, after: str | None, limit: int) -> ImportPage:
         """The imports that there were. Raises `MisfitError` for an `after` that is none of ours."""
@@ -78,15 +102,7 @@ class Imports:
     async def begin(self, kind: Kind, actor: str, chunks: AsyncIterator[bytes], *, dry_run: bool) -> Import:
         """Take a file in, and begin to import it. Raises `TakenError`: one runs already; and what `chunks` raises."""
         made = await self._new(kind, actor, dry_run=dry_run)
-        path = self._means.folder / f"{made.id}.csv"
-        try:
-            await self._receive(path, made, chunks)
-        except BaseException:
-            await asyncio.shield(self._give_up(made.id, path, "the file did not arrive whole"))
-            raise
-        task = asyncio.create_task(self._work(made, path), name=f"import {made.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._uploads.begin(made.id, chunks)
         return await self.get(made.id)
 
     async def _new(self, kind: Kind, actor: str, *, dry_run: bool) -> Import:
@@ -99,48 +115,6 @@ class Imports:
             await tx.execute("imports.new", id=name, kind=kind, actor=actor, dry_run=dry_run, now_ms=now_ms)
         await bulk.sweep(self._means.db)
         return await self.get(name)
-
-    async def _receive(self, path: Path, made: Import, chunks: AsyncIterator[bytes]) -> None:
-        """Write the file as it arrives."""
-        file = await asyncio.to_thread(_create, path)
-        try:
-            touched_ms = made.created_ms
-            async for chunk in chunks:
-                await asyncio.to_thread(file.write, chunk)
-                if self._means.clock.now_ms() - touched_ms > _TOUCH_MS:
-                    touched_ms = self._means.clock.now_ms()
-                    await self._set_state(made.id, "receiving")
-        finally:
-            await asyncio.to_thread(file.close)
-
-    async def _work(self, made: Import, path: Path) -> None:
-        means = self._means
-        try:
-            if await Job(means.db, means.vault, means.clock, made).run(path):
-                await means.reload()
-        except asyncio.CancelledError:
-            await asyncio.shield(self._give_up(made.id, path, _STOPPED))
-            raise
-        except Exception as error:
-            log.exception("import failed", id=made.id, error=type(error).__name__)
-            await self._give_up(made.id, path, "it failed in the server; its log says why")
-        finally:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-
-    async def _give_up(self, name: str, path: Path, why: str) -> None:
-        """Keep that it failed, unless it was done before."""
-        await asyncio.to_thread(path.unlink, missing_ok=True)
-        row = await self._means.db.fetch_one("imports.get", id=name)
-        if row is None or row["state"] not in RUNNING:
-            return
-        errors = msgspec.json.encode([RowError(0, "", why)]).decode()
-        async with self._means.db.transaction() as tx:
-            await tx.execute("imports.give_up", id=name, now_ms=self._means.clock.now_ms(), errors=errors)
-        await bulk.unstage(self._means.db, name)
-
-    async def _set_state(self, name: str, state: str) -> None:
-        async with self._means.db.transaction(patient=True) as tx:
-            await tx.execute("imports.set_state", id=name, state=state, now_ms=self._means.clock.now_ms())
 
     async def undo(self, name: str, actor: str) -> Import:
         """Put back what stood before an import.
@@ -162,20 +136,12 @@ class Imports:
 
     async def close(self) -> None:
         """Stop what is running: it counts as failed, and nothing of it is kept."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        for ended in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(ended, RegistryError):
-                log.error("import ended badly", error=str(ended))
+        await self._uploads.close()
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("imp_*.csv"))
-
-
-def _create(path: Path) -> IO[bytes]:
-    """For our own user's eyes alone: it may hold keys."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    return path.open("wb")
+async def _get(means: Means, name: str) -> Import:
+    """Raises `AbsentError`."""
+    row = await means.db.fetch_one("imports.get", id=name)
+    if row is None:
+        raise AbsentError(f"import {name}")
+    return bulk.import_of(row, means.clock.now_ms())
