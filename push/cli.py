@@ -1,6 +1,7 @@
 """`footfall-push`: the server on the command line."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -108,6 +109,7 @@ async def _serve(settings: PushSettings) -> None:
 
     def started(running: Running) -> None:
         ready.set()
+        _spare_what_stays()
         _say_ready(running)
 
     serving = asyncio.ensure_future(run(settings, stop, started))
@@ -125,6 +127,15 @@ async def _serve(settings: PushSettings) -> None:
     except asyncio.CancelledError:
         if not stop.is_set():
             raise
+
+
+def _spare_what_stays() -> None:
+    """Leave what a server keeps as long as it lives (code, schemas, routes) out of every later search for garbage.
+
+    Each of those would else stop the loop for 60 to 90 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _say_ready(running: Running) -> None:
