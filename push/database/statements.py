@@ -27,6 +27,7 @@ class Engine(StrEnum):
 TOKENS: Final[dict[Engine, dict[str, str]]] = {
     Engine.SQLITE: {
         "blob": "BLOB",
+        "serial": "INTEGER",
         "skip_locked": "",
         "for_update": "",
         "for_no_key_update": "",
@@ -38,6 +39,7 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
     },
     Engine.POSTGRESQL: {
         "blob": "BYTEA",
+        "serial": "BIGINT GENERATED ALWAYS AS IDENTITY",
         "skip_locked": "FOR UPDATE SKIP LOCKED",
         "for_update": "FOR UPDATE",
         "for_no_key_update": "FOR NO KEY UPDATE",
@@ -52,6 +54,8 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
 
 ``{for_no_key_update}`` lets others write rows that refer to the locked ones; ``{for_share}`` lets
 others lock the same, and nobody change it.
+
+``id {serial} PRIMARY KEY`` numbers rows as they are written.
 
 Behind a text, ``{c}`` lets it be compared byte by byte, as SQLite does by itself: an index serves prefixes only so.
 What SQLite's primary key does already is an index ``{elsewhere}``, which stays empty there.
