@@ -19,7 +19,7 @@ from push.model.people import Purpose
 
 AHEAD_MS: Final = 30 * 86_400_000
 """How far ahead a message may be scheduled: consents and addresses do not keep for ever."""
-REGISTERED_AT_ONCE: Final = 100
+REGISTERED_AT_ONCE: Final = 50
 ACCEPTED: Final = 202
 
 
