@@ -9,7 +9,7 @@ from push.model.profiles import KindName
 from push.profiles.collect.proof import UserTokenSettings
 from push.profiles.derived.lapse import Lapse
 from push.profiles.identity.kinds import Kind, check_kinds
-from push.profiles.rights.settings import PrivacySettings, RetentionSettings
+from push.profiles.rights.settings import OWN_CORRECTIONS, PrivacySettings, RetentionSettings
 from push.profiles.segments.settings import SegmentSettings
 from push.profiles.trait_words import TraitSettings
 
@@ -46,6 +46,10 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Whether orders are kept of whom may not be profiled: a contract needs them; nothing else is made of them."""
     most_waiting: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000
     """Statements that wait to be kept; whoever brings more is told to come back. A larger batch never gets in."""
+    own_corrections: Annotated[
+        tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...], msgspec.Meta(max_length=100)
+    ] = OWN_CORRECTIONS
+    """Traits that people may put right for themselves: nothing that is of value to them."""
     user_tokens: UserTokenSettings = UserTokenSettings()
     """Whose word proves who somebody is."""
     segments: SegmentSettings = SegmentSettings()

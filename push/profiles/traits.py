@@ -6,6 +6,9 @@ statement ─taken▶ sayings ─fold▶ a facet's state ─┐
 A state is a set of sayings, pruned to those that some strategy may yet ask for: of each source the latest, the first of
 all, the highest, the lowest, and of each element of the union the latest. Each is the greatest of its kind under a
 total order, so pruning early or late leaves the same.
+
+A correction is a saying of its own kind of source, which no key and no file can name. The latest one holds above every
+strategy, whatever is said later, until it is taken back.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -34,6 +37,10 @@ WELL_KNOWN: Final = frozenset(
     }
 )  # fmt: skip
 """Reserved traits (https://segment.com/docs/connections/spec/identify/#traits): a flood of names drops others first."""
+CORRECTED: Final = "correction:"
+"""How the source begins of a correction; what follows is who made it."""
+TAKEN_BACK: Final = "correction taken back:"
+"""How the source begins of a saying that a correction holds no more; its value says nothing."""
 NO_STRATEGIES: Final[Strategies] = MappingProxyType({})
 
 
@@ -49,6 +56,11 @@ class Saying(msgspec.Struct, frozen=True, array_like=True):
     def stamp(self) -> tuple[int, str]:
         """Its place in time; statements of one millisecond are in the order of their ids."""
         return self.at_ms, self.id
+
+    @property
+    def corrects(self) -> bool:
+        """Whether it is about a correction: that something is so whoever says otherwise, or that this is over."""
+        return self.source.startswith((CORRECTED, TAKEN_BACK))
 
 
 class TraitState(msgspec.Struct, frozen=True):
@@ -94,11 +106,30 @@ def values(state: TraitState, strategies: Strategies = NO_STRATEGIES) -> dict[st
     default = TraitSettings()
     found: dict[str, Json] = {}
     for name, said in state.names.items():
-        settings = strategies.get(name, default)
-        value = PICKS[settings.strategy](said, settings)
+        value = _held(said, strategies.get(name, default))
         if value is not None:
             found[name] = value
     return found
+
+
+def correction(said: Sequence[Saying]) -> Saying | None:
+    """The correction that holds, of a trait's sayings in their order."""
+    last = next((one for one in reversed(said) if one.corrects), None)
+    return last if last is not None and last.source.startswith(CORRECTED) else None
+
+
+def corrected(state: TraitState) -> dict[str, Saying]:
+    """The corrections that hold, by the trait's name."""
+    found = {name: correction(said) for name, said in state.names.items()}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _held(said: Sequence[Saying], settings: TraitSettings) -> Json:
+    right = correction(said)
+    if right is not None:
+        return right.value
+    others = [one for one in said if not one.corrects]
+    return PICKS[settings.strategy](others, settings) if others else None
 
 
 def _rank(name: str) -> tuple[bool, bytes]:
@@ -110,6 +141,10 @@ def _pruned(sayings: Iterable[Saying]) -> tuple[Saying, ...]:
     said = sorted(sayings, key=lambda one: one.stamp)
     if len(said) == 1:
         return tuple(said)
+    corrections = [one for one in said if one.corrects]
+    if corrections:
+        others = _pruned(one for one in said if not one.corrects)
+        return tuple(sorted((*others, corrections[-1]), key=lambda one: one.stamp))
     small = [one for one in said if one.value is not None and len(encoded(one.value)) <= SMALL_BYTES]
     kept = {one.stamp for one in (*_last_by_source(said), *_elements(small).values(), *small[:1])}
     kept |= {one.stamp for one in (_highest(small), _lowest(small)) if one is not None}

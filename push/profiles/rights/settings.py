@@ -1,6 +1,6 @@
 """How long each kind of data is kept: the `[push.profiles.retention]` section of config.toml, typed."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -22,6 +22,10 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Requests of people that were answered: until nobody can claim anything any more."""
 
 
+OWN_CORRECTIONS: Final = (
+    "name", "firstName", "lastName", "title", "gender", "birthday", "address", "city", "country", "company", "language",
+)  # fmt: skip
+"""What people may put right for themselves unless the settings say otherwise."""
 Words = Annotated[str, msgspec.Meta(max_length=300, pattern=r"^[^\r\n]*$(?!\n)")]
 
 

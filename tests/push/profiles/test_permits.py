@@ -13,6 +13,7 @@ READERS = {
     "profiles/view.py": "rules, for those alone whom a look at consent in the same statement let through",
     "transfer/exports.py": "files for other tools, of those alone who may be profiled",
     "profiles/rights/exporting.py": "for herself: what is kept of her is hers to read, whatever she agreed to",
+    "profiles/rights/correcting.py": "for herself: what is said of her is hers to put right, whatever she agreed to",
     "profiles/profile.py": "for operators, who answer her questions",
     "profiles/identity/preview.py": "for operators, before they join two people or part them",
     "console/persons/who.py": "for operators, who look for somebody",
