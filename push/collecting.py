@@ -84,7 +84,9 @@ async def open_imports(
     stack: AsyncExitStack, folder: Path, db: Database, clock: Clock, collected: Collecting
 ) -> PeopleImports:
     """Where files of people are handed in; what was interrupted goes on once statements are taken in."""
-    means = job.Means(db, clock, folder, collected.desk.kinds, collected.intake.take, collected.schemas.see)
+    means = job.Means(
+        db, collected.desk.vault, clock, folder, collected.desk.kinds, collected.intake.take, collected.schemas.see
+    )
     imports = PeopleImports(means)
     await imports.recover()
     stack.push_async_callback(imports.close)

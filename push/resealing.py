@@ -20,6 +20,7 @@ from push.model.vault import SealError, Vault
 from push.profiles import people
 from push.secrets import SecretFileError
 from push.settings import PushSettings
+from push.transfer import imports
 
 LOOK_S: Final = 5.0
 """Key files are looked at this often: whoever put new ones there need not restart anything."""
@@ -54,6 +55,7 @@ COLUMNS: Final = (
     Column("hooks.sealed", lambda row: f"hook:{row['key_1']}"),
     Column("beacons.key_sealed", lambda row: f"beacon:{row['key_1']}"),
     Column("import_beacons.key_sealed", lambda row: f"beacon:{row['key_3']}"),
+    Column("people_imports.file_sealed", lambda row: imports.context(row["key_1"])),
     Column("addresses.sealed", lambda row: people.address_context(row["key_1"], row["key_2"])),
 )
 

@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -22,6 +21,7 @@ from push.registry import csv_columns, csv_file
 from push.registry.audit import audit
 from push.registry.bulk_check import Checked, Checker, Known, Read
 from push.registry.csv_file import FileError
+from push.registry.sealed_file import SealedFile
 
 SLICE: Final = 2_000
 """Rows that are checked and staged together: some hundredths of a second of a writer."""
@@ -108,10 +108,10 @@ class Job:
         self._checker = Checker()
         self._says_something = False
 
-    async def run(self, path: Path) -> bool:
+    async def run(self, file: SealedFile) -> bool:
         """Import a file; whether anything was changed. What is wrong with it is kept with the import."""
         try:
-            await self._check(path)
+            await self._check(file)
         except FileError as error:
             self._fail([RowError(error.line, "", error.expected)])
         if self._error_count:
@@ -122,9 +122,9 @@ class Job:
 
     # --- checking -----------------------------------------------------------------------------------------------------
 
-    async def _check(self, path: Path) -> None:
-        """Raises `FileError`."""
-        records = csv_file.lines(path)
+    async def _check(self, file: SealedFile) -> None:
+        """Raises `FileError`, `push.model.vault.SealError`."""
+        records = csv_file.lines(await asyncio.to_thread(file.open))
         head = await asyncio.to_thread(next, records, None)
         if head is None:
             raise FileError(0, "the file is empty")

@@ -13,6 +13,7 @@ from push.model.vault import Vault
 from push.registry import bulk, cursors
 from push.registry.bulk import RUNNING, Import, Job, RowError
 from push.registry.cursors import Position
+from push.registry.sealed_file import SealedFile, new_key
 from push.registry.uploads import STOPPED, Place, Uploads
 
 Kind = Literal["beacons"]
@@ -55,10 +56,10 @@ class _Steps:
         async with self._means.db.transaction(patient=True) as tx:
             await tx.execute("imports.set_state", id=name, state=state, now_ms=self._means.clock.now_ms())
 
-    async def work(self, name: str, path: Path) -> None:
+    async def work(self, name: str, file: SealedFile) -> None:
         means = self._means
         asked = await _get(means, name)
-        if await Job(means.db, means.vault, means.clock, asked).run(path):
+        if await Job(means.db, means.vault, means.clock, asked).run(file):
             await means.reload()
 
     async def failed(self, name: str, why: str) -> None:
@@ -102,7 +103,7 @@ class Imports:
     async def begin(self, kind: Kind, actor: str, chunks: AsyncIterator[bytes], *, dry_run: bool) -> Import:
         """Take a file in, and begin to import it. Raises `TakenError`: one runs already; and what `chunks` raises."""
         made = await self._new(kind, actor, dry_run=dry_run)
-        await self._uploads.begin(made.id, chunks)
+        await self._uploads.begin(made.id, new_key(), chunks)
         return await self.get(made.id)
 
     async def _new(self, kind: Kind, actor: str, *, dry_run: bool) -> Import:

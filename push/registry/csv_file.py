@@ -5,7 +5,7 @@ Only a slice of it is ever in memory. What no table can be made of raises `FileE
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
+from io import BufferedReader, TextIOWrapper
 from typing import Final, NamedTuple, TextIO
 
 SEPARATORS: Final = (",", ";", "\t")
@@ -30,12 +30,11 @@ class Line(NamedTuple):
     cells: list[str]
 
 
-def lines(path: Path) -> Iterator[Line]:
-    """All records that are not blank, the head first: for a thread. Raises `FileError`."""
-    with path.open("rb") as raw:
-        if raw.read(2) in _UTF16:
+def lines(raw: BufferedReader) -> Iterator[Line]:
+    """All records of an open file that are not blank, the head first; closes it: for a thread. Raises `FileError`."""
+    with TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        if raw.peek(2)[:2] in _UTF16:
             raise FileError(0, "the file is UTF-16; save it as CSV UTF-8")
-    with path.open(encoding="utf-8-sig", newline="") as file:
         yield from _records(file)
 
 

@@ -1,17 +1,19 @@
 """Files that are handed in: taken in piece by piece, worked off in the background, dropped once they are done with.
 
-pieces ─receive▶ file ─arrived▶ work ─▶ ended, or failed and why ─▶ no file
+pieces ─receive▶ file, sealed ─arrived▶ work ─▶ ended, or failed and why ─▶ no file
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import IO, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
 from push.model.errors import DatabaseError
 from push.model.ports import Clock
+from push.model.vault import SealError
+from push.registry.sealed_file import SealedFile
 
 log = structlog.get_logger()
 
@@ -20,6 +22,7 @@ TOUCH_MS: Final = 10_000
 STOPPED: Final = "the server stopped in the middle of it"
 NOT_WHOLE: Final = "the file did not arrive whole"
 FAILED: Final = "it failed in the server; its log says why"
+BROKEN: Final = "the file is not as it was handed in any more; hand it in again"
 
 
 class Steps(Protocol):
@@ -33,7 +36,7 @@ class Steps(Protocol):
         """Its file is whole."""
         ...
 
-    async def work(self, name: str, path: Path) -> None:
+    async def work(self, name: str, file: SealedFile) -> None:
         """Import the file. Raises whatever goes wrong in the server."""
         ...
 
@@ -67,19 +70,22 @@ class Uploads:
     def _names(self) -> list[str]:
         return sorted(path.stem for path in self._place.folder.glob(f"{self._place.prefix}_*{self._place.suffix}"))
 
-    async def begin(self, name: str, chunks: AsyncIterator[bytes]) -> None:
-        """Take a file in, and begin to work it off. Raises what `chunks` raises: then it failed."""
+    async def begin(self, name: str, key: bytes, chunks: AsyncIterator[bytes]) -> None:
+        """Take a file in, sealed under a key of its own, and begin to work it off.
+
+        Raises what `chunks` raises: then it failed.
+        """
         try:
-            await self._receive(name, chunks)
+            await self._receive(name, key, chunks)
             await self._steps.arrived(name)
         except BaseException:
             await asyncio.shield(self.give_up(name, NOT_WHOLE))
             raise
-        self.start(name)
+        self.start(name, key)
 
-    async def _receive(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+    async def _receive(self, name: str, key: bytes, chunks: AsyncIterator[bytes]) -> None:
         """Write the file as it arrives."""
-        file = await asyncio.to_thread(_create, self._path(name))
+        file = await asyncio.to_thread(SealedFile(self._path(name), key).create)
         try:
             touched_ms = self._clock.now_ms()
             async for chunk in chunks:
@@ -87,23 +93,26 @@ class Uploads:
                 if self._clock.now_ms() - touched_ms > TOUCH_MS:
                     touched_ms = self._clock.now_ms()
                     await self._steps.still_arrives(name)
+            await asyncio.to_thread(file.finish)
         finally:
             await asyncio.to_thread(file.close)
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, key: bytes) -> None:
         """Work a file off that is there."""
-        task = asyncio.create_task(self._work(name), name=f"import {name}")
+        task = asyncio.create_task(self._work(name, key), name=f"import {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, name: str) -> None:
+    async def _work(self, name: str, key: bytes) -> None:
         """Work off to the end. What goes on at the next start keeps its file for that."""
         try:
-            await self._steps.work(name, self._path(name))
+            await self._steps.work(name, SealedFile(self._path(name), key))
         except asyncio.CancelledError:
             if not self._place.goes_on:
                 await asyncio.shield(self.give_up(name, STOPPED))
             raise
+        except SealError:
+            await self.give_up(name, BROKEN)
         except Exception as error:
             if self._place.goes_on and isinstance(error, DatabaseError):
                 log.warning("import waits for the next start: the database is away", id=name, error=str(error))
@@ -132,10 +141,3 @@ class Uploads:
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(ended, Exception):
                 log.error("import ended badly", error=type(ended).__name__)
-
-
-def _create(path: Path) -> IO[bytes]:
-    """For our own user's eyes alone: it may hold keys, and people."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    return path.open("wb")

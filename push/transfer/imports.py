@@ -1,17 +1,19 @@
 """Where files of people are handed in: taken in piece by piece, worked off one at a time, gone on with after a stop."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 
 from push.model.errors import AbsentError, Fault, MisfitError, TakenError
 from push.model.ids import fresh
-from push.model.ports import Transaction
+from push.model.ports import Row, Transaction
+from push.model.vault import SealError
 from push.registry import cursors
 from push.registry.audit import audit
 from push.registry.cursors import Position
+from push.registry.sealed_file import SealedFile, new_key
 from push.registry.uploads import Place, Uploads
 from push.transfer.job import RUNNING, SILENT_MS, Job, Means, PeopleImport, import_of
 from push.transfer.lines import Format, Kind
@@ -19,8 +21,13 @@ from push.transfer.lines import Format, Kind
 MOST: Final = 100
 """Imports of a page."""
 FAULTS_AT_ONCE: Final = 1_000
+WAITS_MS: Final = 7 * 86_400_000
+"""What a stop cut off is gone on with for so long; then its key goes, and with it the file."""
 _LATEST: Final = Position(2**53, cursors.LAST)
 _STOPPED: Final = "the server stopped while the file arrived; hand it in again"
+
+
+log = structlog.get_logger()
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +70,8 @@ class _Steps:
         async with self._means.db.transaction(patient=True) as tx:
             await tx.execute("transfer.set_state", id=name, state=state, now_ms=self._means.clock.now_ms())
 
-    async def work(self, name: str, path: Path) -> None:
-        await Job(self._means, await _get(self._means, name)).run(path)
+    async def work(self, name: str, file: SealedFile) -> None:
+        await Job(self._means, await _get(self._means, name)).run(file)
 
     async def failed(self, name: str, why: str) -> None:
         row = await self._means.db.fetch_one("transfer.get", id=name)
@@ -88,11 +95,23 @@ class PeopleImports:
         """Go on with what this server was in the middle of when it stopped: the files that it left say what."""
         for name in await self._uploads.left():
             row = await self._means.db.fetch_one("transfer.get", id=name)
-            if row is not None and row["state"] == "running":
-                await self._steps.arrived(name)
-                self._uploads.start(name)
-            else:
+            key = None if row is None else self._key(row)
+            if key is None:
                 await self._uploads.give_up(name, _STOPPED)
+            else:
+                await self._steps.arrived(name)
+                self._uploads.start(name, key)
+
+    def _key(self, row: Row) -> bytes | None:
+        """The key of a file that is to be gone on with."""
+        is_over = row["state"] != "running" or row["touched_ms"] < self._means.clock.now_ms() - WAITS_MS
+        if is_over or row["file_sealed"] is None:
+            return None
+        try:
+            return self._means.vault.open(row["file_sealed"], context(row["id"]))
+        except SealError as error:
+            log.warning("import cannot be gone on with", id=row["id"], error=str(error))
+            return None
 
     async def get(self, name: str) -> PeopleImport:
         """An import, and how far it is. Raises `AbsentError`."""
@@ -126,15 +145,18 @@ class PeopleImports:
         if asked.kind == "orders" and asked.format != "csv":
             text = "kind: orders come as CSV, a row for each piece; in JSONL an order is an event"
             raise MisfitError("import", (Fault("kind", text),))
-        made = await self._new(asked, actor)
-        await self._uploads.begin(made.id, chunks)
+        key = new_key()
+        made = await self._new(asked, actor, key)
+        await self._uploads.begin(made.id, key, chunks)
         return await self.get(made.id)
 
-    async def _new(self, asked: Asked, actor: str) -> PeopleImport:
+    async def _new(self, asked: Asked, actor: str, key: bytes) -> PeopleImport:
         name, now_ms = fresh("pim"), self._means.clock.now_ms()
+        sealed = self._means.vault.seal(key, context(name))
         async with self._means.db.transaction() as tx:
+            await tx.execute("transfer.expire", before_ms=now_ms - WAITS_MS)
             await _refuse_second(tx, now_ms)
-            await tx.execute("transfer.new", id=name, actor=actor, now_ms=now_ms, **msgspec.structs.asdict(asked))
+            await tx.execute("transfer.new", **_row(name, asked, actor, now_ms), file_sealed=sealed)
             await audit(tx, actor, f"import {asked.kind}", f"import {name}", now_ms, after=asked)
         return await self.get(name)
 
@@ -143,12 +165,21 @@ class PeopleImports:
         await self._uploads.close()
 
 
+def context(name: str) -> str:
+    """What the key of an import's file is sealed for."""
+    return f"upload:{name}"
+
+
 async def _get(means: Means, name: str) -> PeopleImport:
     """Raises `AbsentError`."""
     row = await means.db.fetch_one("transfer.get", id=name)
     if row is None:
         raise AbsentError(f"import {name}")
     return import_of(row, means.clock.now_ms())
+
+
+def _row(name: str, asked: Asked, actor: str, now_ms: int) -> dict[str, object]:
+    return {"id": name, "actor": actor, "now_ms": now_ms, **msgspec.structs.asdict(asked)}
 
 
 async def _refuse_second(tx: Transaction, now_ms: int) -> None:

@@ -15,10 +15,12 @@ import msgspec
 from push.model.errors import DatabaseError, Fault
 from push.model.ports import Clock, Database, Row, Transaction
 from push.model.profiles import Statement
+from push.model.vault import Vault
 from push.profiles.collect.intake import FullError
 from push.profiles.identity.kinds import Kinds
 from push.profiles.schemas.schema import Violation
 from push.registry.csv_file import FileError
+from push.registry.sealed_file import SealedFile
 from push.transfer import lines
 from push.transfer.lines import Format, Kind
 from push.transfer.said import How, Made, Read, made
@@ -80,6 +82,7 @@ class Means(NamedTuple):
     """What imports work with; files lie in `folder` while they are read."""
 
     db: Database
+    vault: Vault
     clock: Clock
     folder: Path
     kinds: Kinds
@@ -100,13 +103,14 @@ class Job:
         self._counts = Counter({name: getattr(asked, name) for name in (*_VERDICTS.values(), "refused")})
         self._fault_count = asked.fault_count
 
-    async def run(self, path: Path) -> None:
-        """Import a file. Raises `DatabaseError` where the database stays away."""
+    async def run(self, file: SealedFile) -> None:
+        """Import a file. Raises `DatabaseError` where the database stays away, `push.model.vault.SealError`."""
         asked, means = self._asked, self._means
         how = How(asked.source, means.kinds, asked.created_ms)
         state: State = "checked" if asked.dry_run else "done"
         try:
-            source = lines.read(path, asked.kind, asked.format, means.kinds)
+            opened = await asyncio.to_thread(file.open)
+            source = lines.read(opened, asked.kind, asked.format, means.kinds)
             await asyncio.to_thread(_skip, source, self._read)
             while slice_ := await asyncio.to_thread(lines.take, source, SLICE):
                 await self._slice(slice_, how)

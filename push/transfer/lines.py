@@ -1,8 +1,8 @@
 """Lines of a file as what they say: JSON objects, one a line, or a table. For a thread; a slice of it is in memory."""
 
 from collections.abc import Iterator
+from io import BufferedReader
 from itertools import islice
-from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -23,11 +23,11 @@ _DECODER: Final = msgspec.json.Decoder(Said)
 _TOO_LONG: Final = f"a line of at most {MOST_BYTES} bytes was expected"
 
 
-def read(path: Path, kind: Kind, form: Format, kinds: Kinds) -> Iterator[Read]:
-    """All lines that are not blank. Raises `FileError` for a file that is none."""
+def read(file: BufferedReader, kind: Kind, form: Format, kinds: Kinds) -> Iterator[Read]:
+    """All lines of an open file that are not blank; closes it. Raises `FileError` for a file that is none."""
     if form == "jsonl":
-        return _objects(path, kind)
-    rows = _rows(path, kind, kinds)
+        return _objects(file, kind)
+    rows = _rows(file, kind, kinds)
     return gathered(rows) if kind == "orders" else (Read(line, *columns.said(row)) for line, row in rows)
 
 
@@ -36,8 +36,8 @@ def take(source: Iterator[Read], most: int) -> list[Read]:
     return list(islice(source, most))
 
 
-def _rows(path: Path, kind: Kind, kinds: Kinds) -> Iterator[tuple[int, columns.Cells]]:
-    records = csv_file.lines(path)
+def _rows(file: BufferedReader, kind: Kind, kinds: Kinds) -> Iterator[tuple[int, columns.Cells]]:
+    records = csv_file.lines(file)
     head = next(records, None)
     if head is None:
         raise FileError(0, "the file is empty")
@@ -46,8 +46,8 @@ def _rows(path: Path, kind: Kind, kinds: Kinds) -> Iterator[tuple[int, columns.C
         yield line.number, columns.Cells(named, line.cells)
 
 
-def _objects(path: Path, kind: Kind) -> Iterator[Read]:
-    with path.open("rb") as file:
+def _objects(file: BufferedReader, kind: Kind) -> Iterator[Read]:
+    with file:
         number = 0
         while raw := file.readline(MOST_BYTES + 1):
             number += 1

@@ -17,6 +17,7 @@ from push.transfer.imports import Asked, PeopleImports
 from push.transfer.job import RUNNING, Means
 from tests.bench.table import Line, show
 from tests.support.clocks import RealClock
+from tests.support.outbox import VAULT
 from tests.support.small_api import collecting
 
 ROWS: Final = 20_000
@@ -64,7 +65,7 @@ async def measure(folder: Path, rows: int) -> list[Line]:
     async with open_database(f"sqlite://{folder}/push.db", clock) as db, asyncio.TaskGroup() as group:
         intake = collecting(db, clock).intake
         running = group.create_task(intake.run())
-        imports = PeopleImports(Means(db, clock, folder / "imports", Kinds(), intake.take, lambda _: None))
+        imports = PeopleImports(Means(db, VAULT, clock, folder / "imports", Kinds(), intake.take, lambda _: None))
         people_asked = Asked(kind="people", format="csv", source="crm")
         orders_asked = Asked(kind="events", format="jsonl", source="till")
         dry = Asked(kind="people", format="csv", source="crm", dry_run=True)

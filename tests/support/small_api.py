@@ -156,7 +156,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         collecting=collecting(db, clock),
         segments=town(db, SettableClock()).means,
         people_imports=PeopleImports(
-            Means(db, clock, Path("imports"), Kinds(), collecting(db, clock).intake.take, lambda _: None)
+            Means(db, VAULT, clock, Path("imports"), Kinds(), collecting(db, clock).intake.take, lambda _: None)
         ),
         imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
         keyring=KEYRING,

@@ -107,3 +107,14 @@ ORDER BY id LIMIT :most
 
 -- name: reseal.operators_totp_new_sealed_put
 UPDATE operators SET totp_new_sealed = :sealed WHERE id = :key_1 AND :key_2 = '' AND :key_3 = '' AND totp_new_sealed = :before
+
+-- name: reseal.people_imports_file_sealed_count
+SELECT COUNT(*) AS found FROM people_imports WHERE file_sealed IS NOT NULL AND SUBSTR(file_sealed, 1, 8) <> :mark
+
+-- name: reseal.people_imports_file_sealed_slice
+SELECT id AS key_1, '' AS key_2, '' AS key_3, file_sealed AS sealed FROM people_imports
+WHERE id > :after_1 AND :after_2 = '' AND :after_3 = '' AND file_sealed IS NOT NULL AND SUBSTR(file_sealed, 1, 8) <> :mark
+ORDER BY id LIMIT :most
+
+-- name: reseal.people_imports_file_sealed_put
+UPDATE people_imports SET file_sealed = :sealed WHERE id = :key_1 AND :key_2 = '' AND :key_3 = '' AND file_sealed = :before

@@ -1,6 +1,6 @@
 -- name: transfer.new
-INSERT INTO people_imports (id, kind, format, source, actor, dry_run, state, created_ms, touched_ms)
-VALUES (:id, :kind, :format, :source, :actor, :dry_run, 'receiving', :now_ms, :now_ms)
+INSERT INTO people_imports (id, kind, format, source, actor, dry_run, state, created_ms, touched_ms, file_sealed)
+VALUES (:id, :kind, :format, :source, :actor, :dry_run, 'receiving', :now_ms, :now_ms, :file_sealed)
 
 -- name: transfer.get
 SELECT * FROM people_imports WHERE id = :id
@@ -16,15 +16,20 @@ SELECT id FROM people_imports WHERE state IN ('receiving', 'running') AND touche
 -- name: transfer.progress
 UPDATE people_imports SET
     state = :state, touched_ms = :now_ms, rows_read = :rows_read, kept = :kept, known = :known,
-    no_consent = :no_consent, order_only = :order_only, refused = :refused, fault_count = :fault_count
+    no_consent = :no_consent, order_only = :order_only, refused = :refused, fault_count = :fault_count,
+    file_sealed = CASE WHEN :state = 'running' THEN file_sealed END
 WHERE id = :id
 
 -- name: transfer.set_state
 UPDATE people_imports SET state = :state, touched_ms = :now_ms WHERE id = :id
 
 -- name: transfer.fail
-UPDATE people_imports SET state = 'failed', touched_ms = :now_ms, fault_count = fault_count + 1
+UPDATE people_imports SET state = 'failed', touched_ms = :now_ms, fault_count = fault_count + 1, file_sealed = NULL
 WHERE id = :id AND state IN ('receiving', 'running')
+
+-- name: transfer.expire
+UPDATE people_imports SET state = 'failed', file_sealed = NULL
+WHERE state IN ('receiving', 'running') AND touched_ms < :before_ms
 
 -- name: transfer.add_fault
 INSERT INTO people_import_faults (import_id, number, line, field, expected)

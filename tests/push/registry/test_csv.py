@@ -20,7 +20,7 @@ ROW = "b1;tag;ibeacon;" + "ab" * 20
 
 def read(path: Path, raw: bytes) -> list[tuple[int, list[str]]]:
     path.write_bytes(raw)
-    return [(line.number, line.cells) for line in lines(path)]
+    return [(line.number, line.cells) for line in lines(path.open("rb"))]
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -149,7 +149,7 @@ def test_what_is_exported_is_imported_as_it_was_and_is_no_formula(tmp_path: Path
     writer.writerows(map(cells, made))
     path = tmp_path / "f"
     path.write_text(out.getvalue(), encoding="utf-8", newline="")
-    (_, *records) = lines(path)
+    (_, *records) = lines(path.open("rb"))
     for record, beacon in zip(records, made, strict=True):
         for cell in record.cells:
             assert not cell.startswith(("=", "+", "@", "\t", "\r"))

@@ -19,7 +19,7 @@ from push.profiles.identity import facets
 from push.profiles.identity.kinds import Kinds
 from push.profiles.settings import ProfileSettings
 from push.transfer import job
-from push.transfer.imports import Asked, PeopleImports
+from push.transfer.imports import WAITS_MS, Asked, PeopleImports
 from push.transfer.job import RUNNING, Means, PeopleImport, Take
 from tests.support.clocks import SettableClock
 from tests.support.keyrings import KEYRING
@@ -44,7 +44,14 @@ class World(NamedTuple):
     intake: Intake
 
     def imports(self, take: Take | None = None) -> PeopleImports:
-        return PeopleImports(Means(self.db, self.clock, self.folder, Kinds(), take or self.intake.take, lambda _: None))
+        return PeopleImports(
+            Means(self.db, VAULT, self.clock, self.folder, Kinds(), take or self.intake.take, lambda _: None)
+        )
+
+    async def keys_left(self) -> int:
+        """Imports whose file could be opened."""
+        page = await self.db.fetch("transfer.page", after_ms=2**53, after_id="~", most=100)
+        return sum(row["file_sealed"] is not None for row in page)
 
     async def traits(self, user: str) -> dict[str, object]:
         facet = await facets.find(self.db, VAULT, Identifier("user_id", user))
@@ -155,11 +162,59 @@ async def test_an_import_that_was_stopped_goes_on_where_it_was(world: World, mon
     await first.close()
     halfway = await first.get(begun.id)
     assert (halfway.state, halfway.rows_read) == ("running", 30)
+    [left] = await asyncio.to_thread(lambda: [path.read_bytes() for path in world.folder.iterdir()])
+    assert b"u94@x" not in left
+    assert b"trait.name" not in left
     second = world.imports()
     await second.recover()
     done = await ended(second, begun.id)
     assert (done.state, done.rows_read, done.kept, done.known) == ("done", 95, 95, 0)
     assert await world.traits("u94") == {"name": "Ann 94"}
+    assert await world.keys_left() == 0
+
+
+async def test_what_nobody_went_on_with_for_long_goes_with_its_key(world: World) -> None:
+    stuck = asyncio.Event()
+
+    async def take(statements: list[Statement]) -> dict[str, str]:
+        del statements
+        stuck.set()
+        await asyncio.Event().wait()
+        return {}
+
+    first = world.imports(take)  # type: ignore[arg-type]
+    begun = await begin(first, [person(1)])
+    await stuck.wait()
+    await first.close()
+    assert await world.keys_left() == 1
+    world.clock.advance(WAITS_MS + 1)
+    await imported(world, [person(2)])
+    assert await world.keys_left() == 0
+    await world.imports().recover()
+    assert not await asyncio.to_thread(lambda: list(world.folder.iterdir()))
+    assert (await world.imports().get(begun.id)).state == "failed"
+
+
+async def test_a_file_that_was_changed_on_disk_is_refused(world: World) -> None:
+    stuck = asyncio.Event()
+
+    async def take(statements: list[Statement]) -> dict[str, str]:
+        del statements
+        stuck.set()
+        await asyncio.Event().wait()
+        return {}
+
+    first = world.imports(take)  # type: ignore[arg-type]
+    begun = await begin(first, [person(1)])
+    await stuck.wait()
+    await first.close()
+    await asyncio.to_thread(_left_behind, world.folder, begun.id)
+    second = world.imports()
+    await second.recover()
+    failed = await ended(second, begun.id)
+    [[fault]] = [slice_ async for slice_ in second.faults(begun.id)]
+    assert (failed.state, failed.kept, fault.line) == ("failed", 0, 0)
+    assert "hand it in again" in fault.expected
 
 
 async def test_a_slice_that_was_collected_but_not_noted_is_known_when_it_comes_again(world: World) -> None:

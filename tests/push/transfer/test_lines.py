@@ -19,7 +19,7 @@ HOW = How("crm", Kinds(), BEGAN_MS)
 def read(folder: Path, text: str, kind: Kind = "people", form: Format = "csv") -> list[tuple[int, Made]]:
     path = folder / "file"
     path.write_text(text, encoding="utf-8")
-    found = lines.read(path, kind, form, HOW.kinds)
+    found = lines.read(path.open("rb"), kind, form, HOW.kinds)
     return [(one.line, made(one.said, HOW) if one.said else Made((), one.faults)) for one in found]
 
 
@@ -65,10 +65,8 @@ def test_the_same_line_is_the_same_statement_whenever_it_is_imported(tmp_path: P
     text = "user_id,trait.name\n42,Ann\n43,Bob\n"
     first = read(tmp_path, text)
     path = tmp_path / "file"
-    later = [
-        made(one.said, HOW._replace(began_ms=BEGAN_MS + 5)) for one in lines.read(path, "people", "csv", HOW.kinds)
-        if one.said
-    ]  # fmt: skip
+    again = lines.read(path.open("rb"), "people", "csv", HOW.kinds)
+    later = [made(one.said, HOW._replace(began_ms=BEGAN_MS + 5)) for one in again if one.said]
     ids = [one.statements[0].id for _, one in first]
     assert [one.statements[0].id for one in later] == ids
     assert len(set(ids)) == 2
