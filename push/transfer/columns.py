@@ -53,14 +53,17 @@ class Cells(NamedTuple):
 
 
 def head(cells: Sequence[str], kind: str, kinds: Kinds) -> tuple[Column, ...]:
-    """The columns that a head names. Raises `FileError`."""
+    """The columns that a head names.
+
+    Raises `FileError`, which never quotes the file: where its head is missing, somebody's row stands there.
+    """
     names = [cell.strip() for cell in cells]
     if len(names) > MOST_COLUMNS:
         raise FileError(1, f"at most {MOST_COLUMNS} columns were expected")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise FileError(1, f"column {twice[0][:40]!r} stands there twice")
-    found = tuple(_column(name, kind, kinds) for name in names)
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise FileError(1, f"column {place + 1} stands there twice: column {names.index(name) + 1} is the same")
+    found = tuple(_column(place, name, kind, kinds) for place, name in enumerate(names, 1))
     if not any(column.part == "identifier" for column in found):
         raise FileError(1, f"a column with an identifier was expected, like {', '.join(list(BUILT_IN)[:4])}")
     missing = {"events": {"event", "at"}, "orders": {"order_id", "at"}}.get(kind, set()) - set(names)
@@ -69,28 +72,28 @@ def head(cells: Sequence[str], kind: str, kinds: Kinds) -> tuple[Column, ...]:
     return found
 
 
-def _column(name: str, kind: str, kinds: Kinds) -> Column:
+def _column(place: int, name: str, kind: str, kinds: Kinds) -> Column:
     if name in _OWN[kind]:
         return Column("own", name, _number if name in _NUMBERS else _text)
     if name in kinds:
         return Column("identifier", name, _text)
     part, found, rest = name.partition(".")
     if found and part in _PREFIXES[kind]:
-        return _dotted(part, rest, name)
+        return _dotted(place, part, rest)
     known = [*_OWN[kind], *BUILT_IN, *(f"{prefix}.…" for prefix in _PREFIXES[kind])]
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(known)}"
-    raise FileError(1, f"there is no column {name[:40]!r}: {hint}")
+    raise FileError(1, f"column {place} is none that is known, as the first line has it: {hint}")
 
 
-def _dotted(part: str, rest: str, name: str) -> Column:
+def _dotted(place: int, part: str, rest: str) -> Column:
     if part == "consent":
         if rest not in PURPOSES:
-            raise FileError(1, f"column {name[:40]!r}: a purpose was expected, one of {', '.join(PURPOSES)}")
+            raise FileError(1, f"column {place}: a purpose was expected, one of {', '.join(PURPOSES)}")
         return Column(part, rest, _truth)
     inner, _, of = rest.rpartition(":") if ":" in rest else (rest, "", "text")
     if not inner or of not in _TYPES:
-        raise FileError(1, f"column {name[:40]!r}: a name, and a type of {', '.join(_TYPES)} behind it, was expected")
+        raise FileError(1, f"column {place}: a name, and a type of {', '.join(_TYPES)} behind it, was expected")
     return Column(part, inner, _TYPES[of])
 
 

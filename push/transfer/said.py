@@ -98,7 +98,7 @@ def _who(said: Mapping[str, str | int | list[str | int]], kinds: Kinds) -> tuple
     for kind, values in said.items():
         for value in values if isinstance(values, list) else [values]:
             if "server" not in kinds[kind].may_link:
-                faults.append(Fault(kind, f"{kind[:40]}: no kind of identifier that a file may name"))
+                faults.append(_no_kind(kind, kinds))
                 break
             one, reason = kinds.normalised(kind, str(value))
             if one is None:
@@ -106,6 +106,13 @@ def _who(said: Mapping[str, str | int | list[str | int]], kinds: Kinds) -> tuple
             else:
                 found.add(one)
     return kinds.strongest(found), faults
+
+
+def _no_kind(kind: str, kinds: Kinds) -> Fault:
+    """A kind that is none of ours may be anything, also what somebody is called."""
+    if kind in kinds:
+        return Fault(kind, f"{kind}: no kind of identifier that a file may name")
+    return Fault("identifiers", "identifiers: left out one of a kind that is not known")
 
 
 _WHY: Final = {
@@ -123,7 +130,7 @@ def _beyond(said: Said) -> Iterator[Fault]:
     for name, value in (("traits", said.traits), ("properties", said.properties)):
         found = beyond(value, name)
         if found is not None:
-            yield Fault(found.where, f"{found.where}: {found.expected} expected")
+            yield Fault(name, f"{name}: {found.expected} expected")
     if said.event and (len(said.event) > 200 or "\0" in said.event):  # noqa: PLR2004 - a name, no text
         yield Fault("event", "event: a name of at most 200 characters was expected")
     if said.event and said.at is None:

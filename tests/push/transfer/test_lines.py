@@ -180,6 +180,23 @@ def test_a_file_that_is_none_says_what_was_expected(
         read(tmp_path, text, kind, form)
 
 
+@pytest.mark.parametrize(
+    "text", ["zschaepitz@example.org,Ann Zschaepitz\n", "email,zschaepitz\n", "user_id,trait.x:zschaepitz,consent.x\n"]
+)
+def test_a_first_line_that_is_no_head_is_somebodys_and_never_quoted(tmp_path: Path, text: str) -> None:
+    with pytest.raises(FileError) as told:
+        read(tmp_path, text)
+    assert "zschaepitz" not in told.value.expected
+    assert "column" in told.value.expected
+
+
+def test_names_that_an_object_makes_up_are_never_quoted(tmp_path: Path) -> None:
+    row = {"identifiers": {"user_id": "1", "zschaepitz@x.de": "2"}, "traits": {"zschaepitz": "y" * 9000}}
+    [(_, one)] = read(tmp_path, json.dumps(row), form="jsonl")
+    assert [fault.field for fault in one.faults] == ["identifiers", "traits"]
+    assert "zschaepitz" not in str(one.faults)
+
+
 def test_cells_of_another_type_are_told_with_their_column(tmp_path: Path) -> None:
     head = "user_id,trait.a:number,trait.b:boolean,trait.c:json"
     text = f"{head}\n1,x,y,z\n2,nan,yes,1\n3,1\n'=4,1,no,{{}}\n"
