@@ -116,6 +116,8 @@ async def register(context: Context, call: Call) -> DeviceOut:
         await people.ensure_shopper(tx, shopper, now_ms)
         await people.new_device(tx, device)
         known_by = Identifier("device", device.id)
+        if body.shopper is not None:
+            await tx.execute("profiles.unvouched_device", id=device.id)
         await facets.name(tx, context.keyring, context.vault, {known_by: shopper}, now_ms)
         await people.keep_token(tx, token, "device", device.id, now_ms)
     return DeviceOut(device.id, token, shopper)

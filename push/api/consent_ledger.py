@@ -6,6 +6,7 @@ import msgspec
 
 from push.api.apps import ConsentVersion, shopper_of
 from push.api.contract import DEVICE, OPERATOR, Call, Context, Endpoint, own_device
+from push.api.own import PROOF, own_person
 from push.model.people import Locale, Purpose
 from push.profiles import asked, ledger, permits
 from push.profiles.asked import Asking
@@ -73,7 +74,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 async def get_ledger(context: Context, call: Call) -> Ledger:
     """What she said, was asked, and what was made of it."""
-    shopper = await shopper_of(context, own_device(call))
+    shopper = await own_person(context, call)
     said = await ledger.read(context.db, shopper)
     shown = await context.db.fetch("consent.asked", shopper=shopper)
     checks = await permits.kept(context.db, shopper)
@@ -112,7 +113,10 @@ _LEDGER: Final = "/v1/devices/{device}/consent/ledger"
 _ASKED: Final = "/v1/devices/{device}/consent/asked"
 
 ENDPOINTS: Final = (
-    Endpoint("GET", _LEDGER, DEVICE, "What was said and asked", get_ledger, result=Ledger, errors=(404,)),
+    Endpoint(
+        "GET", _LEDGER, DEVICE, "What was said and asked", get_ledger, result=Ledger, errors=(404,),
+        parameters=(PROOF,),
+    ),
     Endpoint("POST", _ASKED, DEVICE, "Note what is asked", post_asked, AskedIn, errors=(404,)),
     Endpoint(
         "GET", "/v1/consent/acceptance", OPERATOR, "How consent texts are taken", get_acceptance,

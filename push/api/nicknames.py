@@ -6,6 +6,7 @@ import msgspec
 
 from push.api.apps import shopper_of
 from push.api.contract import DEVICE, Call, Context, Endpoint, ProblemError, own_device
+from push.api.own import PROOF, own_person
 from push.profiles import consent, nicknames
 
 
@@ -26,7 +27,7 @@ async def get_nickname(context: Context, call: Call) -> Nickname:
 async def put_nickname(context: Context, call: Call) -> Nickname:
     """Choose a nickname; it comes back as screens will show it."""
     body: Nickname = call.body
-    shopper = await shopper_of(context, own_device(call))
+    shopper = await own_person(context, call)
     try:
         nickname = nicknames.cleaned(body.nickname)
     except nicknames.NicknameError as error:
@@ -50,6 +51,16 @@ async def delete_nickname(context: Context, call: Call) -> None:
 _PATH: Final = "/v1/devices/{device}/nickname"
 ENDPOINTS: Final = (
     Endpoint("GET", _PATH, DEVICE, "What screens may call her", get_nickname, result=Nickname, errors=(404,)),
-    Endpoint("PUT", _PATH, DEVICE, "Let screens call her so", put_nickname, Nickname, Nickname, errors=(404, 409)),
+    Endpoint(
+        "PUT",
+        _PATH,
+        DEVICE,
+        "Let screens call her so",
+        put_nickname,
+        Nickname,
+        Nickname,
+        errors=(404, 409),
+        parameters=(PROOF,),
+    ),
     Endpoint("DELETE", _PATH, DEVICE, "Let screens call her nothing", delete_nickname, errors=(404,)),
 )

@@ -103,7 +103,7 @@ def _by_hand(context: Context, call: Call, a: str, b: str) -> Said:
     now_ms = context.clock.now_ms()
     return Said(
         a=a, b=b, source=call.actor, authority="server", reason=REASONS["hand"], said=fresh("st"), at_ms=now_ms,
-        received_ms=now_ms,
+        received_ms=now_ms, vouched=False,
     )  # fmt: skip
 
 

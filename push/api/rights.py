@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
-from push.api.apps import shopper_of
-from push.api.contract import DEVICE, OPERATOR, Call, Context, Endpoint, ProblemError, Reply, own_device
+from push.api.contract import DEVICE, OPERATOR, Call, Context, Endpoint, ProblemError, Reply
+from push.api.own import PROOF, own_person
 from push.model.people import PURPOSES
 from push.model.ports import Transaction
 from push.profiles.erased import Ledger
@@ -42,7 +42,7 @@ async def export_page(context: Context, call: Call) -> Reply:
 
 async def export_own(context: Context, call: Call) -> Export:
     """Everything that is kept of whoever has this device, as JSON."""
-    return await export_person(context, await shopper_of(context, own_device(call)), "device")
+    return await export_person(context, await own_person(context, call), "device")
 
 
 async def export_own_page(context: Context, call: Call) -> Reply:
@@ -75,7 +75,7 @@ async def erase(context: Context, call: Call) -> ErasedOut:
 
 async def erase_own(context: Context, call: Call) -> ErasedOut:
     """Erase whoever has this device: all of her, on every device."""
-    return await erase_person(context, await shopper_of(context, own_device(call)), "device")
+    return await erase_person(context, await own_person(context, call), "device")
 
 
 async def erase_person(context: Context, shopper: str, actor: str) -> ErasedOut:
@@ -133,11 +133,11 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "GET", "/v1/devices/{device}/export", DEVICE, "Everything that is kept of whoever has this device", export_own,
-        result=Export, errors=(404,),
+        result=Export, errors=(404,), parameters=(PROOF,),
     ),
     Endpoint(
         "GET", "/v1/devices/{device}/export.html", DEVICE, "The same as a page to read", export_own_page,
-        result=bytes, media=_HTML, errors=(404,),
+        result=bytes, media=_HTML, errors=(404,), parameters=(PROOF,),
     ),
     Endpoint(
         "DELETE",
@@ -157,5 +157,6 @@ ENDPOINTS: Final = (
         erase_own,
         result=ErasedOut,
         errors=(404,),
+        parameters=(PROOF,),
     ),
 )  # fmt: skip

@@ -30,7 +30,7 @@ ORDER BY id {for_no_key_update}
 SELECT id, kind, person FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY id
 
 -- name: identity.links_of
-SELECT l.id, l.a, l.b, l.said, l.at_ms, l.decided, l.state, one.kind AS a_kind, other.kind AS b_kind, r.why
+SELECT l.id, l.a, l.b, l.said, l.at_ms, l.decided, l.state, l.vouched, one.kind AS a_kind, other.kind AS b_kind, r.why
 FROM (
     SELECT * FROM links WHERE a IN (SELECT value FROM {json_each}(:ids{as_json}))
     UNION
@@ -45,11 +45,29 @@ SELECT id, a, b, source, reason, said, at_ms, received_ms, decided, state FROM l
 WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY at_ms, id
 
 -- name: identity.put_link
-INSERT INTO links (id, a, b, source, reason, said, at_ms, received_ms, decided, state)
-VALUES (:id, :a, :b, :source, :reason, :said, :at_ms, :received_ms, '', :state)
+INSERT INTO links (id, a, b, source, reason, said, at_ms, received_ms, decided, state, vouched)
+VALUES (:id, :a, :b, :source, :reason, :said, :at_ms, :received_ms, '', :state, :vouched)
 ON CONFLICT (id) DO UPDATE SET
     source = excluded.source, reason = excluded.reason, said = excluded.said, at_ms = excluded.at_ms,
-    received_ms = excluded.received_ms, state = excluded.state
+    received_ms = excluded.received_ms, state = excluded.state,
+    vouched = CASE WHEN links.vouched = 1 THEN 1 ELSE excluded.vouched END
+
+-- name: identity.unvouched
+-- Of these links those that rest on nothing but an operator's hand.
+SELECT l.id, one.kind AS a_kind, other.kind AS b_kind FROM links AS l
+INNER JOIN shoppers AS one ON one.id = l.a
+INNER JOIN shoppers AS other ON other.id = l.b
+WHERE l.vouched = 0 AND l.id IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: identity.vouch
+UPDATE links SET vouched = 1 WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: identity.unvouched_devices
+-- Those of these devices that an operator registered for somebody.
+SELECT id FROM devices WHERE vouched = 0 AND id IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: identity.device
+SELECT shopper, vouched FROM devices WHERE id = :id
 
 -- name: identity.drop_link
 DELETE FROM links WHERE id = :id

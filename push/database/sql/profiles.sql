@@ -9,6 +9,10 @@ INSERT INTO devices (id, shopper, platform, locale, created_ms, seen_ms)
 VALUES (:id, :shopper, :platform, :locale, :created_ms, :created_ms)
 ON CONFLICT (id) DO NOTHING
 
+-- name: profiles.unvouched_device
+-- It was registered for somebody by others, and speaks for her to them alone.
+UPDATE devices SET vouched = 0 WHERE id = :id
+
 -- name: profiles.device
 SELECT id, shopper, platform, locale, seen_ms FROM devices WHERE id = :id
 

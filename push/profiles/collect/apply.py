@@ -21,7 +21,7 @@ from push.profiles.collect.gate import Gate, gate
 from push.profiles.derived import reading, standings, store
 from push.profiles.derived.features import NOTHING
 from push.profiles.desk import Desk
-from push.profiles.identity import facets, links, merging, named
+from push.profiles.identity import facets, links, merging, named, vouched
 from push.profiles.identity.facets import listed
 from push.profiles.identity.links import Said
 from push.profiles.identity.merging import Merged
@@ -71,7 +71,8 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     new = [statement for statement in distinct.values() if statement.id not in known]
     named_ms = await named.among(tx, new)
     placed = await _place(tx, desk, new, named_ms, now_ms)
-    merged = await merging.link(tx, desk, _said(placed, named_ms), now_ms)
+    unvouched = await vouched.unvouched(tx, new)
+    merged = await merging.link(tx, desk, _said(placed, named_ms, unvouched), now_ms)
     consents = await _consent(tx, desk, placed, merged)
     passed = await gate(tx, {one.facet for one in placed}, keep_orders=desk.settings.keep_orders)
     judged: dict[str, Verdict] = {one.statement.id: _verdict(one, passed) for one in placed}
@@ -129,13 +130,15 @@ async def _known(tx: Transaction, desk: Desk, homes: Collection[Identifier]) -> 
     return {hashes[row["hash"]]: row["shopper"] for row in rows}
 
 
-def _said(placed: Sequence[_Placed], named_ms: Mapping[Identifier, int]) -> list[Said]:
+def _said(
+    placed: Sequence[_Placed], named_ms: Mapping[Identifier, int], unvouched: Collection[Identifier]
+) -> list[Said]:
     """Who is said to be who, by sources that may say so, and by operators who named somebody."""
     told = [
         said
         for one in placed
         if one.statement.authority != "publishable" and one.statement.also
-        for said in links.of_statement(one.statement, one.found)
+        for said in links.of_statement(one.statement, one.found, unvouched)
     ]
     return told + (named.links(named_ms, placed[0].found) if placed else [])
 

@@ -43,6 +43,14 @@ class Collecting(NamedTuple):
                 self.read_counts[one.what.reason] += 1
         return found
 
+    async def proven(self, token: str, now_ms: int) -> Proof | None:
+        """Whom a token names, None where it proves nothing."""
+        proof = self.prover.prove(token, now_ms)
+        if proof is None and self.prover.may_read():
+            await asyncio.to_thread(self.prover.read)
+            proof = self.prover.prove(token, now_ms)
+        return proof
+
     async def _read(self, raws: Sequence[msgspec.Raw], heard: Heard) -> list[Read]:
         if len(raws) <= AT_ONCE:
             return self._each(raws, heard)

@@ -1,6 +1,6 @@
 """Links as they are said: of two facets, by whom, when and why. Of several sayings of the same two the first counts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -17,7 +17,10 @@ REASONS: Final[Mapping[str, str]] = {
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody says that two facets are the same person's. `said` is the statement's id, `reason` one word or few."""
+    """Somebody says that two facets are the same person's. `said` is the statement's id, `reason` one word or few.
+
+    What is `vouched` rests on her own word or on the retailer's systems; an operator's hand alone does not.
+    """
 
     a: str
     b: str
@@ -27,6 +30,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     said: str
     at_ms: int
     received_ms: int
+    vouched: bool = True
 
     @property
     def id(self) -> str:
@@ -50,6 +54,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
             "said": self.said,
             "at_ms": self.at_ms,
             "received_ms": self.received_ms,
+            "vouched": self.vouched,
         }
 
 
@@ -58,8 +63,13 @@ def link_id(one: str, other: str) -> str:
     return derived("lnk", *sorted((one, other)))
 
 
-def of_statement(statement: Statement, facets: Mapping[Identifier, str]) -> list[Said]:
-    """What a statement says of who is who: that each other identifier is the same person's as its home."""
+def of_statement(
+    statement: Statement, facets: Mapping[Identifier, str], unvouched: Collection[Identifier] = ()
+) -> list[Said]:
+    """What a statement says of who is who: that each other identifier is the same person's as its home.
+
+    Of `unvouched` identifiers an operator said whose they are, so what rests on them rests on her.
+    """
     home = facets[statement.home]
     return [
         Said(
@@ -71,6 +81,7 @@ def of_statement(statement: Statement, facets: Mapping[Identifier, str]) -> list
             said=statement.id,
             at_ms=statement.at_ms,
             received_ms=statement.received_ms,
+            vouched=statement.home not in unvouched and other not in unvouched,
         )
         for other in statement.also
         if facets[other] != home

@@ -52,6 +52,7 @@ class Hand(NamedTuple):
 
 async def link(tx: Transaction, desk: Ruled, links: Sequence[Said], now_ms: int) -> Merged:
     """Take links in, and settle who is who. Saying again what was said before changes nothing."""
+    await _vouch(tx, desk, links)
     new = await _news(tx, first_of(links))
     kinds = await _kinds(tx, new.values())
     known = {name: one for name, one in new.items() if one.a in kinds and one.b in kinds}
@@ -64,6 +65,15 @@ async def link(tx: Transaction, desk: Ruled, links: Sequence[Said], now_ms: int)
     fresh_ones = {name: one for name, one in proven.items() if _is_news(one, region.stored.get(name))}
     merged = await _settle(tx, desk, region, {name: changed[name] for name in fresh_ones}, now_ms, fresh_ones)
     return merged._replace(unproven=unproven)
+
+
+async def _vouch(tx: Transaction, desk: Ruled, links: Sequence[Said]) -> None:
+    """What operators linked by hand rests on more, once somebody says the same who may."""
+    said = {one.id: one.authority for one in links if one.vouched}
+    rows = await tx.fetch("identity.unvouched", ids=listed(said)) if said else []
+    names = [row["id"] for row in rows if desk.kinds.may_link(row["a_kind"], row["b_kind"], said[row["id"]])]
+    if names:
+        await tx.execute("identity.vouch", ids=listed(names))
 
 
 async def cut(tx: Transaction, desk: Ruled, link_id: str, hand: Hand) -> Merged:

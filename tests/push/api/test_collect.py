@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.collecting import AGREED, REFUSED, Shop, collecting
+from tests.support.servers import Answer, Phone
 
 
 @pytest.fixture
@@ -305,3 +306,29 @@ async def test_a_browsers_client_is_told_to_send_here(shop: Shop) -> None:
     assert f"{told['protocol']}://{told['apiHost']}" == f"{shop.server.running.http_url}/v1"
     for key in (shop.back_end, "ff_app_unknown", "x" * 300):
         assert (await shop.server.call("GET", f"/v1/projects/{key}/settings")).status == 404
+
+
+async def test_a_device_that_others_registered_or_linked_by_hand_takes_nobody_along(shop: Shop) -> None:
+    server = shop.server
+    await shop.say("identify", {"userId": "ada-1", "context": AGREED, "traits": {"firstName": "Ada"}})
+    ada = await shop.find("user_id", "ada-1")
+    theirs = Phone(**await server.operate("POST", "/v1/devices", {"platform": "sim", "shopper": ada}))
+    linked = await server.phone()
+    await server.operate("POST", "/v1/links", {"a": linked.shopper, "b": ada})
+
+    async def export(phone: Phone, user: str = "") -> Answer:
+        headers = {"X-Footfall-User-Token": shop.token(user)} if user else {}
+        return await server.call("GET", phone.path("export"), phone.token, headers=headers)
+
+    for phone in (theirs, linked):
+        refused = await export(phone)
+        assert (refused.status, refused.json["title"]) == (403, "Not proven")
+        assert "`X-Footfall-User-Token`" in refused.json["detail"]
+        assert (await export(phone, "eve-2")).status == 403
+        assert (await server.call("DELETE", phone.path("person"), phone.token)).status == 403
+    assert (await export(theirs, "ada-1")).status == 403, "whose the other phone is, nobody knows but the operator"
+    device = {"externalIds": [{"type": "device", "id": linked.device}]}
+    await shop.say("identify", {"userId": "ada-1", "context": device})
+    assert (await export(theirs, "ada-1")).status == 200
+    assert (await export(linked)).json["traits"]["firstName"] == "Ada"
+    assert (await server.call("DELETE", linked.path("person"), linked.token)).status == 200
