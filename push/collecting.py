@@ -21,6 +21,8 @@ from push.profiles.derived.reading import Goods
 from push.profiles.desk import Desk
 from push.profiles.identity.kinds import Kinds
 from push.profiles.keys import Keyring
+from push.profiles.purposes.book import Purposes
+from push.profiles.purposes.settings import Texts
 from push.profiles.schemas.book import Schemas
 from push.profiles.settings import ProfileSettings
 from push.transfer import job
@@ -77,16 +79,15 @@ async def open_collecting(db: Database, clock: Clock, desk: Desk, consequences: 
     intake = Intake(db, clock, desk, consequences, desk.settings.most_waiting)
     schemas = Schemas(db, clock, enforce=desk.settings.enforce_schemas)
     await schemas.load()
-    return Collecting(desk, intake, Prover(tokens, keys), Counter(), schemas)
+    return Collecting(desk, intake, Prover(tokens, keys), Counter(), schemas, Counter())
 
 
 async def open_imports(
     stack: AsyncExitStack, folder: Path, db: Database, clock: Clock, collected: Collecting
 ) -> PeopleImports:
     """Where files of people are handed in; what was interrupted goes on once statements are taken in."""
-    means = job.Means(
-        db, collected.desk.vault, clock, folder, collected.desk.kinds, collected.intake.take, collected.schemas.see
-    )
+    desk, take, see = collected.desk, collected.intake.take, collected.schemas.see
+    means = job.Means(db, desk.vault, clock, folder, desk.kinds, take, see, desk.purposes)
     imports = PeopleImports(means)
     await imports.recover()
     stack.push_async_callback(imports.close)

@@ -71,6 +71,11 @@ def figures(of: Measured) -> metrics.Counters:
                 "reason",
                 lambda: of.collecting.read_counts,
             ),
+            "footfall_consent_answers": (
+                "How often people were asked in apps, and what they answered",
+                "answer",
+                lambda: of.collecting.answers,
+            ),
             "footfall_broker": ("The broker client", "what", lambda: msgspec.structs.asdict(of.client.counters)),
         },
         {

@@ -139,7 +139,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     collected = await collecting.open_collecting(
         db,
         clock,
-        collecting.desk_of(settings.profiles, vault, keyring, catalogue),
+        collecting.desk_of(settings.profiles, vault, keyring, catalogue, settings.app.consent_texts),
         collecting.Following(consents, engine, shown.screens),
     )
     return Parts(
@@ -158,7 +158,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         await _credentials(db, vault, clock, channels, sender),
         engine,
         registrar,
-        await telling.open_telling(stack, settings.hooks, db, vault, clock),
+        await telling.open_telling(stack, settings.hooks, db, vault, clock, people),
         shown,
         await entrance.open_desk(stack, settings, db, vault, clock),
         await asyncio.to_thread(site_of, settings, tls, endpoint.url),

@@ -23,6 +23,7 @@ from push.health.settings import HealthSettings
 from push.ingest.engine import IngestSettings
 from push.model.people import Locale, Purpose
 from push.presence.thresholds import PresenceSettings
+from push.profiles.purposes.settings import refuse_unknown
 from push.profiles.settings import ProfileSettings
 
 Origin = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s]+$")]
@@ -114,6 +115,8 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("expected both broker.cert_file and broker.key_file, or neither")
         if (self.broker.client_certificates == "site") != bool(self.broker.client_ca_file):
             raise ValueError('expected broker.client_ca_file with client_certificates "site", and only then')
+        for locale, words in self.app.consent_texts.items():
+            refuse_unknown(f"app.consent_texts.{locale}", tuple(words), self.profiles.purposes)
 
     @property
     def longest_s(self) -> float:

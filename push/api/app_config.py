@@ -1,36 +1,39 @@
 """What an app is told to begin with: its key, what to ask its person in her language, where to wait, where to call."""
 
+import re
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Final
 
 import msgspec
 
-from push.api.apps import PURPOSE_TEXTS
+from push.api.asking import country_of
 from push.api.contract import APP, DEVICE, Call, Context, Endpoint, Parameter, ProblemError
 from push.api.enrolment import asked_host
 from push.model.delivery import DEFAULT_APP
-from push.model.people import PURPOSES, Purpose
-from push.profiles import people
+from push.model.people import Device, Purpose
+from push.profiles import asked, people
 from push.registry.regions import Position, Region, nearest
 
 _OFFERED: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling", "inapp", "webpush"})
 """What every app asks about: the purposes of every shop, and the channels that need no credential of the shop's."""
 
 
-_VERSION_DIGITS: Final = 16
-"""Of the SHA-256 of a text: enough that no two texts of one shop have the same."""
+_COUNTRY: Final = re.compile("[A-Z]{2}")
 _LONGEST_LOCALE: Final = 35
 """Characters that every program can be expected to keep (RFC 5646 section 4.4.1)."""
 
 
 class PurposeOut(msgspec.Struct, frozen=True):
-    """A purpose in plain words; `version` names these words, to be sent back with the answer."""
+    """A purpose in plain words; `version` names these words, to be sent back with the answer.
+
+    `asked`: the device's person was shown these words before, on whichever device. Ask nobody twice.
+    """
 
     id: str
     title: str
     text: str
     version: str
+    asked: bool = False
 
 
 class StoreOut(msgspec.Struct, frozen=True):
@@ -51,9 +54,13 @@ class Addresses(msgspec.Struct, frozen=True):
 
 
 class AppConfig(msgspec.Struct, frozen=True):
-    """What an app needs to begin. Without Web Push of its own it has no `application_server_key`."""
+    """What an app needs to begin. Without Web Push of its own it has no `application_server_key`.
+
+    `country` is the one whose purposes and words these are, empty where nobody knows it.
+    """
 
     application_server_key: str | None
+    country: str
     purposes: tuple[PurposeOut, ...]
     addresses: Addresses
     stores: tuple[StoreOut, ...]
@@ -67,11 +74,17 @@ async def config(context: Context, call: Call) -> AppConfig:
     if app not in keys and all(app != known for _, known in held):
         raise ProblemError(404, "Unknown app", "No channel has a credential for an app of this name.")
     directory = context.presence.directory
-    regions = nearest(directory.regions, directory.stores, _position(call.query))
+    at = _position(call.query)
+    regions = nearest(directory.regions, directory.stores, at)
+    device = await _device(context, call)
+    locale = _locale(call, device)
+    near = regions[0].store if at is not None and regions else None
+    country = _country(call) or country_of(context, locale, call.query.get("store") or near)
     base = context.site.base(asked_host(call))
     return AppConfig(
         keys.get(app),
-        await _purposes(context, await _locale(context, call)),
+        country,
+        await _purposes(context, locale, country, device),
         Addresses(f"{base}/v1/", f"{base}/app/"),
         tuple(_store(context, store) for store in dict.fromkeys(region.store for region in regions)),
         regions,
@@ -97,20 +110,33 @@ def _position(query: Mapping[str, str]) -> Position | None:
     raise ProblemError(400, "Not understood", "`lat` and `lon`: both, in degrees, were expected.")
 
 
-async def _locale(context: Context, call: Call) -> str:
-    """As asked; or else the device's own."""
+async def _device(context: Context, call: Call) -> Device | None:
+    if call.principal.scope != "device":
+        return None
+    return await people.device(context.db, call.principal.subject)
+
+
+def _country(call: Call) -> str:
+    """As she says. Raises `ProblemError` 400."""
+    said = call.query.get("country", "")
+    if said and _COUNTRY.fullmatch(said) is None:
+        raise ProblemError(400, "Not understood", "`country`: two capital letters were expected, like AT.")
+    return said
+
+
+def _locale(call: Call, device: Device | None) -> str:
+    """As asked; or else the device's own. Raises `ProblemError` 400."""
     asked = call.query.get("locale", "")
     if len(asked) > _LONGEST_LOCALE:
         detail = f"`locale`: at most {_LONGEST_LOCALE} characters were expected."
         raise ProblemError(400, "Not understood", detail)
-    if asked or call.principal.scope != "device":
-        return asked
-    device = await people.device(context.db, call.principal.subject)
-    return "" if device is None else device.locale
+    return asked or ("" if device is None else device.locale)
 
 
-async def _purposes(context: Context, locale: str) -> tuple[PurposeOut, ...]:
-    offered: set[str] = {*_OFFERED, *(channel for channel, _ in context.credentials.held)}
+async def _purposes(context: Context, locale: str, country: str, device: Device | None) -> tuple[PurposeOut, ...]:
+    """What is asked there, in her language; and whether she was asked before."""
+    book = context.collecting.desk.purposes
+    offered: set[str] = {*_OFFERED, *book.own, *(channel for channel, _ in context.credentials.held)}
     if context.site.minimum_age:
         offered.add("adult")
     if await context.db.fetch_one("screens.any") is not None:
@@ -129,6 +155,13 @@ def _out(purpose: Purpose, title: str, text: str, minimum_age: int) -> PurposeOu
 def version_of(title: str, text: str) -> str:
     """What names these words for good: whoever changes one letter asks something else."""
     return sha256(f"{title}\n{text}".encode()).hexdigest()[:_VERSION_DIGITS]
+    Parameter(
+        "store", "query", "The store that it is about: what is asked in its country, and how. Without it, the nearest.",
+    ),
+    Parameter(
+        "country", "query", "Where she says that she is, which comes before all else: two letters (ISO 3166-1).",
+        {"type": "string", "pattern": "^[A-Z]{2}$"},
+    ),
 
 
 def texts_for(texts: Mapping[str, Mapping[Purpose, tuple[str, str]]], locale: str) -> Mapping[Purpose, tuple[str, str]]:

@@ -7,37 +7,24 @@ import msgspec
 
 from beacons.registry import Beacon
 from beacons.topics import Id
-from push.api import consents
+from push.api import asking, consents
 from push.api.contract import APP, DEVICE, Call, Context, Endpoint, ProblemError, own_device
+from push.api.purposes import refuse_unknown
 from push.model.delivery import DEFAULT_APP
 from push.model.errors import PermanentError
 from push.model.ids import fresh
-from push.model.people import PURPOSES, Address, Device, Locale, Platform, Purpose
+from push.model.people import Address, Device, Locale, Platform, Purpose
 from push.model.profiles import Identifier
 from push.model.tokens import new_token
 from push.profiles import asked, consent, people
 from push.profiles.asked import Asking
 from push.profiles.identity import facets
-from push.profiles.ledger import Circumstances
+from push.profiles.purposes.settings import Country
 from push.registry.audit import audit
 from push.registry.directory import put_beacon
 
 TAG_EXPONENT: Final = 10
 """A phone's id turns every 1,024 s, about as often as its radio address does."""
-
-PURPOSE_TEXTS: Final[dict[Purpose, tuple[str, str]]] = {
-    "adult": ("I am {age} or older", "Nobody younger is recognised in our stores, or gets offers of her own."),
-    "location": ("Notice when I visit", "Your phone is recognised in our stores, so that offers fit the moment."),
-    "marketing": ("Send me offers", "At most one offer during a visit. You can stop at any time."),
-    "profiling": ("Make offers personal", "Your name, visits and purchases choose what you are offered."),
-    "inapp": ("Show offers in this app", "Offers appear here while the app is open."),
-    "webpush": ("Send notifications", "Offers appear as notifications even when the app is closed."),
-    "fcm": ("Send notifications", "Offers appear as notifications, through Google's service."),
-    "apns": ("Send notifications", "Offers appear as notifications, through Apple's service."),
-    "email": ("Send e-mail", "Offers come to your mailbox. Every mail has a link that ends them."),
-    "webhook": ("Send messages to my number", "Offers come as a text message."),
-    "screen": ("Greet me on screens", "A screen in the store may greet you by the nickname that you choose."),
-}
 
 
 class DeviceIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,16 +49,22 @@ class Consents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     purposes: dict[Purpose, bool]
 
 
+MOST_NAMED: Final = 100
+"""Purposes in one call."""
 ConsentVersion = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
 """Names the words of a purpose, as `GET /v1/app/config` has them."""
 
 
 class ConsentsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What she says to some purposes: the words that she was shown, by their versions, and where she was asked."""
+    """What she says to some purposes: the words that she was shown, by their versions, and where she was asked.
 
-    purposes: dict[Purpose, bool]
-    versions: dict[Purpose, ConsentVersion] = {}
+    `country` is the one that `GET /v1/app/config` chose the words for; without it, her locale's.
+    """
+
+    purposes: Annotated[dict[Purpose, bool], msgspec.Meta(max_length=MOST_NAMED)]
+    versions: Annotated[dict[Purpose, ConsentVersion], msgspec.Meta(max_length=MOST_NAMED)] = {}
     locale: Locale | None = None
+    country: Country | None = None
     asked_on: Literal["app", "page", "till", "desk", "phone", "letter"] = "app"
 
 
@@ -134,30 +127,22 @@ async def shopper_of(context: Context, device_id: str) -> str:
 async def get_consent(context: Context, call: Call) -> Consents:
     """What the device's shopper granted."""
     granted = await consent.granted(context.db, await shopper_of(context, own_device(call)))
-    return Consents({purpose: purpose in granted for purpose in PURPOSES})
+    return Consents({purpose: purpose in granted for purpose in context.collecting.desk.purposes.known})
 
 
 async def put_consent(context: Context, call: Call) -> Consents:
     """Grant or withdraw purposes; a withdrawal takes back what was not handed over yet."""
     body: ConsentsIn = call.body
     shopper = await shopper_of(context, own_device(call))
-    asking = Asking(body.versions, body.locale or "", body.asked_on)
-    source, now_ms = f"device:{call.principal.subject}", context.clock.now_ms()
-    how = {purpose: _circumstances(purpose, asking, source) for purpose in body.purposes}
+    refuse_unknown(context, {*body.purposes, *body.versions})
+    said = asking.asking_of(context, Asking(body.versions, body.locale or "", body.asked_on), body.country)
+    how = asking.circumstances(context, body.purposes, said, f"device:{call.principal.subject}")
+    now_ms, counted = context.clock.now_ms(), asking.counted(context, said)
     async with consents.changing(context) as change:
         await change.write(shopper, body.purposes, how, now_ms)
-        await asked.answer(change.tx, shopper, body.purposes, asking, now_ms)
+        await asked.answer(change.tx, shopper, body.purposes, counted, now_ms)
+    asking.note_answers(context, body.purposes, counted)
     return await get_consent(context, call)
-
-
-def _circumstances(purpose: Purpose, asking: Asking, source: str) -> Circumstances:
-    return Circumstances(
-        source=source,
-        said_by=source,
-        version=asking.versions.get(purpose, ""),
-        locale=asking.locale,
-        asked_on=asking.asked_on,
-    )
 
 
 async def put_subscription(context: Context, call: Call) -> None:

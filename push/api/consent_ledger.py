@@ -4,20 +4,24 @@ from typing import Annotated, Final
 
 import msgspec
 
-from push.api.apps import ConsentVersion, shopper_of
+from push.api import asking
+from push.api.apps import MOST_NAMED, ConsentVersion, shopper_of
 from push.api.contract import DEVICE, OPERATOR, Call, Context, Endpoint, own_device
 from push.api.own import PROOF, own_person
+from push.api.purposes import refuse_unknown
 from push.model.people import Locale, Purpose
 from push.profiles import asked, ledger, permits
 from push.profiles.asked import Asking
 from push.profiles.permits import Use
+from push.profiles.purposes.settings import Country
 
 
 class AskedIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an app shows just now: of each purpose the version of its words, as `GET /v1/app/config` has it."""
 
-    versions: Annotated[dict[Purpose, ConsentVersion], msgspec.Meta(min_length=1)]
+    versions: Annotated[dict[Purpose, ConsentVersion], msgspec.Meta(min_length=1, max_length=MOST_NAMED)]
     locale: Locale = "en"
+    country: Country | None = None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,14 +66,23 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """How a version of a text is taken: of those asked, who answered, and who said yes last."""
+    """How a version of a text was taken by those who were asked first in a week (from its Monday, UTC), in a country.
+
+    `granted` is who ever said yes, of these `withdrawn` who took it back later; `denied` who only said no; `ignored`
+    who said nothing. null: fewer than 5 people, or it would tell a number that is hidden. `title` is empty where these
+    words are asked no more, `country` where nobody knows it, or nothing depends on it.
+    """
 
     purpose: Purpose
     version: str
-    first_ms: int
-    asked: int
-    answered: int
-    accepted: int
+    title: str
+    country: str
+    week_ms: int
+    asked: int | None
+    granted: int | None
+    denied: int | None
+    ignored: int | None
+    withdrawn: int | None
 
 
 async def get_ledger(context: Context, call: Call) -> Ledger:
@@ -98,15 +111,24 @@ async def get_ledger(context: Context, call: Call) -> Ledger:
 async def post_asked(context: Context, call: Call) -> None:
     """Note what an app shows her just now, so that nobody asks her twice."""
     body: AskedIn = call.body
+    refuse_unknown(context, body.versions)
     shopper = await shopper_of(context, own_device(call))
+    said = asking.asking_of(context, Asking(body.versions, body.locale, "app"), body.country)
+    counted = asking.counted(context, said)
+    context.collecting.read_counts["unknown_version"] += len(body.versions) - len(counted.versions)
     async with context.db.transaction() as tx:
-        await asked.note(tx, shopper, Asking(body.versions, body.locale, "app"), context.clock.now_ms())
+        await asked.note(tx, shopper, counted, context.clock.now_ms())
+    context.collecting.answers.update(f"{purpose} asked" for purpose in counted.versions)
 
 
 async def get_acceptance(context: Context, call: Call) -> tuple[Taken, ...]:
-    """Of every version of every text: how many were asked, answered, and said yes."""
+    """Of every version of every text, by week and country: how many were asked, and what they said."""
     del call
-    return tuple(Taken(**each._asdict()) for each in await asked.acceptance(context.db))
+    shown = context.collecting.desk.purposes.shown
+    return tuple(
+        Taken(**each._asdict(), title="" if (words := shown(each.purpose, each.version)) is None else words.title)
+        for each in await asked.acceptance(context.db, context.clock.now_ms())
+    )
 
 
 _LEDGER: Final = "/v1/devices/{device}/consent/ledger"

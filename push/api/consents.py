@@ -10,7 +10,7 @@ from push.campaigns import outbox
 from push.model.errors import ConflictError, DatabaseError, UniqueError
 from push.model.people import CHANNEL_PURPOSES, Purpose
 from push.model.ports import Transaction
-from push.profiles import consent, nicknames
+from push.profiles import asked, consent, nicknames
 from push.profiles.consent import Settled
 from push.profiles.derived import standings
 from push.profiles.identity import facets
@@ -64,8 +64,10 @@ async def take_back(tx: Transaction, found: Mapping[str, Settled], now_ms: int) 
         withdrawn = settled.was - settled.now
         if "screen" in withdrawn:
             await nicknames.forget(tx, facet)
+        await asked.take_back(tx, facet, withdrawn, now_ms)
         if withdrawn & _BEHIND_A_MESSAGE:
             await outbox.cancel_shopper(tx, facet, now_ms)
+        await outbox.cancel_needing(tx, facet, withdrawn, now_ms)
         if withdrawn & CHANNEL_PURPOSES:
             await outbox.cancel_channels(tx, facet, withdrawn & CHANNEL_PURPOSES, now_ms)
 

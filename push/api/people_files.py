@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from beacons.topics import Id
 from push.api.contract import OPERATOR, Call, Context, Endpoint, Raw, Reply
+from push.api.purposes import refuse_unknown
 from push.api.queries import After, asked, given, parameters
 from push.api.refusals import refusing
 from push.model.people import Purpose
@@ -110,6 +111,7 @@ class TableAsked(msgspec.Struct, frozen=True, kw_only=True):
 async def export_people(context: Context, call: Call) -> Reply:
     """People, or what they did, a line each."""
     query = asked(call, ExportAsked)
+    refuse_unknown(context, [query.purpose])
     means = await _exporting(context, call, query)
     pages = exports.as_lines(
         exports.people(means, query.purpose) if query.kind == "people" else exports.events(means, query.purpose)
@@ -120,6 +122,7 @@ async def export_people(context: Context, call: Call) -> Reply:
 async def export_table(context: Context, call: Call) -> Reply:
     """People as a table."""
     query = asked(call, TableAsked)
+    refuse_unknown(context, [query.purpose])
     means = await _exporting(context, call, query)
     names = list(dict.fromkeys(name for name in query.traits.split(",") if name))
     pages = exports.as_table(exports.people(means, query.purpose), TABLE_KINDS, names)

@@ -11,6 +11,7 @@ from beacons.wire import SECRET_BYTES
 from push.api import consents
 from push.api.consents import Change
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
+from push.api.purposes import refuse_unknown
 from push.api.refusals import as_problem
 from push.api.seed import BeaconIn, GatewayIn, Seed, ShopperIn, Stored, static_tag_warnings
 from push.campaigns.render import TemplateError, check
@@ -102,6 +103,8 @@ _PARTS: Final[tuple[tuple[str, Writer], ...]] = (
 
 async def put_seed(context: Context, seed: Seed, actor: str) -> Stored:
     """Take over a whole registry in one transaction, and bring it into force."""
+    refuse_unknown(context, (purpose for campaign in seed.campaigns for purpose in campaign.needs))
+    refuse_unknown(context, (purpose for shopper in seed.shoppers for purpose in shopper.purposes))
     counts = {part: len(getattr(seed, part)) for part, _ in _PARTS}
     try:
         async with consents.changing(context) as change:

@@ -12,7 +12,7 @@ from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.profiles import view
 from push.profiles.segments import asking, records
 from push.profiles.segments.asking import Member, Overlap, Preview, Reasons
-from push.profiles.segments.records import OPERATORS, By, Record, SegmentBody
+from push.profiles.segments.records import OPERATORS, By, Limits, Record, SegmentBody
 from push.registry.audit import audit
 
 MOST: Final = 500
@@ -88,10 +88,10 @@ async def _there(context: Context, name: str) -> Record:
 async def put(context: Context, call: Call) -> Reply:
     """Save a segment; of a new rule everybody is asked in the background."""
     name, by = _named(call), By(call.actor, context.clock.now_ms(), expected(call))
-    settings = context.segments.sight.settings.segments
+    limits = Limits(context.segments.sight.settings.segments, context.collecting.desk.purposes)
     with refusing():
         async with context.db.transaction() as tx:
-            written = await records.put(tx, name, call.body, by, settings)
+            written = await records.put(tx, name, call.body, by, limits)
             if written.is_changed:
                 subject, before = f"segment {name}", written.before
                 after = msgspec.structs.asdict(call.body)
@@ -145,7 +145,7 @@ async def explained(context: Context, call: Call) -> Reasons:
 async def preview(context: Context, call: Call) -> Preview:
     """How many a rule would take in, before it is saved."""
     with refusing():
-        rule = records.checked("that is not saved", call.body.rule)
+        rule = records.checked("that is not saved", call.body.rule, context.collecting.desk.purposes)
     return await asking.preview(context.db, context.segments, rule, context.clock.now_ms())
 
 

@@ -10,6 +10,7 @@ from push.api.addresses import bare
 from push.api.bodies import decoded, refuse_nul
 from push.api.contract import SENDER, Call, Context, Endpoint, ProblemError, Reply
 from push.api.idempotency import Key
+from push.api.purposes import refuse_unknown
 from push.deliver import intake, places
 from push.deliver.asked import AT_ONCE, Asked, MessageIn, MessagesIn, Refusal, Verdicts
 from push.deliver.intake import Means, Taken
@@ -48,6 +49,7 @@ def read(raw: bytes) -> tuple[MessageIn, ...]:
 async def send(context: Context, call: Call) -> Reply:
     """Queue messages, or say at once why not; a repeated call gets its first answer."""
     messages: tuple[MessageIn, ...] = call.body
+    refuse_unknown(context, (purpose for message in messages for purpose in message.needs))
     now_ms = context.clock.now_ms()
     _refuse_too_far_ahead(messages, now_ms)
     key = idempotency.key_of(call, messages)

@@ -7,8 +7,8 @@ from importlib.resources import files
 from string import Template
 from typing import Final, NamedTuple
 
-from push.api.apps import PURPOSE_TEXTS
 from push.model.people import Purpose
+from push.profiles.purposes.texts import PURPOSE_TEXTS
 
 _HERE: Final = files(__package__)
 _PAGE: Final = Template(_HERE.joinpath("unsubscribe.html").read_text(encoding="utf-8"))

@@ -6,13 +6,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from push.api.apps import PURPOSE_TEXTS
 from push.campaigns.decide import ALWAYS_NEEDED
 from push.model.campaigns import Campaign, Considered
 from push.model.delivery import Basis
 from push.model.people import Purpose
 from push.model.ports import Row
 from push.model.presence import MomentKind
+from push.profiles.purposes.texts import PURPOSE_TEXTS
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True):

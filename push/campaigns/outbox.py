@@ -98,6 +98,7 @@ async def enqueue(tx: Transaction, decision: Decision, chosen: Chosen, moment: M
         expires_ms=now_ms + chosen.campaign.lifetime_s * 1000,
         collapse_key=chosen.campaign.id,
         urgency=chosen.campaign.urgency,
+        needs=chosen.campaign.needs,
     )
     send = Send(
         message=message,
@@ -138,6 +139,7 @@ def _message_row(send: Send) -> dict[str, object]:
         "shopper": message.shopper,
         "campaign": message.campaign,
         "basis": message.basis,
+        "needs": msgspec.json.encode(message.needs).decode(),
         "source": send.source,
         "content": msgspec.json.encode(message.content).decode(),
         "urgency": message.urgency,
@@ -206,10 +208,22 @@ async def cancel_shopper(tx: Transaction, shopper: str, now_ms: int, reason: str
     return await _cancelled(tx, rows, now_ms, reason)
 
 
+async def cancel_needing(tx: Transaction, shopper: str, purposes: Collection[str], now_ms: int) -> int:
+    """Cancel what waits and needs a purpose that its shopper withdrew; how many."""
+    if not purposes:
+        return 0
+    rows = await tx.fetch("outbox.needing", shopper=shopper)
+    ids = [row["id"] for row in rows if not set(purposes).isdisjoint(msgspec.json.decode(row["needs"]))]
+    return await _cancel_some(tx, ids, now_ms)
+
+
 async def cancel_channels(tx: Transaction, shopper: str, channels: Collection[str], now_ms: int) -> int:
     """Cancel what waits and has no way to its shopper but channels that she withdrew; how many."""
     rows = await tx.fetch("outbox.waiting_of", shopper=shopper)
-    ids = [row["id"] for row in rows if _channels_of(row) <= set(channels)]
+    return await _cancel_some(tx, [row["id"] for row in rows if _channels_of(row) <= set(channels)], now_ms)
+
+
+async def _cancel_some(tx: Transaction, ids: Sequence[str], now_ms: int) -> int:
     if not ids:
         return 0
     reason = "consent withdrawn"

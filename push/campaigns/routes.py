@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from push.model.delivery import Basis, Route
+from push.model.people import Purpose
 from push.model.ports import Row
 from push.profiles.consent import Standing
 
@@ -77,12 +78,14 @@ class Wish(msgspec.Struct, frozen=True):
     basis: Basis = "marketing"
     policy: Policy = FIRST
     answers: Mapping[str, tuple[int, int]] = {}
+    needs: tuple[Purpose, ...] = ()
+    """Purposes that she has to have granted, whichever way it goes."""
 
 
 def plan(ways: Sequence[Route], standing: Standing, wish: Wish, now_ms: int) -> Plan | None:
     """The order in which `ways` are tried; None where there is none that she agreed to."""
     policy = wish.policy
-    agreed = [way for way in ways if standing.objection(wish.basis, way.channel, now_ms) is None]
+    agreed = [way for way in ways if standing.objection(wish.basis, way.channel, now_ms, wish.needs) is None]
     order = policy.channels or ORDER
     if policy.choose == "answers":
         order = tuple(sorted(order, key=lambda channel: -_likely(*wish.answers.get(channel, (0, 0)))))

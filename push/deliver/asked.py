@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from beacons.topics import Id
 from push.campaigns.routes import FIRST, Policy
 from push.model.delivery import DEFAULT_APP, Basis, Content, Part, Urgency
-from push.model.people import Locale
+from push.model.people import Locale, Purpose
 
 AT_ONCE: Final = 1000
 """Messages in one call: they are written in one transaction, and nobody else should wait long for that."""
@@ -77,6 +77,8 @@ class MessageIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     policy: Policy = FIRST
     id: Id | None = None
     agreed: Agreed | None = None
+    needs: Annotated[tuple[Purpose, ...], msgspec.Meta(max_length=5)] = ()
+    """Purposes that it rests on beside its basis: it goes to who granted each, and is taken back with any of them."""
 
     def __post_init__(self) -> None:
         """Refuse offers to an address without anybody's word that she agreed. Raises ValueError."""

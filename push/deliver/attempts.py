@@ -174,7 +174,9 @@ class Attempts:
             return "device_unknown"
         if (route.device, route.channel) in claimed.suppressed:
             return "suppressed"
-        return claimed.standing.objection(claimed.message.basis, route.channel, self._clock.now_ms())
+        return claimed.standing.objection(
+            claimed.message.basis, route.channel, self._clock.now_ms(), claimed.message.needs
+        )
 
     def _let_in(self, gate: str, lane: int, inside: list[str]) -> bool:
         if gate in inside or is_ours(gate):

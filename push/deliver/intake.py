@@ -135,7 +135,9 @@ class Planner:
             return Refused(place.refusal)
         rows = place.rows(self._book.reach.get(place.shopper, ()))
         standing = self._book.standing[place.shopper]
-        wish = Wish(one.message.basis, one.message.policy, self._book.answers.get(place.shopper, {}))
+        wish = Wish(
+            one.message.basis, one.message.policy, self._book.answers.get(place.shopper, {}), one.message.needs
+        )
         ways = place.ways(rows)
         if routes.plan(ways, standing, wish, self._now_ms) is None:
             return Refused(_why_not(rows, ways, standing, wish, self._now_ms))
@@ -164,6 +166,7 @@ class Planner:
             collapse_key=asked.collapse_key or one.id,
             urgency=asked.urgency,
             basis=asked.basis,
+            needs=asked.needs,
         )
 
     def _note_dropped(self, one: Asked, plan: Plan, dropped: Mapping[str, tuple[Part, ...]]) -> None:
@@ -196,7 +199,7 @@ def _why_not(rows: Sequence[Row], ways: Sequence[Route], standing: Standing, wis
     """Why no way is left: the best of those that were asked for says."""
     asked = wish.policy.channels or routes.ORDER
     for way in sorted((way for way in ways if way.channel in asked), key=lambda way: asked.index(way.channel)):
-        objection = standing.objection(wish.basis, way.channel, now_ms)
+        objection = standing.objection(wish.basis, way.channel, now_ms, wish.needs)
         if objection is not None:
             return "snoozed" if objection == "snoozed" else "not_agreed"
     silenced = any(row["suppressed"] is not None and row["channel"] in asked for row in rows)

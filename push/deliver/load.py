@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from push.model.delivery import OTHER_WAYS, Content, Message, Route
+from push.model.people import Purpose
 from push.model.ports import Queries, Row
 from push.profiles import consent
 from push.profiles.consent import Standing
@@ -110,4 +111,5 @@ def message_of(row: Row) -> Message:
         collapse_key=row["collapse_key"],
         urgency=row["urgency"],
         basis=row["basis"],
+        needs=msgspec.json.decode(row["needs"], type=tuple[Purpose, ...]),
     )

@@ -11,6 +11,7 @@ from push.campaigns.routes import ChannelName, Plan, Policy, Wish
 from push.deliver.asked import LONGEST_S
 from push.model.delivery import Route, State
 from push.model.ids import derived
+from push.model.people import Purpose
 from push.model.ports import Row, Transaction
 from push.profiles import consent
 
@@ -63,7 +64,8 @@ async def _plan(tx: Transaction, row: Row, now_ms: int) -> Plan | None:
     kept = [left.get((way.device, way.channel), way) for way in there if (way.device, way.channel) in had]
     channels: Any = tuple(dict.fromkeys(channel for _, channel in had if channel in get_args(ChannelName)))
     standing = await consent.standing_for_decision(tx, row["shopper"], now_ms)
-    wish = Wish(row["basis"], Policy(channels=channels))
+    needs = msgspec.json.decode(row["needs"], type=tuple[Purpose, ...])
+    wish = Wish(row["basis"], Policy(channels=channels), needs=needs)
     return routes.plan(kept, standing, wish, now_ms) or routes.plan(there, standing, wish, now_ms)
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from push.model.people import Purpose
+
 Urgency = Literal["very-low", "low", "normal", "high"]
 ReceiptKind = Literal["shown", "opened", "clicked", "dismissed", "redeemed", "useful", "less"]
 """What an app reports: seen; its body or an action followed; put away; the offer used; and her verdict on it."""
@@ -93,6 +95,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     collapse_key: str
     urgency: Urgency = "high"
     basis: Basis = "marketing"
+    needs: tuple[Purpose, ...] = ()
+    """What it rests on beside its basis: without her yes to each of these it is not sent."""
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,18 +1,26 @@
 """Shoppers, their devices, and what they agreed to."""
 
-from typing import Annotated, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NewType, get_args
 
 import msgspec
 
-Purpose = Literal[
+BuiltIn = Literal[
     "adult", "location", "marketing", "profiling", "inapp", "webpush", "fcm", "apns", "email", "webhook", "screen"
 ]  # fmt: skip
-"""What a shopper may grant: to be located, to get offers, to be profiled, and each channel.
+"""What a shopper may grant everywhere: to be located, to get offers, to be profiled, and each channel.
 
 `adult` is her word that she is of age, without which `FOR_ADULTS` are not granted where a minimum age is set.
 """
+Added = NewType("Added", str)
+"""A purpose of the site's own: `push.profiles.purposes.book.Purposes` says which there are."""
+PURPOSE: Final = r"^[a-z][a-z0-9_]{0,31}$(?!\n)"
 
-PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
+if TYPE_CHECKING:
+    Purpose = BuiltIn | Added  # what code names is spelled as above; all other text is looked up first
+else:
+    Purpose = Annotated[str, msgspec.Meta(pattern=PURPOSE)]  # what arrives has the form, and is looked up next
+
+PURPOSES: Final[tuple[BuiltIn, ...]] = get_args(BuiltIn)
 CHANNEL_PURPOSES: Final[frozenset[Purpose]] = frozenset(PURPOSES[4:])
 _BY_CHANNEL: Final[dict[str, Purpose]] = {purpose: purpose for purpose in CHANNEL_PURPOSES}
 FOR_ADULTS: Final[frozenset[Purpose]] = frozenset({"location", "profiling"})

@@ -1,29 +1,53 @@
-"""What people were asked, under which words: once for each version of a text, and how many said yes to it."""
+"""What people were asked, under which words: once for each version of a text, and how these words are taken."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from push.model.people import Purpose
-from push.model.ports import Queries, Transaction
+from push.model.ports import Queries, Row, Transaction
+from push.profiles.purposes.book import Purposes
+
+WEEK_MS: Final = 7 * 86_400_000
+MONDAY_MS: Final = 4 * 86_400_000
+"""The first Monday after 1970 began: weeks are counted from one (ISO 8601)."""
+WEEKS: Final = 26
+"""How far back it is told how texts were taken."""
+FEWEST: Final = 5
+"""Groups of fewer people are told as that, and nothing more exact."""
 
 
 class Asking(NamedTuple):
-    """How something was asked: the versions of its words by purpose, their language, and where."""
+    """How something was asked: the versions of its words by purpose, their language, where, and in which country."""
 
     versions: Mapping[Purpose, str]
     locale: str
     asked_on: str
+    country: str = ""
 
 
-class Acceptance(NamedTuple):
-    """How many were asked under a version of a text, how many answered, and how many of these said yes last."""
+class Taken(NamedTuple):
+    """How words were taken by those who were asked in one week, beginning on a Monday (UTC), in one country.
+
+    `granted` is who ever said yes, and of these `withdrawn` who took it back later; `denied` who only said no;
+    `ignored` who said nothing. None: fewer than `FEWEST`, or it would give away another that is.
+    """
 
     purpose: Purpose
     version: str
-    first_ms: int
-    asked: int
-    answered: int
-    accepted: int
+    country: str
+    week_ms: int
+    asked: int | None
+    granted: int | None
+    denied: int | None
+    ignored: int | None
+    withdrawn: int | None
+
+
+def current(asking: Asking, purposes: Purposes) -> Asking:
+    """What was asked in words that are asked at present: no other is counted, and nobody can make versions up."""
+    versions = {name: version for name, version in asking.versions.items() if purposes.counts(name, version)}
+    return asking._replace(versions=versions)
 
 
 async def note(tx: Transaction, shopper: str, asking: Asking, now_ms: int) -> None:
@@ -43,6 +67,14 @@ async def answer(tx: Transaction, shopper: str, purposes: Mapping[Purpose, bool]
     await tx.execute_many("consent.answer", rows)
 
 
+async def take_back(tx: Transaction, shopper: str, purposes: Collection[Purpose], now_ms: int) -> None:
+    """Note that somebody withdrew what she had said yes to, wherever she said so."""
+    if purposes:
+        await tx.execute(
+            "consent.withdrawn", shopper=shopper, purposes=json.dumps(sorted(purposes)), answered_ms=now_ms
+        )
+
+
 def _row(shopper: str, purpose: Purpose, asking: Asking, now_ms: int) -> dict[str, object]:
     return {
         "shopper": shopper,
@@ -50,10 +82,55 @@ def _row(shopper: str, purpose: Purpose, asking: Asking, now_ms: int) -> dict[st
         "version": asking.versions[purpose],
         "locale": asking.locale,
         "asked_on": asking.asked_on,
+        "country": asking.country,
         "asked_ms": now_ms,
     }
 
 
-async def acceptance(db: Queries) -> Sequence[Acceptance]:
-    """Of every version of every text, how it was taken."""
-    return [Acceptance(**row) for row in await db.fetch("consent.acceptance")]
+async def versions(db: Queries, shopper: str) -> frozenset[tuple[str, str]]:
+    """What a person was asked under any of her identifiers: purposes, each with the version of its words."""
+    return frozenset((row["purpose"], row["version"]) for row in await db.fetch("consent.asked", shopper=shopper))
+
+
+async def fold(tx: Transaction, shoppers: str) -> None:
+    """Before people (a JSON list of facets) are erased: add how they took their texts to what is known of nobody."""
+    await tx.execute("consent.fold_acceptance", shoppers=shoppers)
+
+
+async def acceptance(db: Queries, now_ms: int) -> Sequence[Taken]:
+    """How every version of every text was taken, by week and country; the latest weeks first."""
+    since_ms = now_ms - WEEKS * WEEK_MS
+    return [_taken(row) for row in await db.fetch("consent.acceptance", since_ms=since_ms, since=_week(since_ms))]
+
+
+def _week(at_ms: int) -> int:
+    return (at_ms - MONDAY_MS) // WEEK_MS
+
+
+def _taken(row: Row) -> Taken:
+    asked, granted, denied, withdrawn = (int(row[name]) for name in ("asked", "granted", "denied", "withdrawn"))
+    shown = masked([granted, denied, asked - granted - denied]) if asked >= FEWEST else [None] * 3
+    kept = masked([withdrawn, granted - withdrawn])[0] if shown[0] is not None else None
+    return Taken(
+        purpose=row["purpose"],
+        version=row["version"],
+        country=row["country"],
+        week_ms=int(row["week"]) * WEEK_MS + MONDAY_MS,
+        asked=asked if asked >= FEWEST else None,
+        granted=shown[0],
+        denied=shown[1],
+        ignored=shown[2],
+        withdrawn=kept,
+    )
+
+
+def masked(parts: Sequence[int]) -> list[int | None]:
+    """Parts of a known sum, those of fewer than `FEWEST` people hidden.
+
+    Where it is one alone, so is the next: otherwise the others would say what is hidden.
+    """
+    order = sorted(range(len(parts)), key=lambda place: parts[place])
+    hidden = {place for place in order if parts[place] < FEWEST}
+    if len(hidden) == 1:
+        hidden = set(order[:2])
+    return [None if place in hidden else number for place, number in enumerate(parts)]

@@ -29,12 +29,15 @@ class Standing(msgspec.Struct, frozen=True):
     refused: Granted = frozenset()
     snoozed_until_ms: int = 0
 
-    def objection(self, basis: Basis, channel: str, now_ms: int) -> str | None:
+    def objection(self, basis: Basis, channel: str, now_ms: int, needs: Collection[Purpose] = ()) -> str | None:
         """What speaks against a message of this basis on this channel; None where nothing does.
 
         Offers need her consent, to offers and to the channel. What she is owed needs none, but a channel that she
-        refused is refused for that, too. `log` writes down and tells nobody.
+        refused is refused for that, too. Whatever a message `needs` beside has to be granted. `log` writes down and
+        tells nobody.
         """
+        if not self.granted.issuperset(needs):
+            return "consent_withdrawn"
         if basis == "marketing":
             if "marketing" not in self.granted:
                 return "consent_withdrawn"

@@ -6,9 +6,11 @@ from push.model.vault import Vault
 from push.profiles.derived.reading import Goods, NoGoods
 from push.profiles.identity.kinds import Kinds
 from push.profiles.keys import Keyring
+from push.profiles.purposes.book import Purposes
 from push.profiles.settings import ProfileSettings
 
 NO_GOODS: Final = NoGoods()
+BUILT_IN: Final = Purposes()
 
 
 class Desk(NamedTuple):
@@ -19,3 +21,4 @@ class Desk(NamedTuple):
     kinds: Kinds
     settings: ProfileSettings
     goods: Goods = NO_GOODS
+    purposes: Purposes = BUILT_IN

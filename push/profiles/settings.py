@@ -9,6 +9,7 @@ from push.model.profiles import KindName
 from push.profiles.collect.proof import UserTokenSettings
 from push.profiles.derived.lapse import Lapse
 from push.profiles.identity.kinds import Kind, check_kinds
+from push.profiles.purposes.settings import PurposeSettings, check_purposes, refuse_unknown
 from push.profiles.rights.settings import OWN_CORRECTIONS, PrivacySettings, RetentionSettings
 from push.profiles.segments.settings import SegmentSettings
 from push.profiles.trait_words import TraitSettings
@@ -23,8 +24,11 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """An identifier of more people than this is nobody's own."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for kinds that cannot be."""
+        """Raise ValueError for kinds and purposes that cannot be."""
         check_kinds(self.kinds)
+        check_purposes(self.purposes)
+        for category, named in self.consent_categories.items():
+            refuse_unknown(f"consent_categories.{category}", named, self.purposes)
 
     minimum_age: Annotated[int, msgspec.Meta(ge=0, le=99)] = 16
     """Who did not say that she is so old is neither located nor profiled; 0: nobody is asked."""
@@ -42,6 +46,8 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How often people come back, and how soon they stay away."""
     consent_categories: dict[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], tuple[Purpose, ...]] = {}
     """Which purposes each category of the retailer's consent tool stands for, as `context.consent` names them."""
+    purposes: tuple[PurposeSettings, ...] = ()
+    """What people are asked beside the built-in purposes, and how and where these are asked."""
     keep_orders: bool = False
     """Whether orders are kept of whom may not be profiled: a contract needs them; nothing else is made of them."""
     most_waiting: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000

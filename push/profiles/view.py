@@ -11,7 +11,6 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from push.model.people import PURPOSES
 from push.model.ports import Queries
 from push.model.rules.tree import CONSENT, EVENTS, STAYS, Stay
 from push.profiles import permits, traits
@@ -86,7 +85,6 @@ FACTS: Final[Mapping[str, Known]] = {
 }
 """By name; ``*`` stands for any name."""
 _ANY: Final = tuple(name.removesuffix("*") for name in FACTS if name.endswith("*"))
-_CONSENTS: Final = frozenset(f"{CONSENT}{purpose}" for purpose in PURPOSES)
 
 
 class Sight(NamedTuple):
@@ -104,7 +102,7 @@ def known(name: str) -> Known | None:
     if name in FACTS:
         return None if name.endswith("*") else FACTS[name]
     prefix = next((each for each in _ANY if name.startswith(each)), None)
-    if prefix is None or len(name) == len(prefix) or (prefix == CONSENT and name not in _CONSENTS):
+    if prefix is None or len(name) == len(prefix):
         return None
     return FACTS[f"{prefix}*"]
 

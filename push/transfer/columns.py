@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from push.model.errors import Fault
-from push.model.people import PURPOSES
 from push.profiles.identity.kinds import BUILT_IN, Kinds
+from push.profiles.purposes.book import Purposes
 from push.registry.csv_columns import NO, YES
 from push.registry.csv_file import FileError
 from push.transfer.said import Agreed, Said
@@ -52,7 +52,7 @@ class Cells(NamedTuple):
 # --- the head ---------------------------------------------------------------------------------------------------------
 
 
-def head(cells: Sequence[str], kind: str, kinds: Kinds) -> tuple[Column, ...]:
+def head(cells: Sequence[str], kind: str, kinds: Kinds, purposes: Purposes) -> tuple[Column, ...]:
     """The columns that a head names.
 
     Raises `FileError`, which never quotes the file: where its head is missing, somebody's row stands there.
@@ -63,7 +63,7 @@ def head(cells: Sequence[str], kind: str, kinds: Kinds) -> tuple[Column, ...]:
     for place, name in enumerate(names):
         if name in names[:place]:
             raise FileError(1, f"column {place + 1} stands there twice: column {names.index(name) + 1} is the same")
-    found = tuple(_column(place, name, kind, kinds) for place, name in enumerate(names, 1))
+    found = tuple(_column((place, name), kind, kinds, purposes) for place, name in enumerate(names, 1))
     if not any(column.part == "identifier" for column in found):
         raise FileError(1, f"a column with an identifier was expected, like {', '.join(list(BUILT_IN)[:4])}")
     missing = {"events": {"event", "at"}, "orders": {"order_id", "at"}}.get(kind, set()) - set(names)
@@ -72,24 +72,25 @@ def head(cells: Sequence[str], kind: str, kinds: Kinds) -> tuple[Column, ...]:
     return found
 
 
-def _column(place: int, name: str, kind: str, kinds: Kinds) -> Column:
+def _column(at: tuple[int, str], kind: str, kinds: Kinds, purposes: Purposes) -> Column:
+    place, name = at
     if name in _OWN[kind]:
         return Column("own", name, _number if name in _NUMBERS else _text)
     if name in kinds:
         return Column("identifier", name, _text)
     part, found, rest = name.partition(".")
     if found and part in _PREFIXES[kind]:
-        return _dotted(place, part, rest)
+        return _dotted(place, part, rest, purposes)
     known = [*_OWN[kind], *BUILT_IN, *(f"{prefix}.…" for prefix in _PREFIXES[kind])]
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(known)}"
     raise FileError(1, f"column {place} is none that is known, as the first line has it: {hint}")
 
 
-def _dotted(place: int, part: str, rest: str) -> Column:
+def _dotted(place: int, part: str, rest: str, purposes: Purposes) -> Column:
     if part == "consent":
-        if rest not in PURPOSES:
-            raise FileError(1, f"column {place}: a purpose was expected, one of {', '.join(PURPOSES)}")
+        if rest not in purposes.known:
+            raise FileError(1, f"column {place}: a purpose was expected, one of {', '.join(purposes.known)}")
         return Column(part, rest, _truth)
     inner, _, of = rest.rpartition(":") if ":" in rest else (rest, "", "text")
     if not inner or of not in _TYPES:

@@ -17,7 +17,9 @@ from push.model.ports import Clock, Database, Row, Transaction
 from push.model.profiles import Statement
 from push.model.vault import Vault
 from push.profiles.collect.intake import FullError
+from push.profiles.desk import BUILT_IN
 from push.profiles.identity.kinds import Kinds
+from push.profiles.purposes.book import Purposes
 from push.profiles.schemas.schema import Violation
 from push.registry.csv_file import FileError
 from push.registry.sealed_file import SealedFile
@@ -88,6 +90,7 @@ class Means(NamedTuple):
     kinds: Kinds
     take: Take
     see: See
+    purposes: Purposes = BUILT_IN
 
 
 _VERDICTS: Final = {"kept": "kept", "duplicate": "known", "no_consent": "no_consent", "order_only": "order_only"}
@@ -106,11 +109,11 @@ class Job:
     async def run(self, file: SealedFile) -> None:
         """Import a file. Raises `DatabaseError` where the database stays away, `push.model.vault.SealError`."""
         asked, means = self._asked, self._means
-        how = How(asked.source, means.kinds, asked.created_ms)
+        how = How(asked.source, means.kinds, asked.created_ms, means.purposes)
         state: State = "checked" if asked.dry_run else "done"
         try:
             opened = await asyncio.to_thread(file.open)
-            source = lines.read(opened, asked.kind, asked.format, means.kinds)
+            source = lines.read(opened, asked.kind, asked.format, means.kinds, means.purposes)
             await asyncio.to_thread(_skip, source, self._read)
             while slice_ := await asyncio.to_thread(lines.take, source, SLICE):
                 await self._slice(slice_, how)

@@ -9,7 +9,9 @@ import msgspec
 
 from push.model.errors import Fault
 from push.profiles.collect.bounds import MOST_BYTES
+from push.profiles.desk import BUILT_IN
 from push.profiles.identity.kinds import Kinds
+from push.profiles.purposes.book import Purposes
 from push.registry import csv_file
 from push.registry.csv_file import FileError
 from push.transfer import columns
@@ -23,11 +25,11 @@ _DECODER: Final = msgspec.json.Decoder(Said)
 _TOO_LONG: Final = f"a line of at most {MOST_BYTES} bytes was expected"
 
 
-def read(file: BufferedReader, kind: Kind, form: Format, kinds: Kinds) -> Iterator[Read]:
+def read(file: BufferedReader, kind: Kind, form: Format, kinds: Kinds, purposes: Purposes = BUILT_IN) -> Iterator[Read]:
     """All lines of an open file that are not blank; closes it. Raises `FileError` for a file that is none."""
     if form == "jsonl":
         return _objects(file, kind)
-    rows = _rows(file, kind, kinds)
+    rows = _rows(file, kind, kinds, purposes)
     return gathered(rows) if kind == "orders" else (Read(line, *columns.said(row)) for line, row in rows)
 
 
@@ -36,12 +38,12 @@ def take(source: Iterator[Read], most: int) -> list[Read]:
     return list(islice(source, most))
 
 
-def _rows(file: BufferedReader, kind: Kind, kinds: Kinds) -> Iterator[tuple[int, columns.Cells]]:
+def _rows(file: BufferedReader, kind: Kind, kinds: Kinds, purposes: Purposes) -> Iterator[tuple[int, columns.Cells]]:
     records = csv_file.lines(file)
     head = next(records, None)
     if head is None:
         raise FileError(0, "the file is empty")
-    named = columns.head(head.cells, kind, kinds)
+    named = columns.head(head.cells, kind, kinds, purposes)
     for line in records:
         yield line.number, columns.Cells(named, line.cells)
 

@@ -9,11 +9,13 @@ import msgspec
 
 from push.model.errors import Fault
 from push.model.ids import derived
-from push.model.people import PURPOSES, Purpose
+from push.model.people import Purpose
 from push.model.profiles import Identifier, Json, Statement, StatementKind
 from push.profiles.collect import times
 from push.profiles.collect.bounds import beyond
+from push.profiles.desk import BUILT_IN
 from push.profiles.identity.kinds import Kinds
+from push.profiles.purposes.book import Purposes
 
 AHEAD_MS: Final = 60_000
 """What lies further ahead than two clocks of good will differ has not happened yet."""
@@ -61,6 +63,7 @@ class How(NamedTuple):
     source: str
     kinds: Kinds
     began_ms: int
+    purposes: Purposes = BUILT_IN
 
 
 class Made(NamedTuple):
@@ -149,8 +152,8 @@ def _late(at: Time, name: str, how: How) -> Iterator[Fault]:
 
 def _consent_faults(said: Said, how: How) -> Iterator[Fault]:
     for one in said.consents:
-        if one.purpose not in PURPOSES:
-            yield Fault("consents", f"consents: a purpose was expected, one of {', '.join(PURPOSES)}")
+        if one.purpose not in how.purposes.known:
+            yield Fault("consents", f"consents: a purpose was expected, one of {', '.join(how.purposes.known)}")
         if one.at is None and said.at is None:
             yield Fault("consents", "consents: when she said so was expected (`at`, or the line's own)")
         yield from _late(one.at, "consents", how)
@@ -171,7 +174,7 @@ def _agreed(said: Said, how: How, home: Identifier, key: _Key) -> Statement:
     purposes: dict[Purpose, bool] = {}
     for one in said.consents:
         if _key(one) == key:
-            purpose = msgspec.convert(one.purpose, Purpose)
+            purpose = how.purposes.named(one.purpose)
             purposes[purpose] = one.granted and purposes.get(purpose, True)
     at_ms = times.read(key[0] if key[0] is not None else said.at) or 0
     words: Json = {"purposes": dict[str, object](sorted(purposes.items()))}

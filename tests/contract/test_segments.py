@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from push.database.open import open_database
 from push.model.errors import AbsentError, MisfitError, StaleError, TakenError
 from push.model.ports import Transaction
 from push.profiles import consent, permits
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.identity import merging
+from push.profiles.desk import BUILT_IN
 from push.profiles.segments import asking, membership, records, runner
 from push.profiles.segments.again import look_again, look_at_visits
 from push.profiles.segments.records import By, SegmentBody
@@ -19,6 +19,7 @@ from push.profiles.segments.settings import SegmentSettings
 from tests.support import identities
 from tests.support.clocks import SettableClock
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.segmented import Town, fact, town
 from tests.support.servers import becomes
 
@@ -305,7 +306,7 @@ async def test_a_rule_of_what_is_not_known_is_refused(here: Town, rule: dict[str
 async def test_there_are_so_many_segments_at_most(here: Town) -> None:
     async def put(tx: Transaction, name: str) -> None:
         item = SegmentBody(name="One", rule=BERLIN)
-        await records.put(tx, name, item, By("test", 1), SegmentSettings(most=1))
+        await records.put(tx, name, item, By("test", 1), records.Limits(SegmentSettings(most=1), BUILT_IN))
 
     async with here.db.transaction() as tx:
         await put(tx, "one")
@@ -368,7 +369,7 @@ async def test_what_moved_is_forgotten_in_time(here: Town) -> None:
 async def test_a_preview_says_how_many_and_how_sure_it_is(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(40):
         await here.person(f"shp_{n * 6 + 3:02x}", {"city": "Berlin" if n % 2 else "Bonn"})
-    rule = records.checked("", BERLIN)
+    rule = records.checked("", BERLIN, BUILT_IN)
     told = await asking.preview(here.db, here.means, rule, here.clock.now_ms())
     assert (told.people, told.asked, told.estimate, told.low, told.high, told.is_exact) == (40, 40, 20, 20, 20, True)
     monkeypatch.setattr(asking, "MOST_ASKED", 30)

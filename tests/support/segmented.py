@@ -12,6 +12,7 @@ from push.profiles.collect import tracked
 from push.profiles.derived import reading, store
 from push.profiles.derived.features import NOTHING
 from push.profiles.derived.sketches import Population, Populations
+from push.profiles.desk import BUILT_IN
 from push.profiles.segments import membership, records
 from push.profiles.segments.book import Shelf
 from push.profiles.segments.membership import Means, Move
@@ -72,7 +73,7 @@ class Town(NamedTuple):
         async with self.db.transaction() as tx:
             return await records.put(
                 tx, name, SegmentBody(name=name.title(), rule=rule), By("test", self.clock.now_ms(), expect),
-                SegmentSettings(),
+                records.Limits(SegmentSettings(), BUILT_IN),
             )  # fmt: skip
 
     async def built(self) -> None:

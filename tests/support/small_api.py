@@ -123,7 +123,7 @@ def collecting(db: Database, clock: Clock) -> Collecting:
     profiles = ProfileSettings()
     profile_desk = ProfileDesk(VAULT, KEYRING, Kinds(), profiles)
     intake = Intake(db, clock, profile_desk, Nothing(), profiles.most_waiting)
-    return Collecting(profile_desk, intake, Prover(profiles.user_tokens, {}), Counter(), Schemas(db, clock))
+    return Collecting(profile_desk, intake, Prover(profiles.user_tokens, {}), Counter(), Schemas(db, clock), Counter())
 
 
 def desk(db: Database, clock: Clock) -> Desk:

@@ -19,6 +19,7 @@ from push.profiles.identity import merging, preview
 from push.profiles.identity.facets import listed, persons
 from push.profiles.identity.merging import Decision, Hand, Merged
 from push.profiles.identity.preview import Party, Preview
+from push.profiles.purposes.book import Purposes
 from push.registry.audit import audit
 
 LONGEST: Final = 200
@@ -84,6 +85,7 @@ def _chosen(asked: str, one: Linked) -> Decision:
 
 async def _shown(console: ConsoleContext, visit: Visit, hers: list[Facet], one: Linked, wrong: str = "") -> Answer:
     what = _chosen(visit.form.text("do") or visit.query.get("do", ""), one)
+    purposes = console.people.desk.purposes
     seen = await _foresee(console, visit, one, what)
     parties = [*seen.before, *seen.after]
     facets = {facet for party in parties for facet in party.facets}
@@ -98,8 +100,8 @@ async def _shown(console: ConsoleContext, visit: Visit, hers: list[Facet], one: 
         "sentence": title,
         "button": button,
         "others": [(choice, _DEEDS[choice][1]) for choice in CHOICES[one.state] if choice != what],
-        "before": [_told(party, named) for party in seen.before],
-        "after": [_told(party, named) for party in seen.after],
+        "before": [_told(purposes, party, named) for party in seen.before],
+        "after": [_told(purposes, party, named) for party in seen.after],
         "refused": seen.refused if what == "restore" else "",
         "why": visit.form.text("why")[:LONGEST],
         "wrong": wrong,
@@ -118,9 +120,9 @@ async def _foresee(console: ConsoleContext, visit: Visit, one: Linked, what: Dec
     return await preview.foresee(console.db, desk.keyring, one.id, doing)
 
 
-def _told(party: Party, named: dict[str, Facet]) -> _Told:
+def _told(purposes: Purposes, party: Party, named: dict[str, Facet]) -> _Told:
     known = [words.count(party.traits, "trait"), words.count(party.events, "event"), words.count(party.orders, "order")]
-    agrees = [who.PURPOSES.get(purpose, (purpose, ""))[0] for purpose in party.granted]
+    agrees = [who.explained(purposes, purpose)[0] for purpose in party.granted]
     return _Told(
         name=named[party.person].value if party.person in named else party.person,
         facets=", ".join(named[facet].value for facet in party.facets if facet in named),

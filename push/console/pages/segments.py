@@ -12,9 +12,8 @@ from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not
 from push.console.pages import edits
 from push.console.pages.edits import Filled
 from push.console.pages.person import home, require, sees
-from push.console.persons.who import KINDS, PURPOSES, told
+from push.console.persons.who import KINDS, explained, told
 from push.model.errors import Fault, MisfitError, RegistryError, StaleError, TakenError
-from push.model.people import PURPOSES as EVERY_PURPOSE
 from push.model.ports import Transaction
 from push.model.rules.explain import Explained
 from push.model.rules.tree import Rule
@@ -115,6 +114,7 @@ def _shown(console: ConsoleContext, visit: Visit, filled: Filled, one: Record | 
 def _builder(console: ConsoleContext) -> str:
     """What rows are made of: facts with their operators, purposes, stores."""
     anything = sorted(frozenset().union(*OPERATORS.values()) | {"every_year_in_days"})
+    purposes = console.people.desk.purposes
     builder = {
         "facts": [
             {
@@ -126,16 +126,16 @@ def _builder(console: ConsoleContext) -> str:
             for name, known in view.FACTS.items()
             if known.type not in {"stays", "events"} and not name.startswith(("consent.", "segment."))
         ],
-        "purposes": [[purpose, PURPOSES[purpose][0]] for purpose in EVERY_PURPOSE],
+        "purposes": [[each, explained(purposes, each)[0]] for each in purposes.known],
         "stores": [[store.id, store.name] for store in console.directory().stores.values()],
     }
     return msgspec.json.encode(builder).decode().replace("<", "\\u003c")
 
 
-def _rule(text: str) -> tuple[dict[str, Any], Rule]:
+def _rule(console: ConsoleContext, text: str) -> tuple[dict[str, Any], Rule]:
     """A rule as it was typed, and as it is meant. Raises `MisfitError`."""
     raw = edits.convert(_Typed, "segment", {"rule": _json(text)}, {"rule": "A rule as JSON was expected."}).rule
-    return raw, records.checked("", raw)
+    return raw, records.checked("", raw, console.people.desk.purposes)
 
 
 class _Typed(msgspec.Struct):
@@ -158,7 +158,7 @@ def _wrong(error: MisfitError, visit: Visit) -> Filled:
 async def _count(console: ConsoleContext, visit: Visit, one: Record | None) -> Answer:
     filled = Filled(edits.typed(visit.form, FIELDS), revision=edits.revision_of(visit.form), is_typed=True)
     try:
-        _, rule = _rule(visit.form.text("rule"))
+        _, rule = _rule(console, visit.form.text("rule"))
     except MisfitError as error:
         return _shown(console, visit, _wrong(error, visit), one, status=422)
     found = await asking.preview(console.db, console.people.segments, rule, visit.now_ms)
@@ -180,7 +180,7 @@ def _counted(found: Preview, *, exact: bool) -> dict[str, object]:
 async def _save(console: ConsoleContext, visit: Visit, one: Record | None, name: str) -> Answer:
     by = By(visit.actor, visit.now_ms, 0 if one is None else edits.revision_of(visit.form))
     try:
-        body = _body(visit, name)
+        body = _body(console, visit, name)
         async with console.db.transaction() as tx:
             await _put(tx, console, name, body, by)
     except MisfitError as error:
@@ -190,9 +190,9 @@ async def _save(console: ConsoleContext, visit: Visit, one: Record | None, name:
     return Gone(f"{PATH}/{name}", f"{body.name} is saved. Everybody is asked now.")
 
 
-def _body(visit: Visit, name: str) -> SegmentBody:
+def _body(console: ConsoleContext, visit: Visit, name: str) -> SegmentBody:
     """A segment as it was typed. Raises `MisfitError`."""
-    raw, _ = _rule(visit.form.text("rule"))
+    raw, _ = _rule(console, visit.form.text("rule"))
     expected = {"name": "A name of 1 to 100 characters was expected."}
     body = edits.convert(SegmentBody, "segment", {**edits.typed(visit.form, FIELDS), "rule": raw}, expected)
     if not name:
@@ -210,7 +210,9 @@ async def _late(console: ConsoleContext, visit: Visit, one: Record | None, error
 
 
 async def _put(tx: Transaction, console: ConsoleContext, name: str, body: SegmentBody, by: By) -> None:
-    written = await records.put(tx, name, body, by, console.people.desk.settings.segments)
+    desk = console.people.desk
+    limits = records.Limits(desk.settings.segments, desk.purposes)
+    written = await records.put(tx, name, body, by, limits)
     if written.is_changed:
         after = msgspec.structs.asdict(body)
         await audit(tx, by.actor, "put segment", f"segment {name}", by.at_ms, before=_said(written.before), after=after)

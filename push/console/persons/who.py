@@ -10,6 +10,7 @@ from push.model.ports import Queries, Row
 from push.profiles import consent, ledger, permits, traits
 from push.profiles.identity import facets
 from push.profiles.identity.facets import NAMED
+from push.profiles.purposes.book import Purposes, UnknownPurposeError
 
 MOST: Final = 50
 """Devices and tags that a page names."""
@@ -41,6 +42,7 @@ _USES: Final[Mapping[str, str]] = {
     "words": "the words of a message",
     "segments": "who is in segments",
     "send": "a way to her",
+    "hooks": "what other tools are told",
 }
 
 
@@ -155,34 +157,46 @@ def told(value: object) -> str:
             return str(value)
 
 
-async def agreements_of(db: Queries, shopper: str) -> list[Agreement]:
+async def agreements_of(db: Queries, purposes: Purposes, shopper: str) -> list[Agreement]:
     """What is in force, in the order in which purposes are explained."""
     held = {one.purpose: one for one in await consent.consents(db, shopper)}
     return [
-        Agreement(*_purpose(purpose), one.granted, one.at_ms, one.source)
-        for purpose in sorted(held, key=_place)
+        Agreement(*explained(purposes, purpose), one.granted, one.at_ms, one.source)
+        for purpose in sorted(held, key=lambda name: _place(purposes, name))
         for one in [held[purpose]]
     ]
 
 
-def _purpose(purpose: str) -> tuple[str, str]:
-    return PURPOSES.get(purpose, (purpose, ""))
+def explained(purposes: Purposes, purpose: str) -> tuple[str, str]:
+    """A purpose's title and what it covers, for operators; of one that was taken out of the settings its name alone."""
+    if purpose in PURPOSES:
+        return PURPOSES[purpose]
+    try:
+        words = purposes.words(purposes.named(purpose), "en")
+    except UnknownPurposeError:
+        return purpose, ""
+    return words.title, words.text
 
 
-def _place(purpose: Purpose) -> tuple[int, str]:
-    order = list(PURPOSES)
-    return (order.index(purpose) if purpose in order else len(order)), purpose
+def _place(purposes: Purposes, purpose: Purpose) -> tuple[int, str]:
+    known = purposes.known
+    return (known.index(purpose) if purpose in known else len(known)), purpose
 
 
-async def words_of(db: Queries, shopper: str) -> list[Word]:
+async def words_of(db: Queries, purposes: Purposes, shopper: str) -> list[Word]:
     """Everything that she said about consent, the newest first."""
-    return [_word(row) for row in reversed(await ledger.read(db, shopper))]
+    return [_word(purposes, row) for row in reversed(await ledger.read(db, shopper))]
 
 
-async def checks_of(db: Queries, shopper: str) -> list[Checked]:
+async def checks_of(db: Queries, purposes: Purposes, shopper: str) -> list[Checked]:
     """How often it was looked whether something of hers may be used, the latest days first."""
     return [
-        Checked(row["last_ms"], _purpose(row["purpose"])[0], _USES.get(row["used_for"], row["used_for"]), *_answer(row))
+        Checked(
+            row["last_ms"],
+            explained(purposes, row["purpose"])[0],
+            _USES.get(row["used_for"], row["used_for"]),
+            *_answer(row),
+        )
         for row in (await permits.kept(db, shopper))[:MOST]
     ]
 
@@ -191,8 +205,8 @@ def _answer(row: Row) -> tuple[bool, int]:
     return bool(row["allowed"]), int(row["times"])
 
 
-def _word(row: Row) -> Word:
+def _word(purposes: Purposes, row: Row) -> Word:
     how = " · ".join(filter(None, (row["source"], row["said_by"], row["asked_on"], row["locale"])))
     notes = [("waits until she confirms it", row["pending"]), ("said by others for her", row["claimed"])]
     note = ", ".join(text for text, holds in notes if holds)
-    return Word(_purpose(row["purpose"])[0], bool(row["granted"]), row["at_ms"], how, note)
+    return Word(explained(purposes, row["purpose"])[0], bool(row["granted"]), row["at_ms"], how, note)

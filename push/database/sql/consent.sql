@@ -99,15 +99,21 @@ GROUP BY c.purpose, c.used_for, c.day, c.allowed
 ORDER BY c.day DESC, c.purpose, c.used_for, c.allowed LIMIT :most
 
 -- name: consent.ask
-INSERT INTO asked (shopper, purpose, version, locale, asked_on, asked_ms)
-VALUES (:shopper, :purpose, :version, :locale, :asked_on, :asked_ms)
+INSERT INTO asked (shopper, purpose, version, locale, asked_on, country, asked_ms)
+VALUES (:shopper, :purpose, :version, :locale, :asked_on, :country, :asked_ms)
 ON CONFLICT (shopper, purpose, version) DO NOTHING
 
 -- name: consent.answer
-INSERT INTO asked (shopper, purpose, version, locale, asked_on, asked_ms, granted, answered_ms)
-VALUES (:shopper, :purpose, :version, :locale, :asked_on, :asked_ms, :granted, :asked_ms)
+INSERT INTO asked (shopper, purpose, version, locale, asked_on, country, asked_ms, granted, accepted, answered_ms)
+VALUES (:shopper, :purpose, :version, :locale, :asked_on, :country, :asked_ms, :granted, :granted, :asked_ms)
 ON CONFLICT (shopper, purpose, version) DO UPDATE SET
-    granted = excluded.granted, answered_ms = excluded.answered_ms
+    granted = excluded.granted, answered_ms = excluded.answered_ms,
+    accepted = CASE WHEN asked.accepted > excluded.accepted THEN asked.accepted ELSE excluded.accepted END
+
+-- name: consent.withdrawn
+-- She said yes to these words, and takes it back.
+UPDATE asked SET granted = 0, answered_ms = :answered_ms
+WHERE shopper = :shopper AND granted = 1 AND purpose IN (SELECT value FROM {json_each}(:purposes{as_json}))
 
 -- name: consent.asked
 -- What a person was asked, under whichever identifier: of each purpose and version once.
@@ -119,8 +125,33 @@ WHERE s.id = :shopper
 GROUP BY a.purpose, a.version ORDER BY a.purpose, a.version
 
 -- name: consent.acceptance
--- How many were asked under which words, and what they last answered to these.
+-- How words were taken, by the week in which people were asked first: of those who are known, and of those who were erased.
 SELECT
-    purpose, version, MIN(asked_ms) AS first_ms, COUNT(*) AS asked, COUNT(granted) AS answered,
-    CAST(COALESCE(SUM(granted), 0) AS BIGINT) AS accepted
-FROM asked GROUP BY purpose, version ORDER BY purpose, first_ms, version
+    t.purpose, t.version, t.country, t.week, CAST(SUM(t.asked) AS BIGINT) AS asked,
+    CAST(SUM(t.granted) AS BIGINT) AS granted, CAST(SUM(t.denied) AS BIGINT) AS denied,
+    CAST(SUM(t.withdrawn) AS BIGINT) AS withdrawn
+FROM (
+    SELECT
+        purpose, version, country, (asked_ms - 345600000) / 604800000 AS week, COUNT(*) AS asked,
+        SUM(accepted) AS granted, SUM(CASE WHEN granted = 0 AND accepted = 0 THEN 1 ELSE 0 END) AS denied,
+        SUM(CASE WHEN granted = 0 AND accepted = 1 THEN 1 ELSE 0 END) AS withdrawn
+    FROM asked WHERE asked_ms >= :since_ms
+    GROUP BY purpose, version, country, (asked_ms - 345600000) / 604800000
+    UNION ALL
+    SELECT purpose, version, country, week, asked, granted, denied, withdrawn FROM acceptance WHERE week >= :since
+) AS t
+GROUP BY t.purpose, t.version, t.country, t.week
+ORDER BY t.week DESC, t.purpose, t.country, t.version
+
+-- name: consent.fold_acceptance
+INSERT INTO acceptance (purpose, version, country, week, asked, granted, denied, withdrawn)
+SELECT
+    purpose, version, country, (asked_ms - 345600000) / 604800000, COUNT(*), SUM(accepted),
+    SUM(CASE WHEN granted = 0 AND accepted = 0 THEN 1 ELSE 0 END),
+    SUM(CASE WHEN granted = 0 AND accepted = 1 THEN 1 ELSE 0 END)
+FROM asked WHERE shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+GROUP BY purpose, version, country, (asked_ms - 345600000) / 604800000
+ORDER BY purpose, version, country, (asked_ms - 345600000) / 604800000
+ON CONFLICT (purpose, version, country, week) DO UPDATE SET
+    asked = acceptance.asked + excluded.asked, granted = acceptance.granted + excluded.granted,
+    denied = acceptance.denied + excluded.denied, withdrawn = acceptance.withdrawn + excluded.withdrawn

@@ -1,9 +1,10 @@
 -- name: outbox.message
 INSERT INTO messages (
-    id, decision, shopper, campaign, basis, source, content, urgency, collapse_key, created_ms, expires_ms
+    id, decision, shopper, campaign, basis, needs, source, content, urgency, collapse_key, created_ms, expires_ms
 )
 VALUES (
-    :id, :decision, :shopper, :campaign, :basis, :source, :content, :urgency, :collapse_key, :created_ms, :expires_ms
+    :id, :decision, :shopper, :campaign, :basis, :needs, :source, :content, :urgency, :collapse_key, :created_ms,
+    :expires_ms
 )
 
 -- name: outbox.enqueue
@@ -92,7 +93,8 @@ RETURNING id, message, shopper, cap, maybe_sent, state
 -- Whoever takes a delivery back while it is being sent lets it expire.
 SELECT
     d.id, d.message, d.shopper, d.device, d.lane, d.queue, d.routes, d.later, d.seq, d.attempt, d.expires_ms,
-    m.campaign, m.basis, m.content, m.urgency, m.collapse_key, m.created_ms, m.expires_ms AS message_expires_ms,
+    m.campaign, m.basis, m.needs, m.content, m.urgency, m.collapse_key, m.created_ms,
+    m.expires_ms AS message_expires_ms,
     CASE WHEN d.expires_ms < m.expires_ms THEN 1 ELSE 0 END AS taken_back
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.id IN (SELECT value FROM {json_each}(:ids{as_json}))
@@ -278,6 +280,13 @@ RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 E
 -- name: outbox.waiting_of
 SELECT id, routes, later FROM deliveries
 WHERE queue IS NOT NULL AND state = 'pending' AND shopper IN (
+        SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
+    )
+
+-- name: outbox.needing
+-- What waits for a person and rests on more than its basis.
+SELECT d.id, m.needs FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+WHERE d.queue IS NOT NULL AND d.state = 'pending' AND m.needs <> '[]' AND d.shopper IN (
         SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
     )
 

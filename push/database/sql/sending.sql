@@ -81,7 +81,7 @@ WHERE d.message = :message ORDER BY a.delivery, a.attempt, a.started_ms, a.chann
 -- A delivery that ended without having been handed over, and its message.
 SELECT
     d.id, d.message, d.shopper, d.visit, d.lane, d.state, d.routes, d.later, d.fall_back_s, d.heard_ms, d.received_ms,
-    d.resolved_ms, d.expires_ms - d.decided_ms AS given_ms, m.decision, m.basis, m.source, m.expires_ms
+    d.resolved_ms, d.expires_ms - d.decided_ms AS given_ms, m.decision, m.basis, m.needs, m.source, m.expires_ms
 FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.id = :id {for_update}
 

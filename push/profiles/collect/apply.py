@@ -16,7 +16,7 @@ from push.model.ports import Transaction
 from push.model.profiles import Identifier, Statement
 from push.profiles import consent, keys, ledger, traits
 from push.profiles.collect import tracked
-from push.profiles.collect.consents import words
+from push.profiles.collect.consents import Categories, words
 from push.profiles.collect.gate import Gate, gate
 from push.profiles.derived import reading, standings, store
 from push.profiles.derived.features import NOTHING
@@ -120,7 +120,12 @@ async def _place(
 
 def _introduces(statement: Statement, desk: Desk) -> bool:
     links_somebody = bool(statement.also) and statement.authority != "publishable"
-    return links_somebody or bool(words(statement, "", desk.settings.consent_categories, desk.settings.minimum_age))
+    return links_somebody or bool(words(statement, "", *_rules(desk)))
+
+
+def _rules(desk: Desk) -> tuple[Categories, int, Sequence[Purpose]]:
+    """What words of consent are read by."""
+    return desk.settings.consent_categories, desk.settings.minimum_age, desk.purposes.known
 
 
 async def _known(tx: Transaction, desk: Desk, homes: Collection[Identifier]) -> dict[Identifier, str]:
@@ -147,8 +152,7 @@ async def _consent(
     tx: Transaction, desk: Desk, placed: Iterable[_Placed], merged: Merged
 ) -> dict[str, Mapping[Purpose, bool]]:
     """Write down what came along of consent; what is in force now, for whom anything changed."""
-    rules = desk.settings.consent_categories, desk.settings.minimum_age
-    came = [word for one in placed for word in words(one.statement, one.facet, *rules)]
+    came = [word for one in placed for word in words(one.statement, one.facet, *_rules(desk))]
     await ledger.keep(tx, came)
     concerned = merged.shoppers | {word.shopper for word in came}
     return await consent.settle(tx, concerned) if concerned else {}

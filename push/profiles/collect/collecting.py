@@ -29,6 +29,8 @@ class Collecting(NamedTuple):
     read_counts: Counter[str]
     schemas: Schemas
     """What events and traits consist of, and are to consist of."""
+    answers: Counter[str]
+    """How often people were asked, and what they answered, by purpose and word (``marketing granted``)."""
 
     async def read(self, raws: Sequence[msgspec.Raw], heard: Heard) -> list[Read]:
         """Messages as statements; where a token names a key that is not known, the keys are looked at again."""

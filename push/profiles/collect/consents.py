@@ -13,12 +13,14 @@ Categories = Mapping[str, Sequence[Purpose]]
 """Which purposes a category of consent grants, by its name."""
 
 
-def words(statement: Statement, facet: str, categories: Categories, minimum_age: int) -> list[Word]:
+def words(
+    statement: Statement, facet: str, categories: Categories, minimum_age: int, known: Sequence[Purpose] = PURPOSES
+) -> list[Word]:
     """What a statement says of consent, for the ledger: the same statement, however often, is the same words."""
     aged = _aged(statement, minimum_age)
     said = within(within(statement.context, "consent"), "categoryPreferences")
     purposes = _purposes({name: yes for name, yes in said.items() if isinstance(yes, bool)}, categories)
-    claimed = _claimed(statement) | (aged if statement.authority == "server" else {})
+    claimed = _claimed(statement, known) | (aged if statement.authority == "server" else {})
     return [
         Word(
             id=derived("con", statement.id, purpose),
@@ -32,12 +34,12 @@ def words(statement: Statement, facet: str, categories: Categories, minimum_age:
     ]
 
 
-def _claimed(statement: Statement) -> dict[Purpose, bool]:
+def _claimed(statement: Statement, known: Sequence[Purpose]) -> dict[Purpose, bool]:
     """What the retailer's own files say that she agreed to, by purpose; nothing that came from a client says so."""
     said = within(within(statement.context, "consent"), "purposes")
     if statement.authority != "server":
         return {}
-    return {purpose: yes for purpose in PURPOSES if isinstance(yes := said.get(purpose), bool)}
+    return {purpose: yes for purpose in known if isinstance(yes := said.get(purpose), bool)}
 
 
 def _aged(statement: Statement, minimum_age: int) -> dict[Purpose, bool]:

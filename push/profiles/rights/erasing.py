@@ -102,6 +102,7 @@ async def remove(tx: Transaction, facets: Sequence[str]) -> Erased:
     await standings.forget(tx, persons)
     await membership.forget(tx, facets)
     await tx.execute("rights.loosen", ids=ids)
+    await asked.fold(tx, ids)
     await _scrub_audit(tx, facets, devices)
     for what in _BY_FACET:
         await tx.execute(f"rights.erase_{what}", ids=ids)

@@ -11,8 +11,9 @@ import msgspec
 from push.model.errors import AbsentError, Fault, MisfitError, StaleError, TakenError
 from push.model.ports import Queries, Row, Transaction
 from push.model.rules.parse import RuleError, parse, written
-from push.model.rules.tree import Fact, Rule, leaves, read_by, uses
+from push.model.rules.tree import CONSENT, Fact, Leaf, Rule, leaves, read_by, uses
 from push.profiles import view
+from push.profiles.purposes.book import Purposes, UnknownPurposeError
 from push.profiles.segments.book import asked_for, circle
 from push.profiles.segments.settings import SegmentSettings
 
@@ -78,6 +79,13 @@ class By(NamedTuple):
     expect: int | None = None
 
 
+class Limits(NamedTuple):
+    """What segments are held to: how many there may be, and which purposes they may ask for."""
+
+    settings: SegmentSettings
+    purposes: Purposes
+
+
 async def get(db: Queries, name: str) -> Record | None:
     """A segment, None where there is none."""
     row = await db.fetch_one("segments.get", id=name)
@@ -106,8 +114,11 @@ def _record(row: Row) -> Record:
     )
 
 
-def checked(name: str, raw: object) -> Rule:
-    """The rule in a segment's JSON, of facts that there are. Raises `MisfitError` with where and what was expected."""
+def checked(name: str, raw: object, purposes: Purposes) -> Rule:
+    """The rule in a segment's JSON, of facts and purposes that there are.
+
+    Raises `MisfitError` with where and what was expected.
+    """
     try:
         rule = parse(raw)
     except RuleError as error:
@@ -118,7 +129,17 @@ def checked(name: str, raw: object) -> Rule:
             raise _misfit(name, "rule", f"there is no fact {read_by(leaf)!r}: one of /v1/segments/facts was expected")
         if isinstance(leaf, Fact):
             _fits(name, leaf, known.type)
+        _agreeable(name, leaf, purposes)
     return rule
+
+
+def _agreeable(name: str, leaf: Leaf, purposes: Purposes) -> None:
+    used = read_by(leaf)
+    if used.startswith(CONSENT):
+        try:
+            purposes.named(used.removeprefix(CONSENT))
+        except UnknownPurposeError as error:
+            raise _misfit(name, "rule", str(error)) from None
 
 
 def _fits(name: str, leaf: Fact, kind: view.FactType) -> None:
@@ -132,19 +153,19 @@ def _misfit(name: str, field: str, expected: str) -> MisfitError:
     return MisfitError(f"segment {name}", (Fault(field, f"{field}: {expected}"),))
 
 
-async def put(tx: Transaction, name: str, item: SegmentBody, by: By, settings: SegmentSettings) -> Written:
+async def put(tx: Transaction, name: str, item: SegmentBody, by: By, limits: Limits) -> Written:
     """Save a segment; of a new rule, everybody is asked from now on.
 
     Raises `MisfitError`, `StaleError`.
     """
-    rule = checked(name, item.rule)
+    rule = checked(name, item.rule, limits.purposes)
     await tx.execute("segments.changed")
     before = await get(tx, name)
     _expect(name, before, by.expect)
     said = written(rule)
     if before is not None and (before.name, before.description, before.rule) == (item.name, item.description, said):
         return Written(before.revision, is_changed=False, before=before)
-    await _refuse(tx, name, rule, settings, is_new=before is None)
+    await _refuse(tx, name, rule, limits.settings, is_new=before is None)
     await tx.execute(
         "segments.put",
         id=name,
