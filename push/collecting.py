@@ -67,9 +67,10 @@ def _settled(changed: Mapping[Purpose, bool]) -> Settled:
     )
 
 
-def desk_of(settings: ProfileSettings, vault: Vault, keyring: Keyring, goods: Goods) -> Desk:
-    """What everything that changes profiles works with."""
-    return Desk(vault, keyring, Kinds(settings.kinds, settings.shared_after), settings, goods)
+def desk_of(settings: ProfileSettings, vault: Vault, keyring: Keyring, goods: Goods, texts: Texts) -> Desk:
+    """What everything that changes profiles works with; `texts` is what apps ask people."""
+    purposes = Purposes(settings.purposes, texts, settings.minimum_age)
+    return Desk(vault, keyring, Kinds(settings.kinds, settings.shared_after), settings, goods, purposes)
 
 
 async def open_collecting(db: Database, clock: Clock, desk: Desk, consequences: Consequences) -> Collecting:

@@ -31,7 +31,7 @@ from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
 from push.model.vault import Vault
 from push.presence.thresholds import Presence
-from push.profiles import consent, guarded, nicknames, registered
+from push.profiles import consent, guarded, nicknames, outgoing, registered
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.collecting import Collecting
 from push.profiles.consent import ConsentBook
@@ -136,6 +136,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     )
     await imports.recover()
     stack.push_async_callback(imports.close)
+    people = outgoing.Means(keyring, settings.profiles.traits)
     collected = await collecting.open_collecting(
         db,
         clock,

@@ -141,37 +141,11 @@ async def _purposes(context: Context, locale: str, country: str, device: Device 
         offered.add("adult")
     if await context.db.fetch_one("screens.any") is not None:
         offered.add("screen")
-    own = texts_for(context.site.consent_texts, locale)
-    words = {p: own.get(p, PURPOSE_TEXTS[p]) for p in PURPOSES if p in offered}
-    return tuple(_out(p, *said, context.site.minimum_age) for p, said in words.items())
-
-
-def _out(purpose: Purpose, title: str, text: str, minimum_age: int) -> PurposeOut:
-    """A purpose in the words that are shown, which have a version of their own."""
-    title, text = (part.replace("{age}", str(minimum_age)) for part in (title, text))
-    return PurposeOut(purpose, title, text, version_of(title, text))
-
-
-def version_of(title: str, text: str) -> str:
-    """What names these words for good: whoever changes one letter asks something else."""
-    return sha256(f"{title}\n{text}".encode()).hexdigest()[:_VERSION_DIGITS]
-    Parameter(
-        "store", "query", "The store that it is about: what is asked in its country, and how. Without it, the nearest.",
-    ),
-    Parameter(
-        "country", "query", "Where she says that she is, which comes before all else: two letters (ISO 3166-1).",
-        {"type": "string", "pattern": "^[A-Z]{2}$"},
-    ),
-
-
-def texts_for(texts: Mapping[str, Mapping[Purpose, tuple[str, str]]], locale: str) -> Mapping[Purpose, tuple[str, str]]:
-    """What is set for a locale (RFC 4647 section 3.4): for ``de-AT`` what ``de-AT`` says, and ``de`` for the rest."""
-    found: dict[Purpose, tuple[str, str]] = {}
-    parts = locale.replace("_", "-").split("-")
-    for end in range(1, len(parts) + 1):
-        tag = "-".join(parts[:end]).lower()
-        found |= next((words for known, words in texts.items() if known.lower() == tag), {})
-    return found
+    before = frozenset() if device is None else await asked.versions(context.db, device.shopper)
+    words = {p: book.words(p, locale, country) for p in book.known if p in offered and book.is_asked(p, country)}
+    return tuple(
+        PurposeOut(p, said.title, said.text, said.version, (p, said.version) in before) for p, said in words.items()
+    )
 
 
 _PARAMETERS: Final = (
@@ -181,6 +155,13 @@ _PARAMETERS: Final = (
         {"type": "number", "minimum": -90, "maximum": 90},
     ),
     Parameter("lon", "query", "Where the app is, in degrees.", {"type": "number", "minimum": -180, "maximum": 180}),
+    Parameter(
+        "store", "query", "The store that it is about: what is asked in its country, and how. Without it, the nearest.",
+    ),
+    Parameter(
+        "country", "query", "Where she says that she is, which comes before all else: two letters (ISO 3166-1).",
+        {"type": "string", "pattern": "^[A-Z]{2}$"},
+    ),
     Parameter(
         "locale", "query", "The language that she reads, for example `de-AT`; a device token knows its own.",
         {"type": "string", "maxLength": 35},
