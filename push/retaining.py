@@ -13,6 +13,7 @@ import structlog
 from push.model.errors import DatabaseError
 from push.model.ids import fresh
 from push.model.ports import Clock, Database
+from push.profiles import late
 from push.profiles.rights.erasing import scrub
 from push.profiles.rights.settings import RetentionSettings
 
@@ -86,6 +87,7 @@ class Retainer:
         """One run over every kind. Raises `DatabaseError`."""
         now_ms = self._clock.now_ms()
         done = [await self._kind(kind, now_ms) for kind in KINDS]
+        await late.sweep(self._db, now_ms)
         if any(one.removed for one in done):
             await scrub(self._db)
         return done

@@ -14,7 +14,7 @@ import msgspec
 from push.model.people import Purpose
 from push.model.ports import Transaction
 from push.model.profiles import Identifier, Statement
-from push.profiles import consent, keys, ledger, traits
+from push.profiles import consent, keys, late, ledger, traits
 from push.profiles.collect import tracked
 from push.profiles.collect.consents import Categories, words
 from push.profiles.collect.gate import Gate, gate
@@ -69,6 +69,8 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     distinct = {statement.id: statement for statement in reversed(statements)}
     known = await tracked.known(tx, distinct)
     new = [statement for statement in distinct.values() if statement.id not in known]
+    gone = await late.too_late(tx, desk.vault, new)
+    new = [statement for statement in new if statement.id not in gone]
     named_ms = await named.among(tx, new)
     placed = await _place(tx, desk, new, named_ms, now_ms)
     unvouched = await vouched.unvouched(tx, new)
@@ -83,7 +85,7 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     persons = frozenset((await facets.persons(tx, shoppers | consents.keys())).values()) | merged.persons
     await follow(tx, desk, persons, now_ms)
     return Applied(
-        verdicts=judged | dict.fromkeys(known | again, "duplicate"),
+        verdicts=judged | dict.fromkeys(gone, "no_consent") | dict.fromkeys(known | again, "duplicate"),
         consents=consents,
         shoppers=shoppers,
         persons=persons,

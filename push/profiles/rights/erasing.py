@@ -10,6 +10,7 @@ import structlog
 from push.model.errors import ConflictError
 from push.model.ports import Database, Queries, Row, Transaction
 from push.model.vault import Vault
+from push.profiles import late
 from push.profiles.derived import standings
 from push.profiles.erased import Ledger, erasure_of
 from push.profiles.keys import Keyring
@@ -75,6 +76,7 @@ async def erase(means: Means, shopper: str, now_ms: int, note: Note) -> Erased |
             return None
         hashes = [erasure_of(means.vault, *facet) for facet in facets]
         await asyncio.to_thread(means.ledger.append, hashes, now_ms)
+        await late.note(tx, means.vault, [facet.id for facet in facets], now_ms)
         erased = await remove(tx, [facet.id for facet in facets])
         await tx.execute_many("rights.note_erasure", [{"id": each, "at_ms": now_ms} for each in hashes])
         await note(tx, erased)
@@ -146,6 +148,7 @@ async def _again(means: Means, missing: Mapping[str, int]) -> int:
         known = await asyncio.to_thread(_of, means.vault, rows, missing)
         if known:
             async with means.db.transaction() as tx:
+                await late.note(tx, means.vault, known, max(missing.values()))
                 await remove(tx, known)
             gone += len(known)
     return gone

@@ -10,13 +10,16 @@ import pytest
 
 from push.database.open import open_database
 from push.model.errors import AbsentError, DatabaseError, MisfitError, TakenError
-from push.model.ports import Database
+from push.model.ports import Database, Transaction
 from push.model.profiles import Identifier, Statement
 from push.profiles import consent, traits
 from push.profiles.collect.intake import FullError, Intake
 from push.profiles.desk import Desk
+from push.profiles.erased import Ledger
 from push.profiles.identity import facets
 from push.profiles.identity.kinds import Kinds
+from push.profiles.rights import erasing
+from push.profiles.rights.erasing import Erased
 from push.profiles.settings import ProfileSettings
 from push.transfer import job
 from push.transfer.imports import WAITS_MS, Asked, PeopleImports
@@ -52,6 +55,14 @@ class World(NamedTuple):
         """Imports whose file could be opened."""
         page = await self.db.fetch("transfer.page", after_ms=2**53, after_id="~", most=100)
         return sum(row["file_sealed"] is not None for row in page)
+
+    async def erase(self, user: str) -> None:
+        async def note(tx: Transaction, gone: Erased) -> None:
+            del tx, gone
+
+        facet = await facets.find(self.db, VAULT, Identifier("user_id", user))
+        means = erasing.Means(self.db, VAULT, KEYRING, Ledger(self.folder.parent))
+        assert await erasing.erase(means, str(facet), self.clock.now_ms(), note)
 
     async def traits(self, user: str) -> dict[str, object]:
         facet = await facets.find(self.db, VAULT, Identifier("user_id", user))
@@ -215,6 +226,43 @@ async def test_a_file_that_was_changed_on_disk_is_refused(world: World) -> None:
     [[fault]] = [slice_ async for slice_ in second.faults(begun.id)]
     assert (failed.state, failed.kept, fault.line) == ("failed", 0, 0)
     assert "hand it in again" in fault.expected
+
+
+async def test_an_import_that_waits_brings_back_nobody_who_was_erased_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "SLICE", 10)
+    stuck = asyncio.Event()
+
+    async def take(statements: list[Statement]) -> dict[str, str]:
+        if stuck.is_set():
+            await asyncio.Event().wait()
+        taken: dict[str, str] = {**await world.intake.take(statements)}
+        stuck.set()
+        return taken
+
+    await imported(world, [person(15)])
+    first = world.imports(take)  # type: ignore[arg-type]
+    begun = await begin(first, [person(n) for n in range(20)])
+
+    async def has_read() -> bool:
+        return (await first.get(begun.id)).rows_read == 10
+
+    await becomes(has_read, "the first slice to be noted")
+    await first.close()
+    world.clock.advance(1000)
+    for n in (5, 15):
+        await world.erase(f"u{n}")
+    second = world.imports()
+    await second.recover()
+    done = await ended(second, begun.id)
+    assert (done.rows_read, done.kept, done.no_consent) == (20, 19, 1), "whoever was read before, and all others"
+    assert [await world.traits(f"u{n}") for n in (5, 15, 16)] == [{}, {}, {"name": "Ann 16"}]
+    await imported(world, [person(15)])
+    assert await world.traits("u15") == {}, "what she agreed to before she was erased is not what she agrees to"
+    world.clock.advance(1000)
+    await imported(world, ["u15,,New,yes,yes,2026-11-22T00:00:02Z"])
+    assert await world.traits("u15") == {"name": "New"}, "who agrees later is somebody new"
 
 
 async def test_a_slice_that_was_collected_but_not_noted_is_known_when_it_comes_again(world: World) -> None:
