@@ -24,6 +24,8 @@ GRACE_MS: Final = 3_600_000
 SLICE: Final = 200
 """Keys in one transaction: some milliseconds, while which nobody else writes on SQLite."""
 PAUSE_S: Final = 0.02
+_WRAPPED: Final = ("keys", "farewells")
+"""Statements by how they begin: keys of people, and of what hooks are yet to be told of who is erased."""
 
 log = structlog.get_logger()
 
@@ -67,23 +69,30 @@ class Rewrapper:
             await self._destroy(old)
 
     async def _count(self) -> dict[str, int]:
-        rows = await self._db.fetch("keys.before", month=self._keyring.months.current)
-        return {row["month"]: int(row["found"]) for row in rows}
+        found: Counter[str] = Counter()
+        for what in _WRAPPED:
+            for row in await self._db.fetch(f"{what}.before", month=self._keyring.months.current):
+                found[row["month"]] += int(row["found"])
+        return dict(found)
 
     async def _wrap_anew(self) -> None:
         if self.left:
             log.info("wrapping people's keys anew", keys=sum(self.left.values()), month=self._keyring.months.current)
-        self.broken, after = 0, ""
-        month = self._keyring.months.current
-        while rows := await self._db.fetch("keys.slice", month=month, after=after, most=SLICE):
-            after = rows[-1]["shopper"]
-            await self._swap(await asyncio.to_thread(self._swaps, rows))
-            done = Counter(row["month"] for row in rows)
-            self.left = {month: max(0, found - done[month]) for month, found in self.left.items()}
-            await asyncio.sleep(PAUSE_S)
+        self.broken = 0
+        for what in _WRAPPED:
+            await self._wrap_each(what)
         self.left = await self._count()
         if self.broken:
             log.error("people's keys that no month's key opens", hint="is keys_dir whole?", keys=self.broken)
+
+    async def _wrap_each(self, what: str) -> None:
+        after, month = "", self._keyring.months.current
+        while rows := await self._db.fetch(f"{what}.slice", month=month, after=after, most=SLICE):
+            after = rows[-1]["shopper"]
+            await self._swap(what, await asyncio.to_thread(self._swaps, rows))
+            done = Counter(row["month"] for row in rows)
+            self.left = {month: max(0, found - done[month]) for month, found in self.left.items()}
+            await asyncio.sleep(PAUSE_S)
 
     def _swaps(self, rows: list[Row]) -> list[dict[str, object]]:
         """Each key as it is wrapped and as it shall be; those that do not open are counted and left."""
@@ -98,11 +107,11 @@ class Rewrapper:
                 found.append({"shopper": row["shopper"], "before": row["wrapped"], "month": month, "wrapped": wrapped})
         return found
 
-    async def _swap(self, swaps: list[dict[str, object]]) -> None:
+    async def _swap(self, what: str, swaps: list[dict[str, object]]) -> None:
         """Who was erased meanwhile has no row to change. Raises `DatabaseError`."""
         try:
             async with self._db.transaction(patient=True) as tx:
-                await tx.execute_many("keys.swap", swaps)
+                await tx.execute_many(f"{what}.swap", swaps)
         except ConflictError:
             log.debug("slice met another transaction; the next pass finds it")
 

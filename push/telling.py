@@ -12,6 +12,7 @@ from push.deliver.hooks import HookSettings
 from push.deliver.tail import Tail
 from push.model.ports import Clock, Database
 from push.model.vault import Vault
+from push.profiles import outgoing
 from push.starting import StartError
 
 
@@ -22,8 +23,8 @@ class Telling(NamedTuple):
     tail: Tail
 
 
-async def open_telling(
-    stack: AsyncExitStack, settings: HookSettings, db: Database, vault: Vault, clock: Clock
+async def open_telling(  # noqa: PLR0913, PLR0917 - what hooks work with
+    stack: AsyncExitStack, settings: HookSettings, db: Database, vault: Vault, clock: Clock, people: outgoing.Means
 ) -> Telling:
     """Both, with their connections for as long as `stack` lasts. Raises `StartError`."""
     try:
@@ -32,7 +33,7 @@ async def open_telling(
         raise StartError(
             f"push.hooks.ca_file: {settings.ca_file!r} is no file of certificates as PEM ({error})"
         ) from None
-    return Telling(Hooks(HookMeans(settings, db, vault, clock, poster)), Tail(db, clock))
+    return Telling(Hooks(HookMeans(settings, db, vault, clock, poster, people)), Tail(db, clock))
 
 
 def end_with(app: web.Application, tail: Tail) -> None:

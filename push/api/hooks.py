@@ -7,16 +7,25 @@ import msgspec
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.deliver import hooks
 from push.deliver.hook_runner import Answered
-from push.deliver.hooks import MOST_HOOKS
-from push.model.delivery import EventKind
-from push.model.hooks import HookState
+from push.deliver.hooks import MOST_HOOKS, Asked
+from push.model.hooks import HookKind, HookState
+from push.model.profiles import KindName
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
 class HookIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to post, https, and which kinds of events; without any, all."""
+    """Where to post, https, and which kinds of events; without any, all but changes of people.
+
+    Of these it is told of whom it knows by an `identifier` of that kind, and of those `segments` and `traits`; without
+    any, of all.
+    """
 
     url: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
-    kinds: Annotated[tuple[EventKind, ...], msgspec.Meta(max_length=32)] = ()
+    kinds: Annotated[tuple[HookKind, ...], msgspec.Meta(max_length=32)] = ()
+    identifier: KindName = "user_id"
+    segments: Annotated[tuple[Name, ...], msgspec.Meta(max_length=100)] = ()
+    traits: Annotated[tuple[Name, ...], msgspec.Meta(max_length=100)] = ()
 
 
 class HookSecret(msgspec.Struct, frozen=True):
@@ -34,7 +43,10 @@ class HookOut(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     origin: str
-    kinds: tuple[EventKind, ...]
+    kinds: tuple[HookKind, ...]
+    identifier: str
+    segments: tuple[str, ...]
+    traits: tuple[str, ...]
     state: HookState
     reason: str | None
     failures: int
@@ -48,11 +60,23 @@ async def put(context: Context, call: Call) -> HookSecret:
     body: HookIn = call.body
     if len(await hooks.listed(context.db)) >= MOST_HOOKS:
         raise ProblemError(409, "Too many", f"There are {MOST_HOOKS} hooks: delete one that nobody needs.")
+    if body.identifier not in context.collecting.desk.kinds:
+        raise ProblemError(400, "Not a hook", f"`identifier`: there is no kind {body.identifier!r} of identifiers.")
     try:
-        name, secret = await context.hooks.register(body.url, tuple(dict.fromkeys(body.kinds)), call.actor)
+        name, secret = await context.hooks.register(body.url, _asked(body), call.actor)
     except ValueError as error:
         raise ProblemError(400, "Not a hook", f"`url`: {error}.") from None
     return HookSecret(name, secret)
+
+
+def _asked(body: HookIn) -> Asked:
+    """Each name once, in the order in which it was given."""
+    return Asked(
+        kinds=tuple(dict.fromkeys(body.kinds)),
+        identifier=body.identifier,
+        segments=tuple(dict.fromkeys(body.segments)),
+        traits=tuple(dict.fromkeys(body.traits)),
+    )
 
 
 async def listed(context: Context, call: Call) -> list[HookOut]:
@@ -62,7 +86,10 @@ async def listed(context: Context, call: Call) -> list[HookOut]:
         HookOut(
             id=row.id,
             origin=row.shown,
-            kinds=row.kinds,
+            kinds=row.asked.kinds,
+            identifier=row.asked.identifier,
+            segments=row.asked.segments,
+            traits=row.asked.traits,
             state=row.state,
             reason=row.reason,
             failures=row.failures,

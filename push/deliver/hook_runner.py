@@ -13,13 +13,14 @@ from typing import Final
 import msgspec
 import structlog
 
-from push.deliver import hooks, told
+from push.deliver import hook_changes, hooks, told
 from push.deliver.hook_turns import HookMeans, Turn
-from push.model.delivery import EventKind
+from push.deliver.hooks import Asked
 from push.model.errors import DatabaseError, DeliveryError
 from push.model.hooks import Letter, Sealed
 from push.model.ids import fresh
 from push.model.vault import SealError
+from push.profiles import farewells
 from push.registry.audit import audit
 
 log = structlog.get_logger()
@@ -75,6 +76,7 @@ class Hooks:
             if due and row["id"] not in self._running:
                 self._running.add(row["id"])
                 group.create_task(self._turn(row["id"]), name=f"hook {row['id']}")
+        await hook_changes.number(self._means.db, now_ms)
         return bool(rows)
 
     async def _turn(self, hook: str) -> None:
@@ -96,9 +98,9 @@ class Hooks:
             row = await tx.fetch_one("hooks.claim", id=hook, now_ms=now_ms, lease_ms=lease_ms)
         return None if row is None else Turn(self._means, hook, row, lease_ms)
 
-    async def register(self, url: str, kinds: tuple[EventKind, ...], actor: str) -> tuple[str, str]:
+    async def register(self, url: str, asked: Asked, actor: str) -> tuple[str, str]:
         """A new hook's id, and the secret to show. Raises ValueError: a bad URL."""
-        made = hooks.made(self._means.poster, url, kinds)
+        made = hooks.made(self._means.poster, url, asked)
         now_ms = self._means.clock.now_ms()
         async with self._means.db.transaction() as tx:
             await hooks.put(tx, self._means.vault, made, now_ms)
@@ -154,6 +156,11 @@ class Hooks:
 
     async def prune(self) -> int:
         """Forget a slice of the events that are older than they are kept; how many."""
-        before_ms = self._means.clock.now_ms() - self._means.settings.keep_days * DAY_MS
+        now_ms = self._means.clock.now_ms()
+        before_ms = now_ms - self._means.settings.keep_days * DAY_MS
+        erased_before_ms = min(before_ms, now_ms - farewells.KEPT_MS)
         async with self._means.db.transaction() as tx:
-            return await tx.execute("events.prune", before_ms=before_ms, most=PRUNED_AT_ONCE)
+            await farewells.prune(tx, now_ms)
+            return await tx.execute(
+                "events.prune", before_ms=before_ms, erased_before_ms=erased_before_ms, most=PRUNED_AT_ONCE
+            )

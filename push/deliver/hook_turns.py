@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
-from push.deliver import hooks, retry
+from push.deliver import hook_changes, hooks, retry
 from push.deliver.hooks import HookSettings
 from push.deliver.told import Item, Wanted, steps
-from push.model.delivery import EventKind
 from push.model.errors import DatabaseError, DeliveryError, PermanentError, TransientError
 from push.model.hooks import HookState, Letter, Poster, Sealed
 from push.model.ports import Clock, Database, Row
 from push.model.vault import Vault
+from push.profiles import outgoing
 
 log = structlog.get_logger()
 
@@ -39,6 +39,7 @@ class HookMeans(NamedTuple):
     vault: Vault
     clock: Clock
     poster: Poster
+    people: outgoing.Means
 
 
 class Turn:
@@ -58,7 +59,8 @@ class Turn:
 
     def _use(self, row: Row) -> None:
         self._to: Sealed = hooks.unseal(self._means.vault, self._hook, row["sealed"])
-        self._wanted = Wanted(frozenset(msgspec.json.decode(row["kinds"], type=tuple[EventKind, ...])))
+        asked = hooks.asked(row)
+        self._wanted, self._wish = Wanted(frozenset(asked.kinds)), hook_changes.wish_of(self._hook, asked)
 
     async def post_all(self, counts: Counter[str]) -> None:
         """Post until nothing is left, one is not taken, or the lease is lost. A cancellation gives it back."""
@@ -104,9 +106,10 @@ class Turn:
 
     async def _told(self, item: Item, counts: Counter[str]) -> bool:
         """Post one event; whether the cursor moved on."""
-        if item.told is not None:
-            now_ms = self._means.clock.now_ms()
-            letter = Letter(id=item.id, body=msgspec.json.encode(item.told), to=self._to, now_ms=now_ms)
+        now_ms = self._means.clock.now_ms()
+        told = await hook_changes.said(self._means.db, self._means.people, self._wish, item, now_ms)
+        if told is not None:
+            letter = Letter(id=item.id, body=msgspec.json.encode(told), to=self._to, now_ms=now_ms)
             try:
                 await self._means.poster.post(letter)
             except DeliveryError as error:
@@ -115,8 +118,14 @@ class Turn:
                 return False
             counts["taken"] += 1
             self._failures, self._failing_since_ms, self._reason = 0, None, None
+            await self._forget(item)
         self._next_seq = item.next_seq
         return True
+
+    async def _forget(self, item: Item) -> None:
+        """What was to be told of somebody who is erased, and is."""
+        if item.change is not None:
+            await hook_changes.taken(self._means.db, self._hook, item.change)
 
     async def _still_ours(self) -> bool:
         now_ms = self._means.clock.now_ms()

@@ -6,10 +6,9 @@ from typing import Annotated, Final
 import msgspec
 
 from push.deliver.retry import RetrySettings
-from push.model.delivery import EventKind
-from push.model.hooks import HookState, Poster, Sealed
+from push.model.hooks import HookKind, HookState, Poster, Sealed
 from push.model.ids import fresh
-from push.model.ports import Queries, Transaction
+from push.model.ports import Queries, Row, Transaction
 from push.model.vault import Vault
 
 MOST_HOOKS: Final = 64
@@ -44,12 +43,34 @@ class HookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return int(2000 * self.timeout_s) + 10_000
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a hook asks for. Without kinds, all that happens to messages and to the fleet, and no changes of people.
+
+    Of these: by which kind of `identifier` it knows people, and of which segments and traits it is told; none: of all.
+    """
+
+    kinds: tuple[HookKind, ...] = ()
+    identifier: str = "user_id"
+    segments: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+
+
+def asked(row: Row) -> Asked:
+    """What a hook asks for, from a row that has it."""
+    return Asked(
+        identifier=row["identifier"],
+        kinds=msgspec.json.decode(row["kinds"], type=tuple[HookKind, ...]),
+        segments=msgspec.json.decode(row["segments"], type=tuple[str, ...]),
+        traits=msgspec.json.decode(row["traits"], type=tuple[str, ...]),
+    )
+
+
 class HookRow(msgspec.Struct, frozen=True, kw_only=True):
     """A hook as operators see it: of its URL only the origin, for the rest may be a secret, too."""
 
     id: str
     shown: str
-    kinds: tuple[EventKind, ...]
+    asked: Asked
     state: HookState
     reason: str | None
     failures: int
@@ -61,18 +82,18 @@ class HookRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """A new hook; without kinds, it gets all."""
+    """A new hook."""
 
     id: str
     sealed: Sealed
     shown: str
-    kinds: tuple[EventKind, ...]
+    asked: Asked
 
 
-def made(poster: Poster, url: str, kinds: tuple[EventKind, ...]) -> Made:
+def made(poster: Poster, url: str, asked: Asked) -> Made:
     """A hook with a secret of its own. Raises ValueError: a bad URL."""
     sealed = Sealed(url=url, secret=poster.new_secret())
-    return Made(id=fresh("hook"), sealed=sealed, shown=poster.check_url(url), kinds=kinds)
+    return Made(id=fresh("hook"), sealed=sealed, shown=poster.check_url(url), asked=asked)
 
 
 async def put(tx: Transaction, vault: Vault, hook: Made, now_ms: int) -> None:
@@ -82,9 +103,16 @@ async def put(tx: Transaction, vault: Vault, hook: Made, now_ms: int) -> None:
         id=hook.id,
         sealed=seal(vault, hook.id, hook.sealed),
         shown=hook.shown,
-        kinds=msgspec.json.encode(hook.kinds).decode(),
+        identifier=hook.asked.identifier,
+        kinds=_listed(hook.asked.kinds),
+        segments=_listed(hook.asked.segments),
+        traits=_listed(hook.asked.traits),
         now_ms=now_ms,
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return msgspec.json.encode(names).decode()
 
 
 async def rotate(tx: Transaction, vault: Vault, hook: str, secret: str, now_ms: int) -> bool:
@@ -101,7 +129,7 @@ async def rotate(tx: Transaction, vault: Vault, hook: str, secret: str, now_ms: 
 async def listed(db: Queries) -> Sequence[HookRow]:
     """All hooks, the oldest first."""
     rows = await db.fetch("hooks.list")
-    return [msgspec.convert({**row, "kinds": msgspec.json.decode(row["kinds"])}, HookRow) for row in rows]
+    return [msgspec.convert({**row, "asked": asked(row)}, HookRow) for row in rows]
 
 
 def seal(vault: Vault, hook: str, sealed: Sealed) -> bytes:

@@ -1,9 +1,19 @@
 """Hooks: what an operator's own systems are told of, one signed request for each event."""
 
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 import msgspec
 
+from push.model.delivery import EventKind
+
+ChangeKind = Literal[
+    "profile.traits_changed", "profile.merged", "profile.split", "profile.consent_changed", "profile.erased",
+    "segment.entered", "segment.left",
+]  # fmt: skip
+"""What changes of people, as hooks that ask for it are told."""
+CHANGE_KINDS: Final[tuple[ChangeKind, ...]] = get_args(ChangeKind)
+HookKind = Literal[EventKind, ChangeKind]
+"""What a hook may ask for."""
 HookState = Literal["active", "disabled"]
 
 

@@ -12,7 +12,7 @@ import msgspec
 from push.model.delivery import Basis
 from push.model.people import CHANNEL_PURPOSES, FOR_ADULTS, Consent, Purpose
 from push.model.ports import Database, Queries, Row, Transaction
-from push.profiles import ledger
+from push.profiles import changes, ledger
 from push.profiles.ledger import Circumstances
 from push.profiles.segments.again import look_again
 
@@ -217,6 +217,7 @@ async def _settle(tx: Transaction, facets: Mapping[str, str]) -> dict[str, Settl
     await tx.execute_many("consent.drop", gone)
     settled = {facet: Settled(_granted(present[facet]), _granted(due[facet])) for facet in facets}
     await look_again(tx, [facet for facet, each in settled.items() if each.changed], FIRST_MS)
+    await changes.consents(tx, {facet: each.changed for facet, each in settled.items()})
     return settled
 
 

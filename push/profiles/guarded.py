@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from push.model.ports import Queries
+from push.model.profiles import Json
 from push.profiles import traits
 from push.profiles.keys import Keyring
 from push.profiles.permits import ToProfile
@@ -30,3 +31,9 @@ def reader(keyring: Keyring, strategies: Strategies) -> ReadTraits:
         return {name: value for name, value in collected.items() if not isinstance(value, list | dict)}
 
     return read
+
+
+async def outgoing(db: Queries, keyring: Keyring, permit: ToProfile, strategies: Strategies) -> dict[str, Json]:
+    """What holds of her among the traits that may go out to other tools."""
+    held = (await traits.load(db, keyring, [permit.shopper], strategies)).get(permit.shopper, {})
+    return {name: value for name, value in held.items() if name in strategies and strategies[name].outgoing}

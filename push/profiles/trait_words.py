@@ -40,6 +40,8 @@ class TraitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     sources: tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=200)], ...] = ()
     """The best first; only `strategy = "sources"` reads it."""
     type: TraitType = "any"
+    outgoing: bool = False
+    """Whether hooks are told its value, of those who may be profiled."""
 
 
 Strategies = Mapping[str, TraitSettings]

@@ -20,6 +20,7 @@ import msgspec
 
 from push.model.ports import Queries, Transaction
 from push.model.profiles import Json, Statement
+from push.profiles import changes
 from push.profiles.identity.facets import listed
 from push.profiles.keys import DataKey, Keyring, known
 from push.profiles.trait_words import MOST_NAMES, Strategies, TraitSettings, encoded, taken
@@ -263,9 +264,30 @@ async def load(
     return {shopper: values(join(mine), strategies) for shopper, mine in found.items()}
 
 
-async def write(tx: Transaction, keys: Mapping[str, DataKey], new: Mapping[str, TraitState], now_ms: int) -> None:
-    """Store the states of facets, each under its key."""
+async def write(
+    tx: Transaction,
+    keys: Mapping[str, DataKey],
+    new: Mapping[str, TraitState],
+    now_ms: int,
+    strategies: Strategies = NO_STRATEGIES,
+) -> None:
+    """Store the states of facets, each under its key; hooks that ask for it are told what holds anew."""
+    if await changes.wanted(tx, "profile.traits_changed"):
+        await changes.traits(tx, keys, await _changed(tx, keys, new, strategies))
     await tx.execute_many(
         "traits.put",
         [{"shopper": facet, "sealed": seal(new[facet], keys[facet]), "changed_ms": now_ms} for facet in sorted(new)],
     )
+
+
+async def _changed(
+    tx: Transaction, keys: Mapping[str, DataKey], new: Mapping[str, TraitState], strategies: Strategies
+) -> dict[str, set[str]]:
+    """The names by facet of which something else holds than is stored."""
+    rows = await tx.fetch("traits.of", ids=listed(new))
+    stored = {row["shopper"]: values(unseal(row["sealed"], keys[row["shopper"]]), strategies) for row in rows}
+    found = {}
+    for facet, state in new.items():
+        before, after = stored.get(facet, {}), values(state, strategies)
+        found[facet] = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return found

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,12 +12,15 @@ from push.channels.hook import HookPoster
 from push.deliver import hooks
 from push.deliver.hook_runner import Hooks
 from push.deliver.hook_turns import HookMeans
-from push.deliver.hooks import HookRow, HookSettings
-from push.model.delivery import EventKind
+from push.deliver.hooks import Asked, HookRow, HookSettings
+from push.model.hooks import HookKind
 from push.model.ports import Database
+from push.profiles import outgoing
+from push.profiles.trait_words import TraitSettings
 from tests.support.clocks import ShiftedClock
 from tests.support.faulty import FaultyDatabase
 from tests.support.hook_receiver import Receiver, receiving
+from tests.support.keyrings import KEYRING
 from tests.support.outbox import VAULT
 from tests.support.servers import becomes
 
@@ -33,10 +36,12 @@ class World(NamedTuple):
     hooks: Hooks
     poster: HookPoster
     settings: HookSettings
+    people: outgoing.Means
 
-    async def register(self, *kinds: EventKind, url: str = "") -> str:
+    async def register(self, *kinds: HookKind, url: str = "", **asked: Any) -> str:  # noqa: ANN401 - fields of any type
         """A hook; its id."""
-        return (await self.hooks.register(url or self.receiver.url, kinds, "operator:test"))[0]
+        wish = Asked(kinds=kinds, **asked)
+        return (await self.hooks.register(url or self.receiver.url, wish, "operator:test"))[0]
 
     async def row(self, hook: str) -> HookRow:
         [found] = [row for row in await hooks.listed(self.db) if row.id == hook]
@@ -71,5 +76,6 @@ async def hook_world(db: Database, folder: Path) -> AsyncIterator[World]:
     async with receiving(folder) as (receiver, ca_file):
         settings = msgspec.structs.replace(QUICK, ca_file=ca_file)
         async with hook_channel.connect(settings) as poster:
-            means = HookMeans(settings, faulty, VAULT, clock, poster)
-            yield World(faulty, clock, receiver, Hooks(means), poster, settings)
+            people = outgoing.Means(KEYRING, {"city": TraitSettings(outgoing=True)})
+            means = HookMeans(settings, faulty, VAULT, clock, poster, people)
+            yield World(faulty, clock, receiver, Hooks(means), poster, settings, people)

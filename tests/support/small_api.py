@@ -26,6 +26,7 @@ from push.model.hooks import Letter
 from push.model.ports import Clock, Database, Transaction
 from push.model.presence import Observation
 from push.model.screens import Sight
+from push.profiles import outgoing
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.apply import Applied
 from push.profiles.collect.collecting import Collecting
@@ -161,6 +162,6 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
         keyring=KEYRING,
         catalogue=Catalogue(),
-        hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted())),
+        hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted(), outgoing.Means(KEYRING, {}))),
         tail=Tail(db, clock),
     )

@@ -41,18 +41,12 @@ DELETE FROM changes WHERE id = :id
 INSERT INTO events (seq, at_ms, kind, message, delivery, shopper, channel, reason, detail, sealed)
 VALUES (:seq, :at_ms, :kind, '', '', :shopper, NULL, NULL, :detail, :sealed)
 
--- name: changes.erase
+-- name: rights.erase_changes
 DELETE FROM changes WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: changes.farewell_hooks
 -- Who is told when somebody is erased.
 SELECT id, identifier FROM hooks WHERE kinds LIKE '%"profile.erased"%' ORDER BY id
-
--- name: changes.identifiers
--- What these facets are known by, of one kind.
-SELECT hash, kind, shopper, sealed, first_ms FROM identifiers
-WHERE kind = :kind AND shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
-ORDER BY first_ms, hash LIMIT :most
 
 -- name: farewells.put
 INSERT INTO farewells (id, hook, month, wrapped, sealed, made_ms)

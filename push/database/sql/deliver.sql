@@ -395,7 +395,7 @@ INSERT INTO events (seq, at_ms, kind, message, delivery, shopper, channel, reaso
 VALUES (:seq, :at_ms, :kind, :message, :delivery, :shopper, :channel, :reason)
 
 -- name: events.after
-SELECT e.seq, e.at_ms, e.kind, e.message, e.delivery, e.shopper, e.channel, e.reason, e.detail, m.source
+SELECT e.seq, e.at_ms, e.kind, e.message, e.delivery, e.shopper, e.channel, e.reason, e.detail, e.sealed, m.source
 FROM events AS e LEFT JOIN messages AS m ON m.id = e.message
 WHERE e.seq > :after_seq ORDER BY e.seq LIMIT :most
 

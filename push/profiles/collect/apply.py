@@ -204,7 +204,7 @@ async def _fold_traits(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Key
         facet: traits.fold_all(states.get(facet, traits.TraitState()), each, desk.settings.traits)
         for facet, each in told.items()
     }
-    await traits.write(tx, opened, new, now_ms)
+    await traits.write(tx, opened, new, now_ms, desk.settings.traits)
 
 
 async def _fold_features(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Keys, now_ms: int) -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from push.model.errors import AbsentError
 from push.model.ids import fresh
 from push.model.ports import Queries, Row, Transaction
+from push.profiles import changes
 from push.profiles.identity import graph
 from push.profiles.identity.closure import Reader, Region, Stored
 from push.profiles.identity.facets import listed
@@ -165,6 +166,7 @@ async def _settle(  # noqa: PLR0913, PLR0917 - what stood, what changes, and by 
     )
     await _write_states(tx, region, people, now_ms, said.keys() - dropped)
     merged = await _write_persons(tx, region, people)
+    await changes.people(tx, region.persons, people.persons, now_ms)
     await look_again(tx, merged.shoppers, now_ms)
     return merged
 

@@ -9,13 +9,16 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from push.model.hooks import ChangeKind
 from push.model.ports import Queries, Transaction
-from push.profiles import permits, view
+from push.profiles import changes, permits, view
+from push.profiles.changes import Moved
 from push.profiles.permits import Check
 from push.profiles.segments.book import Book, Shelf, Verdict
 from push.profiles.view import Sight, listed
 
 MoveKind = Literal["entered", "left"]
+_KINDS: Final[Mapping[MoveKind, ChangeKind]] = {"entered": "segment.entered", "left": "segment.left"}
 _NOBODY: Final = Verdict(frozenset(), None)
 
 
@@ -183,6 +186,7 @@ async def _tell(tx: Transaction, moves: list[Move]) -> None:
     first = (0 if row is None else int(row["value"])) - len(moves) + 1
     rows = [{"seq": first + n, **msgspec.structs.asdict(move)} for n, move in enumerate(moves)]
     await tx.execute_many("segments.move", rows)
+    await changes.segments(tx, (Moved(_KINDS[move.kind], move.person, move.segment) for move in moves))
 
 
 async def of(db: Queries, shopper: str) -> list[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from push.channels import hook as hook_channel
-from push.database.open import open_database
 from push.deliver.hook_runner import Hooks
 from push.deliver.hook_turns import HookMeans
 from push.model.delivery import EventKind
 from tests.support.clocks import ShiftedClock
+from tests.support.fresh import open_database
 from tests.support.happenings import MANY, happen
 from tests.support.hook_world import World, hook_world
 from tests.support.outbox import VAULT
@@ -79,7 +79,7 @@ async def has(world: World, seqs: list[int]) -> bool:
 
 async def test_of_several_replicas_one_at_a_time_posts(idle: World) -> None:
     async with hook_channel.connect(idle.settings) as poster:
-        other = Hooks(HookMeans(idle.settings, idle.db, VAULT, idle.clock, poster))
+        other = Hooks(HookMeans(idle.settings, idle.db, VAULT, idle.clock, poster, idle.people))
         hook = await idle.register()
         seqs: list[int] = []
         async with background(idle.hooks.run()), background(other.run()):

@@ -8,14 +8,15 @@ import msgspec
 import pytest
 
 from push.channels import hook as hook_channel
-from push.database.open import open_database
 from push.deliver import hooks
 from push.deliver.hook_runner import PRUNED_AT_ONCE
+from push.deliver.hooks import Asked
 from push.model.errors import TransientError
 from push.model.hooks import Letter, Sealed
 from push.model.vault import Vault
 from tests.support.brokers import until
 from tests.support.clocks import ShiftedClock
+from tests.support.fresh import open_database
 from tests.support.happenings import MANY, happen
 from tests.support.hook_receiver import receiving
 from tests.support.hook_world import World, hook_world
@@ -42,7 +43,7 @@ async def world(idle: World) -> AsyncIterator[World]:
 
 
 async def test_every_event_is_posted_in_order_signed_and_says_what_happened(world: World) -> None:
-    hook, secret = await world.hooks.register(world.receiver.url, (), "operator:test")
+    hook, secret = await world.hooks.register(world.receiver.url, Asked(), "operator:test")
     seqs = await happen(world.db, world.clock, "queued", "accepted", "shown")
     await world.took(seqs)
     first, _, shown = world.receiver.taken
@@ -84,7 +85,7 @@ def stored(folder: Path) -> bytes:
 
 
 async def test_nothing_of_a_hook_lies_about_in_clear(world: World, tmp_path: Path) -> None:
-    _, secret = await world.hooks.register(world.receiver.url, (), "operator:test")
+    _, secret = await world.hooks.register(world.receiver.url, Asked(), "operator:test")
     written = await asyncio.to_thread(stored, tmp_path)
     assert secret.encode() not in written
     assert b"token=secret" not in written
@@ -236,7 +237,7 @@ async def test_a_turn_that_the_database_left_is_given_back_as_soon_as_it_returns
 
 
 async def test_a_hook_that_another_key_sealed_is_no_others_harm(world: World) -> None:
-    made = hooks.made(world.poster, world.receiver.url, ())
+    made = hooks.made(world.poster, world.receiver.url, Asked())
     async with world.db.transaction() as tx:
         await hooks.put(tx, Vault(bytes(32)), made, world.clock.now_ms())
     await world.register()
@@ -247,7 +248,7 @@ async def test_a_hook_that_another_key_sealed_is_no_others_harm(world: World) ->
 
 
 async def test_for_a_day_after_a_rotation_both_secrets_sign(world: World) -> None:
-    hook, old = await world.hooks.register(world.receiver.url, (), "operator:test")
+    hook, old = await world.hooks.register(world.receiver.url, Asked(), "operator:test")
     new = await world.hooks.rotate(hook, "operator:test")
     assert new is not None
     await happen(world.db, world.clock, "queued")
