@@ -62,6 +62,13 @@ What SQLite's primary key does already is an index ``{elsewhere}``, which stays 
 
 A list of ids is one parameter, a JSON array of strings: ``id IN (SELECT value FROM {json_each}(:ids{as_json}))``.
 """
+_AMONG: Final = re.compile(r"(?<!NOT )\bIN (?P<list>\(SELECT value FROM \{json_each\}\(:\w+\{as_json\}\)\))")
+_ANY: Final = r"= ANY (ARRAY\g<list>)"
+"""How PostgreSQL looks such ids up in an index.
+
+It expects a function to give a hundred rows and would else compare every row of a table with each of them: 0.3 ms
+instead of 364 ms for the consents of 300 people among 1,000.
+"""
 
 _PLACEHOLDER: Final = {Engine.SQLITE: "?", Engine.POSTGRESQL: "$"}
 _NAME: Final = re.compile(r"^--[ \t]*name:[ \t]*(?P<name>\S*)[ \t]*$", re.MULTILINE)
@@ -146,7 +153,10 @@ def compile_statement(source: Source, engine: Engine) -> Statement:
             raise StatementError(f"{source.where}: {source.name}: expected one statement, found `;` inside")
         return _replace_token(found, engine, f"{source.where}: {source.name}")
 
-    sql = _LEXEME.sub(replace, strip_comments(source.text).removesuffix(";")).strip()
+    text = strip_comments(source.text).removesuffix(";")
+    if engine is Engine.POSTGRESQL:
+        text = _AMONG.sub(_ANY, text)
+    sql = _LEXEME.sub(replace, text).strip()
     if not sql:
         raise StatementError(f"{source.where}: {source.name}: expected a statement, found none")
     return Statement(name=source.name, sql=sql, params=tuple(numbers), names=frozenset(numbers))

@@ -36,6 +36,12 @@ def test_parameters_become_numbers_where_they_are_parameters(text: str, sql: str
     assert compiled(text, Engine.SQLITE).sql == sql.replace("$", "?")
 
 
+def test_ids_of_a_list_are_looked_up_in_an_index_by_both() -> None:
+    text = "SELECT a FROM t WHERE a IN (SELECT value FROM {json_each}(:x{as_json})) AND b NOT IN (SELECT c FROM u)"
+    assert "a IN (SELECT value FROM json_each(?1)) AND b NOT IN (" in compiled(text, Engine.SQLITE).sql
+    assert "a = ANY (ARRAY(SELECT value FROM json_array_elements_text($1::json))) AND b NOT IN (" in compiled(text).sql
+
+
 def test_tokens_are_spelled_as_the_engine_wants() -> None:
     text = "SELECT id FROM t {for_update} {skip_locked}"
     assert compiled(text).sql == "SELECT id FROM t FOR UPDATE FOR UPDATE SKIP LOCKED"
