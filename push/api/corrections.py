@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from push.api.apps import shopper_of
-from push.api.contract import DEVICE, OPERATOR, Call, Context, Endpoint, ProblemError, own_device
+from push.api.contract import DEVICE, OPERATOR, Call, Context, Endpoint, ProblemError
+from push.api.own import PROOF, own_person
 from push.profiles.rights import correcting
 from push.profiles.rights.correcting import ACTIONS, OWN, WHY_CHARS, Correction, CorrectionError, Own
 from push.registry.audit import audit
@@ -39,7 +39,7 @@ async def correct_own(context: Context, call: Call) -> None:
     """Put right what is said of whoever has this device, of the traits that are open to her."""
     if call.body.trait not in context.collecting.desk.settings.own_corrections:
         raise ProblemError(403, "Not open", "The store puts this one right: `open` names those that she may.")
-    await _correct(context, call, await shopper_of(context, own_device(call)), OWN)
+    await _correct(context, call, await own_person(context, call), OWN)
 
 
 async def _correct(context: Context, call: Call, shopper: str, by: str) -> None:
@@ -61,7 +61,7 @@ async def _correct(context: Context, call: Call, shopper: str, by: str) -> None:
 
 async def own(context: Context, call: Call) -> Own:
     """What others say of whoever has this device, and what of it was corrected."""
-    return await correcting.own(context.db, context.collecting.desk, await shopper_of(context, own_device(call)))
+    return await correcting.own(context.db, context.collecting.desk, await own_person(context, call))
 
 
 ENDPOINTS: Final = (
@@ -71,10 +71,10 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "GET", "/v1/devices/{device}/traits", DEVICE, "What others say of whoever has this device", own, result=Own,
-        errors=(404,),
+        parameters=(PROOF,), errors=(404,),
     ),
     Endpoint(
         "POST", "/v1/devices/{device}/corrections", DEVICE, "Put right what is said of whoever has this device",
-        correct_own, CorrectionIn, errors=(403, 404),
+        correct_own, CorrectionIn, parameters=(PROOF,), errors=(404,),
     ),
 )  # fmt: skip

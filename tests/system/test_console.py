@@ -33,6 +33,8 @@ PAGES = (
     "/console/people",
     "/console/people/S-20003",
     "/console/people/S-20003/graph",
+    "/console/people/S-20003/link",
+    "/console/people/S-20003/rectify",
     "/console/people/S-20003/privacy",
     "/console/segments",
     "/console/segments/new",

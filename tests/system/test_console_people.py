@@ -99,6 +99,42 @@ async def test_a_merge_is_looked_at_foreseen_and_undone(browser: Browser, chain:
         await expect(page.get_by_role("heading", level=1)).to_contain_text("is one person by 4 links")
 
 
+async def test_something_wrong_is_put_right_and_two_are_linked_by_hand(browser: Browser, chain: Chain) -> None:
+    async with signed_in(browser, chain) as page:
+        await find(page, chain, "user_id", "K-4711")
+        await page.get_by_role("link", name="Put something right").click()
+        await page.get_by_label("Trait").fill("shoeSize")
+        await page.get_by_label("What is right").fill("39")
+        await page.get_by_label("Why").first.fill("She wears 39, not 42")
+        await page.get_by_role("button", name="Put it right").click()
+        await expect(page.get_by_role("region", name="Put right so far")).to_contain_text("shoeSize: 39")
+        assert await violations(page) == []
+        await page.screenshot(path=ARTEFACTS / "rectify-light-desktop.png", full_page=True)
+        await page.get_by_label("Which one is wrong").select_option(label="a.wolken@werk.example (e-mail)")
+        await page.get_by_label("The right one").fill("anna.w@werk.example")
+        await page.get_by_label("Why").last.fill("It was misspelled")
+        await page.get_by_role("button", name="Replace it").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("is one person by 4 links")
+        await expect(page.locator("svg.graph")).to_contain_text("anna.w@werk.exa")
+
+        await page.get_by_role("link", name="Link with somebody").click()
+        await page.get_by_label("What the other one is known by").fill("K-501@post.example")
+        await page.get_by_role("button", name="Look what it would do").click()
+        await expect(page.get_by_role("alert")).to_contain_text("A rule keeps them apart")
+        await page.get_by_label("Kind").select_option("email")
+        await page.get_by_label("What the other one is known by").fill("a.wolken@werk.example")
+        await page.get_by_role("button", name="Look what it would do").click()
+        await expect(page.get_by_role("region", name="As it would be")).to_contain_text("1 person")
+        assert await violations(page) == []
+        await page.screenshot(path=ARTEFACTS / "join-light-desktop.png", full_page=True)
+        await page.get_by_label("Why").fill("She reads both")
+        await page.get_by_role("button", name="Link them").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("is one person by 5 links")
+        await page.goto(page.url.removesuffix("/graph"))
+        put_right = page.get_by_role("listitem").filter(has_text="Something was put right")
+        await expect(put_right).to_contain_text("She wears 39, not 42")
+
+
 async def test_viewers_see_what_is_known_and_not_what_it_says(browser: Browser, chain: Chain) -> None:
     made = await chain.post("/v1/operators", {"login": "vera", "name": "Vera", "role": "viewer"})
     async with context(browser) as profile:

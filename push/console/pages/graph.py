@@ -7,14 +7,13 @@ from typing import Final, NamedTuple
 
 from push.console import words
 from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
+from push.console.pages.deciding import brought_about
 from push.console.pages.person import PATH, held, home, sees, titled
 from push.console.persons import linked, who
 from push.console.persons.linked import CHOICES, Linked
 from push.console.persons.who import Facet
 from push.model.errors import AbsentError
 from push.model.ports import Transaction
-from push.profiles import consent
-from push.profiles.collect.apply import Applied, follow
 from push.profiles.identity import merging, preview
 from push.profiles.identity.facets import listed, persons
 from push.profiles.identity.merging import Decision, Hand, Merged
@@ -37,6 +36,13 @@ class _Told(NamedTuple):
     facets: str
     knows: str
     agrees: str
+
+
+class Sides(NamedTuple):
+    """People as they are, and as they would be."""
+
+    before: list[_Told]
+    after: list[_Told]
 
 
 async def show(console: ConsoleContext, visit: Visit) -> Answer:
@@ -85,12 +91,8 @@ def _chosen(asked: str, one: Linked) -> Decision:
 
 async def _shown(console: ConsoleContext, visit: Visit, hers: list[Facet], one: Linked, wrong: str = "") -> Answer:
     what = _chosen(visit.form.text("do") or visit.query.get("do", ""), one)
-    purposes = console.people.desk.purposes
     seen = await _foresee(console, visit, one, what)
-    parties = [*seen.before, *seen.after]
-    facets = {facet for party in parties for facet in party.facets}
-    rows = await console.db.fetch("persons.facets_named", ids=listed(facets))
-    named = await who.named(console.db, console.people, rows, clear=sees(visit))
+    told = await parties(console, seen, clear=sees(visit))
     title, button, _ = _DEEDS[what]
     values = {
         "person": hers[0].id,
@@ -100,14 +102,23 @@ async def _shown(console: ConsoleContext, visit: Visit, hers: list[Facet], one: 
         "sentence": title,
         "button": button,
         "others": [(choice, _DEEDS[choice][1]) for choice in CHOICES[one.state] if choice != what],
-        "before": [_told(purposes, party, named) for party in seen.before],
-        "after": [_told(purposes, party, named) for party in seen.after],
+        "before": told.before,
+        "after": told.after,
         "refused": seen.refused if what == "restore" else "",
         "why": visit.form.text("why")[:LONGEST],
         "wrong": wrong,
         "zone": home(console),
     }
     return Shown("link.html", values, 422 if wrong else 200)
+
+
+async def parties(console: ConsoleContext, seen: Preview, *, clear: bool) -> Sides:
+    """People before and after, in words."""
+    facets = {facet for party in (*seen.before, *seen.after) for facet in party.facets}
+    rows = await console.db.fetch("persons.facets_named", ids=listed(facets))
+    named = await who.named(console.db, console.people, rows, clear=clear)
+    by = console.people.desk.purposes
+    return Sides([_told(by, party, named) for party in seen.before], [_told(by, party, named) for party in seen.after])
 
 
 async def _foresee(console: ConsoleContext, visit: Visit, one: Linked, what: Decision) -> Preview:
@@ -152,12 +163,10 @@ async def decide(console: ConsoleContext, visit: Visit) -> Answer:
 
 async def _decide(console: ConsoleContext, visit: Visit, one: Linked, deed: tuple[Decision, str]) -> None:
     what, why = deed
-    following, now_ms = console.people.following, visit.now_ms
-    async with console.db.transaction(patient=True) as tx:
-        merged = await merging.decide(tx, console.people.desk, one.id, what, Hand(visit.actor, why, now_ms))
-        consents = await consent.settle(tx, merged.shoppers)
-        done = Applied(consents=consents, shoppers=merged.shoppers, persons=merged.persons)
-        await following.within(tx, done, now_ms)
-        await follow(tx, console.people.desk, merged.persons, now_ms)
-        await audit(tx, visit.actor, f"{what} link", f"link {one.id}", now_ms, before={"state": one.state})
-    await following.after(done)
+
+    async def doing(tx: Transaction) -> Merged:
+        merged = await merging.decide(tx, console.people.desk, one.id, what, Hand(visit.actor, why, visit.now_ms))
+        await audit(tx, visit.actor, f"{what} link", f"link {one.id}", visit.now_ms, before={"state": one.state})
+        return merged
+
+    await brought_about(console, visit, doing)

@@ -17,6 +17,7 @@ from push.console.persons.who import KINDS, Facet
 from push.console.tables import link
 from push.profiles.identity import facets
 from push.profiles.identity.facets import NAMED
+from push.profiles.rights import correcting
 from push.registry.audit import audit
 
 PATH: Final = "/console/people"
@@ -43,18 +44,22 @@ async def find(console: ConsoleContext, visit: Visit) -> Answer:
 
 
 async def _form(console: ConsoleContext, visit: Visit, filled: Filled, status: int = 200) -> Answer:
-    kinds = [(name, label[:1].upper() + label[1:]) for name, label in KINDS.items()]
-    more = [(name, name) for name in sorted(console.people.desk.settings.kinds) if name not in KINDS]
     waiting = await linked.reviews(console.db, console.people, clear=sees(visit))
     values = {
         "filled": filled,
         "fields": FIELDS,
-        "kinds": [*kinds, *more],
+        "kinds": kinds_to_choose(console),
         "reviews": waiting,
         "title": f"{words.spelled(len(waiting), 'pair')} to look at",
         "zone": home(console),
     }
     return Shown("people.html", values, status)
+
+
+def kinds_to_choose(console: ConsoleContext) -> list[tuple[str, str]]:
+    """Kinds of identifiers with what they are called, the site's own last."""
+    kinds = [(name, label[:1].upper() + label[1:]) for name, label in KINDS.items()]
+    return [*kinds, *((name, name) for name in sorted(console.people.desk.settings.kinds) if name not in KINDS)]
 
 
 async def found(console: ConsoleContext, visit: Visit) -> Answer:
@@ -97,6 +102,7 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
         "devices": await who.devices_of(db, person),
         "tags": await db.fetch("persons.tags", shopper=person, most=who.MOST),
         "traits": await who.traits_of(db, means, person, clear=sees(visit)),
+        "corrected": frozenset(await correcting.corrections(db, means.desk, person)),
         "agreements": await who.agreements_of(db, console.people.desk.purposes, person),
         "ledger": await who.words_of(db, console.people.desk.purposes, person),
         "figures": None if known is None else reckoned.lines(known, zone),

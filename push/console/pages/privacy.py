@@ -24,7 +24,7 @@ TYPED: Final = "erase"
 KINDS: Final[Mapping[Kind, tuple[str, str]]] = {
     "access": ("wants to know what is kept", "Export it, and hand it over (GDPR, Article 15)."),
     "erase": ("wants to be forgotten", "Erase her (Article 17)."),
-    "rectify": ("says that something is wrong", "Have the system that said it say it right (Article 16)."),
+    "rectify": ("says that something is wrong", "Put it right on her page (Article 16)."),
     "object": ("objects to being profiled or sent offers", "Enter her objection (Article 21)."),
 }
 ACTIONS: Final[Mapping[Action, str]] = {

@@ -16,6 +16,7 @@ from push.model.ports import Queries, Row
 from push.profiles.collect import tracked
 from push.profiles.collect.tracked import Told
 from push.profiles.keys import Keyring
+from push.profiles.traits import CORRECTED, TAKEN_BACK
 
 PER_PAGE: Final = 25
 _END_MS: Final = 2**53
@@ -104,10 +105,23 @@ def _mark(after: str) -> tuple[int, str, str]:
 
 
 def _said(one: Told) -> Happening:
+    if one.source.startswith((CORRECTED, TAKEN_BACK)):
+        return _corrected(one)
     title = one.name or _KINDS.get(one.kind, one.kind)
     came = (one.traits if one.kind == "identify" else one.properties).items()
     said = tuple((name, told(value)) for name, value in came)
     return Happening(one.at_ms, "people", one.kind, title, f"through {one.source}", said=said)
+
+
+def _corrected(one: Told) -> Happening:
+    """What was put right of her, by whom and why; or that others' word holds again."""
+    is_back = one.source.startswith(TAKEN_BACK)
+    by = one.source.rpartition(":")[2]
+    title = "A correction was taken back" if is_back else "Something was put right"
+    said = tuple((name, "as others say" if is_back else told(value)) for name, value in one.traits.items())
+    why = one.context.get("why")
+    line = f"by {by}: {why}" if isinstance(why, str) else f"by {by}"
+    return Happening(one.at_ms, "people", "corrected", title, line, said=said)
 
 
 def _was(row: Row, names: Names) -> Happening:
