@@ -1,10 +1,11 @@
 /**
- * The app's flow: ask consent ▶ register ▶ listen ▶ show ▶ report. The protocol is footfall.js, the offers on the page
- * offers.js, what can be done about one care.js, her name on screens nickname.js, her cards and fobs tags.js, the page's
+ * The app's flow: ask consent ▶ register ▶ listen ▶ show ▶ report. The protocol is footfall.js, what she is asked
+ * ask.js, the offers on the page offers.js, what can be done about one care.js, her name on screens nickname.js, her cards and fobs tags.js, the page's
  * elements view.js, Web Push push.js.
  * The server is the truth about consent; what is kept here only serves while it cannot be asked.
  */
 
+import { Ask } from "./ask.js";
 import { Care } from "./care.js";
 import { Footfall, OfflineError, ProblemError } from "./footfall.js";
 import { Mine } from "./mine.js";
@@ -19,9 +20,6 @@ const { $ } = view;
 /** A short break in the network is no news. */
 const UNREACHABLE_AFTER_MS = 4000;
 
-/** What a page can make use of; a store may also offer ways that only other apps have, or that need an address. */
-const USABLE = new Set(["adult", "location", "marketing", "profiling", "inapp", "webpush", "screen"]);
-
 const WORDS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
 
 const app = {
@@ -35,7 +33,7 @@ const app = {
   store: "the store",
   config: { purposes: [] },
   consent: {},
-  shown: undefined,
+  ask: undefined,
   listening: undefined,
   heard_ms: undefined,
   refused: false,
@@ -47,6 +45,7 @@ async function start() {
     const settings = await (await fetch("settings.json")).json();
     app.store = settings.store ?? app.store;
     app.footfall = await Footfall.open({ appKey: settings.app_key });
+    app.ask = new Ask(app.footfall, { answer: choose });
     app.offers = new Offers(app.footfall, render, (message, opener) => app.care.open(message, opener));
     app.care = new Care(app.footfall, app.offers, { changed: render, allow: allowOffers });
     app.mine = new Mine(app.footfall, { titles, erased: startOver });
@@ -86,20 +85,9 @@ function titles() {
 
 const asksAge = () => app.config.purposes.some(({ id }) => id === "adult");
 
-/** Which words she is shown for these purposes, as the server is told with her answer. */
-function asked(ids) {
-  const shown = app.config.purposes.filter(({ id, version }) => version && ids.includes(id));
-  return { versions: Object.fromEntries(shown.map(({ id, version }) => [id, version])), locale: navigator.language };
-}
-
-/** The store's configuration, its purposes those that this app can use. */
-function usable(config) {
-  return { ...config, purposes: config.purposes.filter(({ id }) => USABLE.has(id)) };
-}
-
 /** Before joining: every purpose explained, none ticked. */
 async function welcome() {
-  app.config = usable(await app.footfall.config());
+  app.config = await app.ask.config();
   show("welcome");
   view.setHeadline(
     "Offers where you are, only as far as you allow",
@@ -126,7 +114,7 @@ async function join(event) {
   try {
     const push = wanted.webpush ? await tried(askPermission) : undefined;
     await app.footfall.register({ locale: navigator.language });
-    await app.footfall.setConsent({ ...wanted, webpush: wanted.webpush && !push }, asked(Object.keys(wanted)));
+    await app.footfall.setConsent({ ...wanted, webpush: wanted.webpush && !push }, app.ask.about(Object.keys(wanted)));
     if (wanted.webpush && !push) await turnOnPush();
     await joined();
     if (push) view.notice("push", { title: "Notifications are not possible yet", text: push.message });
@@ -172,16 +160,13 @@ async function choose(id, yes) {
 async function loadChoices() {
   const kept = JSON.parse(localStorage.getItem("footfall") ?? "{}");
   try {
-    const [config, consent] = await Promise.all([app.footfall.config(), app.footfall.consent()]);
-    app.config = usable(config);
-    app.consent = consent;
-    app.shown = kept.shown;
+    [app.config, app.consent] = await Promise.all([app.ask.config(), app.footfall.consent()]);
     keep();
-    noteShown();
+    tried(() => app.ask.note(app.consent)); // another time where it fails: nothing depends on it
     view.dismiss("choices");
   } catch (error) {
     if (error.status === 401 || error.status === 404) return refused();
-    app.config = usable(kept.config ?? app.config);
+    app.config = app.ask.use(kept.config ?? app.config);
     app.consent = kept.consent ?? {};
     failed("choices", error, () => loadChoices().then(followChoices));
   }
@@ -220,30 +205,22 @@ async function change(id, wanted, input) {
 
 /** Tell the server what she says; what is in force then is for the server to say. */
 async function grant(said) {
-  app.consent = await app.footfall.setConsent(said, asked(Object.keys(said)));
+  app.consent = await app.footfall.setConsent(said, app.ask.about(Object.keys(said)));
   keep();
   app.mine.load();
 }
 
 /** What serves while the server cannot be asked. */
 function keep() {
-  const { config, consent, shown } = app;
-  localStorage.setItem("footfall", JSON.stringify({ config, consent, shown }));
-}
-
-/** Tell the store once which words she is shown, so that it knows how they are taken. */
-async function noteShown() {
-  const now = asked(app.config.purposes.map(({ id }) => id));
-  const versions = Object.values(now.versions).join(" ");
-  if (!versions || app.shown === versions) return;
-  if (await tried(() => app.footfall.noteAsked(now))) return; // another time: nothing depends on it
-  app.shown = versions;
-  keep();
+  const { config, consent } = app;
+  localStorage.setItem("footfall", JSON.stringify({ config, consent }));
 }
 
 function savedText(id, wanted) {
   if (!wanted) return "Saved. Withdrawn, at once.";
-  return app.consent[id] ? "Saved. You allowed it." : "Saved. It counts once you have said that you are old enough.";
+  if (app.consent[id]) return "Saved. You allowed it.";
+  const young = asksAge() && !app.consent.adult;
+  return `Saved. It counts once you have ${young ? "said that you are old enough" : "confirmed it: look into your mailbox"}.`;
 }
 
 async function turnOnPush() {
@@ -372,7 +349,6 @@ async function startOver() {
   app.refused = false;
   clearTimeout(unreachable);
   unreachable = undefined;
-  app.shown = undefined;
   localStorage.removeItem("footfall");
   app.care.snooze.forget();
   await app.footfall.forget();

@@ -82,9 +82,13 @@ export class Footfall {
     return this.#device?.device;
   }
 
-  /** `{application_server_key, purposes: [{id, title, text}], regions}`. */
-  async config() {
-    return this.#json("GET", "v1/app/config", { token: this.appKey });
+  /**
+   * `{application_server_key, country, purposes: [{id, title, text, version, asked}], regions}`, in the words of her language
+   * (and country, where you know it, or the store's). `asked`: she was shown these words before, ask her no more.
+   */
+  async config({ locale, country, store } = {}) {
+    const query = new URLSearchParams(Object.entries({ locale, country, store }).filter(([, value]) => value));
+    return this.#json("GET", `v1/app/config?${query}`, { token: this.#device?.token ?? this.appKey });
   }
 
   /** Register this device as a new, anonymous shopper, without any consent. */

@@ -5,11 +5,12 @@
 
 import { Footfall, parsed, safeUrl } from "./footfall.js";
 
-const CACHE = "footfall-app-3";
+const CACHE = "footfall-app-4";
 const FILES = [
   "./",
   "app.css",
   "app.js",
+  "ask.js",
   "care.js",
   "menu.js",
   "mine.js",

@@ -43,7 +43,7 @@ export function setHeadline(title, lead) {
 }
 
 /** Show or replace the notice of this name: what was seen, what still works, and the one action that mends it. */
-export function notice(name, { tone = "amber", title, text, label, action }) {
+export function notice(name, { tone = "amber", title, text, label, action, other }) {
   const made = clone("notice");
   made.dataset.name = name;
   made.dataset.tone = tone;
@@ -54,6 +54,12 @@ export function notice(name, { tone = "amber", title, text, label, action }) {
     const button = made.querySelector("button");
     button.textContent = label;
     button.addEventListener("click", action);
+    if (other) {
+      const second = document.createElement("button");
+      Object.assign(second, { type: "button", className: "quiet", textContent: other.label });
+      second.addEventListener("click", other.action);
+      button.after(second);
+    }
   }
   const shown = noticeOf(name);
   if (shown) shown.replaceWith(made);

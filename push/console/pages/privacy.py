@@ -5,6 +5,7 @@ from typing import Final
 
 from push.console import times, words
 from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
+from push.console.pages import acceptance
 from push.console.pages.person import PATH as PEOPLE
 from push.console.pages.person import held, home, require, titled
 from push.console.tables import link
@@ -46,6 +47,7 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
     late = sum(one.state == "open" and one.due_ms < visit.now_ms for one in shown)
     values = {
         "rows": [_row(one, visit.now_ms) for one in shown],
+        "texts": await acceptance.rows(console, visit),
         "is_over": is_over,
         "sentence": _sentence(shown, late, is_over=is_over),
         "zone": home(console),
