@@ -2,7 +2,7 @@
 
 Whatever came before or comes again, the outcome is the same: what was kept once is dropped, and all else is a fold.
 
-known? ▶ who: facets, links ▶ consent that came along ▶ gate ▶ tracked, traits, features ▶ standings
+known? ▶ who: facets, held ▶ links ▶ consent that came along ▶ gate ▶ tracked, traits, features ▶ standings
 """
 
 from collections import Counter
@@ -11,13 +11,14 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from push.model.errors import ConflictError
 from push.model.people import Purpose
 from push.model.ports import Transaction
 from push.model.profiles import Identifier, Statement
 from push.profiles import consent, keys, late, ledger, traits
 from push.profiles.collect import tracked
 from push.profiles.collect.consents import Categories, words
-from push.profiles.collect.gate import Gate, gate
+from push.profiles.collect.gate import Gate, gate, is_of_contract
 from push.profiles.derived import reading, standings, store
 from push.profiles.derived.features import NOTHING
 from push.profiles.desk import Desk
@@ -73,8 +74,9 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     new = [statement for statement in new if statement.id not in gone]
     named_ms = await named.among(tx, new)
     placed = await _place(tx, desk, new, named_ms, now_ms)
-    unvouched = await vouched.unvouched(tx, new)
-    merged = await merging.link(tx, desk, _said(placed, named_ms, unvouched), now_ms)
+    said = _said(placed, named_ms, await vouched.unvouched(tx, new))
+    await _hold(tx, desk, placed, said)
+    merged = await merging.link(tx, desk, said, now_ms)
     consents = await _consent(tx, desk, placed, merged)
     passed = await gate(tx, {one.facet for one in placed}, keep_orders=desk.settings.keep_orders)
     judged: dict[str, Verdict] = {one.statement.id: _verdict(one, passed) for one in placed}
@@ -108,10 +110,12 @@ async def _place(
     """Statements with their facets.
 
     A facet is made for whom a proven source says something that only then makes sense: who is who, or what she agreed
-    to; and for whom operators named. For all others it is made once something of hers is kept.
+    to; for whom operators named; and for whose orders are kept in any case. For all others it is made once something of
+    hers is kept.
     """
     made = {one for statement in new if _introduces(statement, desk) for one in (statement.home, *statement.also)}
     made |= named_ms.keys()
+    made |= {one.home for one in new if desk.settings.keep_orders and is_of_contract(one)}
     found = await facets.ensure(tx, desk.keyring, desk.vault, sorted(made), now_ms) if made else {}
     found |= await _known(tx, desk, {statement.home for statement in new} - made)
     return [
@@ -135,6 +139,16 @@ async def _known(tx: Transaction, desk: Desk, homes: Collection[Identifier]) -> 
     hashes = {facets.fingerprint(home, desk.vault): home for home in homes}
     rows = await tx.fetch("identity.known", hashes=listed(hashes)) if hashes else []
     return {hashes[row["hash"]]: row["shopper"] for row in rows}
+
+
+async def _hold(tx: Transaction, desk: Desk, placed: Sequence[_Placed], said: Sequence[Said]) -> None:
+    """Hold all of whom this is about, before what they agreed to is read. Raises `ConflictError`: she is gone."""
+    made = {facet for one in placed for facet in one.found.values()}
+    ends = {end for one in said for end in (one.a, one.b)}
+    concerned = made | {one.facet for one in placed} | ends | await merging.reach(tx, desk, said)
+    held = await facets.hold(tx, concerned) if concerned else set()
+    if not made <= held:
+        raise ConflictError("somebody was erased while this was said of her")
 
 
 def _said(
@@ -170,12 +184,11 @@ def _verdict(one: _Placed, passed: Gate) -> Verdict:
 
 
 async def _keep(tx: Transaction, desk: Desk, passed: Sequence[_Placed], now_ms: int) -> list[_Placed]:
-    """Keep what passed; without what another process kept meanwhile: from here on it waits until this one is done."""
+    """Keep what passed; without what another process kept before it let go of who is held here."""
     if not passed:
         return []
     homes = sorted({one.statement.home for one in passed})
     placed = await facets.ensure(tx, desk.keyring, desk.vault, homes, now_ms)
-    await tx.fetch("identity.hold", ids=listed(placed.values()))
     again = await tracked.known(tx, [one.statement.id for one in passed])
     kept = [one._replace(facet=placed[one.statement.home]) for one in passed if one.statement.id not in again]
     opened = await keys.ensure(tx, desk.keyring, {one.facet for one in kept})

@@ -36,7 +36,12 @@ class Gate(NamedTuple):
 
     def keeps(self, statement: Statement) -> bool:
         """Whether it may be kept all the same, as what a contract needs: an order."""
-        return self.keep_orders and statement.kind == "track" and commerce.act_of(statement.name) in commerce.CONTRACTS
+        return self.keep_orders and is_of_contract(statement)
+
+
+def is_of_contract(statement: Statement) -> bool:
+    """Whether it is what a contract of sale is made of."""
+    return statement.kind == "track" and commerce.act_of(statement.name) in commerce.CONTRACTS
 
 
 def covered(words: Sequence[Word], at_ms: int) -> bool:

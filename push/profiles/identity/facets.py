@@ -106,6 +106,20 @@ async def persons(db: Queries, shoppers: Collection[str]) -> dict[str, str]:
     return {row["id"]: row["person"] for row in await db.fetch("identity.persons", ids=listed(shoppers))}
 
 
+async def hold(tx: Transaction, shoppers: Collection[str]) -> set[str]:
+    """All facets of whoever these are, held until `tx` ends, in the order of their ids.
+
+    Whoever holds them all at once, before she reads what she goes by, waits for who erases, withdraws or merges, and
+    waits for nobody who waits for her.
+    """
+    asked, held = listed(shoppers), set[str]()
+    while True:
+        found = {row["id"] for row in await tx.fetch("consent.facets", shoppers=asked)}
+        if found <= held:
+            return held
+        held |= found
+
+
 async def facets(db: Queries, shopper: str) -> list[str]:
     """All facets of whoever this one is of, in order; none where there is no such facet."""
     return [row["id"] for row in await db.fetch("identity.facets", ids=listed([shopper]))]

@@ -54,18 +54,38 @@ class Hand(NamedTuple):
 async def link(tx: Transaction, desk: Ruled, links: Sequence[Said], now_ms: int) -> Merged:
     """Take links in, and settle who is who. Saying again what was said before changes nothing."""
     await _vouch(tx, desk, links)
-    new = await _news(tx, first_of(links))
-    kinds = await _kinds(tx, new.values())
+    new = await _new(tx, desk, links)
+    if not new.proven:
+        return Merged(unproven=new.unproven)
+    region = await Reader(tx, desk.kinds).hold(_ends(new.changed.values()), new.changed)
+    fresh_ones = {name: one for name, one in new.proven.items() if _is_news(one, region.stored.get(name))}
+    changed = {name: new.changed[name] for name in fresh_ones}
+    merged = await _settle(tx, desk, region, changed, now_ms, fresh_ones)
+    return merged._replace(unproven=new.unproven)
+
+
+async def reach(db: Queries, desk: Ruled, links: Sequence[Said]) -> set[str]:
+    """The facets that taking these links in would concern."""
+    new = await _new(db, desk, links)
+    if not new.proven:
+        return set()
+    return {*(await Reader(db, desk.kinds).read(_ends(new.changed.values()), new.changed)).facets}
+
+
+class _New(NamedTuple):
+    """What is said for the first time, or earlier than before, by who may; how many were left out of who may not."""
+
+    proven: Mapping[str, Said]
+    changed: Mapping[str, Link]
+    unproven: int
+
+
+async def _new(db: Queries, desk: Ruled, links: Sequence[Said]) -> _New:
+    new = await _news(db, first_of(links))
+    kinds = await kinds_of(db, _ends(new.values())) if new else {}
     known = {name: one for name, one in new.items() if one.a in kinds and one.b in kinds}
     proven = {n: one for n, one in known.items() if desk.kinds.may_link(kinds[one.a], kinds[one.b], one.authority)}
-    unproven = len(known) - len(proven)
-    if not proven:
-        return Merged(unproven=unproven)
-    changed = {name: _link(one, kinds) for name, one in proven.items()}
-    region = await Reader(tx, desk.kinds).hold(_ends(changed.values()), changed)
-    fresh_ones = {name: one for name, one in proven.items() if _is_news(one, region.stored.get(name))}
-    merged = await _settle(tx, desk, region, {name: changed[name] for name in fresh_ones}, now_ms, fresh_ones)
-    return merged._replace(unproven=unproven)
+    return _New(proven, {name: _link(one, kinds) for name, one in proven.items()}, len(known) - len(proven))
 
 
 async def _vouch(tx: Transaction, desk: Ruled, links: Sequence[Said]) -> None:
@@ -121,9 +141,11 @@ async def kinds_of(db: Queries, facets: Iterable[str]) -> dict[str, str]:
     return {row["id"]: row["kind"] for row in await db.fetch("identity.look", ids=listed(facets))}
 
 
-async def _news(tx: Transaction, first: dict[str, Said]) -> dict[str, Said]:
+async def _news(db: Queries, first: dict[str, Said]) -> dict[str, Said]:
     """Those that were not said before, or not as early."""
-    rows: Mapping[str, Row] = {row["id"]: row for row in await tx.fetch("identity.links", ids=listed(first))}
+    rows: Mapping[str, Row] = {}
+    if first:
+        rows = {row["id"]: row for row in await db.fetch("identity.links", ids=listed(first))}
     return {
         name: one
         for name, one in first.items()
@@ -131,16 +153,12 @@ async def _news(tx: Transaction, first: dict[str, Said]) -> dict[str, Said]:
     }
 
 
-async def _kinds(tx: Transaction, links: Iterable[Said]) -> dict[str, str]:
-    return await kinds_of(tx, {end for one in links for end in (one.a, one.b)})
-
-
 def _link(said: Said, kinds: Mapping[str, str]) -> Link:
     a, b = sorted((said.a, said.b))
     return Link(said.id, a, b, kinds[a], kinds[b], said.at_ms)
 
 
-def _ends(links: Iterable[Link]) -> set[str]:
+def _ends(links: Iterable[Link | Said]) -> set[str]:
     return {end for one in links for end in (one.a, one.b)}
 
 
