@@ -11,7 +11,6 @@ from push.api import consents
 from push.campaigns import outbox, routes
 from push.campaigns.outbox import Send
 from push.campaigns.routes import Plan
-from push.database.open import open_database
 from push.deliver import load
 from push.ingest.record import Limits, Recorder
 from push.model.delivery import Content, Lane, Message, Route, State
@@ -24,6 +23,7 @@ from push.profiles.collect.gate import covered, gate
 from push.profiles.ledger import Circumstances, Word
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.ingest import ALL_TIME, T0_MS, agree, register
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import enqueue, join, state
@@ -214,7 +214,8 @@ async def test_two_who_settle_the_same_person_at_once_agree_with_the_ledger(db: 
                 continue
 
     await asyncio.gather(*(speak(PHONE if n % 2 else TABLET, n) for n in range(12)))
-    last = {row["purpose"]: bool(row["granted"]) for row in await ledger.read(db, PHONE)}
+    said = sorted(await ledger.read(db, PHONE), key=lambda row: int(row["again_ms"]))
+    last = {row["purpose"]: bool(row["granted"]) for row in said}
     wanted = {purpose for purpose, yes in last.items() if yes}
     assert await granted(db, PHONE, TABLET) == [wanted, wanted]
 

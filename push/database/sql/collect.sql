@@ -13,7 +13,7 @@ WHERE c.purpose = 'profiling' AND c.granted = 1 AND c.shopper IN (SELECT value F
 
 -- name: collect.words
 -- Everything that was said of profiling by whoever these facets are of, the oldest first; of one time a refusal last.
-SELECT s.id AS shopper, h.at_ms, h.granted, h.claimed FROM shoppers AS s
+SELECT s.id AS shopper, h.at_ms, h.again_ms, h.granted, h.claimed FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
     INNER JOIN consent_history AS h ON h.shopper = o.id
 WHERE h.purpose = 'profiling' AND h.pending = 0 AND s.id IN (SELECT value FROM {json_each}(:shoppers{as_json}))

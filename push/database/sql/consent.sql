@@ -10,10 +10,10 @@ ORDER BY id {for_no_key_update}
 SELECT w.person, w.purpose, w.granted, w.at_ms, w.source
 FROM (
     SELECT
-        s.person, h.purpose, h.granted, h.at_ms, h.source,
+        s.person, h.purpose, h.granted, h.again_ms AS at_ms, h.source,
         ROW_NUMBER() OVER (
             PARTITION BY s.person, h.purpose
-            ORDER BY h.claimed, h.at_ms DESC, h.granted, h.source, h.id
+            ORDER BY h.claimed, h.again_ms DESC, h.granted, h.source, h.id
         ) AS place
     FROM shoppers AS s INNER JOIN consent_history AS h ON h.shopper = s.id
     WHERE h.pending = 0 AND s.person IN (SELECT value FROM {json_each}(:persons{as_json}))
@@ -34,29 +34,51 @@ ON CONFLICT (shopper, purpose) DO UPDATE SET
 -- name: consent.drop
 DELETE FROM consents WHERE shopper = :shopper AND purpose = :purpose
 
+-- name: consent.runs
+-- The turning points of what these facets said on some purposes, in order of their own time; of one time a refusal last.
+SELECT
+    id, shopper, purpose, granted, at_ms, again_ms, kept_ms, source, said_by, version, locale, asked_on, claimed, pending,
+    proof
+FROM consent_history
+WHERE shopper IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+    AND purpose IN (SELECT value FROM {json_each}(:purposes{as_json}))
+ORDER BY shopper, purpose, at_ms, granted DESC, version{c}, source{c}, said_by{c}
+
 -- name: consent.say
 -- The same word is written down once, however often it arrives.
 INSERT INTO consent_history (
-    id, shopper, purpose, granted, at_ms, source, said_by, version, locale, asked_on, claimed, pending, proof
+    id, shopper, purpose, granted, at_ms, again_ms, kept_ms, source, said_by, version, locale, asked_on, claimed, pending,
+    proof
 )
 VALUES (
-    :id, :shopper, :purpose, :granted, :at_ms, :source, :said_by, :version, :locale, :asked_on, :claimed, :pending,
-    :proof
+    :id, :shopper, :purpose, :granted, :at_ms, :again_ms, :kept_ms, :source, :said_by, :version, :locale, :asked_on,
+    :claimed, :pending, :proof
 )
 ON CONFLICT (id) DO NOTHING
 
+-- name: consent.say_again
+UPDATE consent_history SET at_ms = :at_ms, again_ms = :again_ms WHERE id = :id
+
+-- name: consent.turned
+-- How often what a person said was turned since a time on some authority, by each of these facets.
+SELECT s.id AS shopper, COUNT(*) AS turned FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN consent_history AS h ON h.shopper = o.id
+WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json})) AND h.said_by = :said_by AND h.kept_ms > :since_ms
+GROUP BY s.id
+
 -- name: consent.last_ms
 -- When she last said anything: what she says now comes after that, whatever a clock says.
-SELECT MAX(h.at_ms) AS at_ms FROM shoppers AS s
+SELECT MAX(h.again_ms) AS at_ms FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
     INNER JOIN consent_history AS h ON h.shopper = o.id
 WHERE s.id = :shopper AND h.purpose IN (SELECT value FROM {json_each}(:purposes{as_json}))
 
 -- name: consent.ledger
--- Everything that a person said, under whichever identifier, the oldest first.
+-- Every turn of what a person said, under whichever identifier, the oldest first.
 SELECT
-    h.id, h.shopper, h.purpose, h.granted, h.at_ms, h.source, h.said_by, h.version, h.locale, h.asked_on, h.claimed,
-    h.pending, h.proof
+    h.id, h.shopper, h.purpose, h.granted, h.at_ms, h.again_ms, h.source, h.said_by, h.version, h.locale, h.asked_on,
+    h.claimed, h.pending, h.proof
 FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
     INNER JOIN consent_history AS h ON h.shopper = o.id

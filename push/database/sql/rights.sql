@@ -139,7 +139,7 @@ SELECT shopper, purpose, granted, at_ms, source FROM consents
 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY shopper, purpose
 
 -- name: rights.export_consent_history
-SELECT shopper, purpose, granted, at_ms, source, said_by, version, locale, asked_on, claimed, pending FROM consent_history
+SELECT shopper, purpose, granted, at_ms, again_ms, source, said_by, version, locale, asked_on, claimed, pending FROM consent_history
 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY at_ms, id
 
 -- name: rights.export_asked

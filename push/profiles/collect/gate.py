@@ -12,6 +12,7 @@ from push.model.ports import Queries, Row
 from push.model.profiles import Statement
 from push.profiles.collect import commerce
 from push.profiles.identity.facets import listed
+from push.profiles.turning import Point, Span, points
 
 GRACE_MS: Final = 60_000
 
@@ -63,12 +64,18 @@ async def gate(db: Queries, facets: Collection[str], *, keep_orders: bool) -> Ga
 
 def _words(rows: Iterable[Row]) -> dict[str, list[Word]]:
     """What each said, the oldest first. What others claim counts until she spoke herself, and never after that."""
-    words: dict[str, list[Word]] = {}
-    spoke: set[str] = set()
+    spans: dict[str, list[Span]] = {}
     for row in rows:
-        if row["claimed"] and row["shopper"] in spoke:
-            continue
-        if not row["claimed"]:
-            spoke.add(row["shopper"])
-        words.setdefault(row["shopper"], []).append(Word(row["at_ms"], bool(row["granted"])))
+        span = Span(row["at_ms"], row["again_ms"], bool(row["granted"]), bool(row["claimed"]))
+        spans.setdefault(row["shopper"], []).append(span)
+    return {shopper: _own(points(theirs)) for shopper, theirs in spans.items()}
+
+
+def _own(said: Iterable[Point]) -> list[Word]:
+    words: list[Word] = []
+    spoke = False
+    for point in said:
+        spoke = spoke or not point.claimed
+        if not (point.claimed and spoke):
+            words.append(Word(point.at_ms, point.granted))
     return words
