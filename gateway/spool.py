@@ -4,7 +4,8 @@ One SQLite file in WAL mode. It is bounded by size and age; what it must drop is
 first and counted, and the server learns of it through each Batch's `oldest`. Age counts the hours
 that the gateway ran, since its wall clock may be wrong. With ``synchronous=NORMAL`` a crash of the
 process loses nothing, and a power cut at most what was written since the last checkpoint of the
-system's cache; ``FULL`` waits for the disk each time.
+system's cache; ``FULL`` waits for the disk each time. What left is overwritten at once
+(``secure_delete``), and gone from the log as well after the next `scrub`.
 """
 
 import asyncio
@@ -88,6 +89,7 @@ class Spool:
         self._oldest_ran_ms: int | None = None
         self._started_ms: int | None = None
         self._expired_ms: int | None = None
+        self._left_traces = True
 
     async def append(self, sightings: Sequence[Sighting], now_ms: int) -> Stored | None:
         """Write a batch; None (and counted) where the disk refuses it even after older ones were dropped."""
@@ -108,6 +110,14 @@ class Spool:
     async def refuse(self, refused: Sequence[tuple[Stored, str]]) -> None:
         """Put away what the server will never take, with its reason."""
         await _whole(self._refuse(refused))
+
+    async def scrub(self) -> None:
+        """Leave no bytes behind of what left: who was where is nobody's to read from this disk. Cheap where none did.
+
+        Raises `sqlite3.OperationalError`: the disk is full; the next time does it.
+        """
+        if self._left_traces:
+            await _whole(self._scrub())
 
     async def learn_offset(self, clock: str, offset_ms: int) -> None:
         """Keep what was learned of a clock's distance from UTC, for every boot that read that clock."""
@@ -179,11 +189,17 @@ class Spool:
             try:
                 await self._bury(refused)
                 await self._db.execute("COMMIT")
+                self._left_traces = True
             except sqlite3.Error:
                 await self._db.execute("ROLLBACK")
                 raise
             await self._recount()
         self._counters["batches_refused"] += len(refused)
+
+    async def _scrub(self) -> None:
+        async with self._lock:
+            rows = list(await self._db.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)"))
+            self._left_traces = bool(rows[0][0])  # somebody looks into the file: the next time does it
 
     async def _learn_offset(self, clock: str, offset_ms: int) -> None:
         async with self._lock:
@@ -249,6 +265,7 @@ class Spool:
                 (value,),
             )
         )
+        self._left_traces = self._left_traces or bool(rows)
         self.count -= len(rows)
         self.bytes -= sum(size for _, size in rows)
         await self._renew_oldest({boot for boot, _ in rows})

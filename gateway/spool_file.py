@@ -71,6 +71,7 @@ async def _start(path: Path, boot: Boot, limits: Limits, counters: Counter[str],
     try:
         await db.execute("PRAGMA journal_mode = WAL")
         await db.execute(f"PRAGMA synchronous = {limits.synchronous}")
+        await db.execute("PRAGMA secure_delete = ON")
         await db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         await db.execute(f"PRAGMA max_page_count = {max_pages}")
         await _migrate(db, path)

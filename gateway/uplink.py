@@ -144,8 +144,16 @@ class Uplink:
         while True:
             await mqtt.publish(self._topic("status"), self._seal_status("online"), qos=1, retain=True)
             heed_cancellation()
+            await self._scrub()
             await asyncio.sleep(STATUS_GAP_S)
             await self._status_alarm.wait(self._clock.boot_ms() + every_ms)
+
+    async def _scrub(self) -> None:
+        try:
+            await self._spool.scrub()
+        except sqlite3.OperationalError as error:
+            self._counters["spool_errors"] += 1
+            log.error("spool_write_failed", error=str(error))  # noqa: TRY400 - its text says all
 
     async def _send(self, mqtt: aiomqtt.Client, tasks: asyncio.TaskGroup) -> NoReturn:
         most = 2 * self._settings.uplink.window - 1  # what the client queues, less one for the status

@@ -72,6 +72,23 @@ async def test_a_batch_stays_until_it_is_acknowledged(path: Path, counters: Coun
     assert counters == {"batches_spooled": 2, "batches_acknowledged": 1}
 
 
+async def test_of_what_left_no_byte_stays(path: Path) -> None:
+    heard = Sighting(4, b"her own tag 0001", 1000, 1005, -60, -61, 3, -59)
+    many = [heard, *sightings(400)]
+
+    def traces() -> list[str]:
+        return [each.name for each in path.parent.iterdir() if heard.id in each.read_bytes()]
+
+    async with opened(path) as spool:
+        gone = [await spool.append(many, 2000) for _ in range(3)]
+        stays = await append(spool, 3)
+        assert await asyncio.to_thread(traces)
+        await spool.remove([one for one in gone if one is not None])
+        await spool.scrub()
+        assert await asyncio.to_thread(traces) == []
+        assert await spool.after(0, 10) == [stays]
+
+
 async def test_what_was_appended_survives_kill_9(path: Path) -> None:
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", _CHILD, str(path), stdout=subprocess.PIPE)
     assert child.stdout is not None
