@@ -17,3 +17,6 @@ SELECT id, at_ms FROM erased_lately WHERE id IN (SELECT value FROM {json_each}(:
 
 -- name: late.sweep
 DELETE FROM erased_lately WHERE at_ms < :before_ms
+
+-- name: late.end_imports
+UPDATE people_imports SET state = 'failed', file_sealed = NULL WHERE state IN ('receiving', 'running')

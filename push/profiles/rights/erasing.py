@@ -138,6 +138,8 @@ async def replay(means: Means) -> int:
     async with means.db.transaction() as tx:
         rows = [{"id": each, "at_ms": at_ms} for each, at_ms in missing.items()]
         await tx.execute_many("rights.note_erasure", rows)
+        if gone < len(missing):  # an import that this database has not read to its end may know others of them
+            await tx.execute("late.end_imports")
     return gone
 
 
