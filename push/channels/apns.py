@@ -14,6 +14,7 @@ import hashlib
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -233,10 +234,16 @@ class Apns:
         return app if app is not None and app.credential == credential else None
 
 
+@lru_cache(maxsize=16)
+def _shared_tls(ca_file: str | None) -> ssl.SSLContext:
+    """Made once by a process, as `http.shared_trust` is. Raises OSError: no file."""
+    return tls_for_http2(http.trust(ca_file))
+
+
 @contextlib.asynccontextmanager
 async def connect(settings: ApnsSettings, clock: Clock) -> AsyncIterator[Apns]:
     """The channel, with its connections for as long as the context lasts. Raises OSError: no such `ca_file`."""
-    apns = Apns(settings, tls_for_http2(http.trust(settings.ca_file)), clock)
+    apns = Apns(settings, _shared_tls(settings.ca_file), clock)
     try:
         yield apns
     finally:

@@ -8,6 +8,7 @@ import pytest
 from push.database.open import open_database
 from push.database.schema import Schema, load_schema
 from push.model.ports import Database
+from tests.support import fresh
 from tests.support.clocks import SettableClock
 from tests.support.ingest import T0_MS, WELCOME, agree, register
 
@@ -67,9 +68,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path}/test.db"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
 @pytest.fixture
-async def database(database_url: str, schema: Schema) -> AsyncIterator[Database]:
-    async with open_database(database_url, SettableClock(), schema) as opened:
+async def database(empty_url: str, schema: Schema) -> AsyncIterator[Database]:
+    async with open_database(empty_url, SettableClock(), schema) as opened:
         yield opened
 
 
@@ -81,7 +90,7 @@ def clock() -> SettableClock:
 @pytest.fixture
 async def db(database_url: str, clock: SettableClock) -> AsyncIterator[Database]:
     """Where a campaign welcomes people, and Ann agreed to everything."""
-    async with open_database(database_url, clock) as opened:
+    async with fresh.open_database(database_url, clock) as opened:
         await register(opened, [WELCOME])
         await agree(opened, "ann")
         yield opened

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from push.database.open import open_database
 from push.model.ports import Database, Transaction
 from push.profiles import consent
 from push.profiles.erased import Ledger
@@ -14,6 +13,7 @@ from push.profiles.identity import facets, merging
 from push.profiles.rights import erasing
 from push.profiles.rights.erasing import Erased, Means
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.identities import RULED, facet, known, said
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import VAULT

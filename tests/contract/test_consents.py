@@ -9,13 +9,13 @@ from push.campaigns import outbox
 from push.campaigns.outbox import Send
 from push.campaigns.routes import Plan
 from push.channels.inapp import EventStreams
-from push.database.open import open_database
 from push.model.delivery import Content, Lane, Message, State
 from push.model.errors import ConflictError, DatabaseError
 from push.model.people import PURPOSES, Purpose
 from tests.support import small_api
 from tests.support.clocks import SettableClock
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.outbox import enqueue, join, state, ways
 
 BEHIND: tuple[Purpose, ...] = ("location", "marketing", "profiling")

@@ -201,11 +201,9 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_kill_9_inside_a_transaction_leaves_nothing(
-    database: Database, database_url: str, tmp_path: Path
-) -> None:
+async def test_kill_9_inside_a_transaction_leaves_nothing(database: Database, empty_url: str, tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", KILLED, database_url, str(tmp_path), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", KILLED, empty_url, str(tmp_path), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"inside\n"
@@ -217,16 +215,16 @@ async def test_kill_9_inside_a_transaction_leaves_nothing(
     assert await names(database) == ["0"]
 
 
-async def test_a_transaction_survives_reopening(database_url: str, schema: Schema) -> None:
+async def test_a_transaction_survives_reopening(empty_url: str, schema: Schema) -> None:
     clock = SettableClock()
-    async with open_database(database_url, clock, schema) as database, database.transaction() as tx:
+    async with open_database(empty_url, clock, schema) as database, database.transaction() as tx:
         await tx.execute("things.add", **thing("a"))
-    async with open_database(database_url, clock, schema) as database:
+    async with open_database(empty_url, clock, schema) as database:
         assert await names(database) == ["a"]
 
 
-async def test_transactions_that_wait_for_each_other_end_in_a_conflict(postgres_url: str, schema: Schema) -> None:
-    async with open_database(postgres_url, SettableClock(), schema) as database:
+async def test_transactions_that_wait_for_each_other_end_in_a_conflict(empty_postgres_url: str, schema: Schema) -> None:
+    async with open_database(empty_postgres_url, SettableClock(), schema) as database:
         async with database.transaction() as tx:
             await tx.execute_many("caps.add", [{"id": "a", "most": 1}, {"id": "b", "most": 1}])
         both_hold_one = asyncio.Barrier(2)
@@ -265,8 +263,8 @@ async def test_sqlite_is_safe_against_power_cuts_and_wipes_what_is_deleted(tmp_p
     assert secret[:16] not in await asyncio.to_thread((tmp_path / "test.db").read_bytes)
 
 
-async def test_a_closed_database_says_so(database_url: str, schema: Schema) -> None:
-    async with open_database(database_url, SettableClock(), schema) as database:
+async def test_a_closed_database_says_so(empty_url: str, schema: Schema) -> None:
+    async with open_database(empty_url, SettableClock(), schema) as database:
         pass
     with pytest.raises(DatabaseError):
         await database.fetch("things.all")
@@ -274,16 +272,18 @@ async def test_a_closed_database_says_so(database_url: str, schema: Schema) -> N
         await database.transaction().__aenter__()
 
 
-async def test_replicas_that_start_together_migrate_once(database_url: str, schema: Schema) -> None:
+async def test_replicas_that_start_together_migrate_once(empty_url: str, schema: Schema) -> None:
     async def start() -> None:
-        async with open_database(database_url, SettableClock(), schema) as database:
+        async with open_database(empty_url, SettableClock(), schema) as database:
             assert await names(database) == []
 
     await asyncio.gather(*(start() for _ in range(4)))
 
 
-async def test_a_parameter_of_the_wrong_type_is_refused_without_its_value(postgres_url: str, schema: Schema) -> None:
-    async with open_database(postgres_url, SettableClock(), schema) as database:
+async def test_a_parameter_of_the_wrong_type_is_refused_without_its_value(
+    empty_postgres_url: str, schema: Schema
+) -> None:
+    async with open_database(empty_postgres_url, SettableClock(), schema) as database:
         with pytest.raises(DatabaseError, match=r"things\.get: a value does not fit its type") as caught:
             await database.fetch("things.get", id=4711)
     assert "4711" not in str(caught.value)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from push.campaigns import outbox
-from push.database.open import open_database
 from push.deliver import load, receipts, results
 from push.deliver.attempts import RECHECK_MS, Attempt, Attempts, Means, Result
 from push.deliver.gates import Gates, GateSettings
@@ -25,6 +24,7 @@ from push.model.errors import (
 )
 from push.model.ports import Database, Row
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.outbox import VAULT, ScriptedChannel, enqueue, join, state, used
 
 LEASE_MS = 45_000

@@ -9,7 +9,6 @@ import pytest
 from push.campaigns import outbox
 from push.campaigns.outbox import Send
 from push.campaigns.routes import Plan
-from push.database.open import open_database
 from push.deliver import fallback, load, receipts, results
 from push.deliver.attempts import Attempt, Attempts, Means, Result
 from push.deliver.gates import Gates, GateSettings
@@ -23,6 +22,7 @@ from push.model.people import Device
 from push.model.ports import Database, Row
 from push.profiles import people
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.outbox import VAULT, ScriptedChannel, join, state
 
 FALL_BACK_MS = 60_000

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from beacons.registry import Store
-from push.database.open import open_database
 from push.deliver import receipts
 from push.deliver.receipts import ReceiptIn
 from push.model.ports import Database
@@ -26,6 +25,7 @@ from push.profiles.settings import ProfileSettings
 from push.profiles.trait_words import TraitSettings
 from push.registry import directory
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.identities import RULED, facet, identifier, known, link, said
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import VAULT, enqueue, join

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from push.database.open import open_database
 from push.health import alerts, inbox, keeping
 from push.health.alerts import Mail
 from push.health.battery import Day
@@ -18,6 +17,7 @@ from push.model.health import Finding, Kind, Severity
 from push.model.ports import Database
 from push.registry.records import Hand
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 
 T0_MS = 1_800_000_000_000
 MINUTE_MS = 60_000

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from push.database.open import open_database
 from push.model.errors import AbsentError, ConflictError
 from push.model.ports import Database, Transaction
 from push.model.profiles import Authority
@@ -19,6 +18,7 @@ from push.profiles.identity.links import Said, first_of
 from push.profiles.identity.merging import Hand
 from push.profiles.identity.preview import foresee
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.identities import RULED, Ruled, Standing, facet, identifier, known, link, people, said, standing
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import VAULT

@@ -9,7 +9,6 @@ import pytest
 from push.campaigns import outbox
 from push.campaigns.decide import Chosen
 from push.campaigns.routes import Plan
-from push.database.open import open_database
 from push.ingest.record import Limits, Recorder
 from push.model.campaigns import Decision
 from push.model.delivery import Content, Route
@@ -18,6 +17,7 @@ from push.model.ports import Database, Transaction
 from push.model.presence import Changes
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.ingest import ALL_TIME, T0_MS, agree, register
 
 CAP = outbox.visit_cap("vis_1")

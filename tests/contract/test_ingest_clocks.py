@@ -8,12 +8,12 @@ import pytest
 from beacons import eid
 from beacons.ids import IdKind
 from beacons.registry import Beacon
-from push.database.open import open_database
 from push.ingest import keeping, searching
 from push.model.errors import DatabaseError
 from push.model.ports import Database
 from push.registry import directory, loading
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.ingest import (
     BEACONS,
     EXPONENT,

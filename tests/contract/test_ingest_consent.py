@@ -12,7 +12,6 @@ from push.access import tokens
 from push.campaigns import outbox
 from push.campaigns.decide import Chosen, Facts, decide
 from push.campaigns.routes import Plan
-from push.database.open import open_database
 from push.model.campaigns import Trigger
 from push.model.delivery import Content, Route
 from push.model.people import PURPOSES, Purpose
@@ -21,6 +20,7 @@ from push.model.presence import Observation
 from push.profiles import consent, people, registered
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.ingest import ALL_TIME, PEOPLE, STATIC, T0_MS, VAULT, Box, Server, WireGateway, agree, register
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import web_push

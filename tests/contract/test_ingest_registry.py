@@ -7,13 +7,13 @@ import pytest
 
 from beacons.registry import Beacon, Gateway, Store, Zone
 from beacons.wire import key_of
-from push.database.open import open_database
 from push.model.errors import UniqueError
 from push.model.ports import Database
 from push.model.presence import Anchor
 from push.model.vault import SealError, Vault
 from push.registry import directory
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.ingest import T0_MS, VAULT, Box, Server, WireGateway, register
 
 CARD = Beacon(id="card", role="tag", format="ibeacon", static_id="ab" * 20, shopper="ann")

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from push.database.open import open_database
 from push.deliver import receipts
 from push.deliver.receipts import ReceiptIn
 from push.model.delivery import ReceiptKind, State
 from push.model.ports import Database
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.outbox import enqueue, join, state
 
 NOW_MS = 1_700_000_000_000

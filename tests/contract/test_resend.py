@@ -7,7 +7,6 @@ import pytest
 from push.campaigns import outbox
 from push.campaigns.outbox import Send
 from push.campaigns.routes import Plan
-from push.database.open import open_database
 from push.deliver import load, results
 from push.deliver.attempts import Attempt, Result
 from push.deliver.resend import Again, Objection, resend
@@ -17,6 +16,7 @@ from push.model.errors import PermanentError
 from push.model.ports import Database
 from push.profiles import consent
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.outbox import enqueue, join
 
 LIFETIME_MS = 3_600_000

@@ -19,13 +19,11 @@ from tests.support.clocks import SettableClock
 REAL = load_schema()
 
 
-async def test_every_migration_applies_and_every_statement_prepares(database_url: str) -> None:
-    engine = Engine.SQLITE if database_url.startswith("sqlite") else Engine.POSTGRESQL
-    async with open_database(database_url, SettableClock(), REAL):
+async def test_every_migration_applies_and_every_statement_prepares(empty_url: str) -> None:
+    engine = Engine.SQLITE if empty_url.startswith("sqlite") else Engine.POSTGRESQL
+    async with open_database(empty_url, SettableClock(), REAL):
         prepare = prepare_sqlite if engine is Engine.SQLITE else prepare_postgres
-        broken = [
-            f"{name}: {error}" async for name, error in prepare(database_url, Statements(REAL.statements, engine))
-        ]
+        broken = [f"{name}: {error}" async for name, error in prepare(empty_url, Statements(REAL.statements, engine))]
     assert broken == []
 
 
@@ -64,36 +62,36 @@ async def extended(tmp_path: Path, text: str) -> Schema:
     return await asyncio.to_thread(load_schema, tmp_path / "sql", tmp_path / "migrations")
 
 
-async def test_a_migration_is_recorded_once_with_its_time(database_url: str, schema: Schema) -> None:
+async def test_a_migration_is_recorded_once_with_its_time(empty_url: str, schema: Schema) -> None:
     for now_ms in (5, 6):
-        async with open_database(database_url, SettableClock(now_ms), schema):
+        async with open_database(empty_url, SettableClock(now_ms), schema):
             pass
-    assert await records(database_url, schema) == [(1, "tables", 5)]
+    assert await records(empty_url, schema) == [(1, "tables", 5)]
 
 
-async def test_an_old_database_is_brought_up_to_date(database_url: str, schema: Schema, tmp_path: Path) -> None:
-    async with open_database(database_url, SettableClock(5), schema):
+async def test_an_old_database_is_brought_up_to_date(empty_url: str, schema: Schema, tmp_path: Path) -> None:
+    async with open_database(empty_url, SettableClock(5), schema):
         pass
     newer = await extended(tmp_path, "ALTER TABLE things ADD COLUMN colour TEXT;\nCREATE INDEX i ON things (colour);")
-    async with open_database(database_url, SettableClock(6), newer):
+    async with open_database(empty_url, SettableClock(6), newer):
         pass
-    assert await records(database_url, newer) == [(1, "tables", 5), (2, "more", 6)]
+    assert await records(empty_url, newer) == [(1, "tables", 5), (2, "more", 6)]
 
 
-async def test_a_database_newer_than_the_code_is_refused(database_url: str, schema: Schema, tmp_path: Path) -> None:
-    async with open_database(database_url, SettableClock(), await extended(tmp_path, "CREATE TABLE more (id TEXT);")):
+async def test_a_database_newer_than_the_code_is_refused(empty_url: str, schema: Schema, tmp_path: Path) -> None:
+    async with open_database(empty_url, SettableClock(), await extended(tmp_path, "CREATE TABLE more (id TEXT);")):
         pass
     with pytest.raises(MigrationError, match=r"the database has migration 0002_more"):
-        await open_database(database_url, SettableClock(), schema).__aenter__()
+        await open_database(empty_url, SettableClock(), schema).__aenter__()
 
 
-async def test_a_failing_migration_leaves_nothing(database_url: str, schema: Schema, tmp_path: Path) -> None:
+async def test_a_failing_migration_leaves_nothing(empty_url: str, schema: Schema, tmp_path: Path) -> None:
     broken = await extended(tmp_path, "CREATE TABLE more (id TEXT);\nINSERT INTO nowhere VALUES (1);")
     with pytest.raises(DatabaseError, match=r"migration 0002_more: .*nowhere"):
-        await open_database(database_url, SettableClock(), broken).__aenter__()
-    assert await records(database_url, schema) == [(1, "tables", 0)]
+        await open_database(empty_url, SettableClock(), broken).__aenter__()
+    assert await records(empty_url, schema) == [(1, "tables", 0)]
     mended = await extended(tmp_path, "CREATE TABLE more (id TEXT);")
-    async with open_database(database_url, SettableClock(), mended):
+    async with open_database(empty_url, SettableClock(), mended):
         pass
 
 

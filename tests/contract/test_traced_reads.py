@@ -6,7 +6,6 @@ from typing import get_args
 
 import pytest
 
-from push.database.open import open_database
 from push.model.campaigns import Trigger
 from push.model.people import PURPOSES
 from push.model.ports import Database
@@ -14,6 +13,7 @@ from push.profiles import consent, permits, registered, traits
 from push.profiles.permits import Permit, Use
 from tests.support.campaigns import campaign
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.ingest import PEOPLE, STATIC, T0_MS, Box, Server, WireGateway, register
 from tests.support.keyrings import KEYRING
 from tests.support.traced import TracedDatabase, UnpermittedError

@@ -15,7 +15,6 @@ from push.channels.webhook import Webhook, WebhookSettings
 from push.channels.webpush import WebPush, WebPushSettings
 from push.channels.webpush import connect as connect_web_push
 from push.credentials import CredentialBook, Trade
-from push.database.open import open_database
 from push.model.credentials import Asked, NoSuchCredentialError
 from push.model.delivery import Checked
 from push.model.errors import CredentialError, DatabaseError, PermanentError, TransientError
@@ -23,6 +22,7 @@ from push.model.ports import Credentialed
 from tests.support.brokers import until
 from tests.support.clocks import ShiftedClock
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.hooks import notice
 from tests.support.outbox import VAULT
 

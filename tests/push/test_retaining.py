@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from push.database.open import open_database
 from push.profiles.rights.settings import RetentionSettings
 from push.registry.audit import audit
 from push.retaining import DAY_MS, KINDS, SLICE, Retainer
 from tests.support.clocks import SettableClock
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 
 NOW_MS = 1_795_305_600_000
 

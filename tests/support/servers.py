@@ -14,6 +14,7 @@ from push.app import Running, serve
 from push.model.ports import Clock
 from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
+from tests.support.fresh import prepared
 
 DEADLINE_S = 15.0
 STORE = "s1"
@@ -173,7 +174,7 @@ def settings(folder: Path, **changes: Any) -> PushSettings:  # noqa: ANN401 - se
 @asynccontextmanager
 async def serving(asked: PushSettings, clock: Clock | None = None) -> AsyncIterator[Caller]:
     """The server for the length of the block, on the machine's clock unless another is given."""
-    async with serve(asked, clock) as running, aiohttp.ClientSession() as http:
+    async with serve(await prepared(asked), clock) as running, aiohttp.ClientSession() as http:
         yield await asyncio.to_thread(Caller, running, http, Path(asked.data_dir))
 
 

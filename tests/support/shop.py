@@ -21,6 +21,7 @@ from push.channels.webpush import WebPushSettings
 from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 from tests.support.browsers import Browser
+from tests.support.fresh import prepared
 from tests.support.webapp import DEADLINE_S
 
 STORE = "hamburg"
@@ -129,7 +130,7 @@ async def open_shop(folder: Path, browser: Browser, *, minimum_age: int = 0) -> 
         webpush=WebPushSettings(origin_overrides=browser.origin_overrides),
         profiles=ProfileSettings(minimum_age=minimum_age),
     )
-    async with serve(settings) as running:
+    async with serve(await prepared(settings)) as running:
         operator = await asyncio.to_thread(settings.file("operator.token").read_text)
         headers = {"Authorization": f"Bearer {operator.strip()}"}
         async with aiohttp.ClientSession(running.http_url, headers=headers) as http:

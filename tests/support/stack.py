@@ -32,6 +32,7 @@ from tests.support.box import HOST, STORE, Box, Condition, Enrolled, quiet_port,
 from tests.support.breakable import Broker, External
 from tests.support.clocks import RealClock
 from tests.support.ether import Ether
+from tests.support.fresh import prepare
 from tests.support.tasks import background
 
 CAMPAIGN = {
@@ -272,6 +273,7 @@ class Stack:
 
     def _write(self) -> Path:
         (self.folder / "data").mkdir(exist_ok=True)
+        prepare(f"sqlite:{self.folder / 'data' / 'push.db'}")
         seed = {"stores": [{"id": STORE, "name": "Shop", "allow_static_tags": True}], "campaigns": [CAMPAIGN]}
         (self.folder / "seed.json").write_text(json.dumps(seed))
         return write_toml(

@@ -12,10 +12,10 @@ from push.access.limits import Limits
 from push.access.passwords import Hasher
 from push.access.setup import SetUpIn
 from push.access.traces import Traces
-from push.database.open import open_database
 from push.registry.audit import audit
 from tests.support.access_world import HERE, World
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.outbox import VAULT
 from tests.support.people import PASSWORD
 

@@ -14,7 +14,6 @@ from firmware_sim.webpush import SubscriptionKeys
 from push.api.contract import Call
 from push.api.messages import Messages, Ranged, Ranging, report_sightings
 from push.channels.inapp import EventStreams
-from push.database.open import open_database
 from push.model.delivery import State
 from push.model.ports import Database
 from push.model.presence import Observation
@@ -24,6 +23,7 @@ from push.registry.directory import Directory
 from push.settings import AppSettings
 from tests.support import small_api
 from tests.support.clocks import RealClock
+from tests.support.fresh import open_database
 from tests.support.outbox import enqueue, join, state
 from tests.support.servers import FIXTURE, REGISTRY, STORE, Caller, Phone, becomes, serving, settings
 

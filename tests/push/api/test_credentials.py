@@ -17,7 +17,6 @@ from push import ways
 from push.channels import webhook
 from push.channels.webhook import Webhook
 from push.credentials import LOOK_S, CredentialBook, Trade
-from push.database.open import open_database
 from push.deliver.gates import GateSettings
 from push.deliver.retry import RetrySettings
 from push.deliver.sender import SenderSettings
@@ -27,6 +26,7 @@ from push.secrets import master_key
 from tests.support.accounts import SECRETS, Services, figure, put, reaches, row, send, services
 from tests.support.clocks import ShiftedClock
 from tests.support.fcm_service import EMAIL, KEY_FILE, PROJECT, Fault
+from tests.support.fresh import open_database
 from tests.support.hooks import notice
 from tests.support.mails import credential
 from tests.support.servers import Answer, Caller, becomes, serving

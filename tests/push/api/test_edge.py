@@ -17,11 +17,11 @@ from structlog.testing import capture_logs
 from push.api import apps
 from push.api.server import application
 from push.channels.inapp import EventStreams
-from push.database.open import open_database
 from push.model.tokens import new_token
 from push.profiles import people
 from tests.support import small_api
 from tests.support.clocks import RealClock
+from tests.support.fresh import open_database
 from tests.support.outbox import join
 from tests.support.servers import REGISTRY, Answer, Caller, Phone
 

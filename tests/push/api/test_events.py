@@ -20,13 +20,13 @@ from push.api.events import MOST_STREAMS
 from push.api.server import application
 from push.api.sse import Patience
 from push.channels.inapp import EventStreams
-from push.database.open import open_database
 from push.model.ports import Database
 from push.model.tokens import new_token, token_hash
 from push.profiles import people
 from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.happenings import MANY, happen
 from tests.support.senders import sender
 from tests.support.servers import DEADLINE_S, Caller, becomes, serving, settings

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from push.database.open import open_database
 from push.health import keeping
 from push.health.judge import Changes, finding_id
 from push.model.health import KINDS, Finding
 from tests.support.clocks import RealClock
+from tests.support.fresh import open_database
 from tests.support.servers import Answer, Caller, serving, settings
 
 HOUR_MS = 3_600_000

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from push.database.open import open_database
 from push.deliver.hooks import MOST_HOOKS, HookSettings
 from tests.support.clocks import RealClock
+from tests.support.fresh import open_database
 from tests.support.hook_receiver import Receiver, receiving
 from tests.support.senders import sender, sent, to
 from tests.support.servers import Caller, becomes, serving, settings

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from beacons.registry import Beacon
-from push.database.open import open_database
 from push.registry import editing
 from push.registry.records import Hand
 from tests.push.api.test_imports import beacons, card, ended, imported, send
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.ingest import T0_MS
 from tests.support.outbox import VAULT
 from tests.support.servers import STORE, Answer, Caller, becomes, serving, settings

@@ -10,13 +10,13 @@ from push.api.contract import Call, Context, ProblemError
 from push.campaigns import outbox
 from push.campaigns.routes import Plan
 from push.channels.inapp import EventStreams
-from push.database.open import open_database
 from push.model.delivery import Action, Basis, Content, Lane, Message, Route, State
 from push.model.ids import derived
 from push.model.tokens import Principal
 from push.profiles import consent
 from tests.support import small_api
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.outbox import enqueue, join, state
 from tests.support.servers import REGISTRY, Answer, Caller, Phone
 

@@ -14,10 +14,10 @@ from aiohttp import web
 
 from push.api.contract import Endpoint
 from push.app import ENDPOINTS
-from push.database.open import open_database
 from push.model.tokens import ROLES, Role
 from push.settings import HttpSettings
 from tests.support.clocks import RealClock
+from tests.support.fresh import open_database
 from tests.support.people import PASSWORD, Person, first_admin, hired, log_in, person_of
 from tests.support.servers import REGISTRY, STORE, Caller, serving, settings
 

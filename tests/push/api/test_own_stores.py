@@ -7,10 +7,10 @@ from typing import NamedTuple
 import pytest
 
 from push.api import insight
-from push.database.open import open_database
 from push.model.ports import Transaction
 from push.profiles import people
 from tests.support.clocks import RealClock
+from tests.support.fresh import open_database
 from tests.support.people import Person, hired
 from tests.support.servers import Caller, serving, settings
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from push.database.open import open_database
 from push.model.ports import Database, Row
 from tests.support.clocks import RealClock
+from tests.support.fresh import open_database
 from tests.support.servers import FIXTURE, STORE, Answer, Caller
 
 TAG = {"id": "tag-1", "role": "tag", "format": "ibeacon", "static_id": "ab" * 20}

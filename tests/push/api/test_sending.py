@@ -15,13 +15,13 @@ from push.api.contract import Call, Context, ProblemError
 from push.api.idempotency import Key
 from push.campaigns import outbox
 from push.channels.inapp import EventStreams
-from push.database.open import open_database
 from push.deliver.asked import Verdicts
 from push.deliver.sender import SenderSettings
 from push.model.errors import DatabaseError
 from push.model.tokens import Principal
 from tests.support import small_api
 from tests.support.clocks import RealClock, SettableClock
+from tests.support.fresh import open_database
 from tests.support.outbox import join
 from tests.support.senders import AGREED, DAY_MS, HELLO, mailbox, post, reasons, sender, sent, soon_ms, to
 from tests.support.servers import Caller, becomes, serving, settings

@@ -16,7 +16,6 @@ from push.api import stream
 from push.api.server import application
 from push.api.sse import Patience
 from push.channels.inapp import MAX_WAITING, EventStreams, InAppChannel
-from push.database.open import open_database
 from push.model.delivery import Content, Message, Outgoing, State
 from push.model.errors import OutcomeUnknownError, TransientError, UnreachableError
 from push.model.ports import Database
@@ -25,6 +24,7 @@ from push.profiles import people
 from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.outbox import enqueue, join, state
 from tests.support.servers import Caller, Phone, becomes, serving, settings
 

@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from push.database.open import open_database
 from push.model.ports import Database, Row
 from tests.support.clocks import RealClock, ShiftedClock
+from tests.support.fresh import open_database
 from tests.support.servers import Answer, Caller, serving, settings
 
 SENDERS = ["/v1/deliveries", "/v1/deliveries/none"]

@@ -16,12 +16,12 @@ from push.api.server import application
 from push.api.unsubscribe import Link
 from push.channels.email import EmailSettings
 from push.channels.inapp import EventStreams
-from push.database.open import open_database
 from push.model.vault import Vault
 from push.settings import HttpSettings
 from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.mails import credential
 from tests.support.senders import AGREED, mailbox, reasons, sent, soon_ms, to
 from tests.support.servers import Answer, Caller, becomes, serving, settings

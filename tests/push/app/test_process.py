@@ -18,9 +18,9 @@ from firmware_sim.stage import Actor, start, until
 from firmware_sim.webpush import SubscriptionKeys
 from push.app import Running
 from push.channels.vapid import generate, to_pem
-from push.database.open import open_database
 from push.model.delivery import State
 from tests.support.clocks import RealClock
+from tests.support.fresh import open_database
 from tests.support.outbox import enqueue, state
 from tests.support.servers import REGISTRY, Caller, Phone, becomes
 

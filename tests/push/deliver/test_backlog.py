@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from push.database.open import open_database
 from push.deliver.backlog import LEAST_S, SHARE, Backlog, pause_s
 from push.model.errors import DatabaseError
 from push.model.ports import Database, Row
 from tests.support.clocks import RealClock
+from tests.support.fresh import open_database
 from tests.support.outbox import enqueue, join
 
 

@@ -10,7 +10,6 @@ import pytest
 from push.campaigns import outbox
 from push.campaigns.outbox import Send
 from push.campaigns.routes import Plan
-from push.database.open import open_database
 from push.deliver.attempts import outcome
 from push.deliver.gates import Gates, GateSettings
 from push.model.delivery import Accepted, Content, Lane, Message, Outgoing, Route, State
@@ -18,6 +17,7 @@ from push.model.errors import CredentialError, OutcomeUnknownError, PermanentErr
 from push.model.people import Address
 from push.profiles import people
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.outbox import VAULT, ScriptedChannel, join
 from tests.support.sending import CLOCK, SETTINGS, becomes, is_state, reaches, running
 

@@ -9,7 +9,6 @@ import pytest
 from push.campaigns import outbox
 from push.campaigns.outbox import Send
 from push.campaigns.routes import Plan
-from push.database.open import open_database
 from push.deliver import receipts
 from push.deliver.gates import GateSettings
 from push.deliver.receipts import ReceiptIn
@@ -19,6 +18,7 @@ from push.model.errors import BusyError, CredentialError, OutcomeUnknownError, P
 from push.model.people import Address
 from push.profiles import consent, people
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.outbox import VAULT, ScriptedChannel, join
 from tests.support.sending import CLOCK, SETTINGS, becomes, is_state, outcomes, reaches, row_of, running
 

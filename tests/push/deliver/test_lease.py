@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from push.database.open import open_database
 from push.deliver.attempts import Means
 from push.deliver.sender import Sender
 from push.model.delivery import Accepted, Outgoing, State
 from push.model.errors import PermanentError
 from tests.support.clocks import ShiftedClock
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.outbox import SUBSCRIPTION, VAULT, ScriptedChannel, enqueue, join
 from tests.support.sending import SETTINGS, outcomes, reaches
 

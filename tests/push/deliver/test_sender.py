@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from push.database.open import open_database
 from push.deliver.attempts import RECHECK_MS
 from push.deliver.sender import IDLE_MS, SenderSettings
 from push.model.delivery import Accepted, State
@@ -16,6 +15,7 @@ from push.model.errors import DeviceGoneError, OutcomeUnknownError, PermanentErr
 from push.model.vault import Vault
 from push.profiles import people
 from tests.support.faulty import FaultyDatabase
+from tests.support.fresh import open_database
 from tests.support.outbox import SUBSCRIPTION, VAULT, ScriptedChannel, enqueue, join, state, web_push
 from tests.support.sending import CLOCK, becomes, outcomes, reaches, row_of, running
 

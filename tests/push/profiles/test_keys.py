@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from push.database.open import open_database
 from push.model.ports import Database
 from push.model.vault import SealError
 from push.profiles import keys, people
 from push.profiles.keys import Keyring
 from push.profiles.months import MonthKeyError, Months, month_of
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.keyrings import NOVEMBER_MS, keyring_in
 
 DECEMBER_MS = NOVEMBER_MS + 30 * 86_400_000

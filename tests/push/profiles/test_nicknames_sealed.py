@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from push.database.open import open_database
 from push.model.ports import Database
 from push.profiles import nicknames, people
 from tests.support.clocks import SettableClock
 from tests.support.dumping import dump, holding
+from tests.support.fresh import open_database
 from tests.support.keyrings import KEYRING, NOVEMBER_MS
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from push.database.open import open_database
 from push.model.ports import Database
 from push.model.profiles import Json
 from push.profiles import keys, registered, traits
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.keyrings import KEYRING
 from tests.support.purchases import event
 

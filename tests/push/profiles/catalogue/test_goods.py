@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from beacons.registry import Store
-from push.database.open import open_database
 from push.model.errors import AbsentError, MisfitError, StaleError
 from push.model.ports import Database
 from push.profiles.catalogue import goods, stock, view
@@ -14,6 +13,7 @@ from push.profiles.catalogue.product import Product
 from push.profiles.catalogue.view import Catalogue
 from push.registry import directory
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 
 DAY_MS = 86_400_000
 T0_MS = 1_790_000_000_000
