@@ -3,10 +3,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-PYTEST = MALLOC_MMAP_THRESHOLD_=131072 $(BIN)/pytest --dist worksteal -n $(shell $(BIN)/python -c 'import os; print(2 * (os.cpu_count() or 1))')
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group build pyproject.toml
-CERTAIN := beacons/frames/*,beacons/eid.py,push/profiles/consent.py,push/campaigns/outbox.py,push/campaigns/decide.py
 .PHONY: help demo test check bench lock
 help: ## show these lines
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile | expand -t 14
@@ -14,9 +12,7 @@ demo: .venv/demo.stamp ## a store with radio, gateways, server and phones, live;
 	@$(BIN)/footfall-sim demo
 
 test: .venv/dev.stamp ## all tests, in parallel, in random order, with coverage by branch
-	$(PYTEST) $(if $(ARGS),$(ARGS),tests/system)
-	$(if $(ARGS),,$(PYTEST) --ignore tests/system --cov --cov-report=term)
-	$(if $(ARGS),,@$(BIN)/coverage report --fail-under=100 --include='$(CERTAIN)')
+	@MALLOC_MMAP_THRESHOLD_=131072 $(BIN)/python tests $(ARGS)
 
 check: .venv/dev.stamp ## style, types, import directions, dependencies, spelling
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
