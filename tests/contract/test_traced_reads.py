@@ -92,4 +92,4 @@ def test_a_permit_says_for_whom_and_since_when_and_for_what_purposes_checks_are_
     assert isinstance(made, Permit)
     assert (made.shopper, made.checked_ms) == ("ann", 5)
     assert permits.to_profile("ann", frozenset({"location", "marketing"}), 5) is None
-    assert get_args(Use) == ("words", "segments", "send")
+    assert get_args(Use) == ("words", "segments", "send", "hooks")

@@ -36,3 +36,12 @@ CREATE TABLE farewells (
 CREATE INDEX farewells_by_hook ON farewells (hook);
 CREATE INDEX farewells_by_time ON farewells (made_ms);
 CREATE INDEX farewells_by_month ON farewells (month, id);
+
+-- What somebody was in as part of another person, until a cut: she did not enter it, and may have left it. An empty segment
+-- says that she became part of somebody and nobody looked at that yet.
+CREATE TABLE segment_parted (
+    person TEXT NOT NULL REFERENCES shoppers (id) ON DELETE CASCADE,
+    segment TEXT NOT NULL,
+    since_ms BIGINT NOT NULL,
+    PRIMARY KEY (person, segment)
+);

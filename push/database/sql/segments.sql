@@ -59,6 +59,28 @@ INSERT INTO segment_people (person, due_ms)
 SELECT id, NULL FROM shoppers WHERE id IN (SELECT value FROM {json_each}(:people{as_json})) ORDER BY id
 ON CONFLICT (person) DO UPDATE SET due_ms = segment_people.due_ms
 
+-- name: segments.vanish
+-- Somebody is part of another person now, which is to be looked at.
+INSERT INTO segment_parted (person, segment, since_ms)
+SELECT id, '', 0 FROM shoppers WHERE id = :person AND EXISTS (SELECT 1 FROM segments)
+ON CONFLICT (person, segment) DO NOTHING
+
+-- name: segments.part
+-- Somebody is a person of her own again: what she was in with others. Nothing, where nobody looked at that meanwhile.
+INSERT INTO segment_parted (person, segment, since_ms)
+SELECT s.id, m.segment, m.since_ms FROM shoppers AS s INNER JOIN segment_members AS m ON m.person = :former
+WHERE s.id = :person
+    AND NOT EXISTS (SELECT 1 FROM segment_parted AS p WHERE p.person = :person AND p.segment = '')
+ON CONFLICT (person, segment) DO NOTHING
+
+-- name: segments.parted
+SELECT p.person, p.segment, p.since_ms
+FROM segment_parted AS p INNER JOIN shoppers AS s ON s.id = p.person
+WHERE s.person IN (SELECT value FROM {json_each}(:people{as_json}))
+
+-- name: segments.drop_parted
+DELETE FROM segment_parted WHERE person = :person AND segment = :segment
+
 -- name: segments.dues
 SELECT person, due_ms FROM segment_people WHERE person IN (SELECT value FROM {json_each}(:people{as_json}))
 

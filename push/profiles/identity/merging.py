@@ -19,7 +19,7 @@ from push.profiles.identity.facets import listed
 from push.profiles.identity.graph import Decided, Link, People
 from push.profiles.identity.kinds import Kinds
 from push.profiles.identity.links import Said, first_of
-from push.profiles.segments.again import look_again
+from push.profiles.segments.again import look_again, regrouped
 
 Decision = Literal["cut", "restore", "join"]
 """What somebody decides about a link: that it does not hold, that the rules decide, that it holds in spite of them."""
@@ -185,6 +185,7 @@ async def _settle(  # noqa: PLR0913, PLR0917 - what stood, what changes, and by 
     await _write_states(tx, region, people, now_ms, said.keys() - dropped)
     merged = await _write_persons(tx, region, people)
     await changes.people(tx, region.persons, people.persons, now_ms)
+    await regrouped(tx, region.persons, people.persons)
     await look_again(tx, merged.shoppers, now_ms)
     return merged
 

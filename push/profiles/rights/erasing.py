@@ -10,7 +10,7 @@ import structlog
 from push.model.errors import ConflictError
 from push.model.ports import Database, Queries, Row, Transaction
 from push.model.vault import Vault
-from push.profiles import late
+from push.profiles import asked, farewells, late
 from push.profiles.derived import standings
 from push.profiles.erased import Ledger, erasure_of
 from push.profiles.keys import Keyring
@@ -20,7 +20,7 @@ SLICE: Final = 500
 """Facets looked at in one go, where the ledger is replayed."""
 
 _BY_FACET: Final = (
-    "receipts", "attempts", "events", "deliveries", "caps", "decisions", "moments", "stays", "visits",
+    "receipts", "attempts", "changes", "events", "deliveries", "caps", "decisions", "moments", "stays", "visits",
     "own_tag_labels", "own_tags", "tags", "imported_tags", "tokens", "addresses", "devices", "consents",
     "consent_history", "nicknames", "snoozes", "requests", "shoppers",
 )  # fmt: skip
@@ -77,6 +77,7 @@ async def erase(means: Means, shopper: str, now_ms: int, note: Note) -> Erased |
         hashes = [erasure_of(means.vault, *facet) for facet in facets]
         await asyncio.to_thread(means.ledger.append, hashes, now_ms)
         await late.note(tx, means.vault, [facet.id for facet in facets], now_ms)
+        await farewells.write(tx, means.keyring, [facet.id for facet in facets], now_ms)
         erased = await remove(tx, [facet.id for facet in facets])
         await tx.execute_many("rights.note_erasure", [{"id": each, "at_ms": now_ms} for each in hashes])
         await note(tx, erased)
@@ -101,10 +102,10 @@ async def remove(tx: Transaction, facets: Sequence[str]) -> Erased:
     tags = await tx.fetch("rights.tags", ids=ids)
     messages = await tx.fetch("rights.messages", ids=ids)
     persons = [row["person"] for row in await tx.fetch("rights.persons", ids=ids)]
+    await asked.fold(tx, ids)
     await standings.forget(tx, persons)
     await membership.forget(tx, facets)
     await tx.execute("rights.loosen", ids=ids)
-    await asked.fold(tx, ids)
     await _scrub_audit(tx, facets, devices)
     for what in _BY_FACET:
         await tx.execute(f"rights.erase_{what}", ids=ids)
@@ -150,6 +151,7 @@ async def _again(means: Means, missing: Mapping[str, int]) -> int:
         known = await asyncio.to_thread(_of, means.vault, rows, missing)
         if known:
             async with means.db.transaction() as tx:
+                await farewells.write(tx, means.keyring, known, max(missing.values()))
                 await late.note(tx, means.vault, known, max(missing.values()))
                 await remove(tx, known)
             gone += len(known)

@@ -54,6 +54,8 @@ class _Before(NamedTuple):
     due_ms: Mapping[str, int | None]
     now: Mapping[str, str]
     """Whom each of them belongs to by now."""
+    parted: Mapping[str, Mapping[str, int]]
+    """By person, since when she was in which segment as part of another, until a cut."""
 
 
 async def reconsider(
@@ -91,7 +93,8 @@ async def ask(
     left = list(_left(before, verdicts, facts, asked))
     await _write(tx, entered, left)
     await _write_dues(tx, before, verdicts, whole=len(asked) == len(book.segments))
-    moves = _moves(book, before, entered, left, now_ms)
+    moves = _moves(book, before, _Seen(verdicts, facts.keys(), frozenset(asked)), entered, left, now_ms)
+    await _look_no_more(tx, before, facts, asked)
     await _tell(tx, moves)
     return moves
 
@@ -109,11 +112,14 @@ async def _hold(tx: Transaction, persons: Collection[str]) -> _Before:
         inside.setdefault(row["person"], {})[row["segment"]] = row["since_ms"]
     dues = {row["person"]: row["due_ms"] for row in await tx.fetch("segments.dues", people=people)}
     now = {row["id"]: row["person"] for row in await tx.fetch("segments.persons", people=people)}
-    return _Before(inside, dues, now)
+    parted: dict[str, dict[str, int]] = {}
+    for row in await tx.fetch("segments.parted", people=people):
+        parted.setdefault(row["person"], {})[row["segment"]] = row["since_ms"]
+    return _Before(inside, dues, now, parted)
 
 
 def _entered(book: Book, before: _Before, verdicts: Mapping[str, Verdict], now_ms: int) -> Iterable[Entered]:
-    moved = _moved(before)
+    moved = _moved(before) | _stayed(before)
     for person, verdict in sorted(verdicts.items()):
         for segment in sorted(verdict.inside - before.inside.get(person, {}).keys()):
             since_ms = moved.get((segment, person))
@@ -130,6 +136,11 @@ def _moved(before: _Before) -> dict[tuple[str, str], int]:
             for segment, since_ms in inside.items():
                 found[segment, person] = min(since_ms, found.get((segment, person), since_ms))
     return found
+
+
+def _stayed(before: _Before) -> dict[tuple[str, str], int]:
+    """Since when those were in a segment who were part of another person, by segment and person."""
+    return {(segment, who): since_ms for who, was in before.parted.items() for segment, since_ms in was.items()}
 
 
 def _left(
@@ -165,17 +176,52 @@ async def _write_dues(tx: Transaction, before: _Before, verdicts: Mapping[str, V
     await tx.execute_many("segments.put_due", rows)
 
 
-def _moves(
-    book: Book, before: _Before, entered: Iterable[Entered], left: Iterable[tuple[str, str]], now_ms: int
+class _Seen(NamedTuple):
+    """What people are in, who of them may be profiled, and which segments were asked."""
+
+    verdicts: Mapping[str, Verdict]
+    known: Collection[str]
+    asked: frozenset[str]
+
+    def is_out(self, person: str, segment: str) -> bool:
+        """Whether somebody was found not to be in a segment."""
+        if person not in self.verdicts or segment in self.verdicts[person].inside:
+            return False
+        return segment in self.asked or person not in self.known
+
+
+def _moves(  # noqa: PLR0913, PLR0917 - all that was before, and all that is now
+    book: Book,
+    before: _Before,
+    seen: _Seen,
+    entered: Iterable[Entered],
+    left: Iterable[tuple[str, str]],
+    now_ms: int,
 ) -> list[Move]:
-    """What is told: nobody left who is part of another person now, and a rule that is new moves nobody."""
-    found = [Move(segment=e.segment, person=e.person, kind="entered", at_ms=now_ms) for e in entered if e.told]
-    found += [
+    """What is told: what is another for whoever people are now. A rule that is new moves nobody.
+
+    Who became part of another person left what that one is not in; so did who was in something with others, until a
+    cut, and is not in it alone.
+    """
+    found = {Move(segment=e.segment, person=e.person, kind="entered", at_ms=now_ms) for e in entered if e.told}
+    out = {(segment, before.now.get(person, "")) for segment, person in [*left, *_stayed(before)]}
+    found |= {
         Move(segment=segment, person=person, kind="left", at_ms=now_ms)
-        for segment, person in left
-        if before.now.get(person) == person and not book.segments[segment].is_building
-    ]
+        for segment, person in out
+        if segment in book.segments and not book.segments[segment].is_building and seen.is_out(person, segment)
+    }
     return sorted(found)
+
+
+async def _look_no_more(tx: Transaction, before: _Before, known: Collection[str], asked: Collection[str]) -> None:
+    """Forget what people were in as part of others, as far as it was looked at."""
+    rows = [
+        {"person": person, "segment": segment}
+        for person, was in before.parted.items()
+        for segment in was
+        if not segment or segment in asked or person not in known
+    ]
+    await tx.execute_many("segments.drop_parted", rows)
 
 
 async def _tell(tx: Transaction, moves: list[Move]) -> None:

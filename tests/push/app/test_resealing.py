@@ -59,7 +59,10 @@ def _sqlite_columns(path: Path) -> set[str]:
         return {row[0] for row in connection.execute(query)}
 
 
-OF_PEOPLE = {"features.sealed", "identifiers.sealed", "nicknames.sealed", "tracked.sealed", "traits.sealed"}
+OF_PEOPLE = {
+    "changes.sealed", "events.sealed", "farewells.sealed", "features.sealed", "identifiers.sealed", "nicknames.sealed",
+    "tracked.sealed", "traits.sealed",
+}  # fmt: skip
 """Sealed under a person's own key, and that under a month's."""
 
 
