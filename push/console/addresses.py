@@ -23,6 +23,7 @@ from push.console.pages import (
     imports,
     join,
     labels,
+    members,
     people,
     person,
     plan,
@@ -34,6 +35,7 @@ from push.console.pages import (
     settings,
     stores,
     today,
+    visit,
     walk,
 )
 from push.console.render import SECURITY
@@ -90,10 +92,12 @@ ADDRESSES: Final = (
     Address("/console/people/{person}/links/{link}", graph.link, graph.decide, "editor"),
     Address("/console/people/{person}/link", join.show, join.send, "editor"),
     Address("/console/people/{person}/rectify", rectify.show, rectify.send, "editor"),
+    Address("/console/people/{person}/visits/{visit}", visit.show, least="editor"),
     Address("/console/people/{person}/privacy", privacy.show, privacy.send, "admin", "admin"),
     Address("/console/segments", segments.list_),
     Address("/console/segments/new", segments.new, segments.create, "editor"),
     Address("/console/segments/{segment}", segments.show, segments.change),
+    Address("/console/segments/{segment}/members", members.show, least="editor"),
     Address("/console/privacy", privacy.list_, privacy.act, "admin", "admin"),
     Address("/console/import", imports.show, least="editor"),
     Address("/console/import/{import}", imports.one, least="editor"),

@@ -215,6 +215,18 @@ async def test_a_segment_is_built_from_rows_counted_saved_and_explained(browser:
         await expect(page.get_by_text("figures.orders").last).to_be_visible()
         assert await violations(page) == []
         await page.screenshot(path=ARTEFACTS / "segment-light-desktop.png", full_page=True)
+        regulars = page.url
+        await page.goto(f"{chain.url}/console/segments")
+        await page.get_by_role("link", name="People of this hour").click()
+        await page.get_by_role("button", name="Save it").click()
+        await page.wait_for_url("**/console/segments/people-of-this-hour")
+        await page.goto(f"{regulars}/members")
+        await expect(page.get_by_role("link", name="K-4711")).to_be_visible()
+        await page.get_by_label("Another segment").select_option("people-of-this-hour")
+        await page.get_by_role("button", name="Compare").click()
+        await expect(page.get_by_text("Nobody of them is in People of this hour")).to_be_visible()
+        assert await violations(page) == []
+        await page.screenshot(path=ARTEFACTS / "members-light-desktop.png", full_page=True)
         await page.goto(f"{chain.url}/console/segments")
         await expect(page.get_by_role("link", name="Regulars")).to_be_visible()
         assert await violations(page) == []

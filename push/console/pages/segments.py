@@ -3,6 +3,7 @@
 The rule travels as JSON in one field. A module makes rows of it; without script it is typed, and a button counts.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +30,14 @@ FIELDS: Final = {"name": "Name", "description": "What it is for", "rule": "Who i
 MOST: Final = 500
 LONGEST: Final = 100_000
 EMPTY: Final = '{"kind":"all","of":[]}'
+STARTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "hour": {
+        "name": "People of this hour",
+        "description": "Who is in a store, or was within the last hour",
+        "rule": '{"kind":"all","of":[{"kind":"place","within_hours":1}]}',
+    },
+}
+"""Rules to begin with, by the name that an address has for each."""
 
 
 async def list_(console: ConsoleContext, visit: Visit) -> Answer:
@@ -44,9 +53,10 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
 
 
 async def new(console: ConsoleContext, visit: Visit) -> Answer:
-    """An empty rule: everybody who agrees to profiling."""
+    """An empty rule: everybody who agrees to profiling; or one to begin with."""
     require(visit)
-    filled = edits.restored(visit, FIELDS) if visit.is_restored else Filled({"rule": EMPTY})
+    begin = STARTS.get(visit.query.get("start", ""), {"rule": EMPTY})
+    filled = edits.restored(visit, FIELDS) if visit.is_restored else Filled(begin)
     return _shown(console, visit, filled)
 
 

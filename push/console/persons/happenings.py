@@ -52,6 +52,8 @@ class Happening(NamedTuple):
     reasons: tuple[tuple[str, str], ...] = ()
     said: tuple[tuple[str, str], ...] = ()
     """What came along with an event."""
+    visit: str = ""
+    """Which visit it was, where it was one."""
 
 
 class Names(NamedTuple):
@@ -130,7 +132,8 @@ def _was(row: Row, names: Names) -> Happening:
     else:
         stay = f"stayed {times.lasting(row['left_ms'] - row['at_ms'])}"
     late = " · heard of only afterwards" if row["late"] else ""
-    return Happening(row["at_ms"], "people", "visit", names.stores.get(row["store"], row["store"]), stay + late)
+    store = names.stores.get(row["store"], row["store"])
+    return Happening(row["at_ms"], "people", "visit", store, stay + late, visit=row["id"])
 
 
 def _decided(row: Row, names: Names) -> Happening:

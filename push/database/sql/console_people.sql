@@ -33,6 +33,16 @@ SELECT v.id, v.store, v.entered_ms AS at_ms, v.left_ms, v.late FROM shoppers AS 
 WHERE s.id = :shopper AND (v.entered_ms < :before_ms OR (v.entered_ms = :before_ms AND v.id < :before_id))
 ORDER BY v.entered_ms DESC, v.id DESC LIMIT :most
 
+-- name: persons.visit
+SELECT v.id, v.store, v.entered_ms, v.left_ms, v.late FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN visits AS v ON v.shopper = o.id
+WHERE s.id = :shopper AND v.id = :visit
+
+-- name: persons.stays
+-- Where she stayed during one visit.
+SELECT id, zone, entered_ms, left_ms FROM stays WHERE visit = :visit ORDER BY entered_ms, id LIMIT :most
+
 -- name: persons.decisions
 -- What was decided, and what became of it.
 SELECT

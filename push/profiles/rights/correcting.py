@@ -144,7 +144,7 @@ async def _keep(  # noqa: PLR0913, PLR0917 - what is said, where, and what was s
     after = traits.fold(before, said, desk.settings.traits)
     if not said.traits.keys() <= after.names.keys():
         raise CorrectionError(_EXPECTED["too_many"])
-    await traits.write(tx, opened, {facet: after}, said.received_ms)
+    await traits.write(tx, opened, {facet: after}, said.received_ms, desk.settings.traits)
     await tracked.write(tx, opened, [(facet, said)])
 
 
