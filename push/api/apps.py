@@ -7,7 +7,7 @@ import msgspec
 
 from beacons.registry import Beacon
 from beacons.topics import Id
-from push.api import asking, consents
+from push.api import asking, consents, naming
 from push.api.contract import APP, DEVICE, Call, Context, Endpoint, ProblemError, own_device
 from push.api.purposes import refuse_unknown
 from push.model.delivery import DEFAULT_APP
@@ -103,10 +103,12 @@ async def register(context: Context, call: Call) -> DeviceOut:
     shopper = body.shopper or fresh("shp")
     device = Device(id=fresh("dev"), shopper=shopper, platform=body.platform, locale=body.locale, seen_ms=now_ms)
     token = new_token("device")
-    async with context.db.transaction() as tx:
+    async with consents.changing(context) as change:
+        tx = change.tx
         if body.shopper is None:
             await facets.new(tx, shopper, "device", now_ms)
-        await people.ensure_shopper(tx, shopper, now_ms)
+        else:
+            await naming.ensure_shopper(context, change, shopper, now_ms)
         await people.new_device(tx, device)
         known_by = Identifier("device", device.id)
         if body.shopper is not None:

@@ -8,13 +8,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from beacons import eid
 from beacons.provisioning import Registration, agree, misfit
 from beacons.registry import Beacon
+from push.api import consents, naming
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.api.refusals import refusing
 from push.enrolment import ranges
 from push.enrolment.kept import registration_key
 from push.enrolment.ranges import RangeIn
 from push.model.errors import UniqueError
-from push.profiles import people
 from push.registry import editing
 from push.registry.records import Hand
 
@@ -83,14 +83,14 @@ async def put_eid(context: Context, call: Call) -> EidOut:
         counter_at_ms=now_ms if body.counter_at_ms is None else body.counter_at_ms,
     )
     with refusing():
-        async with context.db.transaction() as tx:
-            held = await editing.beacon(tx, beacon.id)
+        async with consents.changing(context) as change:
+            held = await editing.beacon(change.tx, beacon.id)
             if held is not None and not call.principal.sees(held.item.store):
                 raise ProblemError(403, "Not yours", f"Beacon {beacon.id} is registered where you are not let in.")
             if beacon.shopper is not None:
-                await people.ensure_shopper(tx, beacon.shopper, now_ms)
+                await naming.ensure_shopper(context, change, beacon.shopper, now_ms)
             hand = Hand(call.actor, now_ms)
-            written = await editing.put_beacon(tx, beacon, hand, identity_key=key, vault=context.vault)
+            written = await editing.put_beacon(change.tx, beacon, hand, identity_key=key, vault=context.vault)
     await context.reload([beacon.id], others=False)
     return EidOut(beacon, written.is_new)
 

@@ -8,13 +8,12 @@ import msgspec
 
 from beacons.registry import Gateway, Store, Zone
 from beacons.wire import SECRET_BYTES
+from push.api import consents, naming
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, Reply
 from push.api.masks import shown
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.api.seed import BeaconIn, GatewayIn, Stored, static_tag_warnings
 from push.model.errors import UniqueError
-from push.model.ports import Transaction
-from push.profiles import people
 from push.registry import editing
 from push.registry.editing import Held, Written
 from push.registry.listing import BeaconRecord, GatewayRecord, StoreRecord
@@ -165,9 +164,9 @@ async def put_beacon(context: Context, call: Call) -> Reply:
         raise ProblemError(403, "Not yours", "You are kept to some stores: a beacon of one of them was expected.")
     try:
         with refusing():
-            async with context.db.transaction() as tx:
-                _refuse_unseen(call, f"Beacon {body.beacon.id}", await editing.beacon(tx, body.beacon.id))
-                written = await _write_beacon(context, call, tx)
+            async with consents.changing(context) as change:
+                _refuse_unseen(call, f"Beacon {body.beacon.id}", await editing.beacon(change.tx, body.beacon.id))
+                written = await _write_beacon(context, call, change)
     except UniqueError:  # registered just now, by somebody else
         raise ProblemError(409, "Taken", "Another beacon says the same static_id: every id is one beacon's.") from None
     if written.is_changed:
@@ -175,13 +174,13 @@ async def put_beacon(context: Context, call: Call) -> Reply:
     return _stored("beacons", written, static_tag_warnings((body.beacon,)))
 
 
-async def _write_beacon(context: Context, call: Call, tx: Transaction) -> Written:
+async def _write_beacon(context: Context, call: Call, change: consents.Change) -> Written:
     body: BeaconIn = call.body
     if body.beacon.shopper is not None:
-        await people.ensure_shopper(tx, body.beacon.shopper, context.clock.now_ms())
+        await naming.ensure_shopper(context, change, body.beacon.shopper, context.clock.now_ms())
     key = None if body.identity_key is None else bytes.fromhex(body.identity_key)
     return await editing.put_beacon(
-        tx, body.beacon, hand(context, call), expected(call), identity_key=key, vault=context.vault
+        change.tx, body.beacon, hand(context, call), expected(call), identity_key=key, vault=context.vault
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from beacons.registry import Store, Zone
 from beacons.wire import SECRET_BYTES
-from push.api import consents
+from push.api import consents, naming
 from push.api.consents import Change
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.api.purposes import refuse_unknown
@@ -19,7 +19,7 @@ from push.model.campaigns import Campaign
 from push.model.errors import MisfitError, RegistryError, UniqueError
 from push.model.ports import Transaction
 from push.model.screens import Screen, StoreOffer
-from push.profiles import people, registered
+from push.profiles import registered
 from push.registry import checks, directory, editing, screens
 from push.registry.audit import audit
 from push.registry.records import Hand
@@ -55,7 +55,7 @@ async def put_gateway(to: _Writing, body: GatewayIn) -> None:
 async def put_beacon(to: _Writing, body: BeaconIn) -> None:
     """Register or change a beacon."""
     if body.beacon.shopper is not None:
-        await people.ensure_shopper(to.tx, body.beacon.shopper, to.hand.at_ms)
+        await naming.ensure_shopper(to.context, to.change, body.beacon.shopper, to.hand.at_ms)
     key = None if body.identity_key is None else bytes.fromhex(body.identity_key)
     await editing.put_beacon(to.tx, body.beacon, to.hand, identity_key=key, vault=to.context.vault)
 
@@ -63,6 +63,7 @@ async def put_beacon(to: _Writing, body: BeaconIn) -> None:
 async def put_shopper(to: _Writing, body: ShopperIn) -> None:
     """Write a shopper's traits and proven consents."""
     await registered.put(to.tx, to.context.keyring, body.id, body.traits, to.hand.at_ms)
+    await naming.link_named(to.context, to.change, body.id, to.hand.at_ms)
     await to.change.write(body.id, body.purposes, body.source, to.hand.at_ms)
 
 

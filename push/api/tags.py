@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import msgspec
 
 from beacons.topics import Id
+from push.api import consents, naming
 from push.api.apps import shopper_of
 from push.api.contract import DEVICE, OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError, own_device
 from push.api.enrolment import asked_host
@@ -15,7 +16,6 @@ from push.enrolment import claims, limits
 from push.enrolment.claims import ClaimedError, NoSuchCodeError
 from push.enrolment.limits import TooManyError, Who
 from push.model.ports import Transaction
-from push.profiles import people
 from push.registry import editing
 from push.registry.records import Hand
 
@@ -95,10 +95,10 @@ async def _claim(context: Context, call: Call, code: str, shopper: str, who: Who
     now_ms, tried = context.clock.now_ms(), context.site.claim_limits
     try:
         tried.attempt(who, now_ms)
-        async with context.db.transaction() as tx:
-            await people.ensure_shopper(tx, shopper, now_ms)
-            beacon = await claims.claim(tx, code, shopper, Hand(call.actor, now_ms))
-            await _refuse_unseen(tx, call, beacon)
+        async with consents.changing(context) as change:
+            await naming.ensure_shopper(context, change, shopper, now_ms)
+            beacon = await claims.claim(change.tx, code, shopper, Hand(call.actor, now_ms))
+            await _refuse_unseen(change.tx, call, beacon)
     except TooManyError as error:
         headers = {"Retry-After": str(error.after_s)}
         raise ProblemError(429, "Too often", "Too many codes were wrong. Try again later.", headers) from None

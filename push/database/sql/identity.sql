@@ -66,6 +66,9 @@ UPDATE links SET vouched = 1 WHERE id IN (SELECT value FROM {json_each}(:ids{as_
 -- Those of these devices that an operator registered for somebody.
 SELECT id FROM devices WHERE vouched = 0 AND id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
+-- name: identity.devices
+SELECT id, shopper FROM devices WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
+
 -- name: identity.device
 SELECT shopper, vouched FROM devices WHERE id = :id
 

@@ -23,7 +23,6 @@ from push.profiles.derived import reading, standings, store
 from push.profiles.derived.features import NOTHING
 from push.profiles.desk import Desk
 from push.profiles.identity import facets, links, merging, named, vouched
-from push.profiles.identity.facets import listed
 from push.profiles.identity.links import Said
 from push.profiles.identity.merging import Merged
 from push.profiles.keys import DataKey
@@ -117,7 +116,7 @@ async def _place(
     made |= named_ms.keys()
     made |= {one.home for one in new if desk.settings.keep_orders and is_of_contract(one)}
     found = await facets.ensure(tx, desk.keyring, desk.vault, sorted(made), now_ms) if made else {}
-    found |= await _known(tx, desk, {statement.home for statement in new} - made)
+    found |= await facets.known(tx, desk.vault, {statement.home for statement in new} - made)
     return [
         _Placed(found.get(statement.home) or facets.facet_id(statement.home, desk.vault), statement, found)
         for statement in new
@@ -132,13 +131,6 @@ def _introduces(statement: Statement, desk: Desk) -> bool:
 def _rules(desk: Desk) -> tuple[Categories, int, Sequence[Purpose]]:
     """What words of consent are read by."""
     return desk.settings.consent_categories, desk.settings.minimum_age, desk.purposes.known
-
-
-async def _known(tx: Transaction, desk: Desk, homes: Collection[Identifier]) -> dict[Identifier, str]:
-    """The facets of those identifiers that have one."""
-    hashes = {facets.fingerprint(home, desk.vault): home for home in homes}
-    rows = await tx.fetch("identity.known", hashes=listed(hashes)) if hashes else []
-    return {hashes[row["hash"]]: row["shopper"] for row in rows}
 
 
 async def _hold(tx: Transaction, desk: Desk, placed: Sequence[_Placed], said: Sequence[Said]) -> None:

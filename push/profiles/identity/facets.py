@@ -11,6 +11,7 @@ from push.model.vault import Vault
 from push.profiles import keys
 from push.profiles.keys import Keyring
 
+DEVICE: Final = "device"
 NAMED: Final = "shopper"
 """The kind whose value is the facet's id: what operators call a shopper."""
 _ID_DIGITS: Final = 24
@@ -39,12 +40,31 @@ async def ensure(
 ) -> dict[Identifier, str]:
     """The facets of identifiers, made with their keys where there are none yet. Raises `push.model.vault.SealError`."""
     hashes = {one: fingerprint(one, vault) for one in {*identifiers}}
-    rows = await tx.fetch("identity.known", hashes=listed(hashes.values()))
-    held: dict[str, str] = {row["hash"]: row["shopper"] for row in rows}
-    found = {one: held.get(hash_) or facet_id(one, vault) for one, hash_ in hashes.items()}
+    held = await _by_hash(tx, hashes.values())
+    begun = await _registered(tx, [one for one, hash_ in hashes.items() if hash_ not in held])
+    found = {one: held.get(hash_) or begun.get(one) or facet_id(one, vault) for one, hash_ in hashes.items()}
     new = sorted((found[one], one) for one, hash_ in hashes.items() if hash_ not in held)
     await _make(tx, keyring, [(facet, one, hashes[one]) for facet, one in new], now_ms)
     return found
+
+
+async def known(db: Queries, vault: Vault, identifiers: Collection[Identifier]) -> dict[Identifier, str]:
+    """The facets of those identifiers that somebody is known by."""
+    hashes = {fingerprint(one, vault): one for one in identifiers}
+    held = {hashes[hash_]: shopper for hash_, shopper in (await _by_hash(db, hashes)).items()}
+    return held | await _registered(db, [one for one in identifiers if one not in held])
+
+
+async def _by_hash(db: Queries, hashes: Collection[str]) -> dict[str, str]:
+    rows = await db.fetch("identity.known", hashes=listed(hashes)) if hashes else []
+    return {row["hash"]: row["shopper"] for row in rows}
+
+
+async def _registered(db: Queries, identifiers: Iterable[Identifier]) -> dict[Identifier, str]:
+    """The facets of devices that registered before identifiers were kept: their rows say whose they are."""
+    devices = {one.value: one for one in identifiers if one.kind == DEVICE}
+    rows = await db.fetch("identity.devices", ids=listed(devices)) if devices else []
+    return {devices[row["id"]]: row["shopper"] for row in rows}
 
 
 async def _make(tx: Transaction, keyring: Keyring, new: list[tuple[str, Identifier, str]], now_ms: int) -> None:
@@ -91,9 +111,9 @@ def _context(hash_: str) -> str:
 
 async def find(db: Queries, vault: Vault, identifier: Identifier) -> str | None:
     """The facet of an identifier, None where nobody is known by it."""
-    rows = await db.fetch("identity.known", hashes=listed([fingerprint(identifier, vault)]))
-    if rows:
-        return str(rows[0]["shopper"])
+    found = (await known(db, vault, [identifier])).get(identifier)
+    if found is not None:
+        return found
     if identifier.kind != NAMED:
         return None
     return identifier.value if await persons(db, [identifier.value]) else None

@@ -6,7 +6,8 @@ from typing import Final
 from push.model.ids import derived
 from push.model.ports import Queries
 from push.model.profiles import Identifier, Statement
-from push.profiles.identity.facets import NAMED, listed
+from push.model.vault import Vault
+from push.profiles.identity.facets import NAMED, find, listed
 from push.profiles.identity.links import REASONS, Said
 
 USER: Final = "user_id"
@@ -19,6 +20,17 @@ async def among(db: Queries, statements: Iterable[Statement]) -> dict[Identifier
     users = {one.value: one for one in told if one.kind == USER}
     if not users:
         return {}
+    return await _since(db, users)
+
+
+async def of(db: Queries, vault: Vault, shopper: str) -> list[Said]:
+    """What a shopper's name says of who she is, where operators named her and a user of that name is known."""
+    user = Identifier(USER, shopper)
+    facet = await find(db, vault, user)
+    return [] if facet is None else links(await _since(db, {shopper: user}), {user: facet})
+
+
+async def _since(db: Queries, users: Mapping[str, Identifier]) -> dict[Identifier, int]:
     rows = await db.fetch("identity.named", ids=listed(users), kind=NAMED)
     return {users[row["id"]]: row["created_ms"] for row in rows}
 

@@ -5,14 +5,11 @@ Who may link people, and register devices for them, may neither export nor erase
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import Final
 
 from push.model.ports import Queries
 from push.model.profiles import Identifier, Statement
 from push.model.vault import Vault
-from push.profiles.identity.facets import NAMED, find, listed
-
-DEVICE: Final = "device"
+from push.profiles.identity.facets import DEVICE, NAMED, find, listed
 
 
 async def speaks_for_her(db: Queries, vault: Vault, device: str, user: Identifier | None) -> bool:

@@ -332,3 +332,12 @@ async def test_a_device_that_others_registered_or_linked_by_hand_takes_nobody_al
     assert (await export(theirs, "ada-1")).status == 200
     assert (await export(linked)).json["traits"]["firstName"] == "Ada"
     assert (await server.call("DELETE", linked.path("person"), linked.token)).status == 200
+
+
+async def test_whom_an_operator_names_is_the_user_of_that_name_at_once(shop: Shop) -> None:
+    await shop.say("identify", {"userId": "ada-9", "context": AGREED, "traits": {"firstName": "Ada"}})
+    await shop.server.operate(
+        "PUT", "/v1/shoppers/ada-9", {"id": "ada-9", "traits": {}, "purposes": {}, "source": "till"}
+    )
+    assert (await shop.server.operate("GET", "/v1/people/ada-9"))["person"] == await shop.find("user_id", "ada-9")
+    assert (await shop.profile("user_id", "ada-9"))["traits"]["firstName"] == "Ada"
