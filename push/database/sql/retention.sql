@@ -76,10 +76,12 @@ DELETE FROM deliveries WHERE message IN (SELECT value FROM {json_each}(:ids{as_j
 DELETE FROM messages WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: retention.happenings_expired
-SELECT CAST(seq AS TEXT) AS id FROM events WHERE at_ms < :before_ms ORDER BY at_ms LIMIT :most
+-- Without what tells hooks that somebody is erased: it names nobody, and goes when they were told.
+SELECT CAST(seq AS TEXT) AS id FROM events WHERE at_ms < :before_ms AND kind <> 'profile.erased'
+ORDER BY at_ms LIMIT :most
 
 -- name: retention.happenings_oldest
-SELECT MIN(at_ms) AS oldest_ms FROM events
+SELECT MIN(at_ms) AS oldest_ms FROM events WHERE kind <> 'profile.erased'
 
 -- name: retention.happenings_remove_events
 DELETE FROM events WHERE seq IN (SELECT CAST(value AS BIGINT) FROM {json_each}(:ids{as_json}))

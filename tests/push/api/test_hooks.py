@@ -56,11 +56,13 @@ async def test_what_becomes_of_a_message_arrives_signed_and_in_order(server: Cal
 
 
 async def test_a_hook_is_listed_without_its_secrets_and_says_how_it_fares(server: Caller, receiver: Receiver) -> None:
-    made = await server.operate("POST", "/v1/hooks", {"url": receiver.url, "kinds": ["failed", "shown", "failed"]})
+    asked = {"kinds": ["failed", "profile.erased", "failed"], "identifier": "email", "segments": ["vip"]}
+    made = await server.operate("POST", "/v1/hooks", {"url": receiver.url, **asked})
     [hook] = await listed(server)
     assert hook["id"] == made["id"]
     assert (hook["state"], hook["reason"], hook["failures"], hook["behind"]) == ("active", None, 0, 0)
-    assert hook["kinds"] == ["failed", "shown"]
+    assert hook["kinds"] == ["failed", "profile.erased"]
+    assert (hook["identifier"], hook["segments"], hook["traits"]) == ("email", ["vip"], [])
     assert hook["origin"] == receiver.url.rpartition("/hook")[0]
     assert "token=secret" not in str(hook)
     assert made["secret"] not in str(hook)
@@ -120,6 +122,9 @@ async def test_only_operators_and_only_good_addresses(server: Caller) -> None:
         assert answer.status == 400, body
     bad_kind = await server.call("POST", "/v1/hooks", server.operator, {"url": "https://x.example", "kinds": ["eaten"]})
     assert bad_kind.status == 400
+    body = {"url": "https://x.example", "identifier": "shoe_size"}
+    nobodys = await server.call("POST", "/v1/hooks", server.operator, body)
+    assert (nobodys.status, "shoe_size" in nobodys.json["detail"]) == (400, True)
     for n in range(MOST_HOOKS):
         await server.operate("POST", "/v1/hooks", {"url": f"https://127.0.0.1:1/{n}"})
     full = await server.call("POST", "/v1/hooks", server.operator, {"url": "https://x.example"})
