@@ -219,6 +219,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.resealer.run(), name="master keys"),
         group.create_task(parts.segmenting.runner.run(), name="segments"),
         group.create_task(parts.rewrapper.run(), name="keys of months"),
+        group.create_task(parts.sealer.run(), name="sealing"),
         group.create_task(parts.retainer.run(), name="retention"),
         group.create_task(parts.collecting.intake.run(), name="collecting"),
         group.create_task(parts.collecting.schemas.run(), name="schemas"),

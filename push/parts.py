@@ -38,6 +38,7 @@ from push.profiles.consent import ConsentBook
 from push.profiles.erased import Ledger
 from push.profiles.keys import Keyring
 from push.profiles.months import Months
+from push.profiles.people import Seals
 from push.profiles.rights import erasing
 from push.registrar import Registrar
 from push.registry import bulk_desk
@@ -45,6 +46,7 @@ from push.registry.bulk_desk import Imports
 from push.resealing import Resealer
 from push.retaining import Retainer
 from push.rewrapping import Rewrapper
+from push.sealing import Sealer
 from push.secrets import ensure_token, read_or_make
 from push.securing import secure, site_of
 from push.segmenting import Segmenting, open_segmenting
@@ -90,6 +92,7 @@ class Parts(NamedTuple):
     imports: Imports
     keyring: Keyring
     rewrapper: Rewrapper
+    sealer: Sealer
     retainer: Retainer
     catalogue: Catalogue
     collecting: Collecting
@@ -117,14 +120,15 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     shown = showing.open_showing(settings.screen, showing.Profiles(db, keyring), clock, presence, consents)
     channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams, shown.channel))
     links = unsubscribe.links(vault, settings.http.public_url)
-    sender = Sender(settings.sender, Means(db, vault, clock, channels, links, longest_s=settings.longest_s))
+    seals = Seals(vault, keyring)
+    sender = Sender(settings.sender, Means(db, seals, clock, channels, links, longest_s=settings.longest_s))
     read_traits = guarded.reader(keyring, settings.profiles.traits)
-    outside = Outside(db, clock, client, sender.wake, read_traits)
+    outside = Outside(db, clock, client, sender.wake, keyring, read_traits)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
     await consent.use_minimum_age(db, settings.profiles.minimum_age)
     await consents.load(db)
     backlog = Backlog(db, settings.sender.most_queued)
-    outbox = watching.Outbox(vault, ways.fit(channels, clock), _checker(channels), backlog, sender.wake)
+    outbox = watching.Outbox(seals, ways.fit(channels, clock), _checker(channels), backlog, sender.wake)
     health = watching.open_health(settings, watching.Outside(db, clock, engine, client), outbox)
     registrar = Registrar(db, vault, engine, broker, (shown.stage.use, health.use))
     await registrar.reload()
@@ -168,6 +172,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         imports,
         keyring,
         Rewrapper(db, keyring, clock),
+        Sealer(db, seals),
         Retainer(db, clock, settings.profiles.retention),
         catalogue,
         collected,

@@ -13,7 +13,7 @@ from push.console.addresses import add_console
 from push.console.assets import read_assets
 from push.console.context import ConsoleContext
 from push.console.figures import Figures
-from push.console.live.floors import Floors
+from push.console.live.floors import Floors, Kept
 from push.console.persons.means import Means
 from push.console.render import Pages
 from push.console.times import Zones
@@ -43,7 +43,7 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         pages=pages,
         zones=Zones(),
         figures=Figures(parts.db, parts.clock),
-        floors=Floors(parts.db, parts.clock, engine.presence, lambda: engine.directory),
+        floors=Floors(Kept(parts.db, parts.keyring), parts.clock, engine.presence, lambda: engine.directory),
         crowd=engine.presence,
         directory=lambda: engine.directory,
         heard_by=engine.heard_by,

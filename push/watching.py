@@ -20,8 +20,8 @@ from push.model.errors import PermanentError
 from push.model.health import Cloned, Drift
 from push.model.ids import derived
 from push.model.ports import Clock, Database, Transaction
-from push.model.vault import Vault
 from push.profiles import people
+from push.profiles.people import Seals
 from push.registry.tags import UNKNOWN
 from push.settings import PushSettings
 
@@ -44,7 +44,7 @@ class Outside(NamedTuple):
 class Outbox(NamedTuple):
     """What mails go out by."""
 
-    vault: Vault
+    seals: Seals
     fit: Fit
     check_address: Callable[[str, Mapping[str, object]], Reachable]
     backlog: Backlog
@@ -94,7 +94,7 @@ class Mailer:
         if not mails:
             return
         asked = [self._asked(mail) for mail in mails]
-        by = intake.Means(self._outbox.vault, self._outbox.fit, SOURCE)
+        by = intake.Means(self._outbox.seals, self._outbox.fit, SOURCE)
         taken = await intake.take(tx, asked, by, now_ms)
         for verdict in taken.verdicts:
             if verdict.status == "refused":
@@ -119,6 +119,6 @@ class Mailer:
             address, service = self._outbox.check_address("email", to.address)
         except PermanentError:
             return Asked(id=own, message=message, refusal="bad_address")
-        hashed = people.address_hash("email", address, self._outbox.vault)
+        hashed = people.address_hash("email", address, self._outbox.seals.vault)
         bare = Bare(channel="email", app=self._app, service=service, address=address, locale=to.locale, hash=hashed)
         return Asked(id=own, message=message, bare=bare)

@@ -76,7 +76,7 @@ def channel_of(call: Call) -> AddressedChannel:
 
 async def listed(context: Context, call: Call) -> list[AddressOut]:
     """Where channels reach the device."""
-    found = await people.addresses_of(context.db, own_device(call), context.vault)
+    found = await people.addresses_of(context.db, own_device(call), context.seals)
     return [
         AddressOut(
             channel=each.channel,
@@ -101,7 +101,7 @@ async def put(context: Context, call: Call) -> None:
     now_ms = context.clock.now_ms()
     new = Address(channel=channel, app=body.app, service=service, address=address, registered_ms=now_ms)
     async with context.db.transaction() as tx:
-        await people.set_address(tx, device, new, context.vault)
+        await people.set_address(tx, device, new, context.seals)
         await tx.execute("profiles.seen", id=device, seen_ms=now_ms)
 
 

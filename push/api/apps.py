@@ -158,7 +158,7 @@ async def put_subscription(context: Context, call: Call) -> None:
     now_ms = context.clock.now_ms()
     address = Address(channel="webpush", app=DEFAULT_APP, service=service, address=subscription, registered_ms=now_ms)
     async with context.db.transaction() as tx:
-        await people.set_address(tx, device, address, context.vault)
+        await people.set_address(tx, device, address, context.seals)
         await tx.execute("profiles.seen", id=device, seen_ms=now_ms)
 
 

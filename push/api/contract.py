@@ -24,6 +24,7 @@ from push.model.vault import Vault
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.collecting import Collecting
 from push.profiles.keys import Keyring
+from push.profiles.people import Seals
 from push.profiles.segments.membership import Means
 from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
@@ -165,6 +166,11 @@ class Context(NamedTuple):
     """What opens and makes people's data keys."""
     people_imports: PeopleImports
     """Where files of people and of what they did are handed in."""
+
+    @property
+    def seals(self) -> Seals:
+        """What addresses are found by, and sealed under."""
+        return Seals(self.vault, self.keyring)
 
 
 class Call(NamedTuple):

@@ -11,10 +11,10 @@ from push.api.apps import shopper_of
 from push.api.contract import DEVICE, Call, Context, Endpoint, ProblemError, own_device
 from push.api.messages import MessageOut, message_out
 from push.campaigns import outbox
-from push.model.campaigns import Campaign, Considered
-from push.model.delivery import Content, State
+from push.model.campaigns import Campaign
+from push.model.delivery import State
 from push.model.ports import Row
-from push.profiles import consent
+from push.profiles import consent, keys, sealed
 
 HOUR_MS: Final = 3_600_000
 MOST_H: Final = 720
@@ -42,7 +42,8 @@ async def get_message(context: Context, call: Call) -> MessageOut:
         raise ProblemError(410, "Gone", "This message has expired, or was taken back. Show nothing.")
     if row["basis"] == "marketing" and "marketing" not in await consent.granted(context.db, row["shopper"]):
         raise ProblemError(410, "Gone", "She has stopped offers since. Show nothing.")
-    content = msgspec.json.decode(row["content"], type=Content)
+    await keys.look_for(context.keyring, [row])
+    content = sealed.content(context.keyring, row, row["message"])
     return message_out(row["message"], row["id"], content, row["message_expires_ms"])
 
 
@@ -67,12 +68,13 @@ async def _decided(context: Context, decision: str) -> why.Decided | None:
     row = await context.db.fetch_one("inbox.decision", decision=decision)
     if row is None or row["kind"] is None:
         return None
+    await keys.look_for(context.keyring, [row])
     return why.Decided(
         row["kind"],
         row["mark_s"],
         row["at_ms"],
         await _place(context, row["store"], row["zone"]),
-        msgspec.json.decode(row["receipt"], type=tuple[Considered, ...]),
+        sealed.considered(context.keyring, row, decision),
         None if row["definition"] is None else msgspec.json.decode(row["definition"], type=Campaign),
     )
 

@@ -14,6 +14,7 @@ from push.model.delivery import Basis, Content, Lane, State
 from push.model.people import Platform, Purpose
 from push.model.ports import Row
 from push.model.presence import Moment
+from push.profiles import keys, sealed
 
 MOST: Final = 1000
 
@@ -171,10 +172,11 @@ async def delivery(context: Context, call: Call) -> TraceDetail:
     row = await context.db.fetch_one("deliver.trace", id=call.path["id"])
     if row is None or not _is_theirs(call, row):
         raise ProblemError(404, "Unknown delivery", "GET /v1/deliveries lists those that there are.")
+    await keys.look_for(context.keyring, [row])
     attempts = await context.db.fetch("deliver.attempts_of", delivery=call.path["id"])
     return TraceDetail(
         delivery=msgspec.convert(dict(row), Trace),
-        content=msgspec.json.decode(row["content"], type=Content),
+        content=sealed.content(context.keyring, row, row["message"]),
         attempts=tuple(msgspec.convert(dict(a), AttemptOut) for a in attempts),
         decision=row["decision"],
     )
@@ -194,7 +196,11 @@ async def decisions(context: Context, call: Call) -> list[DecisionOut]:
         rows = await context.db.fetch("insight.decisions_of", shopper=shopper, most=MOST, **kept)
     else:
         rows = await context.db.fetch("insight.decisions", since_ms=since_ms, most=MOST, **kept)
-    return [msgspec.convert({**row, "considered": json.loads(row["receipt"])}, DecisionOut) for row in rows]
+    await keys.look_for(context.keyring, rows)
+    return [
+        msgspec.convert({**row, "considered": sealed.considered(context.keyring, row, row["id"])}, DecisionOut)
+        for row in rows
+    ]
 
 
 async def visits(context: Context, call: Call) -> list[VisitOut]:

@@ -13,7 +13,7 @@ from push.deliver.receipts import ReceiptIn
 from push.model.delivery import Action, Content
 from push.model.ports import Transaction
 from push.model.presence import Observation
-from push.profiles import consent
+from push.profiles import consent, keys, sealed
 
 MAX_AGO_MS: Final = 30_000
 """What a phone heard longer ago says nothing about where it is."""
@@ -130,7 +130,8 @@ async def _answered(tx: Transaction, delivery: str, device: str, context: Contex
     message = await tx.fetch_one("deliver.message", id=row["message"])
     if message is None:
         return []
-    content = msgspec.json.decode(message["content"], type=Content)
+    await keys.look_for(context.keyring, [message])
+    content = sealed.content(context.keyring, message, row["message"])
     return [message_out(row["message"], delivery, content, message["expires_ms"])]
 
 

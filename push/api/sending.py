@@ -63,7 +63,7 @@ async def send(context: Context, call: Call) -> Reply:
 
 async def _queue(context: Context, caller: str, messages: Sequence[MessageIn], key: Key | None) -> Reply:
     asked = [_asked(context, caller, message, key, n) for n, message in enumerate(messages)]
-    means = Means(context.vault, context.fit, caller)
+    means = Means(context.seals, context.fit, caller)
     await _register(context, asked)
     async with context.db.transaction(patient=True) as tx:
         now_ms = context.clock.now_ms()
@@ -84,7 +84,7 @@ async def _register(context: Context, asked: Sequence[Asked]) -> None:
         some = bare[first : first + REGISTERED_AT_ONCE]
         async with context.db.transaction(patient=True) as tx:
             now_ms = context.clock.now_ms()
-            found = await places.find(tx, some, context.vault, now_ms)
+            found = await places.find(tx, some, context.seals, now_ms)
             agreed = await places.agree(tx, list(zip(found, some, strict=True)), now_ms)
         _note(context, agreed)
 

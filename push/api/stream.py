@@ -15,9 +15,9 @@ from push.api.messages import MessageOut, message_out
 from push.api.server import Handler
 from push.api.sse import PATIENCE, Patience, Write
 from push.campaigns.decide import ALWAYS_NEEDED
-from push.model.delivery import Content, Outgoing
+from push.model.delivery import Outgoing
 from push.model.ports import Pushed, Row, Stream
-from push.profiles import consent
+from push.profiles import consent, keys, sealed
 
 MAX_RESUMED: Final = 1000
 
@@ -49,7 +49,9 @@ def handler(context: Context, patience: Patience = PATIENCE) -> Handler:
         after_seq = sse.last_event_id(request)
         shopper = await shopper_of(context, device)
         async with context.streams.connect(device, context.clock.now_ms()) as stream:
-            missed = await _missed(context, device, shopper, after_seq, stream.upto_seq)
+            missed = [
+                _again(context, row) for row in await _missed(context, device, shopper, after_seq, stream.upto_seq)
+            ]
             await _wake(context, device)
 
             async def work(write: Write) -> None:
@@ -68,7 +70,7 @@ async def _missed(context: Context, device: str, shopper: str, after_seq: int | 
     granted = await consent.granted(context.db, shopper)
     if not {"inapp", *ALWAYS_NEEDED} <= granted:
         return ()
-    return await context.db.fetch(
+    rows = await context.db.fetch(
         "deliver.stream_since",
         device=device,
         after_seq=after_seq,
@@ -76,6 +78,14 @@ async def _missed(context: Context, device: str, shopper: str, after_seq: int | 
         now_ms=context.clock.now_ms(),
         most=MAX_RESUMED,
     )
+    await keys.look_for(context.keyring, rows)
+    return rows
+
+
+def _again(context: Context, row: Row) -> bytes:
+    """The event of a message that was handed over before."""
+    content = sealed.content(context.keyring, row, row["message"])
+    return _event(row["seq"], message_out(row["message"], row["id"], content, row["expires_ms"]))
 
 
 async def _wake(context: Context, device: str) -> None:
@@ -87,10 +97,9 @@ async def _wake(context: Context, device: str) -> None:
     context.wake_senders()
 
 
-async def _resume(write: Write, missed: Sequence[Row]) -> None:
-    for row in missed:
-        content = msgspec.json.decode(row["content"], type=Content)
-        await write(_event(row["seq"], message_out(row["message"], row["id"], content, row["expires_ms"])))
+async def _resume(write: Write, missed: Sequence[bytes]) -> None:
+    for event in missed:
+        await write(event)
 
 
 async def _follow(write: Write, stream: Stream, heartbeat_s: float) -> None:

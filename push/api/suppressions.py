@@ -102,7 +102,7 @@ async def _named(context: Context, call: Call) -> tuple[AddressedChannel, dict[s
             raise ProblemError(400, "Not an address", CHANNELS[body.channel]) from None
         return body.channel, address
     for route in await _ways(context, body.delivery or "", only_source(call)):
-        for known in await people.addresses_of(context.db, route.device, context.vault):
+        for known in await people.addresses_of(context.db, route.device, context.seals):
             if known.channel == route.channel:
                 return cast("AddressedChannel", known.channel), known.address
     raise ProblemError(404, "No address", "There is no such delivery, or it went to no address that is still known.")

@@ -16,6 +16,7 @@ from push.campaigns.routes import ChannelName
 from push.deliver.resend import Again, Objection, resend
 from push.model.delivery import Basis, Content, State, Urgency
 from push.model.ports import Queries, Row
+from push.profiles import keys, sealed
 
 CHANNELS: Final[tuple[str, ...]] = get_args(ChannelName)
 
@@ -47,6 +48,7 @@ class MessageDetail(msgspec.Struct, frozen=True, kw_only=True):
 async def message(context: Context, call: Call) -> MessageDetail:
     """A message with its deliveries and their attempts."""
     row = await _theirs(context.db, call)
+    await keys.look_for(context.keyring, [row])
     # Deliveries first: an attempt is written with the state that it leads to, and is read with it or before it.
     deliveries = await context.db.fetch("deliver.of_message", message=row["id"])
     attempts: defaultdict[str, list[AttemptOut]] = defaultdict(list)
@@ -60,7 +62,7 @@ async def message(context: Context, call: Call) -> MessageDetail:
         decision=row["decision"],
         basis=row["basis"],
         source=row["source"],
-        content=msgspec.json.decode(row["content"], type=Content),
+        content=sealed.content(context.keyring, row, row["id"]),
         urgency=row["urgency"],
         collapse_key=None if key == row["id"] else key,
         created_ms=row["created_ms"],

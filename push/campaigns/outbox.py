@@ -1,8 +1,8 @@
 """The outbox: messages and deliveries are written in the transaction that asks for them, and taken back in another."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -11,10 +11,15 @@ from push.campaigns.decide import Chosen
 from push.campaigns.events import Event
 from push.campaigns.routes import Plan
 from push.model.campaigns import Decision
-from push.model.delivery import Lane, Message, Route
+from push.model.delivery import Lane, Message, Route, State
 from push.model.ids import derived
 from push.model.ports import Row, Transaction
 from push.model.presence import Moment
+from push.profiles import keys, sealed
+from push.profiles.keys import DataKey, Keyring
+
+ERASED: Final = "erased"
+"""Why a message is not sent whose key is gone."""
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -72,8 +77,8 @@ async def release_caps(tx: Transaction, ended: Iterable[Row], now_ms: int) -> No
     await tx.execute_many("campaigns.release_cap", rows)
 
 
-async def keep_decision(tx: Transaction, decision: Decision) -> None:
-    """Store a decision with its receipt."""
+async def keep_decision(tx: Transaction, key: DataKey, decision: Decision) -> None:
+    """Store a decision with its receipt, sealed under its shopper's key."""
     await tx.execute(
         "campaigns.decide",
         id=decision.id,
@@ -81,13 +86,13 @@ async def keep_decision(tx: Transaction, decision: Decision) -> None:
         shopper=decision.shopper,
         store=decision.store,
         campaign=decision.campaign,
-        receipt=msgspec.json.encode(decision.considered).decode(),
+        sealed=sealed.sealed_considered(key, decision.id, decision.considered),
         decided_ms=decision.decided_ms,
     )
 
 
-async def enqueue(tx: Transaction, decision: Decision, chosen: Chosen, moment: Moment, to: Plan) -> str:
-    """Write a decision's message and its delivery; the id of the delivery."""
+def answer(decision: Decision, chosen: Chosen, moment: Moment, to: Plan) -> Send:
+    """What a decision says, and how it is sent."""
     now_ms = decision.decided_ms
     message = Message(
         id=derived("msg", decision.id),
@@ -100,7 +105,7 @@ async def enqueue(tx: Transaction, decision: Decision, chosen: Chosen, moment: M
         urgency=chosen.campaign.urgency,
         needs=chosen.campaign.needs,
     )
-    send = Send(
+    return Send(
         message=message,
         plan=to,
         lane=Lane.MOMENT,
@@ -110,16 +115,20 @@ async def enqueue(tx: Transaction, decision: Decision, chosen: Chosen, moment: M
         cap=visit_cap(moment.visit),
         heard=Heard(moment.heard_ms, moment.received_ms, moment.at_ms),
     )
-    [delivery] = await put(tx, [send])
-    return delivery
 
 
-async def put(tx: Transaction, sends: Sequence[Send]) -> list[str]:
-    """Write messages, one delivery each; the deliveries' ids.
+async def put(tx: Transaction, keyring: Keyring, sends: Sequence[Send]) -> list[str]:
+    """Write messages, sealed under their shoppers' keys, one delivery each; the deliveries' ids.
 
-    What the same source has waiting under the same collapse key gives way.
+    What the same source has waiting under the same collapse key gives way. Raises `push.model.errors.ConflictError`
+    where somebody was erased meanwhile, `push.model.vault.SealError`.
     """
-    await tx.execute_many("outbox.message", [_message_row(send) for send in sends])
+    return await write(tx, await keys.ensure(tx, keyring, {send.message.shopper for send in sends}), sends)
+
+
+async def write(tx: Transaction, opened: Mapping[str, DataKey], sends: Sequence[Send]) -> list[str]:
+    """As `put`, for whoever has the keys at hand, by shopper."""
+    await tx.execute_many("outbox.message", [_message_row(send, opened[send.message.shopper]) for send in sends])
     await _replace(tx, [send for send in sends if send.message.collapse_key != send.message.id])
     rows = [_delivery_row(send) for send in sends]
     await tx.execute_many("outbox.enqueue", rows)
@@ -131,7 +140,7 @@ async def put(tx: Transaction, sends: Sequence[Send]) -> list[str]:
     return [event.delivery for event in queued]
 
 
-def _message_row(send: Send) -> dict[str, object]:
+def _message_row(send: Send, key: DataKey) -> dict[str, object]:
     message = send.message
     return {
         "id": message.id,
@@ -141,7 +150,7 @@ def _message_row(send: Send) -> dict[str, object]:
         "basis": message.basis,
         "needs": msgspec.json.encode(message.needs).decode(),
         "source": send.source,
-        "content": msgspec.json.encode(message.content).decode(),
+        "sealed": sealed.sealed_content(key, message.id, message.content),
         "urgency": message.urgency,
         "collapse_key": message.collapse_key,
         "created_ms": message.created_ms,
@@ -244,6 +253,17 @@ async def cancel_message(tx: Transaction, message: str, now_ms: int) -> int:
     """Cancel the deliveries of a message that were not handed over yet; how many."""
     rows = await tx.fetch("outbox.cancel_message", message=message, now_ms=now_ms, reason="taken back")
     return await _cancelled(tx, rows, now_ms, "taken back")
+
+
+async def unreadable(tx: Transaction, reasons: Mapping[str, str], now_ms: int) -> int:
+    """End claimed deliveries that no key opens, by their ids: of whoever is erased; or dead letters; how many."""
+    for reason in sorted({*reasons.values()}):
+        state = State.CANCELLED if reason == ERASED else State.FAILED
+        ids = json.dumps(sorted(id_ for id_, why in reasons.items() if why == reason))
+        rows = await tx.fetch("outbox.unreadable", ids=ids, state=state, reason=reason, now_ms=now_ms)
+        await release_caps(tx, rows, now_ms)
+        await events.append(tx, events.of("cancelled" if reason == ERASED else "failed", rows, reason), now_ms)
+    return len(reasons)
 
 
 async def seen(tx: Transaction, message: str, now_ms: int) -> list[Event]:

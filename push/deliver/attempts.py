@@ -22,8 +22,9 @@ from push.model.errors import (
     UnreachableError,
 )
 from push.model.ports import Channel, Clock, Database
-from push.model.vault import SealError, Vault
+from push.model.vault import SealError
 from push.profiles import people
+from push.profiles.people import Seals
 
 log = structlog.get_logger()
 
@@ -45,7 +46,7 @@ class Means(NamedTuple):
     """What senders work with."""
 
     db: Database
-    vault: Vault
+    seals: Seals
     clock: Clock
     channels: Mapping[str, Channel]
     unsubscribe: Unsubscribe = no_unsubscribe
@@ -110,7 +111,7 @@ class Attempts:
     """Makes attempts. Never raises: whatever happens to one delivery is its result."""
 
     def __init__(self, means: Means, gates: Gates, lease_s: float) -> None:
-        self._db, self._vault, self._clock, self._channels, self._unsubscribe, longest_s = means
+        self._db, self._seals, self._clock, self._channels, self._unsubscribe, longest_s = means
         self._gates = gates
         self._begin_ms = int((lease_s - longest_s) * 1000)
         """After a claim: what is begun later might still be on its way when somebody else claims the delivery."""
@@ -163,8 +164,8 @@ class Attempts:
         now_ms = self._clock.now_ms()
         if now_ms - claimed.read_ms <= RECHECK_MS:
             return claimed
-        found = await load.claimed(self._db, [claimed.id], now_ms)
-        return found[0] if found else claimed
+        found = (await load.claimed(self._db, self._seals.keyring, [claimed.id], now_ms)).claimed
+        return found[0] if found else msgspec.structs.replace(claimed, taken_back=True)  # she is erased
 
     def _objection(self, claimed: Claimed, route: Route) -> str | None:
         """What speaks against a route as things stand now."""
@@ -214,7 +215,7 @@ class Attempts:
         found = claimed.addresses.get((route.device, route.channel))
         address: dict[str, object] = {}
         if found is not None:
-            address = people.open_address(found.sealed, route.device, route.channel, self._vault)
+            address = people.open_address(found, self._seals)
         elif route.channel not in NEEDS_NO_ADDRESS and route.channel in self._channels:
             raise PermanentError("no_address")
         is_offer = claimed.message.basis == "marketing"
@@ -226,7 +227,7 @@ class Attempts:
             now_ms=now_ms,
             seq=claimed.seq,
             app=route.app,
-            registered_ms=0 if found is None else found.registered_ms,
+            registered_ms=0 if found is None else found["registered_ms"],
             unsubscribe_url=self._unsubscribe(claimed.id, route.channel) if is_offer else None,
         )
 

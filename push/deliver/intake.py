@@ -23,9 +23,10 @@ from push.deliver.sizes import Fit, Sizes
 from push.model.delivery import Lane, Message, Part, Route
 from push.model.people import Purpose
 from push.model.ports import Row, Transaction
-from push.model.vault import Vault
-from push.profiles import consent
+from push.profiles import consent, keys
 from push.profiles.consent import Standing
+from push.profiles.keys import Keyring
+from push.profiles.people import Seals
 
 PLANNED_AT_ONCE: Final = 50
 """Messages that are planned before whatever else waits gets its turn: some 2 ms."""
@@ -36,7 +37,7 @@ RECORD_MS: Final = 90 * 86_400_000
 class Means(NamedTuple):
     """What planning works with; `source` is who asks, as it is written down."""
 
-    vault: Vault
+    seals: Seals
     fit: Fit
     source: str
 
@@ -65,9 +66,9 @@ class Refused(NamedTuple):
 async def take(tx: Transaction, asked: Sequence[Asked], means: Means, now_ms: int) -> Taken:
     """Plan messages and write them, in one transaction."""
     known = {row["id"] for row in await tx.fetch("sending.messages", ids=json.dumps([one.id for one in asked]))}
-    found = await places.find(tx, asked, means.vault, now_ms)
+    found = await places.find(tx, asked, means.seals, now_ms)
     agreed = await places.agree(tx, list(zip(found, asked, strict=True)), now_ms)
-    book = await _read(tx, found, asked, now_ms)
+    book = await _read(tx, means.seals.keyring, found, asked, now_ms)
     planner = Planner(book, means, now_ms)
     late = _replaced(asked, found)
     planned: list[Send | Refused] = []
@@ -79,7 +80,7 @@ async def take(tx: Transaction, asked: Sequence[Asked], means: Means, now_ms: in
             continue
         known.add(one.id)
         planned.append(Refused("replaced") if n in late else planner.plan(one, place))
-    deliveries = iter(await outbox.put(tx, [one for one in planned if isinstance(one, Send)]))
+    deliveries = iter(await outbox.put(tx, means.seals.keyring, [one for one in planned if isinstance(one, Send)]))
     return Taken(
         tuple(
             Verdict(id=one.id, status="refused", reason=what.reason)
@@ -103,7 +104,7 @@ def _replaced(asked: Sequence[Asked], found: Sequence[Place]) -> set[int]:
     return late
 
 
-async def _read(tx: Transaction, found: Iterable[Place], asked: Sequence[Asked], now_ms: int) -> Book:
+async def _read(tx: Transaction, keyring: Keyring, found: Iterable[Place], asked: Sequence[Asked], now_ms: int) -> Book:
     people = sorted({place.shopper for place in found if place.refusal is None})
     shoppers = json.dumps(people)
     said = by_shopper(await tx.fetch("deliver.consents", shoppers=shoppers))
@@ -112,8 +113,10 @@ async def _read(tx: Transaction, found: Iterable[Place], asked: Sequence[Asked],
     if any(one.message.policy.choose == "answers" for one in asked):
         rows = await tx.fetch("sending.answers", shoppers=shoppers, since_ms=now_ms - RECORD_MS)
         answers = {shopper: routes.answered(theirs) for shopper, theirs in by_shopper(rows).items()}
+    reach = await tx.fetch("deliver.reach", shoppers=shoppers)
+    await keys.look_for(keyring, reach)
     return Book(
-        by_shopper(await tx.fetch("deliver.reach", shoppers=shoppers)),
+        by_shopper(reach),
         {shopper: consent.standing(said[shopper], quiet.get(shopper, 0)) for shopper in people},
         answers,
     )
@@ -125,7 +128,7 @@ class Planner:
     def __init__(self, book: Book, means: Means, now_ms: int) -> None:
         self._book = book
         self._source = means.source
-        self._sizes = Sizes(means.fit, means.vault)
+        self._sizes = Sizes(means.fit, means.seals)
         self._now_ms = now_ms
         self.dropped: dict[str, dict[str, tuple[Part, ...]]] = {}
 

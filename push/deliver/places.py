@@ -13,9 +13,9 @@ from push.model.delivery import Route
 from push.model.ids import derived, fresh
 from push.model.people import Address, Platform, Purpose
 from push.model.ports import Row, Transaction
-from push.model.vault import Vault
 from push.profiles import consent, ledger, people
 from push.profiles.ledger import Circumstances, Word
+from push.profiles.people import Seals
 
 PLATFORMS: Final[dict[AddressedChannel, Platform]] = {
     "webpush": "web",
@@ -48,10 +48,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return routes.reach(rows)
 
 
-async def find(tx: Transaction, asked: Sequence[Asked], vault: Vault, now_ms: int) -> list[Place]:
+async def find(tx: Transaction, asked: Sequence[Asked], seals: Seals, now_ms: int) -> list[Place]:
     """Where each message is to go. Addresses that nobody has are registered."""
     bare = {one.bare.hash: one.bare for one in asked if one.bare is not None}
-    owners = await _owners(tx, bare, vault, now_ms)
+    owners = await _owners(tx, bare, seals, now_ms)
     named = {one.message.to.device for one in asked} | set(owners.values())
     rows = await tx.fetch("sending.devices", ids=_listed(named))
     shoppers = {row["id"]: row["shopper"] for row in rows}
@@ -82,7 +82,7 @@ def _listed(ids: Iterable[str | UnsetType]) -> str:
     return json.dumps(sorted(each for each in ids if each is not UNSET))
 
 
-async def _owners(tx: Transaction, bare: Mapping[str, Bare], vault: Vault, now_ms: int) -> dict[str, str]:
+async def _owners(tx: Transaction, bare: Mapping[str, Bare], seals: Seals, now_ms: int) -> dict[str, str]:
     """Whose each address is, by its hash: who registered it gets what is sent to it, under her own consents.
 
     An address that nobody registered becomes a device of a new shopper; both ids derive from it.
@@ -92,11 +92,11 @@ async def _owners(tx: Transaction, bare: Mapping[str, Bare], vault: Vault, now_m
     rows = await tx.fetch("sending.owners", hashes=json.dumps(sorted(bare)))
     owners = {row["hash"]: row["device"] for row in rows}
     new = {each: derived("dev", "address", each) for each in sorted(bare.keys() - owners.keys())}
-    await _register(tx, [(device, bare[each]) for each, device in new.items()], vault, now_ms)
+    await _register(tx, [(device, bare[each]) for each, device in new.items()], seals, now_ms)
     return owners | new
 
 
-async def _register(tx: Transaction, new: Sequence[tuple[str, Bare]], vault: Vault, now_ms: int) -> None:
+async def _register(tx: Transaction, new: Sequence[tuple[str, Bare]], seals: Seals, now_ms: int) -> None:
     shoppers = [derived("shp", "address", bare.hash) for _, bare in new]
     await tx.execute_many(
         "profiles.new_shopper", [{"id": shopper, "traits": "{}", "created_ms": now_ms} for shopper in shoppers]
@@ -114,7 +114,7 @@ async def _register(tx: Transaction, new: Sequence[tuple[str, Bare]], vault: Vau
             for (device, bare), shopper in zip(new, shoppers, strict=True)
         ],
     )
-    await people.set_addresses(tx, [(device, _address(bare, now_ms)) for device, bare in new], vault)
+    await people.set_addresses(tx, [(device, _address(bare, now_ms)) for device, bare in new], seals)
 
 
 def _address(bare: Bare, now_ms: int) -> Address:

@@ -55,6 +55,7 @@ class Sender:
         self._settings = settings
         self._db = means.db
         self._clock = means.clock
+        self._keyring = means.seals.keyring
         self.gates = Gates(settings.gate, settings.in_flight)
         self._attempts = Attempts(means, self.gates, settings.lease_s)
         self._wake = asyncio.Event()
@@ -129,7 +130,9 @@ class Sender:
                 await self._expire(tx, now_ms)
                 self._note_due(await fallback.fall_back(tx, now_ms))
                 ids = await self._claim_queues(tx, now_ms)
-                return sorted(await load.claimed(tx, ids, now_ms), key=lambda c: (c.lane, c.seq))
+                found = await load.claimed(tx, self._keyring, ids, now_ms)
+                self.counts["unreadable"] += await outbox.unreadable(tx, found.unreadable, now_ms)
+                return sorted(found.claimed, key=lambda c: (c.lane, c.seq))
         except DatabaseError as error:
             log.warning("outbox cannot be read, trying again", error=str(error))
             return []

@@ -30,6 +30,7 @@ from push.presence.thresholds import Presence
 from push.profiles import guarded
 from push.profiles.consent import ConsentBook
 from push.profiles.guarded import ReadTraits
+from push.profiles.keys import Keyring
 from push.registry.directory import Directory
 from push.registry.drift import enter
 from push.registry.resolver import Resolver
@@ -68,6 +69,7 @@ class Outside(NamedTuple):
     clock: Clock
     publisher: Publisher
     wake_senders: Callable[[], None]
+    keyring: Keyring
     read_traits: ReadTraits = guarded.nothing
 
 
@@ -78,7 +80,7 @@ class Engine:
         self, settings: IngestSettings, outside: Outside, presence: Presence, consents: ConsentBook, *, stale_ms: int
     ) -> None:
         self._settings = settings
-        self._db, self._clock, self._publisher, self._wake_senders, read_traits = outside
+        self._db, self._clock, self._publisher, self._wake_senders, keyring, read_traits = outside
         self._consents = consents
         self.presence = presence
         self.counts: Counter[str] = Counter()
@@ -86,7 +88,7 @@ class Engine:
         limits = Limits(
             stale_ms=stale_ms, leave_after_ms=presence.leave_after_ms, pushes_per_visit=settings.pushes_per_visit
         )
-        self._recorder = Recorder(limits, read_traits)
+        self._recorder = Recorder(limits, keyring, read_traits)
         self._writer = Writer(self._db, self._clock, presence, self._recorder, settings.checkpoint_s * 1000)
         self._strays = Strays()
         self._queue: deque[Waiting] = deque()

@@ -26,9 +26,10 @@ from push.model.presence import (
     VisitClosed,
     VisitOpened,
 )
-from push.profiles import consent, guarded, permits
+from push.profiles import consent, guarded, keys, permits
 from push.profiles.consent import Granted, Standing
 from push.profiles.guarded import ReadTraits
+from push.profiles.keys import Keyring
 from push.profiles.permits import Check
 from push.profiles.segments.again import look_at_visits
 from push.registry.directory import Directory
@@ -63,10 +64,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Recorder:
     """Writes what presence found, and decides at every moment that is new."""
 
-    def __init__(self, limits: Limits, read_traits: ReadTraits = guarded.nothing) -> None:
+    def __init__(self, limits: Limits, keyring: Keyring, read_traits: ReadTraits = guarded.nothing) -> None:
         self.directory = Directory()
         self.book = Book(())
         self._limits = limits
+        self._keyring = keyring
         self._read_traits = read_traits
 
     async def write(self, tx: Transaction, changes: Changes, reporting: Mapping[str, str], now_ms: int) -> list[Queued]:
@@ -89,6 +91,9 @@ class Recorder:
         if not candidates:
             return None
         standing = await consent.standing_for_decision(tx, moment.shopper, now_ms)
+        opened = await keys.of_living(tx, self._keyring, [moment.shopper])
+        if not opened:
+            return None  # erased meanwhile
         ways = routes.reach(await tx.fetch("deliver.reach", shoppers=json.dumps([moment.shopper])))
         to = plan(ways, standing, reporting, now_ms)
         used = await outbox.used(tx, moment)
@@ -101,10 +106,11 @@ class Recorder:
             is_fresh=self._limits.is_fresh(moment, now_ms),
         )
         decision, chosen = await self._decide(tx, moment, candidates, facts, now_ms)
-        await outbox.keep_decision(tx, decision)
+        await outbox.keep_decision(tx, opened[moment.shopper], decision)
         if chosen is None or to is None:
             return None
-        return Queued(await outbox.enqueue(tx, decision, chosen, moment, to), to.routes[0].device)
+        [delivery] = await outbox.write(tx, opened, [outbox.answer(decision, chosen, moment, to)])
+        return Queued(delivery, to.routes[0].device)
 
     async def _decide(
         self, tx: Transaction, moment: Moment, candidates: Sequence[Versioned], facts: Facts, now_ms: int

@@ -7,21 +7,29 @@ import asyncio
 import os
 import secrets
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import msgspec
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from push.model.errors import ConflictError
 from push.model.ports import Queries, Row, Transaction
 from push.model.vault import SealError
-from push.profiles.months import KEY_BYTES, Months
+from push.profiles.months import KEY_BYTES, MonthKeyError, Months
+
+log = structlog.get_logger()
 
 MOST_CACHED: Final = 20_000
 """Opened keys that are kept, the least used going first: some 10 MB."""
 _NONCE_BYTES: Final = 12
 """96-bit random nonces: NIST SP 800-38D allows 2^32 seals under one key."""
+
+
+class ErasedError(SealError):
+    """The key is gone, and with it everything that it sealed: whose it was is erased."""
 
 
 class DataKey:
@@ -94,7 +102,18 @@ class Keyring:
 
 
 async def ensure(tx: Transaction, keyring: Keyring, shoppers: Collection[str]) -> dict[str, DataKey]:
-    """The keys of facets by facet, made where there is none yet; the facets must exist. Raises `SealError`."""
+    """The keys of facets by facet, made where there is none yet.
+
+    Raises `SealError`; `push.model.errors.ConflictError` where a facet is gone: somebody was erased meanwhile.
+    """
+    found = await of_living(tx, keyring, shoppers)
+    if found.keys() != {*shoppers}:
+        raise ConflictError("somebody was erased meanwhile")
+    return found
+
+
+async def of_living(tx: Transaction, keyring: Keyring, shoppers: Collection[str]) -> dict[str, DataKey]:
+    """As `ensure`, without those who are gone. Raises `SealError`."""
     found = await known(tx, keyring, shoppers)
     missing = sorted({*shoppers} - found.keys())
     if not missing:
@@ -115,6 +134,24 @@ async def known(db: Queries, keyring: Keyring, shoppers: Collection[str]) -> dic
     if any(keyring.months.key(row["month"]) is None for row in rows):
         await _look_again(keyring)
     return {row["shopper"]: _opened(keyring, row) for row in rows}
+
+
+async def look_for(keyring: Keyring, rows: Iterable[Row]) -> None:
+    """Have the months' keys at hand that rows with their keys need. What cannot be read now opens nothing."""
+    needed = {row["key_month"] for row in rows} - {None}
+    if all(keyring.months.key(month) is not None for month in needed):
+        return
+    try:
+        await _look_again(keyring)
+    except (MonthKeyError, OSError) as error:
+        log.warning("keys of months cannot be read", error=str(error))
+
+
+def joined(keyring: Keyring, row: Row) -> DataKey:
+    """The key that a row came with: ``key_of``, ``key_month``, ``key_wrapped``. Raises `ErasedError`, `SealError`."""
+    if row["key_wrapped"] is None:
+        raise ErasedError("somebody who is erased")
+    return keyring.opened(row["key_of"], row["key_month"], row["key_wrapped"])
 
 
 def _opened(keyring: Keyring, row: Row) -> DataKey:

@@ -1,13 +1,25 @@
 """Shoppers and devices in the database."""
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from push.model.errors import ConflictError
 from push.model.people import Address, Device
-from push.model.ports import Queries, Transaction
+from push.model.ports import Queries, Row, Transaction
 from push.model.tokens import Scope, token_hash
 from push.model.vault import Vault
+from push.profiles import keys
+from push.profiles.keys import Keyring
+
+
+class Seals(NamedTuple):
+    """What addresses are found by, and what they are sealed under; those from before, under the master key."""
+
+    vault: Vault
+    keyring: Keyring
 
 
 async def ensure_shopper(tx: Transaction, shopper: str, now_ms: int) -> None:
@@ -33,37 +45,47 @@ async def device(db: Queries, device_id: str) -> Device | None:
     return None if row is None else msgspec.convert(dict(row), Device)
 
 
-async def addresses_of(db: Queries, device_id: str, vault: Vault) -> list[Address]:
+async def addresses_of(db: Queries, device_id: str, seals: Seals) -> list[Address]:
     """Where channels reach a device. Raises `push.model.vault.SealError`."""
+    rows = await db.fetch("profiles.addresses_of", device=device_id)
+    await keys.look_for(seals.keyring, rows)
     return [
         Address(
             channel=row["channel"],
             app=row["app"],
             service=row["service"],
-            address=open_address(row["sealed"], device_id, row["channel"], vault),
+            address=open_address(row, seals),
             registered_ms=row["registered_ms"],
         )
-        for row in await db.fetch("profiles.addresses_of", device=device_id)
+        for row in rows
     ]
 
 
-async def set_address(tx: Transaction, device_id: str, address: Address, vault: Vault) -> None:
+async def set_address(tx: Transaction, device_id: str, address: Address, seals: Seals) -> None:
     """Register where a channel reaches a device; another device that had this address loses it."""
-    await set_addresses(tx, [(device_id, address)], vault)
+    await set_addresses(tx, [(device_id, address)], seals)
 
 
-async def set_addresses(tx: Transaction, new: Sequence[tuple[str, Address]], vault: Vault) -> None:
-    """Register where channels reach devices; other devices that had these addresses lose them."""
+async def set_addresses(tx: Transaction, new: Sequence[tuple[str, Address]], seals: Seals) -> None:
+    """Register where channels reach devices; other devices that had these addresses lose them.
+
+    Raises `push.model.errors.ConflictError` where a device is gone, `push.model.vault.SealError`.
+    """
+    owned = await tx.fetch("sending.devices", ids=json.dumps(sorted({device_id for device_id, _ in new})))
+    owners = {row["id"]: row["shopper"] for row in owned}
+    if owners.keys() != {device_id for device_id, _ in new}:
+        raise ConflictError("a device is gone meanwhile")
+    opened = await keys.ensure(tx, seals.keyring, set(owners.values()))
     rows = [
         {
             "device": device_id,
             "channel": address.channel,
             "app": address.app,
             "service": address.service,
-            "sealed": vault.seal(
+            "sealed": opened[owners[device_id]].seal(
                 msgspec.json.encode(address.address, order="sorted"), address_context(device_id, address.channel)
             ),
-            "hash": address_hash(address.channel, address.address, vault),
+            "hash": address_hash(address.channel, address.address, seals.vault),
             "registered_ms": address.registered_ms,
         }
         for device_id, address in new
@@ -84,9 +106,14 @@ def address_hash(channel: str, address: Mapping[str, object], vault: Vault) -> s
     return vault.fingerprint(msgspec.json.encode(address, order="sorted"), f"address:{channel}")
 
 
-def open_address(sealed: bytes, device_id: str, channel: str, vault: Vault) -> dict[str, object]:
-    """A stored address. Raises `push.model.vault.SealError`."""
-    return msgspec.json.decode(vault.open(sealed, address_context(device_id, channel)), type=dict[str, object])
+def open_address(row: Row, seals: Seals) -> dict[str, object]:
+    """A stored address: a row with ``device``, ``channel``, ``sealed``, ``hers``, and the key of whose device it is.
+
+    Raises `push.model.vault.SealError`; `push.profiles.keys.look_for` comes before.
+    """
+    opens: keys.DataKey | Vault = keys.joined(seals.keyring, row) if row["hers"] else seals.vault
+    plain = opens.open(row["sealed"], address_context(row["device"], row["channel"]))
+    return msgspec.json.decode(plain, type=dict[str, object])
 
 
 def address_context(device_id: str, channel: str) -> str:

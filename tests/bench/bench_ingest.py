@@ -37,6 +37,7 @@ from push.registry.directory import Directory
 from push.registry.resolver import Resolver
 from push.registry.tags import tags_of
 from tests.bench.table import Line, say, show
+from tests.support.keyrings import KEYRING
 
 START_MS: Final = 1_760_000_000_000
 EXPONENT: Final = 10
@@ -194,7 +195,7 @@ async def engine(db: Database, directory: Directory, clock: Clock) -> Engine:
     for position in directory.tags.all().tolist():
         consents.note(directory.tags.shopper(position) or "", {"location": True})
     settings = PresenceSettings()
-    outside = Outside(db, clock, Nowhere(), lambda: None)
+    outside = Outside(db, clock, Nowhere(), lambda: None, KEYRING)
     made = Engine(IngestSettings(), outside, Presence(settings, {}), consents, stale_ms=settings.stale_s * 1000)
     await made.use(directory, Book(()))
     return made

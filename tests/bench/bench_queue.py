@@ -26,9 +26,11 @@ from push.model.delivery import Content, Lane, Message, Route
 from push.model.ids import fresh
 from push.model.ports import Database
 from push.profiles import consent
+from push.profiles.keys import Keyring
 from tests.bench.table import Line, say, show
 from tests.support.breakable import ServersOwn
 from tests.support.clocks import RealClock
+from tests.support.keyrings import keyring_of
 from tests.support.mailroom import post_body
 from tests.support.stack import Stack, deployment
 
@@ -50,11 +52,11 @@ class Seen(NamedTuple):
     rss_mb: float
 
 
-async def fill(db: Database, count: int) -> None:
+async def fill(db: Database, keyring: Keyring, count: int) -> None:
     """Queue so many, for later."""
     for _ in range(0, count, A_TIME):
         async with db.transaction() as tx:
-            await outbox.put(tx, [_send(n) for n in range(A_TIME)])
+            await outbox.put(tx, keyring, [_send(n) for n in range(A_TIME)])
 
 
 def _send(n: int) -> Send:
@@ -122,7 +124,7 @@ async def at_rest(stack: Stack, path: Path, most: int) -> list[Seen]:
         async with open_database(f"sqlite:{path}", CLOCK) as db:
             if not wanted:
                 await join(db)
-            await fill(db, wanted - queued)
+            await fill(db, await keyring_of(path.parent), wanted - queued)
         queued = wanted
         async with running(stack):
             await asyncio.sleep(REST_S)

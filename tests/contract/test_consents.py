@@ -16,6 +16,7 @@ from tests.support import small_api
 from tests.support.clocks import SettableClock
 from tests.support.faulty import FaultyDatabase
 from tests.support.fresh import open_database
+from tests.support.keyrings import KEYRING
 from tests.support.outbox import enqueue, join, state, ways
 
 BEHIND: tuple[Purpose, ...] = ("location", "marketing", "profiling")
@@ -52,7 +53,7 @@ async def test_what_has_another_way_left_goes_on_waiting(database_url: str, with
         )  # fmt: skip
         plan = Plan(steps[0], later=(steps[1],), fall_back_s=60)
         async with db.transaction() as tx:
-            [later] = await outbox.put(tx, [Send(message=message, plan=plan, lane=Lane.BULK, source="test")])
+            [later] = await outbox.put(tx, KEYRING, [Send(message=message, plan=plan, lane=Lane.BULK, source="test")])
             await consents.Change(tx).write(shopper, dict.fromkeys(withdrawn, False), "test", clock.now_ms())
         found = {await state(db, delivery) for delivery in (beside, later)}
         told = [row["kind"] for row in await db.fetch("events.after", after_seq=0, most=9)]

@@ -25,7 +25,8 @@ from push.model.errors import (
 from push.model.ports import Database, Row
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
-from tests.support.outbox import VAULT, ScriptedChannel, enqueue, join, state, used
+from tests.support.keyrings import KEYRING
+from tests.support.outbox import SEALS, ScriptedChannel, enqueue, join, state, used
 
 LEASE_MS = 45_000
 LIFETIME_S = 600
@@ -53,7 +54,7 @@ async def claim(db: Database, clock: SettableClock, most: int = 10) -> list[Clai
         for queue in await tx.fetch("deliver.queues"):
             lease = {"now_ms": now_ms, "lease_until_ms": now_ms + LEASE_MS, "most": most}
             ids += [row["id"] for row in await tx.fetch("deliver.claim", queue=queue["queue"], **lease)]
-        return await load.claimed(tx, ids, now_ms)
+        return (await load.claimed(tx, KEYRING, ids, now_ms)).claimed
 
 
 async def settle(
@@ -294,7 +295,7 @@ async def test_what_is_taken_back_after_it_was_claimed_is_not_handed_over(db: Da
     async with db.transaction() as tx:
         await outbox.cancel_shopper(tx, "shp_d1", clock.now_ms())
     clock.advance(RECHECK_MS + 1)
-    means = Means(db, VAULT, clock, {"inapp": channel})
+    means = Means(db, SEALS, clock, {"inapp": channel})
     result = await Attempts(means, Gates(GateSettings(), 8), 90).make(one)
     async with db.transaction() as tx:
         await results.write(tx, [result], RETRY, clock.now_ms())

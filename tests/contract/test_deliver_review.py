@@ -23,7 +23,8 @@ from push.model.ports import Database, Row
 from push.profiles import people
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
-from tests.support.outbox import VAULT, ScriptedChannel, join, state
+from tests.support.keyrings import KEYRING
+from tests.support.outbox import SEALS, ScriptedChannel, join, state
 
 FALL_BACK_MS = 60_000
 RETRY = RetrySettings(base_ms=10, cap_ms=100)
@@ -57,7 +58,9 @@ async def put(db: Database, clock: SettableClock, name: str, *steps: Route, key:
     later = tuple((step,) for step in steps[1:])
     plan = Plan((steps[0],), later, FALL_BACK_MS // 1000 if later else 0)
     async with db.transaction() as tx:
-        [delivery] = await outbox.put(tx, [Send(message=message, plan=plan, lane=Lane.BULK, source="sender:shop")])
+        [delivery] = await outbox.put(
+            tx, KEYRING, [Send(message=message, plan=plan, lane=Lane.BULK, source="sender:shop")]
+        )
     return delivery
 
 
@@ -70,7 +73,7 @@ async def claim(db: Database, clock: SettableClock) -> dict[str, Claimed]:
         ids: list[str] = []
         for queue in await tx.fetch("deliver.queues"):
             ids += [row["id"] for row in await tx.fetch("deliver.claim", queue=queue["queue"], **lease)]
-        return {one.id: one for one in await load.claimed(tx, ids, now_ms)}
+        return {one.id: one for one in (await load.claimed(tx, KEYRING, ids, now_ms)).claimed}
 
 
 async def settle(db: Database, clock: SettableClock, one: Claimed, error: DeliveryError | None = None) -> None:
@@ -213,7 +216,7 @@ async def test_what_became_too_late_on_one_way_is_not_handed_over_by_the_next(
     slow, webpush = Slow("inapp", [UnreachableError("app_not_connected")]), ScriptedChannel("log")
     first = await put(db, clock, "m", INAPP)
     one = msgspec.structs.replace((await claim(db, clock))[first], routes=(INAPP, Route("d1", "log")))
-    means = Means(db, VAULT, clock, {"inapp": slow, "log": webpush}, longest_s=-7200.0)
+    means = Means(db, SEALS, clock, {"inapp": slow, "log": webpush}, longest_s=-7200.0)
     result = await Attempts(means, Gates(GateSettings(), 8), 90).make(one)
     async with db.transaction() as tx:
         await results.write(tx, [result], RETRY, clock.now_ms())

@@ -25,6 +25,7 @@ from tests.support.ingest import (
     WireGateway,
     rotating_id,
 )
+from tests.support.outbox import receipt
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ async def test_one_sighting_becomes_visit_moment_decision_and_delivery(server: S
     assert (moment["kind"], moment["heard_ms"], moment["received_ms"]) == ("store_entered", T0_MS - 300, T0_MS)
     (decision,) = await server.db.fetch("campaigns.decisions", **ALL_TIME)
     assert decision["campaign"] == "welcome"
-    assert '"version":1' in decision["receipt"]
+    assert '"version":1' in receipt(decision)
     (delivery,) = await server.db.fetch("deliver.list", **ALL_TIME)
     assert (delivery["device"], delivery["state"], delivery["visit"]) == ("dev-ann", "pending", visit["id"])
     assert server.woken == 1

@@ -15,10 +15,13 @@ from push.model.delivery import Content, Route
 from push.model.errors import ConflictError
 from push.model.ports import Database, Transaction
 from push.model.presence import Changes
+from push.profiles import keys
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
 from tests.support.ingest import ALL_TIME, T0_MS, agree, register
+from tests.support.keyrings import KEYRING
+from tests.support.outbox import receipt
 
 CAP = outbox.visit_cap("vis_1")
 ROUTE = Route("dev-ann", "inapp")
@@ -85,7 +88,7 @@ async def test_a_rolled_back_decision_takes_nothing(db: Database) -> None:
 
 async def test_two_moments_of_a_visit_decided_at_once_push_once(db: Database) -> None:
     """Both decisions may read an unused cap; the one that comes second learns of it, and says so."""
-    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1))
+    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1), KEYRING)
     recorder.book = type(recorder.book)(versioned(campaign("c")))
 
     async def answer(name: str) -> int:
@@ -99,14 +102,14 @@ async def test_two_moments_of_a_visit_decided_at_once_push_once(db: Database) ->
 
     assert sum(await asyncio.gather(*(answer(f"mom_{n}") for n in range(12)))) == 1
     assert await used(db) == 1
-    receipts = [d["receipt"] for d in await db.fetch("campaigns.decisions", **ALL_TIME)]
+    receipts = [receipt(d) for d in await db.fetch("campaigns.decisions", **ALL_TIME)]
     assert len(receipts) == 12
     assert sum('"verdict":"chosen"' in r for r in receipts) == 1
     assert sum('"verdict":"cap"' in r for r in receipts) == 11
 
 
 async def test_a_cap_that_is_used_up_between_reading_and_taking_is_noticed(db: Database) -> None:
-    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1))
+    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1), KEYRING)
     recorder.book = type(recorder.book)(versioned(campaign("c")))
 
     class Late:
@@ -126,7 +129,7 @@ async def test_a_cap_that_is_used_up_between_reading_and_taking_is_noticed(db: D
         changes = Changes(moments=[moment()])
         assert await recorder.write(Late(tx), changes, {}, T0_MS) == []  # type: ignore[arg-type]
     (decision,) = await db.fetch("campaigns.decisions", **ALL_TIME)
-    assert "1 of 1 pushes of this visit are used" in decision["receipt"]
+    assert "1 of 1 pushes of this visit are used" in receipt(decision)
     assert await used(db) == 1
 
 
@@ -137,14 +140,12 @@ async def enqueued(db: Database) -> str:
     )
     async with db.transaction() as tx:
         assert await outbox.take_cap(tx, CAP, 1, T0_MS)
-        await outbox.keep_decision(tx, decision)
-        return await outbox.enqueue(
-            tx,
-            decision,
-            Chosen(campaign("c"), Content(title="t", body="")),
-            moment(),
-            Plan((ROUTE,), hold_ms=250),
-        )
+        opened = await keys.ensure(tx, KEYRING, ["ann"])
+        await outbox.keep_decision(tx, opened["ann"], decision)
+        chosen = Chosen(campaign("c"), Content(title="t", body=""))
+        send = outbox.answer(decision, chosen, moment(), Plan((ROUTE,), hold_ms=250))
+        [delivery] = await outbox.write(tx, opened, [send])
+        return delivery
 
 
 async def test_an_enqueued_message_carries_what_senders_and_traces_need(db: Database) -> None:

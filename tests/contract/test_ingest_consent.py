@@ -17,13 +17,14 @@ from push.model.delivery import Content, Route
 from push.model.people import PURPOSES, Purpose
 from push.model.ports import Database, Row
 from push.model.presence import Observation
-from push.profiles import consent, people, registered
+from push.model.vault import SealError
+from push.profiles import consent, people, registered, sealed
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
 from tests.support.ingest import ALL_TIME, PEOPLE, STATIC, T0_MS, VAULT, Box, Server, WireGateway, agree, register
 from tests.support.keyrings import KEYRING
-from tests.support.outbox import web_push
+from tests.support.outbox import SEALS, web_push
 
 TITLE = "{{ shopper.name | default: 'Somebody' }}"
 TRIGGERS = [
@@ -69,7 +70,7 @@ class Watch:
             agreed = granted[delivery["shopper"]]
             assert {"location", "marketing"} <= agreed
             assert agreed & {"inapp", "webpush"}
-            title = msgspec.json.decode(delivery["content"], type=Content).title
+            title = sealed.content(KEYRING, delivery, delivery["message"]).title
             assert title == (delivery["shopper"].upper() if "profiling" in agreed else "Somebody")
         for row in await db.fetch("deliver.list", **ALL_TIME):
             if row["state"] == "pending":
@@ -207,7 +208,8 @@ async def test_a_withdrawal_beside_a_decision_takes_back_what_it_wrote(db: Datab
         withdrawal = asyncio.create_task(withdraw())
         await asyncio.sleep(0.2)
         assert not withdrawal.done()
-        await outbox.enqueue(tx, decided, chosen, moment(), Plan((Route("dev-ann", "inapp"),)))
+        answer = outbox.answer(decided, chosen, moment(), Plan((Route("dev-ann", "inapp"),)))
+        await outbox.put(tx, KEYRING, [answer])
     assert await withdrawal == 1
     assert [d["state"] for d in await db.fetch("deliver.list", **ALL_TIME)] == ["cancelled"]
 
@@ -230,22 +232,24 @@ async def test_consents_have_a_history(db: Database) -> None:
 async def test_subscriptions_open_for_their_own_device_only(db: Database) -> None:
     address = {"endpoint": "https://push.test/x", "keys": {"auth": "a", "p256dh": "p"}}
     async with db.transaction() as tx:
-        await people.set_address(tx, "dev-ann", web_push(address, 5), VAULT)
-    [held] = await people.addresses_of(db, "dev-ann", VAULT)
+        await people.set_address(tx, "dev-ann", web_push(address, 5), SEALS)
+    [held] = await people.addresses_of(db, "dev-ann", SEALS)
     assert held.address == address
     [row] = await db.fetch("profiles.addresses_of", device="dev-ann")
     with pytest.raises(ValueError, match="device:dev-bob"):
-        people.open_address(row["sealed"], "dev-bob", "webpush", VAULT)
-    assert await people.addresses_of(db, "dev-nobody", VAULT) == []
+        people.open_address({**row, "device": "dev-bob"}, SEALS)
+    with pytest.raises(SealError):
+        VAULT.open(row["sealed"], "device:dev-ann")
+    assert await people.addresses_of(db, "dev-nobody", SEALS) == []
 
 
 async def test_an_address_belongs_to_the_device_that_registered_it_last(db: Database) -> None:
     address = {"endpoint": "https://push.test/x", "keys": {"auth": "a", "p256dh": "p"}}
     async with db.transaction() as tx:
-        await people.set_address(tx, "dev-ann", web_push(address, 5), VAULT)
-        await people.set_address(tx, "dev-bob", web_push(address, 6), VAULT)
-    assert await people.addresses_of(db, "dev-ann", VAULT) == []
-    assert [held.registered_ms for held in await people.addresses_of(db, "dev-bob", VAULT)] == [6]
+        await people.set_address(tx, "dev-ann", web_push(address, 5), SEALS)
+        await people.set_address(tx, "dev-bob", web_push(address, 6), SEALS)
+    assert await people.addresses_of(db, "dev-ann", SEALS) == []
+    assert [held.registered_ms for held in await people.addresses_of(db, "dev-bob", SEALS)] == [6]
 
 
 async def test_a_token_is_kept_as_a_hash_and_found_by_itself(db: Database) -> None:

@@ -30,6 +30,7 @@ from tests.support.ingest import (
     WireGateway,
     agree,
 )
+from tests.support.outbox import receipt
 
 
 async def until(holds: Callable[[], bool], timeout_s: float = 10) -> None:
@@ -107,7 +108,7 @@ async def test_what_was_fresh_before_an_outage_is_stale_after_it(db: Database, c
     clock.advance(31_000)
     await ticking
     (decision,) = await db.fetch("campaigns.decisions", **ALL_TIME)
-    assert '"verdict":"stale"' in decision["receipt"]
+    assert '"verdict":"stale"' in receipt(decision)
     assert await db.fetch("deliver.list", **ALL_TIME) == []
 
 

@@ -26,7 +26,7 @@ from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
 from tests.support.ingest import ALL_TIME, T0_MS, agree, register
 from tests.support.keyrings import KEYRING
-from tests.support.outbox import enqueue, join, state
+from tests.support.outbox import enqueue, join, receipt, state
 
 PHONE, TABLET = "shp_phone", "shp_tablet"
 
@@ -285,7 +285,9 @@ async def test_a_newer_message_takes_the_place_of_one_to_another_facet_of_hers(
         )  # fmt: skip
         plan = Plan((Route("phone", "inapp"),))
         async with db.transaction() as tx:
-            [delivery] = await outbox.put(tx, [Send(message=message, plan=plan, lane=Lane.BULK, source="test")])
+            [delivery] = await outbox.put(
+                tx, KEYRING, [Send(message=message, plan=plan, lane=Lane.BULK, source="test")]
+            )
         return delivery
 
     first, second = await put("m1", PHONE), await put("m2", TABLET)
@@ -307,7 +309,7 @@ async def floor(database_url: str) -> AsyncIterator[Database]:
 async def test_one_person_with_two_tags_gets_one_push(floor: Database, *, linked: bool, at_once: bool) -> None:
     if linked:
         await link(floor, {"ann": "ann", "bob": "ann"})
-    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1))
+    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1), KEYRING)
     recorder.book = type(recorder.book)(versioned(campaign("c")))
 
     async def enter(names: Iterable[str]) -> int:
@@ -322,7 +324,7 @@ async def test_one_person_with_two_tags_gets_one_push(floor: Database, *, linked
 
     groups = [["ann"], ["bob"]] if at_once else [["ann", "bob"]]
     pushes = await asyncio.gather(*map(enter, groups))
-    verdicts = [row["receipt"] for row in await floor.fetch("campaigns.decisions", **ALL_TIME)]
+    verdicts = [receipt(row) for row in await floor.fetch("campaigns.decisions", **ALL_TIME)]
     assert sum(pushes) == (1 if linked else 2)
     assert sum('"verdict":"cap"' in receipt for receipt in verdicts) == (1 if linked else 0)
     shown = await floor.fetch("insight.decisions_of", shopper="bob", everywhere=1, stores="[]", most=9)

@@ -17,6 +17,7 @@ from push.model.ports import Database
 from push.profiles import consent
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
+from tests.support.keyrings import KEYRING
 from tests.support.outbox import enqueue, join
 
 LIFETIME_MS = 3_600_000
@@ -49,7 +50,9 @@ async def put(db: Database, clock: SettableClock, name: str = "m1", later: Seque
     steps = tuple((Route("d1", channel),) for channel in later)
     plan = Plan((Route("d1", "inapp"),), steps, 60 if steps else 0)
     async with db.transaction() as tx:
-        [delivery] = await outbox.put(tx, [Send(message=message, plan=plan, lane=Lane.BULK, source="sender:shop")])
+        [delivery] = await outbox.put(
+            tx, KEYRING, [Send(message=message, plan=plan, lane=Lane.BULK, source="sender:shop")]
+        )
     return delivery
 
 
@@ -61,7 +64,7 @@ async def end(db: Database, clock: SettableClock, error: PermanentError | None) 
         for queue in await tx.fetch("deliver.queues"):
             lease = {"now_ms": now_ms, "lease_until_ms": now_ms + 90_000, "most": 10}
             ids += [row["id"] for row in await tx.fetch("deliver.claim", queue=queue["queue"], **lease)]
-        for one in await load.claimed(tx, ids, now_ms):
+        for one in (await load.claimed(tx, KEYRING, ids, now_ms)).claimed:
             attempt = Attempt(one.routes[0], now_ms, now_ms, error, Accepted() if error is None else None)
             await results.write(tx, [Result(one, (attempt,))], RetrySettings(), now_ms)
 

@@ -182,7 +182,7 @@ class Server:
         rules = presence or PresenceSettings()
         self.consents = ConsentBook()
         await self.consents.load(self.db)
-        outside = Outside(self.db, self.clock, self.box, self.wake, guarded.reader(KEYRING, {}))
+        outside = Outside(self.db, self.clock, self.box, self.wake, KEYRING, guarded.reader(KEYRING, {}))
         self.engine = Engine(
             ingest or IngestSettings(), outside, Presence(rules, {}), self.consents, stale_ms=rules.stale_s * 1000
         )

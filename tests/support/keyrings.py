@@ -1,5 +1,6 @@
 """Keys of months in a folder of the test run."""
 
+import asyncio
 import atexit
 import shutil
 import tempfile
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from push.profiles.keys import Keyring
 from push.profiles.months import Months
+from tests.support.clocks import RealClock
 
 NOVEMBER_MS = 1_795_305_600_000
 """2026-11-22 00:00 UTC."""
@@ -17,6 +19,11 @@ def keyring_in(folder: Path, now_ms: int = NOVEMBER_MS) -> Keyring:
     keyring = Keyring(Months(folder))
     keyring.months.load(now_ms)
     return keyring
+
+
+async def keyring_of(data: Path) -> Keyring:
+    """What a server with this data folder seals under: for whoever writes into its database."""
+    return await asyncio.to_thread(keyring_in, data / "person-keys", RealClock().now_ms())
 
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="footfall-person-keys-"))

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from push.campaigns import outbox
 from push.campaigns.decide import Chosen
 from push.campaigns.outbox import visit_cap
@@ -11,12 +13,16 @@ from push.model.campaigns import Campaign, Decision, Template, Trigger
 from push.model.delivery import DEFAULT_APP, Accepted, Content, Outgoing, Route, State
 from push.model.ids import derived
 from push.model.people import PURPOSES, Address, Device, Purpose
-from push.model.ports import Clock, Database
+from push.model.ports import Clock, Database, Row
 from push.model.presence import Moment
 from push.model.vault import Vault
-from push.profiles import consent, people
+from push.profiles import consent, keys, people, sealed
+from push.profiles.keys import Keyring
+from push.profiles.people import Seals
+from tests.support.keyrings import KEYRING
 
 VAULT = Vault(bytes(range(32)))
+SEALS = Seals(VAULT, KEYRING)
 SUBSCRIPTION = {"endpoint": "https://push.example/secret-path", "keys": {"p256dh": "p", "auth": "a"}}
 
 
@@ -35,7 +41,7 @@ async def join(
         await people.new_device(tx, Device(id=device, shopper=shopper, platform="sim", locale="en", seen_ms=now_ms))
         await consent.set_consents(tx, shopper, dict.fromkeys(purposes, True), at_ms=now_ms, source="test")
         if subscription is not None:
-            await people.set_address(tx, device, web_push(subscription, now_ms), VAULT)
+            await people.set_address(tx, device, web_push(subscription, now_ms), SEALS)
     return shopper
 
 
@@ -59,6 +65,7 @@ async def enqueue(  # noqa: PLR0913 - a delivery has many sides
     channels: tuple[str, ...] = ("inapp",),
     lifetime_s: int = 600,
     hold_ms: int = 0,
+    keyring: Keyring = KEYRING,
 ) -> str:
     """A message for the device of a shopper who has joined, its cap taken; the delivery's id."""
     now_ms = clock.now_ms()
@@ -95,8 +102,17 @@ async def enqueue(  # noqa: PLR0913 - a delivery has many sides
     chosen = Chosen(campaign, Content(title=f"Hello {name}", body="Grüße"))
     async with db.transaction() as tx:
         await outbox.take_cap(tx, visit_cap(visit), 100, now_ms)
-        await outbox.keep_decision(tx, decision)
-        return await outbox.enqueue(tx, decision, chosen, moment, Plan(ways(device, channels), hold_ms=hold_ms))
+        await people.ensure_shopper(tx, shopper, now_ms)
+        opened = await keys.ensure(tx, keyring, [shopper])
+        await outbox.keep_decision(tx, opened[shopper], decision)
+        plan = Plan(ways(device, channels), hold_ms=hold_ms)
+        [delivery] = await outbox.write(tx, opened, [outbox.answer(decision, chosen, moment, plan)])
+        return delivery
+
+
+def receipt(row: Row) -> str:
+    """Why a decision was made, as JSON: a row of ``campaigns.decisions``."""
+    return msgspec.json.encode(sealed.considered(KEYRING, row, row["id"])).decode()
 
 
 async def used(db: Database, visit: str = "v1") -> int:

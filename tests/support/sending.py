@@ -11,7 +11,7 @@ from push.model.delivery import State
 from push.model.ports import Channel, Row
 from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
-from tests.support.outbox import VAULT, state
+from tests.support.outbox import SEALS, state
 
 CLOCK = RealClock()
 SETTINGS = SenderSettings(drain_s=1.0, retry=RetrySettings(base_ms=10, cap_ms=100))
@@ -23,7 +23,7 @@ async def running(
     db: FaultyDatabase, channels: Sequence[Channel], settings: SenderSettings = SETTINGS
 ) -> AsyncIterator[Sender]:
     """A sender at work; after the block it is stopped, and must not have failed."""
-    sender = Sender(settings, Means(db, VAULT, CLOCK, {channel.name: channel for channel in channels}))
+    sender = Sender(settings, Means(db, SEALS, CLOCK, {channel.name: channel for channel in channels}))
     task = asyncio.create_task(sender.run())
     try:
         yield sender

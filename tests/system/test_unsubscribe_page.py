@@ -14,6 +14,7 @@ from push.database.open import open_database
 from push.model.vault import Vault
 from push.secrets import master_key
 from tests.support.clocks import RealClock
+from tests.support.keyrings import keyring_of
 from tests.support.outbox import enqueue, join
 from tests.support.servers import Caller, serving, settings
 from tests.support.tools import ci_or_skip
@@ -43,7 +44,8 @@ async def link(server: Caller) -> str:
     clock = RealClock()
     async with open_database(f"sqlite://{server.folder}/push.db", clock) as db:
         await join(db, clock, "phone")
-        delivery = await enqueue(db, clock, "phone", channels=("email",), hold_ms=60_000)
+        keyring = await keyring_of(server.folder)
+        delivery = await enqueue(db, clock, "phone", channels=("email",), hold_ms=60_000, keyring=keyring)
     vault = Vault(await asyncio.to_thread(master_key, server.folder / "master.key"))
     return f"{server.running.http_url}/u/{unsubscribe.token(vault, Link(delivery, 'email'))}"
 

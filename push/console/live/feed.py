@@ -1,6 +1,6 @@
 """What just happened in a store, without anybody's name: what was sent, held back, opened, and that somebody came."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -8,6 +8,9 @@ import msgspec
 from push.console import words
 from push.model.campaigns import Considered, Verdict
 from push.model.ports import Database, Row
+from push.model.vault import SealError
+from push.profiles import keys, sealed
+from push.profiles.keys import Keyring
 
 MOST: Final = 10
 MOST_READ: Final = 40
@@ -55,12 +58,13 @@ class Happening(msgspec.Struct, frozen=True):
     many: int = 1
 
 
-async def read(db: Database, store: str, now_ms: int) -> list[Happening]:
+async def read(db: Database, keyring: Keyring, store: str, now_ms: int) -> list[Happening]:
     """The latest of a store, newest first. Raises `push.model.errors.DatabaseError`."""
     asked = {"store": store, "since_ms": now_ms - SINCE_MS, "most": MOST_READ}
     decisions = await db.fetch("console.latest_decisions", **asked)
     visits = await db.fetch("console.latest_visits", **asked)
-    found = [happening for row in decisions for happening in _told(row)]
+    await keys.look_for(keyring, decisions)
+    found = [happening for row in decisions for happening in _told(row, keyring)]
     found += [
         Happening(f"{v['id']}.in", v["entered_ms"], "people", "entered", "A member", "came into the store")
         for v in visits
@@ -68,10 +72,10 @@ async def read(db: Database, store: str, now_ms: int) -> list[Happening]:
     return sorted(found, key=lambda one: (-one.at_ms, one.key))
 
 
-def _told(row: Row) -> Iterable[Happening]:
+def _told(row: Row, keyring: Keyring) -> Iterable[Happening]:
     """A decision, and what became of what it said."""
     if row["campaign"] is None:
-        yield _quiet(row)
+        yield _quiet(row, _considered(row, keyring))
         return
     name = _name(row)
     if row["opened_ms"] is not None:
@@ -81,8 +85,15 @@ def _told(row: Row) -> Iterable[Happening]:
     yield Happening(f"{row['id']}.{word}", row["decided_ms"], tone, word, name, _how(row), row["zone"])
 
 
-def _quiet(row: Row) -> Happening:
-    considered = msgspec.json.decode(row["receipt"], type=tuple[Considered, ...])
+def _considered(row: Row, keyring: Keyring) -> Sequence[Considered]:
+    """Why; nothing where it does not open: the floor goes on."""
+    try:
+        return sealed.considered(keyring, row, row["id"])
+    except SealError:
+        return ()
+
+
+def _quiet(row: Row, considered: Sequence[Considered]) -> Happening:
     title = f"{words.count(len(considered), 'campaign')} held back" if considered else "Nothing worth saying"
     reasons = list(dict.fromkeys(NOT_SENT[one.verdict] for one in considered if one.verdict in NOT_SENT))
     return Happening(

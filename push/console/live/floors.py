@@ -19,6 +19,7 @@ from push.model.errors import DatabaseError
 from push.model.ports import Clock, Database, Row
 from push.model.tokens import Principal
 from push.presence.thresholds import Person
+from push.profiles.keys import Keyring
 from push.registry.directory import Directory
 
 FRESH_MS: Final = 900
@@ -117,6 +118,13 @@ class _Ground:
         self.plan = plan(self.zones, self.gateways)
 
 
+class Kept(NamedTuple):
+    """What happened in stores, and what opens it."""
+
+    db: Database
+    keyring: Keyring
+
+
 class _Floor:
     """What is kept of a store while somebody looks at it."""
 
@@ -141,8 +149,8 @@ def sight_of(who: Principal) -> Sight:
 class Floors:
     """Every store's picture."""
 
-    def __init__(self, db: Database, clock: Clock, crowd: Crowd, directory: Callable[[], Directory]) -> None:
-        self._db = db
+    def __init__(self, kept: Kept, clock: Clock, crowd: Crowd, directory: Callable[[], Directory]) -> None:
+        self._db, self._keyring = kept
         self._clock = clock
         self._crowd = crowd
         self._directory = directory
@@ -169,7 +177,7 @@ class Floors:
     async def _read(self, store: str, now_ms: int, before: _Facts) -> _Facts:
         try:
             states = await self._db.fetch("console.gateway_states", store=store)
-            happened = await feed.read(self._db, store, now_ms)
+            happened = await feed.read(self._db, self._keyring, store, now_ms)
             pushed = await self._db.fetch("console.just_pushed", store=store, since_ms=now_ms - JUST_MS)
         except DatabaseError:
             trouble = "The database does not answer: the floor goes on, the feed and gateways stand still."

@@ -13,6 +13,7 @@ from push.console.live.feed import MOMENTS, NOT_SENT
 from push.console.persons.who import told
 from push.model.campaigns import Considered
 from push.model.ports import Queries, Row
+from push.profiles import keys, sealed
 from push.profiles.collect import tracked
 from push.profiles.collect.tracked import Told
 from push.profiles.keys import Keyring
@@ -75,6 +76,8 @@ class _Source(NamedTuple):
     letter: str
     """Its place among sources at the same time."""
     told: Callable[[Row, Names], Happening]
+    is_sealed: bool = False
+    """Whether its rows hold a decision's reasons, under her key."""
 
 
 async def page(db: Queries, keyring: Keyring, shopper: str, after: str, names: Names) -> Page:
@@ -88,6 +91,9 @@ async def page(db: Queries, keyring: Keyring, shopper: str, after: str, names: N
         upto = _upto(source.letter, letter, id_)
         asked = {"shopper": shopper, "before_ms": before_ms, "before_id": upto, "most": PER_PAGE + 1}
         rows = await db.fetch(source.statement, **asked)
+        if source.is_sealed:
+            await keys.look_for(keyring, rows)
+            rows = [{**row, "considered": sealed.considered(keyring, row, row["id"])} for row in rows]
         found |= {(row["at_ms"], source.letter, row["id"]): source.told(row, names) for row in rows}
     shown = sorted(found, reverse=True)[:PER_PAGE]
     mark = ".".join(map(str, shown[-1])) if len(found) > PER_PAGE else ""
@@ -137,7 +143,7 @@ def _was(row: Row, names: Names) -> Happening:
 
 
 def _decided(row: Row, names: Names) -> Happening:
-    considered = msgspec.json.decode(row["receipt"], type=tuple[Considered, ...])
+    considered: tuple[Considered, ...] = row["considered"]
     reasons = tuple((one.campaign, _reason(one)) for one in considered)
     where = _where(row, names)
     if row["campaign"] is None:
@@ -180,7 +186,7 @@ def _sent(row: Row, names: Names) -> Happening:
 
 
 _SOURCES: Final = (
-    _Source("persons.decisions", "d", _decided),
+    _Source("persons.decisions", "d", _decided, is_sealed=True),
     _Source("persons.messages", "m", _sent),
     _Source("persons.visits", "v", _was),
 )

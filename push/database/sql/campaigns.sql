@@ -7,12 +7,15 @@ ON CONFLICT (id) DO UPDATE SET
 SELECT id, version, definition FROM campaigns ORDER BY id
 
 -- name: campaigns.decide
-INSERT INTO decisions (id, moment, shopper, store, campaign, receipt, decided_ms)
-VALUES (:id, :moment, :shopper, :store, :campaign, :receipt, :decided_ms)
+INSERT INTO decisions (id, moment, shopper, store, campaign, receipt, sealed, decided_ms)
+VALUES (:id, :moment, :shopper, :store, :campaign, '', :sealed, :decided_ms)
 
 -- name: campaigns.decisions
-SELECT id, moment, shopper, store, campaign, receipt, decided_ms FROM decisions
-WHERE decided_ms >= :since_ms ORDER BY decided_ms, id LIMIT :most
+SELECT
+    x.id, x.moment, x.shopper, x.store, x.campaign, x.receipt, x.sealed, x.decided_ms,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
+FROM decisions AS x LEFT JOIN person_keys AS k ON k.shopper = x.shopper
+WHERE x.decided_ms >= :since_ms ORDER BY x.decided_ms, x.id LIMIT :most
 
 -- name: campaigns.cap_used
 SELECT used FROM caps WHERE id = :id

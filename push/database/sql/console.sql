@@ -29,13 +29,15 @@ GROUP BY store, (left_ms - :since_ms) / 900000
 -- name: console.latest_decisions
 -- What a store decided last, and what became of what it said.
 SELECT
-    x.id, x.campaign, x.receipt, x.decided_ms, x.shopper, o.kind, o.zone, o.mark_s, c.definition,
-    d.state, d.reason, d.heard_ms, d.handed_over_ms, d.opened_ms, d.ended_ms
+    x.id, x.campaign, x.receipt, x.sealed, x.decided_ms, x.shopper, o.kind, o.zone, o.mark_s, c.definition,
+    d.state, d.reason, d.heard_ms, d.handed_over_ms, d.opened_ms, d.ended_ms,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
 FROM decisions AS x
 INNER JOIN moments AS o ON o.id = x.moment
 LEFT JOIN campaigns AS c ON c.id = x.campaign
 LEFT JOIN messages AS m ON m.decision = x.id
 LEFT JOIN deliveries AS d ON d.message = m.id
+LEFT JOIN person_keys AS k ON k.shopper = x.shopper
 WHERE x.store = :store AND x.decided_ms >= :since_ms
 ORDER BY x.decided_ms DESC, x.id LIMIT :most
 

@@ -46,15 +46,16 @@ SELECT id, zone, entered_ms, left_ms FROM stays WHERE visit = :visit ORDER BY en
 -- name: persons.decisions
 -- What was decided, and what became of it.
 SELECT
-    x.id, x.campaign, x.receipt, x.decided_ms AS at_ms, x.store, k.kind, k.zone, k.mark_s, c.definition,
-    d.state, d.channel, d.reason, d.opened_ms
+    x.id, x.campaign, x.receipt, x.sealed, x.decided_ms AS at_ms, x.store, t.kind, t.zone, t.mark_s, c.definition,
+    d.state, d.channel, d.reason, d.opened_ms, k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
 FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
     INNER JOIN decisions AS x ON x.shopper = o.id
-    LEFT JOIN moments AS k ON k.id = x.moment
+    LEFT JOIN moments AS t ON t.id = x.moment
     LEFT JOIN campaigns AS c ON c.id = x.campaign
     LEFT JOIN messages AS m ON m.decision = x.id
     LEFT JOIN deliveries AS d ON d.message = m.id
+    LEFT JOIN person_keys AS k ON k.shopper = x.shopper
 WHERE s.id = :shopper AND (x.decided_ms < :before_ms OR (x.decided_ms = :before_ms AND x.id < :before_id))
 ORDER BY x.decided_ms DESC, x.id DESC LIMIT :most
 

@@ -1,9 +1,9 @@
 -- name: outbox.message
 INSERT INTO messages (
-    id, decision, shopper, campaign, basis, needs, source, content, urgency, collapse_key, created_ms, expires_ms
+    id, decision, shopper, campaign, basis, needs, source, content, sealed, urgency, collapse_key, created_ms, expires_ms
 )
 VALUES (
-    :id, :decision, :shopper, :campaign, :basis, :needs, :source, :content, :urgency, :collapse_key, :created_ms,
+    :id, :decision, :shopper, :campaign, :basis, :needs, :source, '', :sealed, :urgency, :collapse_key, :created_ms,
     :expires_ms
 )
 
@@ -93,18 +93,20 @@ RETURNING id, message, shopper, cap, maybe_sent, state
 -- Whoever takes a delivery back while it is being sent lets it expire.
 SELECT
     d.id, d.message, d.shopper, d.device, d.lane, d.queue, d.routes, d.later, d.seq, d.attempt, d.expires_ms,
-    m.campaign, m.basis, m.needs, m.content, m.urgency, m.collapse_key, m.created_ms,
-    m.expires_ms AS message_expires_ms,
-    CASE WHEN d.expires_ms < m.expires_ms THEN 1 ELSE 0 END AS taken_back
-FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+    m.campaign, m.basis, m.needs, m.content, m.sealed, m.urgency, m.collapse_key, m.created_ms,
+    m.expires_ms AS message_expires_ms, CASE WHEN d.expires_ms < m.expires_ms THEN 1 ELSE 0 END AS taken_back,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
+FROM deliveries AS d
+    INNER JOIN messages AS m ON m.id = d.message
+    LEFT JOIN person_keys AS k ON k.shopper = m.shopper
 WHERE d.id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: deliver.reach
 -- The devices of all facets of a person, whichever she is asked for by. A screen may greet her where she is in a store
 -- that has one, and chose what it may call her.
 SELECT
-    p.id AS shopper, v.id AS device, v.platform, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.registered_ms,
-    s.reason AS suppressed,
+    p.id AS shopper, v.id AS device, v.platform, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.hers,
+    a.registered_ms, k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped, s.reason AS suppressed,
     CASE WHEN n.shopper IS NOT NULL AND EXISTS (
         SELECT 1 FROM shoppers AS c
             INNER JOIN visits ON visits.shopper = c.id AND visits.left_ms IS NULL
@@ -116,6 +118,7 @@ FROM shoppers AS p
     INNER JOIN devices AS v ON v.shopper = o.id
     LEFT JOIN nicknames AS n ON n.shopper = o.id
     LEFT JOIN addresses AS a ON a.device = v.id
+    LEFT JOIN person_keys AS k ON k.shopper = o.id
     LEFT JOIN suppressions AS s ON s.channel = a.channel AND s.hash = a.hash
 WHERE p.id IN (SELECT value FROM {json_each}(:shoppers{as_json}))
 ORDER BY v.seen_ms DESC, v.id, a.channel
@@ -295,6 +298,12 @@ UPDATE deliveries SET state = 'cancelled', queue = NULL, fall_back_ms = NULL, re
 WHERE state = 'pending' AND id IN (SELECT value FROM {json_each}(:ids{as_json}))
 RETURNING id, message, shopper, state, cap, maybe_sent
 
+-- name: outbox.unreadable
+-- What was claimed, and no key opens any more.
+UPDATE deliveries SET state = :state, queue = NULL, fall_back_ms = NULL, reason = :reason, ended_ms = :now_ms
+WHERE state = 'sending' AND id IN (SELECT value FROM {json_each}(:ids{as_json}))
+RETURNING id, message, shopper, state, cap, maybe_sent
+
 -- name: outbox.cancel_message
 -- What is being sent just now is not tried again: it expires unless it succeeds.
 UPDATE deliveries SET
@@ -318,8 +327,12 @@ WHERE queue IS NOT NULL AND waits = 1 AND state = 'pending' AND next_ms > :now_m
     )
 
 -- name: deliver.stream_since
-SELECT d.id, d.seq, m.id AS message, m.content, m.expires_ms
-FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+SELECT
+    d.id, d.seq, m.id AS message, m.content, m.sealed, m.expires_ms,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
+FROM deliveries AS d
+    INNER JOIN messages AS m ON m.id = d.message
+    LEFT JOIN person_keys AS k ON k.shopper = m.shopper
 WHERE d.device = :device AND d.seq > :after_seq AND d.seq <= :upto_seq AND d.channel = 'inapp'
     AND d.state IN ('accepted', 'shown') AND d.expires_ms > :now_ms
 ORDER BY d.seq LIMIT :most
@@ -358,9 +371,12 @@ WHERE d.id = :delivery AND d.shopper IN (
 SELECT
     d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,
     d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
-    d.ended_ms, d.visit, d.shopper, d.again_of, m.campaign, m.basis, m.source, m.content, m.decision,
-    (SELECT v.store FROM visits AS v WHERE v.id = d.visit) AS store
-FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+    d.ended_ms, d.visit, d.shopper, d.again_of, m.campaign, m.basis, m.source, m.content, m.sealed, m.decision,
+    (SELECT v.store FROM visits AS v WHERE v.id = d.visit) AS store,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
+FROM deliveries AS d
+    INNER JOIN messages AS m ON m.id = d.message
+    LEFT JOIN person_keys AS k ON k.shopper = m.shopper
 WHERE d.id = :id
 
 -- name: deliver.list
@@ -380,8 +396,11 @@ FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
 WHERE d.message = :message ORDER BY d.decided_ms, d.id
 
 -- name: deliver.message
-SELECT id, decision, shopper, campaign, basis, source, content, urgency, collapse_key, created_ms, expires_ms
-FROM messages WHERE id = :id
+SELECT
+    m.id, m.decision, m.shopper, m.campaign, m.basis, m.source, m.content, m.sealed, m.urgency, m.collapse_key,
+    m.created_ms, m.expires_ms, k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
+FROM messages AS m LEFT JOIN person_keys AS k ON k.shopper = m.shopper
+WHERE m.id = :id
 
 -- name: deliver.attempts_of
 SELECT attempt, device, channel, app, started_ms, ended_ms, outcome, status, reference FROM attempts

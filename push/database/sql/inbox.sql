@@ -2,8 +2,11 @@
 -- A delivery to any device of the same person, with its message; nobody else's.
 SELECT
     d.id, d.message, d.shopper, d.state, d.channel, d.expires_ms, d.decided_ms, m.decision, m.campaign, m.basis,
-    m.source, m.content, m.created_ms, m.expires_ms AS message_expires_ms
-FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
+    m.source, m.content, m.sealed, m.created_ms, m.expires_ms AS message_expires_ms,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
+FROM deliveries AS d
+    INNER JOIN messages AS m ON m.id = d.message
+    LEFT JOIN person_keys AS k ON k.shopper = m.shopper
 WHERE d.id = :delivery AND d.shopper IN (
         SELECT o.id FROM devices AS v
             INNER JOIN shoppers AS s ON s.id = v.shopper
@@ -13,10 +16,13 @@ WHERE d.id = :delivery AND d.shopper IN (
 
 -- name: inbox.decision
 -- What was decided, at which moment, and how the campaign that was chosen reads now.
-SELECT c.receipt, c.campaign, m.kind, m.store, m.zone, m.mark_s, m.at_ms, k.definition
+SELECT
+    c.receipt, c.sealed, c.campaign, m.kind, m.store, m.zone, m.mark_s, m.at_ms, g.definition,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
 FROM decisions AS c
     LEFT JOIN moments AS m ON m.id = c.moment
-    LEFT JOIN campaigns AS k ON k.id = c.campaign
+    LEFT JOIN campaigns AS g ON g.id = c.campaign
+    LEFT JOIN person_keys AS k ON k.shopper = c.shopper
 WHERE c.id = :decision
 
 -- name: receipts.lock

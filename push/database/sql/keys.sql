@@ -2,7 +2,10 @@
 SELECT shopper, month, wrapped FROM person_keys WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: keys.new
-INSERT INTO person_keys (shopper, month, wrapped) VALUES (:shopper, :month, :wrapped) ON CONFLICT (shopper) DO NOTHING
+-- Of those alone who are there: somebody may have been erased meanwhile.
+INSERT INTO person_keys (shopper, month, wrapped)
+SELECT s.id, CAST(:month AS TEXT), CAST(:wrapped AS {blob}) FROM shoppers AS s WHERE s.id = :shopper
+ON CONFLICT (shopper) DO NOTHING
 
 -- name: keys.erase
 DELETE FROM person_keys WHERE shopper = :shopper

@@ -17,8 +17,13 @@ UPDATE devices SET vouched = 0 WHERE id = :id
 SELECT id, shopper, platform, locale, seen_ms FROM devices WHERE id = :id
 
 -- name: profiles.addresses_of
-SELECT device, channel, app, service, sealed, hash, registered_ms FROM addresses
-WHERE device = :device ORDER BY channel
+SELECT
+    a.device, a.channel, a.app, a.service, a.sealed, a.hers, a.hash, a.registered_ms,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
+FROM addresses AS a
+    INNER JOIN devices AS d ON d.id = a.device
+    LEFT JOIN person_keys AS k ON k.shopper = d.shopper
+WHERE a.device = :device ORDER BY a.channel
 
 -- name: profiles.devices_since
 SELECT id, shopper, platform, locale, created_ms, seen_ms FROM devices
@@ -31,10 +36,10 @@ WHERE granted = 1 AND shopper IN (SELECT value FROM {json_each}(:shoppers{as_jso
 ORDER BY shopper, purpose
 
 -- name: profiles.set_address
-INSERT INTO addresses (device, channel, app, service, sealed, hash, registered_ms)
-VALUES (:device, :channel, :app, :service, :sealed, :hash, :registered_ms)
+INSERT INTO addresses (device, channel, app, service, sealed, hers, hash, registered_ms)
+VALUES (:device, :channel, :app, :service, :sealed, 1, :hash, :registered_ms)
 ON CONFLICT (device, channel) DO UPDATE SET
-    app = excluded.app, service = excluded.service, sealed = excluded.sealed, hash = excluded.hash,
+    app = excluded.app, service = excluded.service, sealed = excluded.sealed, hers = 1, hash = excluded.hash,
     registered_ms = excluded.registered_ms
 
 -- name: profiles.take_address

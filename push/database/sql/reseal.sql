@@ -43,15 +43,17 @@ ORDER BY import_id, side, id LIMIT :most
 UPDATE import_beacons SET key_sealed = :sealed WHERE import_id = :key_1 AND side = :key_2 AND id = :key_3 AND key_sealed = :before
 
 -- name: reseal.addresses_sealed_count
-SELECT COUNT(*) AS found FROM addresses WHERE sealed IS NOT NULL AND SUBSTR(sealed, 1, 8) <> :mark
+-- Those from before people's own keys sealed them.
+SELECT COUNT(*) AS found FROM addresses WHERE hers = 0 AND SUBSTR(sealed, 1, 8) <> :mark
 
 -- name: reseal.addresses_sealed_slice
 SELECT device AS key_1, channel AS key_2, '' AS key_3, sealed AS sealed FROM addresses
-WHERE (device, channel) > (:after_1, :after_2) AND :after_3 = '' AND sealed IS NOT NULL AND SUBSTR(sealed, 1, 8) <> :mark
+WHERE (device, channel) > (:after_1, :after_2) AND :after_3 = '' AND hers = 0 AND SUBSTR(sealed, 1, 8) <> :mark
 ORDER BY device, channel LIMIT :most
 
 -- name: reseal.addresses_sealed_put
-UPDATE addresses SET sealed = :sealed WHERE device = :key_1 AND channel = :key_2 AND :key_3 = '' AND sealed = :before
+UPDATE addresses SET sealed = :sealed
+WHERE device = :key_1 AND channel = :key_2 AND :key_3 = '' AND hers = 0 AND sealed = :before
 
 -- name: reseal.credentials_sealed_count
 SELECT COUNT(*) AS found FROM credentials WHERE sealed IS NOT NULL AND SUBSTR(sealed, 1, 8) <> :mark

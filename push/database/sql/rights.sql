@@ -167,7 +167,7 @@ SELECT id, store, shopper, entered_ms, left_ms, late FROM visits
 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY entered_ms, id
 
 -- name: rights.export_decisions
-SELECT id, moment, shopper, store, campaign, receipt, decided_ms FROM decisions
+SELECT id, moment, shopper, store, campaign, receipt, sealed, decided_ms FROM decisions
 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY decided_ms, id
 
 -- name: rights.export_deliveries
@@ -215,7 +215,7 @@ WHERE delivery IN (
 ) ORDER BY at_ms, delivery, kind
 
 -- name: rights.export_messages
-SELECT id, shopper, campaign, basis, source, content, created_ms, expires_ms FROM messages
+SELECT id, shopper, campaign, basis, source, content, sealed, created_ms, expires_ms FROM messages
 WHERE id IN (SELECT message FROM deliveries WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))) ORDER BY created_ms, id
 
 -- name: rights.export_nicknames
@@ -223,7 +223,12 @@ SELECT shopper, sealed, at_ms FROM nicknames
 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY shopper
 
 -- name: rights.export_addresses
-SELECT a.device, a.channel, a.app, a.service, a.sealed, a.registered_ms FROM addresses AS a INNER JOIN devices AS d ON d.id = a.device
+SELECT
+    a.device, a.channel, a.app, a.service, a.sealed, a.hers, a.registered_ms,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
+FROM addresses AS a
+    INNER JOIN devices AS d ON d.id = a.device
+    LEFT JOIN person_keys AS k ON k.shopper = d.shopper
 WHERE d.shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY a.device, a.channel
 
 -- name: rights.export_segments

@@ -8,22 +8,26 @@ import msgspec
 from push.model.ports import Queries, Row
 from push.model.profiles import Json
 from push.model.vault import SealError
-from push.profiles import keys, nicknames, people, traits
+from push.profiles import keys, nicknames, people, sealed, traits
 from push.profiles.collect import tracked
 from push.profiles.derived import store
 from push.profiles.desk import Desk
 from push.profiles.identity import facets
+from push.profiles.keys import DataKey
+from push.profiles.people import Seals
 
 PAGE: Final = 1_000
 """Statements read in one go."""
 _TABLES: Final = (
     "facets", "links", "consents", "consent_history", "asked", "checks", "snoozes", "devices", "tags",
-    "visits", "stays", "moments", "decisions", "messages", "deliveries", "attempts", "receipts", "happenings",
+    "visits", "stays", "moments", "deliveries", "attempts", "receipts", "happenings",
     "standings", "requests", "segments", "segment_moves",
 )  # fmt: skip
 """Statements ``rights.export_*``: what is kept in columns."""
 _JSON: Final = frozenset({"receipt", "content", "counted"})
 """Columns that hold JSON."""
+_SEALED: Final = {"messages": ("content", sealed.message_context), "decisions": ("receipt", sealed.decision_context)}
+"""Tables with a column that is sealed, and what for: by a row's id. What is from before may yet be in clear."""
 
 Record = dict[str, Any]
 Rows = list[Record]
@@ -45,9 +49,10 @@ async def export(db: Queries, desk: Desk, shopper: str, now_ms: int) -> Export |
         return None
     ids = facets.listed(mine)
     records = {name: [_read(row) for row in await db.fetch(f"rights.export_{name}", ids=ids)] for name in _TABLES}
+    records |= await _said(db, desk, ids, mine)
     records["identifiers"] = [_of(one) for one in await facets.identifiers(db, desk.keyring, mine)]
     records["nicknames"] = await _nicknames(db, desk, ids, mine)
-    records["addresses"] = [_address(row, desk) for row in await db.fetch("rights.export_addresses", ids=ids)]
+    records["addresses"] = await _addresses(db, desk, ids)
     records["events"] = await _events(db, desk, shopper)
     done = await store.of_facets(db, desk.keyring, mine)
     records["features"] = [{"shopper": facet, **_of(one)} for facet, one in sorted(done.items())]
@@ -75,16 +80,40 @@ def _read(row: Row) -> Record:
     return {name: _json(value) if name in _JSON else value for name, value in row.items()}
 
 
-def _json(text: str) -> Json:
+def _json(text: str | bytes) -> Json:
     value: Json = msgspec.json.decode(text)
     return value
+
+
+async def _said(db: Queries, desk: Desk, ids: str, mine: Sequence[str]) -> dict[str, Rows]:
+    """What she was told, and why; what does not open is said to be there."""
+    opened = await keys.known(db, desk.keyring, mine)
+    found: dict[str, Rows] = {}
+    for table, (column, context) in _SEALED.items():
+        rows = await db.fetch(f"rights.export_{table}", ids=ids)
+        found[table] = [_unsealed(row, column, context(row["id"]), opened) for row in rows]
+    return found
+
+
+def _unsealed(row: Row, column: str, context: str, opened: Mapping[str, DataKey]) -> Record:
+    rest = {name: value for name, value in row.items() if name not in {"sealed", column}}
+    key = opened.get(row["shopper"])
+    if row["sealed"] is None:
+        return {**rest, column: _json(row[column])}
+    return {**rest, column: None if key is None else _json(key.open(row["sealed"], context))}
+
+
+async def _addresses(db: Queries, desk: Desk, ids: str) -> Rows:
+    rows = await db.fetch("rights.export_addresses", ids=ids)
+    await keys.look_for(desk.keyring, rows)
+    return [_address(row, desk) for row in rows]
 
 
 def _address(row: Row, desk: Desk) -> Record:
     """An address in clear; one that does not open is said to be there."""
     known = {name: row[name] for name in ("device", "channel", "app", "service", "registered_ms")}
     try:
-        address: Record | None = dict(people.open_address(row["sealed"], row["device"], row["channel"], desk.vault))
+        address: Record | None = dict(people.open_address(row, Seals(desk.vault, desk.keyring)))
     except SealError:
         address = None
     return {**known, "address": address}

@@ -17,6 +17,7 @@ from push.profiles import consent
 from tests.support import small_api
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
+from tests.support.keyrings import KEYRING
 from tests.support.outbox import enqueue, join, state
 from tests.support.servers import REGISTRY, Answer, Caller, Phone
 
@@ -143,7 +144,7 @@ class Box(NamedTuple):
         )
         asked = outbox.Send(message=message, plan=Plan((Route("phone", "inapp"),)), lane=Lane.BULK, source=source)
         async with self.context.db.transaction() as tx:
-            [delivery] = await outbox.put(tx, [asked])
+            [delivery] = await outbox.put(tx, KEYRING, [asked])
         return delivery
 
 

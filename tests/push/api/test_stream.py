@@ -25,6 +25,7 @@ from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
 from tests.support.fresh import open_database
+from tests.support.keyrings import keyring_of
 from tests.support.outbox import enqueue, join, state
 from tests.support.servers import Caller, Phone, becomes, serving, settings
 
@@ -39,14 +40,15 @@ async def db(server: Caller) -> AsyncIterator[Database]:
         yield opened
 
 
-async def send(db: Database, phone: Phone, name: str, hold_ms: int = 0) -> str:
+async def send(server: Caller, db: Database, phone: Phone, name: str, hold_ms: int = 0) -> str:
     """Put a message into the outbox; the server looks at it within a second."""
     # The helper names a shopper after the device; the server gave her another name.
     async with db.transaction() as tx:
         await tx.execute("profiles.new_shopper", id=f"shp_{phone.device}", traits="{}", created_ms=0)
         granted = {"granted": True, "at_ms": 0, "source": "test"}
         await tx.execute("consent.put", shopper=f"shp_{phone.device}", purpose="inapp", **granted)
-    return await enqueue(db, CLOCK, phone.device, name=name, hold_ms=hold_ms)
+    keyring = await keyring_of(server.folder)
+    return await enqueue(db, CLOCK, phone.device, name=name, hold_ms=hold_ms, keyring=keyring)
 
 
 async def accepted(db: Database, *deliveries: str) -> None:
@@ -59,7 +61,7 @@ async def accepted(db: Database, *deliveries: str) -> None:
 async def test_a_message_arrives_with_what_it_says_and_the_delivery_is_accepted(server: Caller, db: Database) -> None:
     phone = await server.phone(**ALL)
     async with server.listen(phone) as stream:
-        delivery = await send(db, phone, "m1")
+        delivery = await send(server, db, phone, "m1")
         _, message = await stream.event()
         assert (message["delivery"], message["title"], message["body"]) == (delivery, "Hello m1", "Grüße")
         await accepted(db, delivery)
@@ -67,7 +69,7 @@ async def test_a_message_arrives_with_what_it_says_and_the_delivery_is_accepted(
 
 async def test_what_waited_for_the_app_comes_as_soon_as_it_connects(server: Caller, db: Database) -> None:
     phone = await server.phone(**ALL)
-    delivery = await send(db, phone, "m1")
+    delivery = await send(server, db, phone, "m1")
 
     async def tried() -> bool:
         return bool(await db.fetch("deliver.attempts_of", delivery=delivery))
@@ -85,14 +87,14 @@ async def test_resuming_gives_what_was_missed_once_and_in_order_and_then_goes_on
     async with server.listen(phone) as stream, server.listen(phone) as other:
         numbers = []
         for name in ("m1", "m2", "m3", "m4"):
-            await accepted(db, await send(db, phone, name))
+            await accepted(db, await send(server, db, phone, name))
             numbers.append((await stream.event())[0])
             await other.event()
     assert numbers == sorted(set(numbers))
 
     async with server.listen(phone, last_id=str(numbers[1])) as stream:
         assert [(await stream.event())[0] for _ in range(2)] == numbers[2:]
-        await send(db, phone, "m5")
+        await send(server, db, phone, "m5")
         number, message = await stream.event()
         assert (number > numbers[-1], message["title"]) == (True, "Hello m5")
 
@@ -103,8 +105,8 @@ async def test_a_message_is_numbered_when_it_is_handed_over_so_that_none_hides_b
     """The message that was put into the outbox first is handed over last."""
     phone = await server.phone(**ALL)
     async with server.listen(phone) as stream:
-        slow = await send(db, phone, "slow", hold_ms=2500)
-        fast = await send(db, phone, "fast")
+        slow = await send(server, db, phone, "slow", hold_ms=2500)
+        fast = await send(server, db, phone, "fast")
         (first, one), (second, two) = await stream.event(), await stream.event()
     assert (one["delivery"], two["delivery"]) == (fast, slow)
     assert first < second
@@ -116,10 +118,10 @@ async def test_a_message_is_numbered_when_it_is_handed_over_so_that_none_hides_b
 async def test_without_a_last_event_nothing_is_repeated(server: Caller, db: Database) -> None:
     phone = await server.phone(**ALL)
     async with server.listen(phone) as stream:
-        await accepted(db, await send(db, phone, "m1"))
+        await accepted(db, await send(server, db, phone, "m1"))
         await stream.event()
     async with server.listen(phone) as stream:
-        await send(db, phone, "m2")
+        await send(server, db, phone, "m2")
         assert (await stream.event())[1]["title"] == "Hello m2"
 
 
@@ -129,20 +131,20 @@ async def test_what_was_missed_is_not_repeated_to_who_withdrew_since(
 ) -> None:
     phone = await server.phone(**ALL)
     async with server.listen(phone) as stream:
-        await accepted(db, await send(db, phone, "m1"))
+        await accepted(db, await send(server, db, phone, "m1"))
         number, _ = await stream.event()
     withdrawn = await server.call("PUT", phone.path("consent"), phone.token, {"purposes": {purpose: False}})
     assert withdrawn.status == 200
     async with server.listen(phone, last_id=str(number - 1)) as stream:
         await server.call("PUT", phone.path("consent"), phone.token, {"purposes": {purpose: True}})
-        await send(db, phone, "m2")
+        await send(server, db, phone, "m2")
         assert (await stream.event())[1]["title"] == "Hello m2"
 
 
 async def test_both_tabs_of_a_browser_get_every_message(server: Caller, db: Database) -> None:
     phone = await server.phone(**ALL)
     async with server.listen(phone) as one, server.listen(phone) as two:
-        await send(db, phone, "m1")
+        await send(server, db, phone, "m1")
         assert await one.event() == await two.event()
     assert len(await db.fetch("deliver.list", since_ms=0, most=10)) == 1
 
@@ -166,7 +168,7 @@ async def test_an_app_that_goes_away_leaves_the_message_to_its_next_connection(s
     phone = await server.phone(**ALL)
     async with server.listen(phone):
         pass
-    delivery = await send(db, phone, "m1")
+    delivery = await send(server, db, phone, "m1")
 
     async def tried() -> bool:
         return bool(await db.fetch("deliver.attempts_of", delivery=delivery))

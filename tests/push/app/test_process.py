@@ -21,6 +21,7 @@ from push.channels.vapid import generate, to_pem
 from push.model.delivery import State
 from tests.support.clocks import RealClock
 from tests.support.fresh import open_database
+from tests.support.keyrings import keyring_of
 from tests.support.outbox import enqueue, state
 from tests.support.servers import REGISTRY, Caller, Phone, becomes
 
@@ -302,7 +303,7 @@ async def test_a_message_is_sent_by_the_next_process_when_one_is_killed(tmp_path
             await tx.execute("profiles.new_shopper", id=f"shp_{phone.device}", traits="{}", created_ms=0)
             granted = {"granted": True, "at_ms": 0, "source": "test"}
             await tx.execute("consent.put", shopper=f"shp_{phone.device}", purpose="inapp", **granted)
-        delivery = await enqueue(db, clock, phone.device)
+        delivery = await enqueue(db, clock, phone.device, keyring=await keyring_of(tmp_path / "data"))
     (tmp_path / "data" / "running.json").unlink()
     async with running(tmp_path) as server, server.listen(phone) as stream:
         assert (await stream.event())[1]["delivery"] == delivery

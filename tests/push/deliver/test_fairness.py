@@ -18,7 +18,8 @@ from push.model.people import Address
 from push.profiles import people
 from tests.support.faulty import FaultyDatabase
 from tests.support.fresh import open_database
-from tests.support.outbox import VAULT, ScriptedChannel, join
+from tests.support.keyrings import KEYRING
+from tests.support.outbox import SEALS, ScriptedChannel, join
 from tests.support.sending import CLOCK, SETTINGS, becomes, is_state, reaches, running
 
 INAPP = Route("d1", "inapp")
@@ -34,7 +35,7 @@ async def db(tmp_path: Path) -> AsyncIterator[FaultyDatabase]:
             address = Address(
                 channel="fcm", app="shop", service="", address={"token": "t"}, registered_ms=CLOCK.now_ms()
             )
-            await people.set_address(tx, "d1", address, VAULT)
+            await people.set_address(tx, "d1", address, SEALS)
         yield FaultyDatabase(opened)
 
 
@@ -67,7 +68,7 @@ async def send(  # noqa: PLR0913 - a delivery has many sides
         for name in names
     ]
     async with db.transaction() as tx:
-        return await outbox.put(tx, sends)
+        return await outbox.put(tx, KEYRING, sends)
 
 
 def numbered(name: str, n: int) -> list[str]:

@@ -19,7 +19,8 @@ from push.model.people import Address
 from push.profiles import consent, people
 from tests.support.faulty import FaultyDatabase
 from tests.support.fresh import open_database
-from tests.support.outbox import VAULT, ScriptedChannel, join
+from tests.support.keyrings import KEYRING
+from tests.support.outbox import SEALS, ScriptedChannel, join
 from tests.support.sending import CLOCK, SETTINGS, becomes, is_state, outcomes, reaches, row_of, running
 
 WEBPUSH = Route("d1", "webpush")
@@ -34,7 +35,7 @@ async def db(tmp_path: Path) -> AsyncIterator[FaultyDatabase]:
             address = Address(
                 channel="fcm", app="shop", service="", address={"token": "t"}, registered_ms=CLOCK.now_ms()
             )
-            await people.set_address(tx, "d1", address, VAULT)
+            await people.set_address(tx, "d1", address, SEALS)
         yield FaultyDatabase(opened)
 
 
@@ -54,7 +55,7 @@ async def send(
     )
     found = plan if isinstance(plan, Plan) else Plan(tuple(plan))
     async with db.transaction() as tx:
-        [delivery] = await outbox.put(tx, [Send(message=message, plan=found, lane=lane, source="test")])
+        [delivery] = await outbox.put(tx, KEYRING, [Send(message=message, plan=found, lane=lane, source="test")])
     return delivery
 
 
@@ -212,7 +213,7 @@ async def test_a_newer_message_takes_the_place_of_one_that_waits(db: FaultyDatab
             id="msg-newer", shopper="shp_d1", campaign="", content=Content(title="newer", body=""),
             created_ms=CLOCK.now_ms(), expires_ms=CLOCK.now_ms() + 60_000, collapse_key="msg-first",
         )  # fmt: skip
-        await outbox.put(tx, [Send(message=newer, plan=Plan((WEBPUSH,)), lane=Lane.BULK, source="test")])
+        await outbox.put(tx, KEYRING, [Send(message=newer, plan=Plan((WEBPUSH,)), lane=Lane.BULK, source="test")])
     async with running(db, [webpush]):
         await becomes(lambda: _some(webpush, 1))
     assert titles(webpush) == ["newer"]

@@ -13,7 +13,7 @@ from push.model.errors import PermanentError
 from tests.support.clocks import ShiftedClock
 from tests.support.faulty import FaultyDatabase
 from tests.support.fresh import open_database
-from tests.support.outbox import SUBSCRIPTION, VAULT, ScriptedChannel, enqueue, join
+from tests.support.outbox import SEALS, SUBSCRIPTION, ScriptedChannel, enqueue, join
 from tests.support.sending import SETTINGS, outcomes, reaches
 
 SLOW_MS = 60_000
@@ -49,7 +49,7 @@ async def test_what_could_outlast_its_claim_is_claimed_again_first(
 ) -> None:
     inapp = ScriptedChannel("inapp")
     channels = {"webpush": SlowChannel(clock), "inapp": inapp}
-    sender = Sender(SETTINGS, Means(db, VAULT, clock, channels, longest_s=longest_s))
+    sender = Sender(SETTINGS, Means(db, SEALS, clock, channels, longest_s=longest_s))
     delivery = await enqueue(db, clock, "d1", channels=("webpush", "inapp"), lifetime_s=3600)
     task = asyncio.create_task(sender.run())
     await reaches(db, delivery, State.ACCEPTED)

@@ -12,11 +12,10 @@ from push.deliver.attempts import RECHECK_MS
 from push.deliver.sender import IDLE_MS, SenderSettings
 from push.model.delivery import Accepted, State
 from push.model.errors import DeviceGoneError, OutcomeUnknownError, PermanentError, TransientError, UnreachableError
-from push.model.vault import Vault
 from push.profiles import people
 from tests.support.faulty import FaultyDatabase
 from tests.support.fresh import open_database
-from tests.support.outbox import SUBSCRIPTION, VAULT, ScriptedChannel, enqueue, join, state, web_push
+from tests.support.outbox import SEALS, SUBSCRIPTION, ScriptedChannel, enqueue, join, state, web_push
 from tests.support.sending import CLOCK, becomes, outcomes, reaches, row_of, running
 
 
@@ -122,7 +121,7 @@ async def test_a_dead_address_is_removed_unless_it_was_renewed(db: FaultyDatabas
         await becomes(lambda: _sent(webpush, 1))
         renewed = web_push({"endpoint": "new", "keys": {}}, CLOCK.now_ms() + 1)
         async with db.transaction() as tx:
-            await people.set_address(tx, "d1", renewed, VAULT)
+            await people.set_address(tx, "d1", renewed, SEALS)
         webpush.gate.set()
         await reaches(db, first, State.FAILED)
         assert await _subscription(db) == {"endpoint": "new", "keys": {}}
@@ -134,7 +133,7 @@ async def test_a_dead_address_is_removed_unless_it_was_renewed(db: FaultyDatabas
 
 
 async def _subscription(db: FaultyDatabase) -> dict[str, object] | None:
-    return next((found.address for found in await people.addresses_of(db, "d1", VAULT)), None)
+    return next((found.address for found in await people.addresses_of(db, "d1", SEALS)), None)
 
 
 async def _sent(channel: ScriptedChannel, times: int) -> bool:
@@ -143,7 +142,9 @@ async def _sent(channel: ScriptedChannel, times: int) -> bool:
 
 async def test_one_whose_address_does_not_open_fails_alone(db: FaultyDatabase) -> None:
     async with db.transaction() as tx:
-        await people.set_address(tx, "d1", web_push(dict(SUBSCRIPTION), 1), Vault(bytes(32)))
+        await people.set_address(tx, "d1", web_push(dict(SUBSCRIPTION), 1), SEALS)
+        stored = {"device": "d1", "channel": "webpush", "app": "default", "service": "", "hash": "", "registered_ms": 1}
+        await tx.execute("profiles.set_address", sealed=b"under no key of hers", **stored)
     await join(db, CLOCK, "d2")
     bad, good = await enqueue(db, CLOCK, "d1", channels=("webpush",)), await enqueue(db, CLOCK, "d2")
     async with running(db, [ScriptedChannel("inapp"), ScriptedChannel("webpush")]):
@@ -274,6 +275,19 @@ async def _is_past(when_ms: int) -> bool:
 
 async def _attempted(db: FaultyDatabase, delivery: str) -> bool:
     return bool(await outcomes(db, delivery))
+
+
+async def test_who_is_erased_gets_nothing_and_everybody_else_does(db: FaultyDatabase) -> None:
+    await join(db, CLOCK, "d2")
+    gone, good = await enqueue(db, CLOCK, "d1"), await enqueue(db, CLOCK, "d2")
+    async with db.transaction() as tx:
+        await tx.execute("keys.erase", shopper="shp_d1")
+    channel = ScriptedChannel("inapp")
+    async with running(db, [channel]):
+        await reaches(db, good, State.ACCEPTED)
+        await reaches(db, gone, State.CANCELLED)
+    assert (await row_of(db, gone))["reason"] == "erased"
+    assert [sent.delivery for sent in channel.sent] == [good]
 
 
 async def test_what_is_for_a_device_that_is_gone_fails_alone(db: FaultyDatabase) -> None:
