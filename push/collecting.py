@@ -15,6 +15,7 @@ from push.model.vault import Vault
 from push.profiles.collect.apply import Applied
 from push.profiles.collect.collecting import Collecting
 from push.profiles.collect.intake import Consequences, Intake
+from push.profiles.collect.newcomers import Newcomers
 from push.profiles.collect.proof import Prover, read_keys
 from push.profiles.consent import ConsentBook, Settled
 from push.profiles.derived.reading import Goods
@@ -78,9 +79,11 @@ async def open_collecting(db: Database, clock: Clock, desk: Desk, consequences: 
     tokens = desk.settings.user_tokens
     keys = await asyncio.to_thread(read_keys, tokens.keys)
     intake = Intake(db, clock, desk, consequences, desk.settings.most_waiting)
-    schemas = Schemas(db, clock, enforce=desk.settings.enforce_schemas)
+    bounds = desk.settings.bounds
+    schemas = Schemas(db, clock, enforce=desk.settings.enforce_schemas, most=bounds.learned_fields)
     await schemas.load()
-    return Collecting(desk, intake, Prover(tokens, keys), Counter(), schemas, Counter())
+    intake.learn = schemas.learn
+    return Collecting(desk, intake, Prover(tokens, keys), Counter(), schemas, Newcomers(bounds), Counter())
 
 
 async def open_imports(

@@ -43,6 +43,7 @@ KINDS: Final = (
     Kind("messages", "messages_d", ("receipts", "attempts", "deliveries", "messages")),
     Kind("happenings", "messages_d", ("events",)),
     Kind("audit", "audit_d", ("audit",)),
+    Kind("checks", "checks_d", ("checks",)),
     Kind("requests", "requests_d", ("requests",)),
 )
 

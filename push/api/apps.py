@@ -9,6 +9,7 @@ from beacons.registry import Beacon
 from beacons.topics import Id
 from push.api import asking, consents, naming
 from push.api.contract import APP, DEVICE, Call, Context, Endpoint, ProblemError, own_device
+from push.api.crowds import refuse_crowd
 from push.api.purposes import refuse_unknown
 from push.model.delivery import DEFAULT_APP
 from push.model.errors import PermanentError
@@ -100,6 +101,8 @@ async def register(context: Context, call: Call) -> DeviceOut:
         detail = "The key of an app names no shopper; leave `shopper` out, or call from your back end."
         raise ProblemError(403, "Not allowed", detail)
     now_ms = context.clock.now_ms()
+    if call.principal.scope == "app":
+        refuse_crowd(context, context.collecting.newcomers.let_in(call.actor, call.peer.remote, 1, now_ms))
     shopper = body.shopper or fresh("shp")
     device = Device(id=fresh("dev"), shopper=shopper, platform=body.platform, locale=body.locale, seen_ms=now_ms)
     token = new_token("device")
@@ -199,7 +202,7 @@ async def issue_tag(context: Context, call: Call) -> TagOut:
 
 
 ENDPOINTS: Final = (
-    Endpoint("POST", "/v1/devices", APP, "Register a device", register, DeviceIn, DeviceOut, 201),
+    Endpoint("POST", "/v1/devices", APP, "Register a device", register, DeviceIn, DeviceOut, 201, errors=(429,)),
     Endpoint(
         "GET", "/v1/devices/{device}/consent", DEVICE, "What was agreed", get_consent, result=Consents, errors=(404,)
     ),

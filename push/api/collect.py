@@ -10,6 +10,7 @@ import msgspec
 
 from push.api.bodies import decoded
 from push.api.contract import COLLECT, Call, Context, Endpoint, Parameter, ProblemError
+from push.api.crowds import refuse_crowd
 from push.model.profiles import Statement, StatementKind
 from push.profiles.collect import times
 from push.profiles.collect.bounds import Rejected
@@ -107,7 +108,10 @@ def _collect(kind: StatementKind | None) -> Callable[[Context, Call], Awaitable[
             token=call.headers.get(USER_TOKEN, ""),
         )
         found = await context.collecting.read(asked.messages, heard)
-        verdicts = await _take(context.collecting, [one.what for one in found if isinstance(one.what, Statement)])
+        statements = [one.what for one in found if isinstance(one.what, Statement)]
+        wait_ms = await context.collecting.let_in(context.db, statements, call.peer.remote, heard.received_ms)
+        refuse_crowd(context, wait_ms)
+        verdicts = await _take(context.collecting, statements)
         return _told(found, verdicts if is_server else {})
 
     return collect

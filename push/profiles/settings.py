@@ -54,6 +54,8 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Statements that wait to be kept; whoever brings more is told to come back. A larger batch never gets in."""
     own_corrections: Annotated[
         tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...], msgspec.Meta(max_length=100)
+    bounds: BoundSettings = BoundSettings()
+    """What keys that ship in apps and pages may do at most."""
     ] = OWN_CORRECTIONS
     """Traits that people may put right for themselves: nothing that is of value to them."""
     user_tokens: UserTokenSettings = UserTokenSettings()

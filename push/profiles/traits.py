@@ -78,10 +78,18 @@ def fold(state: TraitState, statement: Statement, strategies: Strategies = NO_ST
     return fold_all(state, [statement], strategies)
 
 
-def fold_all(state: TraitState, statements: Iterable[Statement], strategies: Strategies = NO_STRATEGIES) -> TraitState:
-    """The state with what statements say, joined once: each join looks at all that is held, however little is new."""
+def fold_all(
+    state: TraitState,
+    statements: Iterable[Statement],
+    strategies: Strategies = NO_STRATEGIES,
+    most: int = MOST_NAMES,
+) -> TraitState:
+    """The state with what statements say, joined once: each join looks at all that is held, however little is new.
+
+    Of one facet it is always the same `most` names, or what is left would depend on the order.
+    """
     told = [_said(one, strategies) for one in statements if one.kind != "group" and one.traits]
-    return join([state, *told]) if told else state
+    return join([state, *told], most) if told else state
 
 
 def _said(statement: Statement, strategies: Strategies) -> TraitState:
@@ -92,13 +100,13 @@ def _said(statement: Statement, strategies: Strategies) -> TraitState:
     return TraitState(said)
 
 
-def join(states: Iterable[TraitState]) -> TraitState:
-    """What all of them say together."""
+def join(states: Iterable[TraitState], most: int = MOST_NAMES) -> TraitState:
+    """What all of them say together, of at most so many names."""
     sayings: dict[str, dict[tuple[int, str], Saying]] = {}
     for state in states:
         for name, said in state.names.items():
             sayings.setdefault(name, {}).update((one.stamp, one) for one in said)
-    names = sorted(sayings, key=_rank)[:MOST_NAMES]
+    names = sorted(sayings, key=_rank)[:most]
     return TraitState({name: _pruned(sayings[name].values()) for name in sorted(names)})
 
 

@@ -9,7 +9,6 @@ import msgspec
 
 from push.model.errors import Fault
 from push.model.ids import derived
-from push.model.people import Purpose
 from push.model.profiles import Identifier, Json, Statement, StatementKind
 from push.profiles.collect import times
 from push.profiles.collect.bounds import beyond
@@ -171,7 +170,7 @@ def _key(one: Agreed) -> _Key:
 
 def _agreed(said: Said, how: How, home: Identifier, key: _Key) -> Statement:
     """What was said of purposes at one time and place."""
-    purposes: dict[Purpose, bool] = {}
+    purposes: dict[str, bool] = {}
     for one in said.consents:
         if _key(one) == key:
             purpose = how.purposes.named(one.purpose)

@@ -64,6 +64,18 @@ async def test_what_is_too_old_goes_and_a_row_proves_it(db: FaultyDatabase) -> N
     assert [row["visit"] for row in stays] == ["inside", "young"]
 
 
+async def test_looks_at_consents_go_day_by_day(db: FaultyDatabase) -> None:
+    today = NOW_MS // DAY_MS
+    looked = {"purpose": "profiling", "used_for": "send", "allowed": True, "times": 1, "last_ms": NOW_MS}
+    async with db.transaction() as tx:
+        for name in ("ada", "zoe"):
+            await tx.execute("profiles.new_shopper", id=name, traits="{}", created_ms=1)
+            days = (today - 402, today - 401, today - 400)
+            await tx.execute_many("consent.check", [{"shopper": name, "day": day, **looked} for day in days])
+    [done] = [one for one in await retainer(db).look() if one.kind == "checks"]
+    assert (done.removed, done.oldest_ms) == (4, (today - 400) * DAY_MS)
+
+
 async def test_a_second_run_finds_nothing_and_says_nothing(db: FaultyDatabase) -> None:
     await visit(db, "old", NOW_MS - 2 * DAY_MS)
     await retainer(db).look()

@@ -18,6 +18,7 @@ from push.access.limits import LOGIN
 from push.api.contract import Endpoint
 from push.deliver.hooks import MOST_HOOKS
 from push.enrolment.limits import EVERYBODY
+from push.model.ids import fresh
 from tests.support.box import quiet_port
 from tests.support.mails import credential
 from tests.support.provoked_goods import GOODS
@@ -278,6 +279,14 @@ async def crowd(on: Stage, endpoint: Endpoint) -> Answer:
     return next(answer for answer in await asyncio.gather(*calls) if answer.status != HTTPStatus.OK)
 
 
+async def newcomers(on: Stage, endpoint: Endpoint) -> Answer:
+    """More phones in a minute than one key may register."""
+    made = await on.server.call("POST", "/v1/tokens", on.server.operator, {"scope": "app", "subject": fresh("crowd")})
+    while (answer := await on.call(endpoint, {"platform": "web"}, made.json["token"])).status == HTTPStatus.CREATED:
+        pass
+    return answer
+
+
 async def large_batch(on: Stage, endpoint: Endpoint) -> Answer:
     """More than may wait."""
     rows = [{"type": "track", "event": "Seen", "anonymousId": "a-17", "messageId": f"m-{n}"} for n in range(2)]
@@ -285,6 +294,7 @@ async def large_batch(on: Stage, endpoint: Endpoint) -> Answer:
 
 
 PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
+    ("POST", "/v1/devices", 429): newcomers,
     ("GET", "/v1/app/config", 404): plainly(query=f"?app={NOTHING}"),
     ("GET", "/v1/devices/{device}/consent", 404): from_a_gone_device(),
     ("GET", "/v1/devices/{device}/consent/ledger", 404): from_a_gone_device(),

@@ -14,6 +14,7 @@ from push.api.server import MAX_BODY_BYTES
 from push.channels.email import EmailSettings
 from push.deliver.sender import SenderSettings
 from push.model.tokens import Scope
+from push.profiles.collect.settings import BoundSettings
 from push.profiles.settings import ProfileSettings
 from push.settings import HttpSettings
 from tests.support import smtp_service
@@ -25,6 +26,8 @@ from tests.support.smtp_service import SmtpService
 
 BODY_TIMEOUT_S: Final = 0.5
 MOST_QUEUED: Final = 20
+CROWD: Final = 60
+"""Phones that one key may register in a minute: more than a test needs."""
 NOTHING: Final = "nothing-here"
 """An id of nothing, whatever it is asked for."""
 UNKNOWN: Final = "ff_operator_" + "x" * 43
@@ -96,7 +99,7 @@ async def stage(folder: Path, database_url: str = "") -> AsyncIterator[Stage]:
             database_url=database_url,
             http=HttpSettings(port=0, body_timeout_s=BODY_TIMEOUT_S),
             sender=SenderSettings(most_queued=MOST_QUEUED),
-            profiles=ProfileSettings(most_waiting=1),
+            profiles=ProfileSettings(most_waiting=1, bounds=BoundSettings(new_people_per_min=CROWD)),
             email=EmailSettings(allow_private_hosts=True, ca_file=str(ca_file)),
         )
         server = await stack.enter_async_context(serving(asked))

@@ -31,6 +31,7 @@ from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.apply import Applied
 from push.profiles.collect.collecting import Collecting
 from push.profiles.collect.intake import Intake
+from push.profiles.collect.newcomers import Newcomers
 from push.profiles.collect.proof import Prover
 from push.profiles.desk import Desk as ProfileDesk
 from push.profiles.identity.kinds import Kinds
@@ -124,7 +125,15 @@ def collecting(db: Database, clock: Clock) -> Collecting:
     profiles = ProfileSettings()
     profile_desk = ProfileDesk(VAULT, KEYRING, Kinds(), profiles)
     intake = Intake(db, clock, profile_desk, Nothing(), profiles.most_waiting)
-    return Collecting(profile_desk, intake, Prover(profiles.user_tokens, {}), Counter(), Schemas(db, clock), Counter())
+    return Collecting(
+        profile_desk,
+        intake,
+        Prover(profiles.user_tokens, {}),
+        Counter(),
+        Schemas(db, clock),
+        Newcomers(profiles.bounds),
+        Counter(),
+    )
 
 
 def desk(db: Database, clock: Clock) -> Desk:

@@ -95,6 +95,19 @@ SELECT MIN(at_ms) AS oldest_ms FROM audit
 -- name: retention.audit_remove_audit
 DELETE FROM audit WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
+-- name: retention.checks_expired
+-- Day by day, the oldest first: of one that is over, whose looks are next.
+SELECT shopper AS id FROM checks
+WHERE day = (SELECT MIN(day) FROM checks) AND (day + 1) * 86400000 <= :before_ms
+GROUP BY shopper ORDER BY shopper LIMIT :most
+
+-- name: retention.checks_remove_checks
+DELETE FROM checks
+WHERE day = (SELECT MIN(day) FROM checks) AND shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: retention.checks_oldest
+SELECT MIN(day) * 86400000 AS oldest_ms FROM checks
+
 -- name: retention.requests_expired
 SELECT id FROM requests WHERE closed_ms IS NOT NULL AND closed_ms < :before_ms LIMIT :most
 

@@ -81,7 +81,7 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     judged: dict[str, Verdict] = {one.statement.id: _verdict(one, passed) for one in placed}
     kept = await _keep(tx, desk, [one for one in placed if judged[one.statement.id] != "no_consent"], now_ms)
     again = {name for name, verdict in judged.items() if verdict != "no_consent"} - {one.statement.id for one in kept}
-    await _fold(tx, desk, [one for one in kept if judged[one.statement.id] == "kept"], now_ms)
+    beyond = await _fold(tx, desk, [one for one in kept if judged[one.statement.id] == "kept"], now_ms)
     shoppers = frozenset(one.facet for one in kept)
     persons = frozenset((await facets.persons(tx, shoppers | consents.keys())).values()) | merged.persons
     await follow(tx, desk, persons, now_ms)
@@ -188,25 +188,31 @@ async def _keep(tx: Transaction, desk: Desk, passed: Sequence[_Placed], now_ms: 
     return kept
 
 
-async def _fold(tx: Transaction, desk: Desk, kept: Sequence[_Placed], now_ms: int) -> None:
-    """Bring traits and features up to date with what was kept. The facets are held, so nobody else does."""
+async def _fold(tx: Transaction, desk: Desk, kept: Sequence[_Placed], now_ms: int) -> int:
+    """Bring traits and features up to date with what was kept. The facets are held, so nobody else does.
+
+    Returns how many names of traits were too many.
+    """
     said: dict[str, list[Statement]] = {}
     for one in kept:
         said.setdefault(one.facet, []).append(one.statement)
-    if said:
-        opened = await keys.ensure(tx, desk.keyring, said)
-        await _fold_traits(tx, desk, said, opened, now_ms)
-        await _fold_features(tx, desk, said, opened, now_ms)
+    if not said:
+        return 0
+    opened = await keys.ensure(tx, desk.keyring, said)
+    await _fold_features(tx, desk, said, opened, now_ms)
+    return await _fold_traits(tx, desk, said, opened, now_ms)
 
 
-async def _fold_traits(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Keys, now_ms: int) -> None:
+async def _fold_traits(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Keys, now_ms: int) -> int:
     told = {facet: [one for one in each if one.traits] for facet, each in said.items()}
     told = {facet: each for facet, each in told.items() if each}
     if not told:
         return
     states = await traits.states(tx, desk.keyring, told)
     new = {
-        facet: traits.fold_all(states.get(facet, traits.TraitState()), each, desk.settings.traits)
+        facet: traits.fold_all(
+            states.get(facet, traits.TraitState()), each, desk.settings.traits, _most_traits(desk, each[0].home)
+        )
         for facet, each in told.items()
     }
     await traits.write(tx, opened, new, now_ms, desk.settings.traits)
@@ -216,7 +222,20 @@ async def _fold_features(tx: Transaction, desk: Desk, said: _ByFacet, opened: _K
     did = {facet: [one for one in each if one.kind == "track"] for facet, each in said.items()}
     did = {facet: each for facet, each in did.items() if each}
     if not did:
-        return
+        return 0
     before = await store.of_facets(tx, desk.keyring, did)
     new = {facet: reading.fold(before.get(facet, NOTHING), each, desk.goods) for facet, each in did.items()}
     await store.write(tx, opened, new, now_ms)
+    full = [facet for facet, state in new.items() if len(state.names) >= _most_traits(desk, told[facet][0].home)]
+    return sum(_beyond(states.get(facet), told[facet], new[facet]) for facet in full)
+
+
+def _most_traits(desk: Desk, home: Identifier) -> int:
+    """Names of a facet: fewer where keys that ship in apps make it. It is one number for a facet, whoever speaks."""
+    return desk.settings.bounds.traits if "publishable" in desk.kinds[home.kind].may_link else MOST_NAMES
+
+
+def _beyond(before: traits.TraitState | None, said: Sequence[Statement], now: traits.TraitState) -> int:
+    """How many names that are not kept were said."""
+    taken = traits.fold_all(traits.TraitState() if before is None else before, said)
+    return len(taken.names) - len(now.names)

@@ -7,14 +7,18 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from push.model.ports import Queries
 from push.model.profiles import Statement
+from push.profiles.collect.bounded import notes_on, within_bounds
 from push.profiles.collect.bounds import Rejected
 from push.profiles.collect.intake import Intake
 from push.profiles.collect.parse import Heard, Read, read
+from push.profiles.collect.newcomers import Newcomers
 from push.profiles.collect.proof import Prover
 from push.profiles.collect.who import Proof
 from push.profiles.desk import Desk
 from push.profiles.schemas.book import Schemas
+from push.profiles.identity.facets import fingerprint, listed
 
 AT_ONCE: Final = 50
 """Messages that are read in the loop; more would hold it up, and are read in a thread."""
@@ -30,6 +34,7 @@ class Collecting(NamedTuple):
     schemas: Schemas
     """What events and traits consist of, and are to consist of."""
     answers: Counter[str]
+    newcomers: Newcomers
     """How often people were asked, and what they answered, by purpose and word (``marketing granted``)."""
 
     async def read(self, raws: Sequence[msgspec.Raw], heard: Heard) -> list[Read]:
@@ -59,8 +64,13 @@ class Collecting(NamedTuple):
         return await asyncio.to_thread(self._each, raws, heard)
 
     def _seen(self, found: Sequence[Read]) -> list[Read]:
-        """Without those that are not as it was laid down that they are to be."""
-        return [one._replace(what=self._fitting(one.what)) if isinstance(one.what, Statement) else one for one in found]
+        """Without those that are not as it was laid down that they are to be, and without what is too large."""
+        return [self._looked_at(one, one.what) if isinstance(one.what, Statement) else one for one in found]
+
+    def _looked_at(self, read: Read, statement: Statement) -> Read:
+        bounded = within_bounds(statement, self.desk.settings.bounds)
+        notes = *read.notes, *notes_on(statement, bounded)
+        return Read(self._fitting(bounded), notes)
 
     def _fitting(self, statement: Statement) -> Statement | Rejected:
         differs = self.schemas.see(statement)

@@ -9,8 +9,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
 import msgspec
+from babel.numbers import list_currencies
 
 from push.model.profiles import Json, Statement
+
+_CURRENCIES: Final[frozenset[str]] = frozenset(list_currencies())
 
 Act = Literal[
     "searched", "listed", "clicked", "viewed", "added", "removed", "basket_viewed", "checkout", "ordered", "updated",
@@ -158,8 +161,13 @@ def _quantity(value: Json) -> int:
 
 
 def _currency(value: Json, otherwise: str) -> str:
-    text = _text(value).upper()
-    return text if len(text) == len("EUR") and text.isascii() and text.isalpha() else otherwise
+    text = _text(value)
+    return text.upper() if is_currency(text) else otherwise
+
+
+def is_currency(text: str) -> bool:
+    """Whether it is one of ISO 4217, whichever its case: each that somebody names is reckoned for itself."""
+    return text.strip().upper() in _CURRENCIES
 
 
 def _text(value: Json) -> str:

@@ -5,7 +5,7 @@ calls ─take▶ queue (bounded) ─run▶ apply, commit ─▶ answers
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import structlog
@@ -64,6 +64,8 @@ class Intake:
         self.waiting = 0
         """Statements that wait or are being applied."""
         self.counts: Counter[str] = Counter()
+        self.learn: Callable[[Statement], None] = lambda _statement: None
+        """What hears of statements of which it may be learned what events consist of."""
 
     async def take(self, statements: Sequence[Statement]) -> dict[str, Verdict]:
         """What became of statements, by id, once that is durable.

@@ -18,6 +18,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Decisions, messages, deliveries, attempts, receipts and what happened to messages."""
     audit_d: Days = 730
     """Who changed what."""
+    checks_d: Days = 400
+    """How often it was looked whether something of hers may be used."""
     requests_d: Days = 1_095
     """Requests of people that were answered: until nobody can claim anything any more."""
 

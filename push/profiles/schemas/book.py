@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 FLUSH_S: Final = 5.0
 MOST_LEARNED: Final = 20_000
-"""Fields of all events together, each once for every type; what comes beyond is not learned."""
+"""Fields of all events together, each once for every type, unless set otherwise; what comes beyond is not learned."""
 MOST_LAST: Final = 20
 """Violations of one schema that are shown."""
 MOST_WAITING: Final = 1_000
@@ -52,10 +52,11 @@ class _Violated(NamedTuple):
 
 
 class Schemas:
-    """What is laid down and what is seen. `see` may be called from any thread."""
+    """What is laid down and what is seen. `see` and `learn` may be called from any thread."""
 
-    def __init__(self, db: Database, clock: Clock, *, enforce: bool = False) -> None:
+    def __init__(self, db: Database, clock: Clock, *, enforce: bool = False, most: int = MOST_LEARNED) -> None:
         self._db = db
+        self._most = most
         self._clock = clock
         self._enforce = enforce
         self._rules: Mapping[Subject, Schema] = {}
@@ -64,32 +65,41 @@ class Schemas:
         self._seen: Counter[Seen] = Counter()
         self._violations: Counter[Subject] = Counter()
         self._last: deque[_Violated] = deque(maxlen=MOST_WAITING)
+        self.beyond = 0
+        """How often something was not learned because so much is."""
 
     def see(self, statement: Statement) -> Violation | None:
-        """Learn from a statement; what of it differs from what is laid down, where that is enforced."""
+        """What of a statement differs from what is laid down, where that is enforced; where not, it is counted."""
         subject = subject_of(statement)
         if subject is None:
             return None
-        values = values_of(statement)
         schema = self._rules.get(subject)
-        found = None if schema is None else violation(schema, subject, values)
+        found = None if schema is None else violation(schema, subject, values_of(statement))
+        if schema is None or found is None:
+            return None
+        with self._lock:
+            self._violations[subject] += 1
+            self._last.append(_Violated(subject, statement.source, found, self._clock.now_ms()))
+        return found if schema.mode == "enforce" or (schema.mode is None and self._enforce) else None
+
+    def learn(self, statement: Statement) -> None:
+        """Learn of what an event, or traits, consist."""
+        subject = subject_of(statement)
+        if subject is None:
+            return
         with self._lock:
             self._learn(Seen(subject, "", subject.kind))
-            for name, value in values.items():
+            for name, value in values_of(statement).items():
                 type_ = type_of(value)
                 if type_ is not None:
                     self._learn(Seen(subject, name, type_))
-            if found is not None:
-                self._violations[subject] += 1
-                self._last.append(_Violated(subject, statement.source, found, self._clock.now_ms()))
-        if schema is None or found is None:
-            return None
-        return found if schema.mode == "enforce" or (schema.mode is None and self._enforce) else None
 
     def _learn(self, seen: Seen) -> None:
         if seen in self._known:
             self._seen[seen] += 1
-        elif len(self._known) < MOST_LEARNED and is_plain(seen.field or "x") and is_plain(seen.subject.name or "x"):
+        elif len(self._known) >= self._most:
+            self.beyond += 1
+        elif is_plain(seen.field or "x") and is_plain(seen.subject.name or "x"):
             self._known.add(seen)
             self._seen[seen] += 1
 
@@ -112,7 +122,7 @@ class Schemas:
             seen, violations, last = self._seen, self._violations, list(self._last)
             self._seen, self._violations = Counter(), Counter()
             self._last.clear()
-        if not seen:
+        if not seen and not violations:
             return
         async with self._db.transaction(patient=True) as tx:
             await _write(tx, seen, violations, last, self._clock.now_ms())
