@@ -194,6 +194,15 @@ async def test_when_she_comes_and_what_she_opens(db: Database) -> None:
     }  # fmt: skip
     seen = figures(NOTHING, heard[shopper], Given(clock.now_ms(), await sketches.population(db)))
     assert (seen.best_hour, seen.best_weekday, seen.channel) == (21, 0, "inapp")
+    async with db.transaction() as tx:
+        segment = {"id": "vip", "name": "VIP", "description": "", "rule": "{}", "places": False}
+        await tx.execute("segments.put", **segment, changed_by="operator:ann", changed_ms=1)
+        await tx.execute("segments.enter", segment="vip", person=shopper, since_ms=1)
+        await standings.reconsider(tx, DESK, [shopper], clock.now_ms())
+    assert {name: n for (name, _), n in (await counted(db)).items() if "@" in name} == {
+        "told:hour@vip": 3, "opened:hour@vip": 1, "told:weekday@vip": 3, "opened:weekday@vip": 1,
+    }  # fmt: skip
+    assert (await signals.load(db, [shopper], clock.now_ms()))[shopper].segments == ("vip",)
 
 
 async def test_who_is_looked_at_beside_others_is_seen_as_if_alone(db: Database) -> None:

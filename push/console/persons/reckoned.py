@@ -141,7 +141,7 @@ _LINES: Final[tuple[tuple[str, _Tell, str], ...]] = (
     (
         "Opens most",
         lambda a: _best(a.of),
-        "What she opened by hour and weekday, drawn towards everyone's.",
+        "What she opened by hour and weekday, drawn towards her segments' and everyone's.",
     ),
     ("Best way", lambda a: a.of.channel, "The channel of which she opens the largest share."),
     ("In the basket", lambda a: _count(len(a.of.basket)), "Products put in and not taken out."),

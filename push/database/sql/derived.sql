@@ -36,6 +36,14 @@ FROM (
 ) AS told
 WHERE told.place <= :most ORDER BY told.shopper, told.place
 
+-- name: derived.segments
+-- What whoever each of these facets is belongs to, since longest first, of the segments whose rates are kept.
+SELECT s.id AS shopper, m.segment
+FROM shoppers AS s INNER JOIN segment_members AS m ON m.person = s.person
+WHERE s.id IN (SELECT value FROM {json_each}(:ids{as_json}))
+    AND m.segment IN (SELECT g.id FROM segments AS g ORDER BY g.id LIMIT :most)
+ORDER BY s.id, m.since_ms, m.segment
+
 -- name: derived.standings
 SELECT person, orders, first_s, last_s, currency, minor, pieces, counted FROM standings
 WHERE person IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY person {for_update}

@@ -3,7 +3,8 @@
 docs/derived.md gives each figure's formula and inputs; a test holds it to the names here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Final, NamedTuple
 
 import msgspec
@@ -12,7 +13,7 @@ from push.profiles.derived.features import NOTHING, PERIOD_S, Features, Held, Po
 from push.profiles.derived.lapse import WEEK_S, Lapse, alive, rate
 from push.profiles.derived.money import Purchases, purchases
 from push.profiles.derived.rhythm import DAY_S, rhythm
-from push.profiles.derived.signals import HOURS, NO_SIGNALS, WEEKDAYS, Signals, Tally
+from push.profiles.derived.signals import HOURS, NO_SIGNALS, WEEKDAYS, Signals, Tally, of_segment
 from push.profiles.derived.sketches import NOBODY, QUINTILES, Population, money_bucket
 
 MOST_TASTES: Final = 10
@@ -174,8 +175,8 @@ def _in_it(held: Mapping[str, Held]) -> tuple[str, ...]:
 def _heard(signals: Signals, everyone: Population) -> dict[str, object]:
     if signals == NO_SIGNALS:
         return {}
-    hours = receptive(signals.hours, "hour", HOURS, everyone)
-    weekdays = receptive(signals.weekdays, "weekday", WEEKDAYS, everyone)
+    hours = receptive(signals.hours, Slots("hour", HOURS), everyone, signals.segments)
+    weekdays = receptive(signals.weekdays, Slots("weekday", WEEKDAYS), everyone, signals.segments)
     channels = {name: _channel(name, tally, everyone) for name, tally in sorted(signals.channels.items())}
     was_told = bool(signals.channels)
     return {
@@ -191,16 +192,36 @@ def _heard(signals: Signals, everyone: Population) -> dict[str, object]:
     }
 
 
-def receptive(mine: Mapping[int, Tally], name: str, slots: int, everyone: Population) -> tuple[float, ...]:
-    """The share of messages opened by slot, shrunk towards everyone's in it, and that towards everyone's in all.
+class Slots(NamedTuple):
+    """A day's hours, or a week's days."""
 
-    Each is the mean of a Beta distribution whose prior weighs as much as `PULL` messages.
+    name: str
+    many: int
+
+
+def receptive(
+    mine: Mapping[int, Tally], slots: Slots, everyone: Population, segments: Sequence[str] = ()
+) -> tuple[float, ...]:
+    """The share of messages opened by slot, shrunk towards that of her segments in it, and these towards everyone's.
+
+    Everyone's is shrunk towards everyone's in all slots. Each is the mean of a Beta distribution whose prior weighs as
+    much as `PULL` messages; of several segments the prior is their mean.
     """
-    told = [everyone.count(f"told:{name}", slot) for slot in range(slots)]
-    opened = [everyone.count(f"opened:{name}", slot) for slot in range(slots)]
-    overall = _shrunk(Tally(sum(told), sum(opened)), NO_RATE)
-    theirs = [_shrunk(Tally(told[slot], opened[slot]), overall) for slot in range(slots)]
-    return tuple(_shrunk(mine.get(slot, Tally()), theirs[slot]) for slot in range(slots))
+    told = _tallies(everyone, slots.name, slots.many)
+    overall = _shrunk(sum(told, start=Tally()), NO_RATE)
+    theirs = [_shrunk(tally, overall) for tally in told]
+    if segments:
+        rates = [_of_segment(everyone, of_segment(slots.name, segment), theirs) for segment in segments]
+        theirs = [fmean(rate[slot] for rate in rates) for slot in range(slots.many)]
+    return tuple(_shrunk(mine.get(slot, Tally()), theirs[slot]) for slot in range(slots.many))
+
+
+def _tallies(everyone: Population, name: str, slots: int) -> list[Tally]:
+    return [Tally(everyone.count(f"told:{name}", n), everyone.count(f"opened:{name}", n)) for n in range(slots)]
+
+
+def _of_segment(everyone: Population, name: str, towards: Sequence[float]) -> list[float]:
+    return [_shrunk(tally, prior) for tally, prior in zip(_tallies(everyone, name, len(towards)), towards, strict=True)]
 
 
 def _channel(name: str, mine: Tally, everyone: Population) -> float:

@@ -18,6 +18,10 @@ from push.profiles.identity.facets import listed
 
 MOST: Final = 200
 """Visits, and deliveries, that are looked at of each who is asked for: the latest, whoever else is asked for."""
+MOST_SEGMENTS: Final = 4
+"""Of one person: each costs a rate by hour and weekday."""
+MOST_COUNTED: Final = 100
+"""Segments whose rates are kept, the first by their ids: each costs 124 numbers, which everybody's figures read."""
 DAYS: Final = 365
 HOURS: Final = 24
 WEEKDAYS: Final = 7
@@ -49,9 +53,16 @@ class Signals(msgspec.Struct, frozen=True):
     hours: dict[int, Tally] = {}
     weekdays: dict[int, Tally] = {}
     channels: dict[str, Tally] = {}
+    segments: tuple[str, ...] = ()
+    """Of who was told anything: the segments that she has been in for the longest, `MOST_SEGMENTS` at most."""
 
 
 NO_SIGNALS: Final = Signals()
+
+
+def of_segment(name: str, segment: str) -> str:
+    """What a sketch of a segment's own is called; ids of segments have no ``@``."""
+    return f"{name}@{segment}"
 
 
 async def load(db: Queries, shoppers: Collection[str], now_ms: int) -> dict[str, Signals]:
@@ -61,7 +72,18 @@ async def load(db: Queries, shoppers: Collection[str], now_ms: int) -> dict[str,
     told = _by_shopper(await db.fetch("derived.told", **asked))
     if visits:  # the first look at a zone reads a file
         await asyncio.to_thread(lambda: [_zone(row["time_zone"]) for rows in visits.values() for row in rows])
-    return {shopper: _signals(visits.get(shopper, []), told.get(shopper, [])) for shopper in visits | told}
+    inside = await _segments(db, told)
+    return {
+        shopper: _signals(visits.get(shopper, []), told.get(shopper, []), inside.get(shopper, ()))
+        for shopper in visits | told
+    }
+
+
+async def _segments(db: Queries, shoppers: Collection[str]) -> dict[str, tuple[str, ...]]:
+    if not shoppers:
+        return {}
+    rows = _by_shopper(await db.fetch("derived.segments", ids=listed(shoppers), most=MOST_COUNTED))
+    return {shopper: tuple(row["segment"] for row in mine[:MOST_SEGMENTS]) for shopper, mine in rows.items()}
 
 
 def _by_shopper(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -71,7 +93,7 @@ def _by_shopper(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def _signals(visits: list[Row], told: list[Row]) -> Signals:
+def _signals(visits: list[Row], told: list[Row], segments: tuple[str, ...]) -> Signals:
     came = [_local(row["entered_ms"], row["time_zone"]) for row in visits]
     zone = visits[0]["time_zone"] if visits else "UTC"
     heard = [(_local(row["handed_over_ms"], zone), row["channel"], _tally(row)) for row in told]
@@ -82,6 +104,7 @@ def _signals(visits: list[Row], told: list[Row]) -> Signals:
         _tallied((at.hour, tally) for at, _, tally in heard),
         _tallied((at.weekday(), tally) for at, _, tally in heard),
         _tallied((channel, tally) for _, channel, tally in heard),
+        segments,
     )
 
 

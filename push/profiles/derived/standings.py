@@ -11,7 +11,7 @@ from push.profiles.derived import signals, sketches, store
 from push.profiles.derived.features import Features
 from push.profiles.derived.money import Purchases, purchases
 from push.profiles.derived.rhythm import DAY_S
-from push.profiles.derived.signals import NO_SIGNALS, Signals
+from push.profiles.derived.signals import NO_SIGNALS, Signals, of_segment
 from push.profiles.derived.sketches import Counts, money_bucket
 from push.profiles.identity.facets import listed
 from push.profiles.keys import Keyring
@@ -68,8 +68,9 @@ def counted(bought: Purchases, heard: Signals) -> Counted:
         if worth.pieces:
             found[f"piece:{bought.currency}"] = {money_bucket(worth.minor // worth.pieces): 1}
     for name, tallies in (("hour", heard.hours), ("weekday", heard.weekdays)):
-        found[f"told:{name}"] = {key: tally.told for key, tally in tallies.items()}
-        found[f"opened:{name}"] = {key: tally.opened for key, tally in tallies.items() if tally.opened}
+        for whose in (name, *(of_segment(name, segment) for segment in heard.segments)):
+            found[f"told:{whose}"] = {key: tally.told for key, tally in tallies.items()}
+            found[f"opened:{whose}"] = {key: tally.opened for key, tally in tallies.items() if tally.opened}
     for channel, tally in heard.channels.items():
         found[f"channel:{channel}"] = {0: tally.told, 1: tally.opened} if tally.opened else {0: tally.told}
     return {name: dict(sorted(buckets.items())) for name, buckets in sorted(found.items()) if buckets}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from push.model.profiles import Json, Statement
 from push.profiles.derived.features import NOTHING, PERIOD_S, Features
-from push.profiles.derived.figures import Figures, Given, Taste, figures, receptive, tastes
+from push.profiles.derived.figures import Figures, Given, Slots, Taste, figures, receptive, tastes
 from push.profiles.derived.lapse import WEEK_S, Lapse, alive, rate
 from push.profiles.derived.money import purchases as bought_of
 from push.profiles.derived.reading import NoGoods, fold
@@ -116,7 +116,7 @@ def population(counts: Mapping[tuple[str, int], int]) -> Population:
 def test_what_few_messages_say_is_drawn_towards_everyone() -> None:
     everyone = population({("told:hour", 9): 1000, ("opened:hour", 9): 400, ("told:hour", 20): 1000})
     mine = {9: Tally(2, 0), 20: Tally(100, 80)}
-    rates = receptive(mine, "hour", 24, everyone)
+    rates = receptive(mine, Slots("hour", 24), everyone)
     assert 0.3 < rates[9] < 0.4
     assert rates[20] == pytest.approx((80 + 20 * (20 * (402 / 2020) / 1020)) / 120, rel=1e-3)
     heard = Signals(
@@ -126,6 +126,23 @@ def test_what_few_messages_say_is_drawn_towards_everyone() -> None:
     assert (found.best_hour, found.best_weekday, found.channel) == (20, 5, "fcm")
     assert found.channels["email"] < 0.1 < found.channels["fcm"]
     assert (found.visits, found.visit_hours[9], found.visit_weekdays) == (2, 2, (2, 0, 0, 0, 0, 0, 0))
+
+
+def test_what_few_messages_say_is_drawn_towards_her_segments_and_these_towards_everyone() -> None:
+    random = np.random.default_rng(11)
+    told = random.integers(0, 400, (4, 7))  # everyone, two segments that she is in, one that she is not in
+    opened = random.binomial(told, random.random((4, 7)))
+    names = ["weekday", "weekday@vip", "weekday@young", "weekday@others"]
+    counts = {(f"told:{name}", day): int(told[n, day]) for n, name in enumerate(names) for day in range(7)}
+    counts |= {(f"opened:{name}", day): int(opened[n, day]) for n, name in enumerate(names) for day in range(7)}
+    mine = {2: Tally(3, 3), 6: Tally(40, 1)}
+    her = np.array([[0, 0], [0, 0], [3, 3], [0, 0], [0, 0], [0, 0], [40, 1]])
+    base = (opened[0].sum() + 2) / (told[0].sum() + 20)  # a tenth of 20 messages, where nobody was told anything
+    rates = (opened[0] + 20 * base) / (told[0] + 20)
+    rates = ((opened[1:3] + 20 * rates) / (told[1:3] + 20)).mean(axis=0)
+    expected = (her[:, 1] + 20 * rates) / (her[:, 0] + 20)
+    found = receptive(mine, Slots("weekday", 7), population(counts), ("vip", "young"))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_ranks_count_half_of_who_is_equal() -> None:
