@@ -1,6 +1,8 @@
 """Who is erased is on no disk any more, byte by byte, and comes back with no backup and after no crash."""
 
 import asyncio
+import itertools
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -9,6 +11,12 @@ from typing import Final
 
 import pytest
 
+from beacons import ad
+from beacons.eid import compute
+from beacons.frames import Eid, encode
+from firmware_sim.phone_api import Server, Tag
+from firmware_sim.phones import Phone
+from firmware_sim.radio import Heard
 from push.database.open import open_database
 from push.enrolment.kept import keep_fingerprints
 from push.keys import read_keys
@@ -17,6 +25,8 @@ from push.profiles.erased import Ledger, erasure_of
 from tests.support.clocks import RealClock
 from tests.support.collecting import AGREED, Shop, collecting
 from tests.support.servers import settings
+from tests.support.stack import Stack
+from tests.support.tasks import background
 
 pytestmark = pytest.mark.system
 
@@ -48,10 +58,11 @@ async def erase(shop: Shop, people: tuple[str, ...]) -> None:
         await shop.server.operate("DELETE", f"/v1/people/{person}")
 
 
-def found_in(folder: Path, needles: tuple[str, ...] = NEEDLES) -> list[tuple[str, str]]:
+def found_in(folder: Path, needles: tuple[str | bytes, ...] = NEEDLES) -> list[tuple[str, str]]:
     """Which words stand in which files of a folder, byte by byte."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return [(path.name, word) for path in files for word in needles if word.encode() in path.read_bytes()]
+    words = [word.encode() if isinstance(word, str) else word for word in needles]
+    return [(path.name, repr(word)) for path in files for word in words if word in path.read_bytes()]
 
 
 def back_up(folder: Path, target: Path) -> None:
@@ -75,6 +86,75 @@ async def test_who_is_erased_is_on_no_disk(tmp_path: Path, capfd: pytest.Capture
     assert await asyncio.to_thread(found_in, tmp_path) == []
     logged = "".join(capfd.readouterr())
     assert not any(word in logged for word in NEEDLES)
+
+
+async def test_who_is_erased_is_in_no_folder_of_a_deployment(stack: Stack) -> None:
+    """Server, gateway and broker are processes of their own; the broker is the server's, then one that keeps all."""
+    await stack.start_server()
+    box = await stack.run_gateway()
+    app_key = await asyncio.to_thread((stack.folder / "data" / "app.token").read_text)
+    phone = Phone("hers", Server(stack.http, stack.url, app_key.strip()), now_ms=stack.clock.now_ms, seed=1)
+    device = await phone.join()
+    head = "user_id,email,phone,device,trait.name,consent.profiling,consent_at"
+    await imported(stack, f"{head}\n{USER},{MAIL},{PHONE},{device.device},{NAME},yes,2026-01-02\n")
+    said = await heard(stack, await phone.tag(), device.shopper)
+    exported = str(await stack.get(f"/v1/people/{device.shopper}/export"))
+    assert [word for word in (NAME, MAIL, USER) if word not in exported] == []
+    hers = (*SEALED, device.shopper, device.device, *(form(each) for each in said for form in (bytes, bytes.hex)))
+    assert await asyncio.to_thread(found_in, stack.folder, hers)
+    assert NAME.encode() in await called(stack, "GET", "/v1/people/export")
+    await called(stack, "DELETE", f"/v1/people/{device.shopper}")
+    left: list[tuple[str, str]] = []
+
+    async def is_gone() -> bool:
+        left[:] = await asyncio.to_thread(found_in, stack.folder, hers)
+        return not left
+
+    try:
+        await box.until("no byte of hers to be left", is_gone)
+    except AssertionError:
+        assert left == []  # says where
+
+
+async def heard(stack: Stack, tag: Tag, shopper: str) -> set[bytes]:
+    """Walk about with a tag until the server knows of the visit; what it said meanwhile."""
+    said: set[bytes] = set()
+
+    async def walk() -> None:
+        for packet in itertools.count():
+            counter_s = tag.counter_s + (stack.clock.now_ms() - tag.counter_at_ms) // 1000
+            eid = compute(bytes.fromhex(tag.identity_key), tag.exponent, counter_s)
+            said.add(eid)
+            payload = ad.join(*encode(Eid(tx_power_dbm=-18, eid=eid)))
+            stack.ether.air.send(Heard("g1", "0A:00:00:00:00:01", (-60, -68)[packet // 10 % 2], payload, 0))
+            await asyncio.sleep(0.1)
+
+    async def is_there() -> bool:
+        return any(visit["shopper"] == shopper for visit in await stack.get("/v1/visits"))
+
+    async with background(walk()):
+        await stack.until("the server to know where she is", is_there)
+    return said
+
+
+async def imported(stack: Stack, table: str) -> None:
+    """Import a file of people."""
+    made = json.loads(await called(stack, "POST", "/v1/people/imports?source=crm", table.encode()))
+
+    async def is_done() -> bool:
+        return bool((await stack.get(f"/v1/people/imports/{made['id']}"))["state"] == "done")
+
+    await stack.until("the import to end", is_done)
+
+
+async def called(stack: Stack, method: str, path: str, data: bytes | None = None) -> bytes:
+    """An operator's call that must succeed; its answer."""
+    token = await asyncio.to_thread((stack.folder / "data" / "operator.token").read_text)
+    headers = {"Authorization": f"Bearer {token.strip()}", "Content-Type": "text/csv"}
+    async with stack.http.request(method, stack.url + path, data=data, headers=headers) as answer:
+        raw = await answer.read()
+        assert answer.ok, raw
+        return raw
 
 
 async def test_what_is_known_of_people_is_in_no_copy_in_clear(tmp_path: Path) -> None:
