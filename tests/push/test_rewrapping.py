@@ -4,17 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from push.deliver.hooks import Asked, made, put
 from push.model.ports import Row
+from push.model.profiles import Identifier
 from push.model.vault import SealError
-from push.profiles import keys, people
+from push.profiles import farewells, keys, people
+from push.profiles.changes import Detail
+from push.profiles.identity import facets
 from push.profiles.keys import Keyring
 from push.rewrapping import SLICE, Rewrapper
 from tests.support.clocks import SettableClock
 from tests.support.faulty import FaultyDatabase
 from tests.support.fresh import open_database
 from tests.support.keyrings import NOVEMBER_MS, keyring_in
+from tests.support.outbox import VAULT
+from tests.support.small_api import Unposted
 
 MONTH_MS = 30 * 86_400_000
 HOUR_MS = 3_600_000
@@ -79,6 +86,27 @@ async def test_a_new_month_wraps_the_living_and_leaves_copies_unreadable(
     for one, row in backup.items():
         with pytest.raises(SealError):
             fresh.opened(one, row["month"], row["wrapped"])
+
+
+async def test_what_hooks_are_yet_to_be_told_of_the_erased_outlives_its_month_and_no_copy_from_before(
+    db: FaultyDatabase, keyring: Keyring, clock: SettableClock
+) -> None:
+    asked = Asked(kinds=("profile.erased",))
+    async with db.transaction() as tx:
+        await put(tx, VAULT, made(Unposted(), "https://crm.example/x", asked), NOVEMBER_MS)
+        found = await facets.ensure(tx, keyring, VAULT, [Identifier("user_id", "u1")], NOVEMBER_MS)
+        await farewells.write(tx, keyring, found.values(), NOVEMBER_MS)
+    [hook] = await db.fetch("changes.farewell_hooks")
+    [note] = await db.fetch("changes.first", most=10)
+    farewell = msgspec.json.decode(note["detail"], type=Detail).farewell
+    backup = await db.fetch_one("farewells.get", id=f"{farewell}:{hook['id']}")
+    clock.advance(MONTH_MS)
+    await Rewrapper(db, keyring, clock, grace_ms=0).look()
+    assert keyring.months.names == ("2026-12",)
+    assert await farewells.read(db, keyring, farewell, hook["id"]) == ("u1",)
+    assert backup is not None
+    with pytest.raises(SealError):
+        keyring.unwrap(backup["id"], backup["month"], backup["wrapped"])
 
 
 async def test_a_crash_in_between_costs_nothing(
