@@ -22,6 +22,7 @@ from push.api import (
     apps,
     collect,
     collect_settings,
+    confirm,
     consent_ledger,
     corrections,
     credentials,
@@ -164,6 +165,7 @@ async def _application(parts: Parts, context: Context) -> web.Application:
     await showing.serve(app, context, parts.showing.screens)
     await viewing.serve(app, parts)
     unsubscribe.add_routes(app, context)
+    confirm.add_routes(app, context)
     enrolment_page.add_routes(app, context)
     telling.end_with(app, parts.telling.tail)
     app.on_shutdown.append(_ending(parts.streams))
@@ -198,6 +200,7 @@ def _measured(parts: Parts, answered: Counter[str]) -> Measured:
         parts.retainer,
         parts.collecting,
         parts.segmenting.runner,
+        parts.confirmer,
         answered,
     )
 
@@ -224,6 +227,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.collecting.intake.run(), name="collecting"),
         group.create_task(parts.collecting.schemas.run(), name="schemas"),
         group.create_task(parts.catalogue.run(parts.db), name="catalogue"),
+        group.create_task(parts.confirmer.run(), name="confirmations"),
     ]
 
     async def end() -> None:

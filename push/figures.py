@@ -10,6 +10,7 @@ from push import metrics
 from push.broker.client import BrokerClient
 from push.channels.inapp import EventStreams
 from push.channels.screen import OpenScreens
+from push.confirming import Confirmer
 from push.credentials import CredentialBook
 from push.deliver.backlog import Backlog
 from push.deliver.gates import Reading
@@ -47,6 +48,7 @@ class Measured(NamedTuple):
     retainer: Retainer
     collecting: Collecting
     segments: Segments
+    confirmer: Confirmer
     answered: Counter[str]
 
 
@@ -60,6 +62,11 @@ def figures(of: Measured) -> metrics.Counters:
             "footfall_http_answers": ("Answers by class", "status", lambda: of.answered),
             "footfall_retention_removed": ("Records removed as too old", "kind", lambda: of.retainer.removed),
             "footfall_segment_looks": ("People asked for segments", "why", lambda: of.segments.counts),
+            "footfall_confirmations": (
+                "Mails that ask to confirm consent, by what became of them",
+                "outcome",
+                lambda: of.confirmer.counts,
+            ),
             "footfall_hook_posts": ("What became of posts to hooks", "outcome", lambda: of.hooks.counts),
             "footfall_statements": (
                 "What became of statements about people",
@@ -126,6 +133,7 @@ def _now(of: Measured) -> Mapping[str, int]:
         "deliveries_in_flight": of.sender.in_flight,
         "deliveries_queued": of.backlog.queued,
         "statements_waiting": of.collecting.intake.waiting,
+        "confirmations_hindered": of.confirmer.left,
     }
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import structlog
 
-from push import collecting, entrance, showing, telling, watching, ways
+from push import collecting, confirming, entrance, showing, telling, watching, ways
 from push.access.desk import Desk
-from push.api import unsubscribe
+from push.api import confirm, unsubscribe
 from push.api.contract import Context, Reachable
 from push.broker.client import BrokerClient
 from push.broker.endpoint import Endpoint
@@ -98,6 +98,7 @@ class Parts(NamedTuple):
     collecting: Collecting
     segmenting: Segmenting
     people_imports: PeopleImports
+    confirmer: confirming.Confirmer
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
@@ -121,7 +122,8 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams, shown.channel))
     links = unsubscribe.links(vault, settings.http.public_url)
     seals = Seals(vault, keyring)
-    sender = Sender(settings.sender, Means(db, seals, clock, channels, links, longest_s=settings.longest_s))
+    confirms = confirm.links(vault, settings.http.public_url)
+    sender = Sender(settings.sender, Means(db, seals, clock, channels, links, settings.longest_s, confirms))
     read_traits = guarded.reader(keyring, settings.profiles.traits)
     outside = Outside(db, clock, client, sender.wake, keyring, read_traits)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
@@ -147,6 +149,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         collecting.desk_of(settings.profiles, vault, keyring, catalogue, settings.app.consent_texts),
         collecting.Following(consents, engine, shown.screens),
     )
+    credentials = await _credentials(db, vault, clock, channels, sender)
     return Parts(
         settings,
         db,
@@ -160,7 +163,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         consents,
         sender,
         backlog,
-        await _credentials(db, vault, clock, channels, sender),
+        credentials,
         engine,
         registrar,
         await telling.open_telling(stack, settings.hooks, db, vault, clock, people),
@@ -178,6 +181,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         collected,
         open_segmenting(settings.profiles, db, clock, keyring, catalogue),
         await collecting.open_imports(stack, settings.file("imports"), db, clock, collected),
+        confirming.open_confirmer(settings, confirming.Means(db, clock, collected.desk, outbox), credentials),
     )
 
 

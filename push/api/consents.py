@@ -10,7 +10,7 @@ from push.campaigns import outbox
 from push.model.errors import ConflictError, DatabaseError, UniqueError
 from push.model.people import CHANNEL_PURPOSES, Purpose
 from push.model.ports import Transaction
-from push.profiles import asked, consent, nicknames
+from push.profiles import asked, confirming, consent, nicknames
 from push.profiles.consent import Settled
 from push.profiles.derived import standings
 from push.profiles.identity import facets
@@ -18,6 +18,8 @@ from push.profiles.ledger import Circumstances
 
 _BEHIND_A_MESSAGE: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling"})
 """What a waiting message was decided or worded with; a channel is what it may be sent over, among others."""
+REGISTERED: Final = ""
+"""In place of a mailbox: those that she registered."""
 
 
 class Change:
@@ -26,6 +28,8 @@ class Change:
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
         self.noted: dict[str, dict[Purpose, bool]] = {}
+        self.waits: set[str] = set()
+        """Of whom something waits until she confirms it."""
 
     async def write(
         self, shopper: str, purposes: Mapping[Purpose, bool], how: Mapping[Purpose, Circumstances] | str, now_ms: int
@@ -33,6 +37,7 @@ class Change:
         """Write what somebody granted or withdrew; `how` may be the source alone, where no more is known."""
         if isinstance(how, str):
             how = dict.fromkeys(purposes, Circumstances(source=how))
+        self.waits |= {shopper} if any(one.pending for one in how.values()) else set()
         for facet, settled in (await write(self.tx, shopper, purposes, how, now_ms)).items():
             concerned = {*purposes, *settled.changed}
             self.noted.setdefault(facet, {}).update({purpose: purpose in settled.now for purpose in concerned})
@@ -85,6 +90,8 @@ async def changing(context: Context) -> AsyncIterator[Change]:
             change = Change(tx)
             yield change
             await _stand(context, change)
+            mailboxes = {shopper: {REGISTERED} for shopper in change.waits}
+            await confirming.wait(tx, context.keyring, context.vault, mailboxes, context.clock.now_ms())
     except (ConflictError, UniqueError):
         raise  # nothing was kept
     except DatabaseError:

@@ -53,7 +53,7 @@ def ask(channel: Purpose) -> bytes:
     """The question, with one button that says yes."""
     words = _WORDS[channel]
     name, value = ASKS
-    return _page(
+    return document(
         f"Stop {words.all}?",
         f"<p>We send you {words.all} because you allowed it. One tap ends that at once: no login, no questions.</p>\n"
         f'<form method="post"><input type="hidden" name="{name}" value="{value}">'
@@ -66,7 +66,7 @@ def ask(channel: Purpose) -> bytes:
 def done(channel: Purpose) -> bytes:
     """What was done, and how to come back."""
     words, title = _WORDS[channel], html.escape(PURPOSE_TEXTS[channel][0])
-    return _page(
+    return document(
         f"No more {words.all}",
         f'<p role="status">Done. You get no more {words.all} from us, and what was still waiting was taken back. '
         f"A {words.one} that was already on its way may yet arrive.</p>\n"
@@ -76,7 +76,7 @@ def done(channel: Purpose) -> bytes:
 
 def unknown() -> bytes:
     """The link leads nowhere."""
-    return _page(
+    return document(
         "This link does not work",
         "<p>Nothing was changed. Perhaps a part of the link is missing: open it from the message once more.</p>\n"
         '<p class="quiet">In the app you can stop everything at any time.</p>',
@@ -85,11 +85,12 @@ def unknown() -> bytes:
 
 def later() -> bytes:
     """Nobody knows whether it was done."""
-    return _page(
+    return document(
         "Please try again in a moment",
         "<p>We could not write this down just now, and we are sorry. Please load this page again in a minute.</p>",
     )
 
 
-def _page(title: str, text: str) -> bytes:
+def document(title: str, text: str) -> bytes:
+    """A page: its title in clear, its text as HTML."""
     return _PAGE.substitute(title=html.escape(title), style=_STYLE, text=text).encode()

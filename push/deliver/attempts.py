@@ -10,7 +10,7 @@ import structlog
 from push.deliver import load
 from push.deliver.gates import Answer, Gates, Outcome, is_ours
 from push.deliver.load import Claimed
-from push.model.delivery import Accepted, Outgoing, Route
+from push.model.delivery import CONFIRM_URL, Accepted, Message, Outgoing, Route
 from push.model.errors import (
     BusyError,
     CredentialError,
@@ -42,6 +42,14 @@ def no_unsubscribe(_delivery: str, _channel: str) -> None:
     """Without a public address there is no link."""
 
 
+Confirm = Callable[[str], str | None]
+"""Where whoever got a delivery confirms what it asks."""
+
+
+def no_confirm(_delivery: str) -> None:
+    """Without a public address there is no link."""
+
+
 class Means(NamedTuple):
     """What senders work with."""
 
@@ -52,6 +60,7 @@ class Means(NamedTuple):
     unsubscribe: Unsubscribe = no_unsubscribe
     longest_s: float = 0.0
     """How long one channel may take over one attempt."""
+    confirm: Confirm = no_confirm
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -111,7 +120,7 @@ class Attempts:
     """Makes attempts. Never raises: whatever happens to one delivery is its result."""
 
     def __init__(self, means: Means, gates: Gates, lease_s: float) -> None:
-        self._db, self._seals, self._clock, self._channels, self._unsubscribe, longest_s = means
+        self._db, self._seals, self._clock, self._channels, self._unsubscribe, longest_s, self._confirm = means
         self._gates = gates
         self._begin_ms = int((lease_s - longest_s) * 1000)
         """After a claim: what is begun later might still be on its way when somebody else claims the delivery."""
@@ -222,7 +231,7 @@ class Attempts:
         return Outgoing(
             delivery=claimed.id,
             device=route.device,
-            message=claimed.message,
+            message=self._linked(claimed),
             address=address,
             now_ms=now_ms,
             seq=claimed.seq,
@@ -230,6 +239,14 @@ class Attempts:
             registered_ms=0 if found is None else found["registered_ms"],
             unsubscribe_url=self._unsubscribe(claimed.id, route.channel) if is_offer else None,
         )
+
+    def _linked(self, claimed: Claimed) -> Message:
+        """The message, with the link that it stands for."""
+        message = claimed.message
+        if message.content.url != CONFIRM_URL:
+            return message
+        content = msgspec.structs.replace(message.content, url=self._confirm(claimed.id))
+        return msgspec.structs.replace(message, content=content)
 
     def _channel(self, name: str) -> Channel:
         channel = self._channels.get(name)

@@ -27,6 +27,10 @@ Url = Annotated[str, msgspec.Meta(max_length=2000)]
 DataKey = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$(?!\n)")]
 
 
+CONFIRM_URL: Final = "footfall:confirm"
+"""In place of the link that confirms something: it is made for each delivery as it is sent, and kept nowhere."""
+
+
 class Action(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A button: what it says, and where it leads."""
 

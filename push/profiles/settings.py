@@ -7,6 +7,8 @@ import msgspec
 from push.model.people import Purpose
 from push.model.profiles import KindName
 from push.profiles.collect.proof import UserTokenSettings
+from push.profiles.collect.settings import BoundSettings
+from push.profiles.confirming_settings import DoubleOptInSettings
 from push.profiles.derived.lapse import Lapse
 from push.profiles.identity.kinds import Kind, check_kinds
 from push.profiles.purposes.settings import PurposeSettings, check_purposes, refuse_unknown
@@ -46,16 +48,20 @@ class ProfileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How often people come back, and how soon they stay away."""
     consent_categories: dict[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], tuple[Purpose, ...]] = {}
     """Which purposes each category of the retailer's consent tool stands for, as `context.consent` names them."""
+    consent_turns_per_day: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 50
+    """How often a day what somebody agreed to may turn by a publishable key; beyond, refusals alone are taken."""
+    double_opt_in: DoubleOptInSettings = DoubleOptInSettings()
+    """Mails that ask whether she meant it."""
     purposes: tuple[PurposeSettings, ...] = ()
     """What people are asked beside the built-in purposes, and how and where these are asked."""
+    bounds: BoundSettings = BoundSettings()
+    """What keys that ship in apps and pages may do at most."""
     keep_orders: bool = False
     """Whether orders are kept of whom may not be profiled: a contract needs them; nothing else is made of them."""
     most_waiting: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000
     """Statements that wait to be kept; whoever brings more is told to come back. A larger batch never gets in."""
     own_corrections: Annotated[
         tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...], msgspec.Meta(max_length=100)
-    bounds: BoundSettings = BoundSettings()
-    """What keys that ship in apps and pages may do at most."""
     ] = OWN_CORRECTIONS
     """Traits that people may put right for themselves: nothing that is of value to them."""
     user_tokens: UserTokenSettings = UserTokenSettings()

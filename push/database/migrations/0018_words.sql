@@ -4,15 +4,14 @@ ALTER TABLE consent_history ADD COLUMN again_ms BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE consent_history ADD COLUMN kept_ms BIGINT NOT NULL DEFAULT 0;
 UPDATE consent_history SET again_ms = at_ms;
 
--- What waits until somebody confirms it by a link in a mail. `purposes` tells by purpose under which words it was said, and
--- when; `mailbox` is the keyed hash of the mailbox that was named with it, which is sealed under her key, or empty where mail
--- goes to the mailbox that she registered. `due_ms` is when the next mail is due; NULL: none is.
+-- Who is to confirm by a link in a mail what waits of her in the ledger. `mailbox` is the keyed hash of the mailbox that was
+-- named with it, which is sealed under her key, or empty where mail goes to the mailbox that she registered. `due_ms` is when
+-- the next mail is due; NULL: none is.
 CREATE TABLE confirmations (
     id TEXT PRIMARY KEY,
     shopper TEXT NOT NULL REFERENCES shoppers (id) ON DELETE CASCADE,
     mailbox TEXT NOT NULL,
     sealed {blob},
-    purposes TEXT NOT NULL,
     locale TEXT NOT NULL,
     asked_ms BIGINT NOT NULL,
     mails INTEGER NOT NULL,

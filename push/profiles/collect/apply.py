@@ -7,17 +7,19 @@ known? ▶ who: facets, held ▶ links ▶ consent that came along ▶ gate ▶ 
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from push.model.errors import ConflictError
 from push.model.people import Purpose
 from push.model.ports import Transaction
 from push.model.profiles import Identifier, Statement
-from push.profiles import consent, keys, late, ledger, traits
+from push.profiles import confirming, consent, keys, late, ledger, traits
 from push.profiles.collect import tracked
-from push.profiles.collect.consents import Categories, words
+from push.profiles.collect.consents import Rules, words
 from push.profiles.collect.gate import Gate, gate, is_of_contract
 from push.profiles.derived import reading, standings, store
 from push.profiles.derived.features import NOTHING
@@ -27,6 +29,8 @@ from push.profiles.identity.links import Said
 from push.profiles.identity.merging import Merged
 from push.profiles.keys import DataKey
 from push.profiles.segments.again import look_again
+from push.profiles.trait_words import MOST_NAMES
+from push.profiles.words import Circumstances, Word
 
 Verdict = Literal["kept", "duplicate", "no_consent", "order_only"]
 """What became of a statement; `order_only` is an order that is kept without consent, and counts for nothing."""
@@ -45,6 +49,10 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     consents: dict[str, Mapping[Purpose, bool]] = {}
     shoppers: frozenset[str] = frozenset()
     persons: frozenset[str] = frozenset()
+    words_refused: int = 0
+    """Grants that were not taken because a publishable key turned what she agreed to so often on this day."""
+    traits_beyond: int = 0
+    """Names of traits that were not kept because so many are."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -76,7 +84,7 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
     said = _said(placed, named_ms, await vouched.unvouched(tx, new))
     await _hold(tx, desk, placed, said)
     merged = await merging.link(tx, desk, said, now_ms)
-    consents = await _consent(tx, desk, placed, merged)
+    consents, words_refused = await _consent(tx, desk, placed, merged, now_ms)
     passed = await gate(tx, {one.facet for one in placed}, keep_orders=desk.settings.keep_orders)
     judged: dict[str, Verdict] = {one.statement.id: _verdict(one, passed) for one in placed}
     kept = await _keep(tx, desk, [one for one in placed if judged[one.statement.id] != "no_consent"], now_ms)
@@ -90,6 +98,8 @@ async def apply(tx: Transaction, desk: Desk, statements: Sequence[Statement], no
         consents=consents,
         shoppers=shoppers,
         persons=persons,
+        words_refused=words_refused,
+        traits_beyond=beyond,
     )
 
 
@@ -125,12 +135,14 @@ async def _place(
 
 def _introduces(statement: Statement, desk: Desk) -> bool:
     links_somebody = bool(statement.also) and statement.authority != "publishable"
-    return links_somebody or bool(words(statement, "", *_rules(desk)))
+    return links_somebody or bool(words(statement, "", _rules(desk)))
 
 
-def _rules(desk: Desk) -> tuple[Categories, int, Sequence[Purpose]]:
-    """What words of consent are read by."""
-    return desk.settings.consent_categories, desk.settings.minimum_age, desk.purposes.known
+def _rules(desk: Desk) -> Rules:
+    """What words of consent are read by. Nobody knows in which country she is: the strictest holds."""
+    settings, purposes = desk.settings, desk.purposes
+    confirms = partial(purposes.confirms, country="")
+    return Rules(settings.consent_categories, settings.minimum_age, purposes.known, confirms)
 
 
 async def _hold(tx: Transaction, desk: Desk, placed: Sequence[_Placed], said: Sequence[Said]) -> None:
@@ -157,13 +169,30 @@ def _said(
 
 
 async def _consent(
-    tx: Transaction, desk: Desk, placed: Iterable[_Placed], merged: Merged
-) -> dict[str, Mapping[Purpose, bool]]:
-    """Write down what came along of consent; what is in force now, for whom anything changed."""
-    came = [word for one in placed for word in words(one.statement, one.facet, *_rules(desk))]
-    await ledger.keep(tx, came)
+    tx: Transaction, desk: Desk, placed: Iterable[_Placed], merged: Merged, now_ms: int
+) -> tuple[dict[str, Mapping[Purpose, bool]], int]:
+    """Write down what came along of consent; what is in force now, for whom anything changed, and what was refused."""
+    said = [(word, one.statement) for one in placed for word in words(one.statement, one.facet, _rules(desk))]
+    came = await _sealed(tx, desk, [word for word, _ in said])
+    refused = await ledger.keep(tx, came, ledger.Bound(now_ms, desk.settings.consent_turns_per_day))
     concerned = merged.shoppers | {word.shopper for word in came}
-    return await consent.settle(tx, concerned) if concerned else {}
+    settled = await consent.settle(tx, concerned) if concerned else {}
+    mailboxes = {word.id: confirming.mailbox_of(statement) for word, statement in said}
+    await confirming.wait(tx, desk.keyring, desk.vault, confirming.pending(came, mailboxes), now_ms)
+    return settled, refused
+
+
+async def _sealed(tx: Transaction, desk: Desk, came: Sequence[Word]) -> list[Word]:
+    """Words whose proofs are sealed under whose they are."""
+    proven = {word.shopper for word in came if word.how.proof is not None}
+    opened = await keys.ensure(tx, desk.keyring, proven) if proven else {}
+    return [
+        word if word.how.proof is None else replace(word, how=_proven(word.how, opened[word.shopper])) for word in came
+    ]
+
+
+def _proven(how: Circumstances, key: DataKey) -> Circumstances:
+    return how if how.proof is None else replace(how, proof=key.seal(how.proof, confirming.PROOF))
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------
@@ -207,7 +236,7 @@ async def _fold_traits(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Key
     told = {facet: [one for one in each if one.traits] for facet, each in said.items()}
     told = {facet: each for facet, each in told.items() if each}
     if not told:
-        return
+        return 0
     states = await traits.states(tx, desk.keyring, told)
     new = {
         facet: traits.fold_all(
@@ -216,16 +245,6 @@ async def _fold_traits(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Key
         for facet, each in told.items()
     }
     await traits.write(tx, opened, new, now_ms, desk.settings.traits)
-
-
-async def _fold_features(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Keys, now_ms: int) -> None:
-    did = {facet: [one for one in each if one.kind == "track"] for facet, each in said.items()}
-    did = {facet: each for facet, each in did.items() if each}
-    if not did:
-        return 0
-    before = await store.of_facets(tx, desk.keyring, did)
-    new = {facet: reading.fold(before.get(facet, NOTHING), each, desk.goods) for facet, each in did.items()}
-    await store.write(tx, opened, new, now_ms)
     full = [facet for facet, state in new.items() if len(state.names) >= _most_traits(desk, told[facet][0].home)]
     return sum(_beyond(states.get(facet), told[facet], new[facet]) for facet in full)
 
@@ -239,3 +258,13 @@ def _beyond(before: traits.TraitState | None, said: Sequence[Statement], now: tr
     """How many names that are not kept were said."""
     taken = traits.fold_all(traits.TraitState() if before is None else before, said)
     return len(taken.names) - len(now.names)
+
+
+async def _fold_features(tx: Transaction, desk: Desk, said: _ByFacet, opened: _Keys, now_ms: int) -> None:
+    did = {facet: [one for one in each if one.kind == "track"] for facet, each in said.items()}
+    did = {facet: each for facet, each in did.items() if each}
+    if not did:
+        return
+    before = await store.of_facets(tx, desk.keyring, did)
+    new = {facet: reading.fold(before.get(facet, NOTHING), each, desk.goods) for facet, each in did.items()}
+    await store.write(tx, opened, new, now_ms)

@@ -11,14 +11,15 @@ from push.model.ports import Queries
 from push.model.profiles import Statement
 from push.profiles.collect.bounded import notes_on, within_bounds
 from push.profiles.collect.bounds import Rejected
+from push.profiles.collect.consents import Rules, words
 from push.profiles.collect.intake import Intake
-from push.profiles.collect.parse import Heard, Read, read
 from push.profiles.collect.newcomers import Newcomers
+from push.profiles.collect.parse import Heard, Read, read
 from push.profiles.collect.proof import Prover
 from push.profiles.collect.who import Proof
 from push.profiles.desk import Desk
-from push.profiles.schemas.book import Schemas
 from push.profiles.identity.facets import fingerprint, listed
+from push.profiles.schemas.book import Schemas
 
 AT_ONCE: Final = 50
 """Messages that are read in the loop; more would hold it up, and are read in a thread."""
@@ -33,8 +34,8 @@ class Collecting(NamedTuple):
     read_counts: Counter[str]
     schemas: Schemas
     """What events and traits consist of, and are to consist of."""
-    answers: Counter[str]
     newcomers: Newcomers
+    answers: Counter[str]
     """How often people were asked, and what they answered, by purpose and word (``marketing granted``)."""
 
     async def read(self, raws: Sequence[msgspec.Raw], heard: Heard) -> list[Read]:
@@ -89,3 +90,16 @@ class Collecting(NamedTuple):
             return proven[token]
 
         return [read(raw, heard, self.desk.kinds, prove) for raw in raws]
+
+    async def let_in(self, db: Queries, statements: Sequence[Statement], address: str, now_ms: int) -> int:
+        """Whether a key that ships in apps may bring these: 0, or after how many ms. Who is known already is not new.
+
+        Somebody comes in by what is said of her consent; all else of somebody who is not known leaves no trace.
+        """
+        rules = Rules(self.desk.settings.consent_categories, self.desk.settings.minimum_age)
+        coming = {one.home for one in statements if one.authority == "publishable" and words(one, "", rules)}
+        if not coming:
+            return 0
+        hashes = [fingerprint(one, self.desk.vault) for one in coming]
+        new = len(coming) - len(await db.fetch("identity.known", hashes=listed(hashes)))
+        return self.newcomers.let_in(statements[0].source, address, new, now_ms) if new else 0

@@ -142,6 +142,11 @@ class Intake:
     async def _applied(self, statements: Sequence[Statement]) -> dict[str, Verdict]:
         applied = await self._committed(statements)
         self.counts.update(applied.counts)
+        self.counts["traits_beyond"] += applied.traits_beyond
+        self.counts["consent_turns_refused"] += applied.words_refused
+        for said in statements:
+            if said.authority == "server" or applied.verdicts[said.id] == "kept":
+                self.learn(said)
         await self._consequences.after(applied)
         return applied.verdicts
 

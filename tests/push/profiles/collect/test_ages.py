@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from push.model.profiles import Authority
-from push.profiles.collect.consents import words
+from push.profiles.collect.consents import Rules, words
 from tests.support.keyrings import NOVEMBER_MS
 from tests.support.purchases import event
 
@@ -23,7 +23,7 @@ from tests.support.purchases import event
 def test_who_is_old_enough(authority: Authority, birthday: str, said: list[tuple[str, bool, bool]]) -> None:
     """What a server key says for her never overrides her own word, unless she is too young."""
     told = replace(event("", NOVEMBER_MS, "st-1"), kind="identify", traits={"birthday": birthday}, authority=authority)
-    found = [(word.purpose, word.granted, word.how.claimed) for word in words(told, "shp", {}, 16)]
+    found = [(word.purpose, word.granted, word.how.claimed) for word in words(told, "shp", Rules({}, 16))]
     assert found == said
-    assert words(told, "shp", {}, 0) == []
-    assert words(replace(told, kind="track"), "shp", {}, 16) == []
+    assert words(told, "shp", Rules({}, 0)) == []
+    assert words(replace(told, kind="track"), "shp", Rules({}, 16)) == []
