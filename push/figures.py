@@ -83,6 +83,11 @@ def figures(of: Measured) -> metrics.Counters:
                 "answer",
                 lambda: of.collecting.answers,
             ),
+            "footfall_fields_not_learned": (
+                "Fields that were not learned because as many are as may",
+                "what",
+                lambda: {"fields": of.collecting.schemas.beyond},
+            ),
             "footfall_broker": ("The broker client", "what", lambda: msgspec.structs.asdict(of.client.counters)),
         },
         {
