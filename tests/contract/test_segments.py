@@ -209,8 +209,28 @@ async def test_who_merges_is_in_since_the_first_and_nobody_entered(here: Town) -
     async with here.db.transaction() as tx:
         cut = await merging.cut(tx, identities.RULED, links[0]["id"], merging.Hand("test", "wrong", 9))
         await consent.settle(tx, cut.shoppers)
-    await here.look(*cut.persons)
+    assert await here.look(*cut.persons) == [("berlin", user, "left")]
     assert await here.members("berlin") == [anonymous]
+    assert (await asking.members(here.db, "berlin", "", 9))[0].since_ms == since_ms
+    for decision in (merging.restore, merging.cut):  # before anybody looks
+        async with here.db.transaction() as tx:
+            await decision(tx, identities.RULED, links[0]["id"], merging.Hand("test", "wrong", 9))
+    assert await here.look(*cut.persons) == []
+    assert await here.members("berlin") == [anonymous]
+
+
+async def test_who_merges_and_is_out_of_it_together_left(here: Town) -> None:
+    """Also where only the one who became part of the other was in."""
+    async with here.db.transaction() as tx:
+        await identities.known(tx, ["u1", "a1"])
+    user, anonymous = identities.facet("u1"), identities.facet("a1")
+    await here.person(anonymous)
+    await here.person(user, {"city": "Bonn"})
+    await here.segment("nowhere", fact("traits.city", "unknown"))
+    await here.built()
+    merged = await identities.link(here.db, [identities.said("u1", "a1", 5)])
+    assert await here.look(*merged.persons) == [("nowhere", user, "left")]
+    assert await here.members("nowhere") == []
 
 
 async def test_who_is_erased_leaves_no_trace(here: Town) -> None:
