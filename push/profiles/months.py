@@ -14,6 +14,8 @@ from typing import Final
 
 KEY_BYTES: Final = 32
 _SUFFIX: Final = ".key"
+_GONE: Final = ".gone"
+"""What a key's file is called while it is destroyed: a crash in the middle leaves no key that nobody can read."""
 _NAME: Final = re.compile(r"\d{4}-\d{2}")
 
 
@@ -44,6 +46,7 @@ class Months:
         A clock that was set back never brings an earlier month into force again: its key may be gone by then.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._overwrite_gone()
         current = max([month_of(now_ms), *self._present()])
         if not self._file(current).exists():
             _make(self._file(current))
@@ -70,16 +73,29 @@ class Months:
         """Overwrite a month's key and remove it, for good. Raises `OSError`."""
         path = self._file(month)
         with suppress(FileNotFoundError):  # another process was first
-            with path.open("r+b") as file:
-                file.write(secrets.token_bytes(max(path.stat().st_size, KEY_BYTES)))
-                file.flush()
-                os.fsync(file.fileno())
-            path.unlink()
-        sync_folder(self.folder)
+            path.replace(path.with_suffix(_GONE))
+        self._overwrite_gone()
         self._keys = {name: key for name, key in self._keys.items() if name != month}
+
+    def _overwrite_gone(self) -> None:
+        """Also what a crash left of it."""
+        gone = list(self.folder.glob(f"*{_GONE}"))
+        for path in gone:
+            with suppress(FileNotFoundError):
+                _overwrite(path)
+                path.unlink()
+        if gone:
+            sync_folder(self.folder)
 
     def _file(self, month: str) -> Path:
         return self.folder / f"{month}{_SUFFIX}"
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(secrets.token_bytes(max(path.stat().st_size, KEY_BYTES)))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -139,6 +139,19 @@ def test_a_destroyed_months_key_is_gone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_key_whose_destruction_a_crash_cut_off_is_gone_after_the_next_start(tmp_path: Path) -> None:
+    months = keyring_in(tmp_path).months
+    key = months.key("2026-11")
+    (tmp_path / "2026-11.key").rename(tmp_path / "2026-11.gone")
+    copy = tmp_path / "blocks"
+    copy.hardlink_to(tmp_path / "2026-11.gone")
+    months.load(DECEMBER_MS)
+    assert key is not None
+    assert months.names == ("2026-12",)
+    assert key.hex().encode() not in copy.read_bytes()
+    assert not (tmp_path / "2026-11.gone").exists()
+
+
 @pytest.mark.parametrize("text", ["", "zz" * 32, "ab" * 31, "é"])
 def test_a_broken_file_is_named_and_its_text_is_not(tmp_path: Path, text: str) -> None:
     path = tmp_path / "2026-11.key"
