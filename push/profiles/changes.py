@@ -14,6 +14,7 @@ import msgspec
 from push.model.hooks import ChangeKind
 from push.model.people import Purpose
 from push.model.ports import Queries, Transaction
+from push.profiles.identity.facets import listed
 from push.profiles.keys import DataKey
 
 CONTEXT: Final = "changed"
@@ -50,12 +51,16 @@ async def consents(tx: Transaction, changed: Mapping[str, Mapping[Purpose, bool]
 
 
 async def people(tx: Transaction, before: Mapping[str, str], after: Mapping[str, str], now_ms: int) -> None:
-    """Note who of several people became one, and who of one several: by facet, whose it was and whose it is."""
+    """Note who of several people became one, and who of one several: by facet, whose it was and whose it is.
+
+    Who is met just now with another identifier was never two.
+    """
     merged, split = _merged(before, after), _merged(after, before)
     parted = {one for was in split.values() for one in was}
     if merged and await wanted(tx, "profile.merged"):
-        rows = [{"shopper": person, "now_ms": now_ms} for person in sorted(merged)]
-        await tx.execute_many("changes.note_merge", rows)
+        moved = listed(facet for facet, person in after.items() if before.get(facet, person) != person)
+        joined = {after[row["id"]] for row in await tx.fetch("changes.known_before", ids=moved, now_ms=now_ms)}
+        await _note(tx, [("profile.merged", person, None) for person in sorted(joined & merged.keys())])
     if parted and await wanted(tx, "profile.split"):
         await _note(tx, [("profile.split", person, None) for person in sorted(parted)])
 
@@ -69,14 +74,22 @@ def _merged(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, se
 
 
 async def traits(tx: Transaction, keys: Mapping[str, DataKey], changed: Mapping[str, Collection[str]]) -> None:
-    """Note which traits hold something else now, by facet; the facets' keys must be among `keys`."""
-    rows = [
-        ("profile.traits_changed", facet, keys[facet].seal(msgspec.json.encode(sorted(names)), CONTEXT))
-        for facet, names in sorted(changed.items())
-        if names
-    ]
+    """Note which traits hold something else now, by facet, once for each person; the keys are the facets'."""
+    whose = {row["id"]: row["person"] for row in await tx.fetch("identity.persons", ids=listed(changed))}
+    hers: dict[str, set[str]] = {}
+    first: dict[str, str] = {}
+    for facet, names in sorted(changed.items()):
+        if names:
+            person = whose.get(facet, facet)
+            hers.setdefault(person, set()).update(names)
+            first.setdefault(person, facet)
+    rows = [(first[person], msgspec.json.encode(sorted(names))) for person, names in hers.items()]
     await tx.execute_many(
-        "changes.note", [{"kind": kind, "shopper": who, "detail": None, "sealed": sealed} for kind, who, sealed in rows]
+        "changes.note",
+        [
+            {"kind": "profile.traits_changed", "shopper": who, "detail": None, "sealed": keys[who].seal(names, CONTEXT)}
+            for who, names in rows
+        ],
     )
 
 

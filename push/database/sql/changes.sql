@@ -7,12 +7,8 @@ SELECT 1 AS found FROM hooks WHERE kinds LIKE '%"' || :kind || '"%' LIMIT 1
 -- name: changes.note
 INSERT INTO changes (kind, shopper, detail, sealed) VALUES (:kind, :shopper, :detail, :sealed)
 
--- name: changes.note_merge
--- Of who was known before: one who is met with several identifiers at once was never two.
-INSERT INTO changes (kind, shopper)
-SELECT 'profile.merged', s.id FROM shoppers AS s
-WHERE s.id = :shopper
-    AND EXISTS (SELECT 1 FROM shoppers AS o WHERE o.person = s.person AND o.created_ms < :now_ms)
+-- name: changes.known_before
+SELECT id FROM shoppers WHERE created_ms < :now_ms AND id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
 -- name: changes.note_consent
 -- Of whom some hook knows by this facet: all facets of a person change alike.

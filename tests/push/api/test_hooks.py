@@ -55,6 +55,25 @@ async def test_what_becomes_of_a_message_arrives_signed_and_in_order(server: Cal
     assert phone.device not in words
 
 
+async def test_another_tool_is_told_what_she_agrees_to_and_that_she_is_erased(
+    server: Caller, receiver: Receiver
+) -> None:
+    asked = {"kinds": ["profile.consent_changed", "profile.erased"], "identifier": "device"}
+    made = await server.operate("POST", "/v1/hooks", {"url": receiver.url, **asked})
+    phone = await server.phone(marketing=True, inapp=True)
+    await server.operate("DELETE", f"/v1/people/{phone.shopper}")
+
+    async def told() -> bool:
+        return any(r.body["type"] == "profile.erased" for r in receiver.taken)
+
+    await becomes(told, "the erasure")
+    last = receiver.taken[-1]
+    assert receiver.verified(made["secret"], last)
+    assert last.body["data"] == {"identifier": "device", "ids": [phone.device], "seq": last.body["data"]["seq"]}
+    consents = [r.body["data"] for r in receiver.taken if r.body["type"] == "profile.consent_changed"]
+    assert all(one["ids"] == [phone.device] for one in consents)
+
+
 async def test_a_hook_is_listed_without_its_secrets_and_says_how_it_fares(server: Caller, receiver: Receiver) -> None:
     asked = {"kinds": ["failed", "profile.erased", "failed"], "identifier": "email", "segments": ["vip"]}
     made = await server.operate("POST", "/v1/hooks", {"url": receiver.url, **asked})

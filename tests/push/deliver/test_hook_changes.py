@@ -45,16 +45,24 @@ class Place(NamedTuple):
 
     async def say(self, home: str, *also: str, agreed: Mapping[str, bool] | None = None, **traits: Json) -> None:
         """Somebody is identified, and says what she agrees to."""
+        statement = self.statement(home, *also, agreed=agreed, **traits)
+        await self.take(statement)
+
+    async def take(self, *statements: Statement) -> None:
+        """Statements come in, in one batch."""
+        async with self.world.db.transaction() as tx:
+            await apply(tx, self.desk, statements, self.clock.now_ms())
+
+    def statement(self, home: str, *also: str, agreed: Mapping[str, bool] | None = None, **traits: Json) -> Statement:
+        """What somebody says, a second after what was said before."""
         self.clock.advance(1000)
         now_ms = self.clock.now_ms()
         said: dict[str, Json] = {**(agreed or {})}
-        statement = Statement(
+        return Statement(
             id=f"{home}-{now_ms}", home=_identifier(home), also=tuple(map(_identifier, also)), kind="identify",
             traits=traits, context={"consent": {"categoryPreferences": said}}, source="shop", at_ms=now_ms,
             received_ms=now_ms,
         )  # fmt: skip
-        async with self.world.db.transaction() as tx:
-            await apply(tx, self.desk, [statement], now_ms)
 
     async def cut(self) -> None:
         """Part whom the only link joins."""
@@ -114,12 +122,14 @@ async def test_who_changes_is_told_of_once_for_what_she_said_with_values_that_ma
     await here.say("u1", city="Bonn", plan="gold")  # says nothing new
     await here.say("a1", agreed=YES, city="Kiel")  # no hook knows her
     await here.say("u1", city="Berlin", plan="gold", name="Ada")
-    await here.say("u1", city=None)
+    await here.say("u1", "m1", city=None)
+    await here.take(here.statement("u1", age=40), here.statement("m1", height=170))  # one person's, in one batch
     assert await here.told() == [
         ("profile.consent_changed", {"ids": ["u1"], "purposes": {"profiling": True}}),
         ("profile.traits_changed", {"ids": ["u1"], "traits": ["city", "plan"], "values": {"city": None}}),
         ("profile.traits_changed", {"ids": ["u1"], "traits": ["city", "name"], "values": {"city": None}}),
         ("profile.traits_changed", {"ids": ["u1"], "traits": ["city"], "values": {"city": None}}),
+        ("profile.traits_changed", {"ids": ["u1"], "traits": ["age", "height"], "values": {}}),
     ]
 
 

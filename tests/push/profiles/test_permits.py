@@ -9,7 +9,7 @@ import push
 HOME = Path(push.__path__[0])
 MAKERS = {"profiles/permits.py"}
 READERS = {
-    "profiles/guarded.py": "by permit: the words of messages",
+    "profiles/guarded.py": "by permit: the words of messages, and what hooks are told",
     "profiles/view.py": "rules, for those alone whom a look at consent in the same statement let through",
     "transfer/exports.py": "files for other tools, of those alone who may be profiled",
     "profiles/rights/exporting.py": "for herself: what is kept of her is hers to read, whatever she agreed to",
