@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -38,13 +38,13 @@ def _connected(url: str, schema: Schema) -> AbstractAsyncContextManager[SqliteDa
     if engine is None:
         # Not the URL itself: a password may stand anywhere in one that is misspelled.
         raise DatabaseError("database URL: expected sqlite:///path, sqlite:path or postgresql://user@host/name")
-    statements = _shipped(engine) if schema is own_schema() else Statements(schema.statements, engine)
+    statements = _compiled(schema, engine)
     return open_sqlite(sqlite_path(url), statements) if engine is Engine.SQLITE else open_postgres(url, statements)
 
 
-@cache
-def _shipped(engine: Engine) -> Statements:
-    return Statements(own_schema().statements, engine)
+@lru_cache(maxsize=8)
+def _compiled(schema: Schema, engine: Engine) -> Statements:
+    return Statements(schema.statements, engine)
 
 
 def sqlite_path(url: str) -> Path:

@@ -14,8 +14,8 @@ SQL: Final = Path(__file__).parent / "sql"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-class Schema(msgspec.Struct, frozen=True):
-    """The statements by name, and the migrations in order."""
+class Schema(msgspec.Struct, frozen=True, eq=False):
+    """The statements by name, and the migrations in order; one is equal to itself alone, and can be a key so."""
 
     statements: dict[str, Source]
     migrations: tuple[Migration, ...]

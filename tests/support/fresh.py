@@ -10,20 +10,29 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from push.database import open as shipped
 from push.database.open import sqlite_path
+from push.database.schema import Schema, own_schema
+from push.database.statements import read_statements
 from push.model.ports import Clock, Database
 from push.secrets import make_folder
 from push.settings import PushSettings
 from tests.support.clocks import SettableClock
 
+_LOOKS: Final = Path(__file__).parent / "looks"
+
 
 @asynccontextmanager
 async def open_database(url: str, clock: Clock) -> AsyncIterator[Database]:
-    """As `push.database.open.open_database`; a file of SQLite that is not there yet begins migrated."""
+    """As `push.database.open.open_database`; a file of SQLite that is not there yet begins migrated.
+
+    It knows the statements of `tests/support/looks` as well, which look at what nobody but tests lists whole.
+    """
+    schema = await asyncio.to_thread(_with_looks)
     await asyncio.to_thread(prepare, url)
-    async with shipped.open_database(url, clock) as opened:
+    async with shipped.open_database(url, clock, schema) as opened:
         yield opened
 
 
@@ -41,6 +50,12 @@ def prepare(url: str) -> None:
         path = sqlite_path(url)
         if path.parent.is_dir() and not path.exists():
             path.write_bytes(_migrated())
+
+
+@cache
+def _with_looks() -> Schema:
+    own = own_schema()
+    return Schema(own.statements | read_statements(_LOOKS), own.migrations)
 
 
 @cache

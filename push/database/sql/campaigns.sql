@@ -10,16 +10,6 @@ SELECT id, version, definition FROM campaigns ORDER BY id
 INSERT INTO decisions (id, moment, shopper, store, campaign, receipt, sealed, decided_ms)
 VALUES (:id, :moment, :shopper, :store, :campaign, '', :sealed, :decided_ms)
 
--- name: campaigns.decisions
-SELECT
-    x.id, x.moment, x.shopper, x.store, x.campaign, x.receipt, x.sealed, x.decided_ms,
-    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
-FROM decisions AS x LEFT JOIN person_keys AS k ON k.shopper = x.shopper
-WHERE x.decided_ms >= :since_ms ORDER BY x.decided_ms, x.id LIMIT :most
-
--- name: campaigns.cap_used
-SELECT used FROM caps WHERE id = :id
-
 -- name: campaigns.used_by_person
 -- Pushes of a visit, and of what else the same person has open in the same store: she may carry several tags.
 SELECT CAST(COALESCE(SUM(x.own), 0) AS BIGINT) AS own, CAST(COALESCE(SUM(x.beside), 0) AS BIGINT) AS beside

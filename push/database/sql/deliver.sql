@@ -379,14 +379,6 @@ FROM deliveries AS d
     LEFT JOIN person_keys AS k ON k.shopper = m.shopper
 WHERE d.id = :id
 
--- name: deliver.list
-SELECT
-    d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,
-    d.heard_ms, d.received_ms, d.resolved_ms, d.decided_ms, d.handed_over_ms, d.accepted_ms, d.shown_ms, d.opened_ms,
-    d.ended_ms, d.visit, d.shopper, d.again_of, m.campaign, m.basis
-FROM deliveries AS d INNER JOIN messages AS m ON m.id = d.message
-WHERE d.decided_ms >= :since_ms ORDER BY d.decided_ms, d.id LIMIT :most
-
 -- name: deliver.of_message
 SELECT
     d.id, d.message, d.device, d.state, d.channel, d.app, d.reason, d.dropped, d.attempt, d.lane, d.expires_ms,

@@ -85,11 +85,3 @@ UPDATE stays SET left_ms = :left_ms WHERE id = :id AND left_ms IS NULL
 INSERT INTO moments (id, kind, store, zone, shopper, visit, mark_s, at_ms, heard_ms, received_ms)
 VALUES (:id, :kind, :store, :zone, :shopper, :visit, :mark_s, :at_ms, :heard_ms, :received_ms)
 ON CONFLICT (id) DO NOTHING
-
--- name: ingest.visits
-SELECT id, store, shopper, entered_ms, left_ms, heard_ms, late FROM visits
-WHERE entered_ms >= :since_ms ORDER BY entered_ms, id LIMIT :most
-
--- name: ingest.moments
-SELECT id, kind, store, zone, shopper, visit, mark_s, at_ms, heard_ms, received_ms FROM moments
-WHERE at_ms >= :since_ms ORDER BY at_ms, id LIMIT :most

@@ -7,9 +7,6 @@ INSERT INTO person_keys (shopper, month, wrapped)
 SELECT s.id, CAST(:month AS TEXT), CAST(:wrapped AS {blob}) FROM shoppers AS s WHERE s.id = :shopper
 ON CONFLICT (shopper) DO NOTHING
 
--- name: keys.erase
-DELETE FROM person_keys WHERE shopper = :shopper
-
 -- name: keys.before
 SELECT month, COUNT(*) AS found FROM person_keys WHERE month < :month GROUP BY month
 

@@ -91,9 +91,6 @@ DELETE FROM beacons WHERE id = :id
 INSERT INTO audit (id, at_ms, actor, action, subject, store, before_json, after_json)
 VALUES (:id, :at_ms, :actor, :action, :subject, :store, :before_json, :after_json)
 
--- name: registry.audit_trail
-SELECT id, at_ms, actor, action, subject, store, before_json, after_json FROM audit ORDER BY at_ms DESC, id LIMIT :most
-
 -- name: registry.store
 SELECT
     id, name, time_zone, allow_static_tags, address, latitude, longitude, opening, holidays, days, group_id, labels,

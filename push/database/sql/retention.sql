@@ -5,9 +5,6 @@
 INSERT INTO retention_runs (id, kind, at_ms, before_ms, removed, oldest_ms)
 VALUES (:id, :kind, :at_ms, :before_ms, :removed, :oldest_ms)
 
--- name: retention.runs
-SELECT kind, at_ms, before_ms, removed, oldest_ms FROM retention_runs ORDER BY at_ms DESC, kind LIMIT :most
-
 -- name: retention.prune_runs
 DELETE FROM retention_runs WHERE at_ms < :before_ms
 
