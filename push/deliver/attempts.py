@@ -1,6 +1,7 @@
 """One claimed delivery on its way: its routes are tried in turn until one takes it, or may have taken it."""
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -32,6 +33,8 @@ NOWHERE: Final = Route("", "none")
 """The route of what never came so far as to have one."""
 RECHECK_MS: Final = 50
 """What was read longer ago is read again before the next route: she may have withdrawn meanwhile."""
+LEAST_TELLING: Final = 5
+"""Shorter parts of an address tell nobody, and may stand in a reference by chance."""
 NEEDS_NO_ADDRESS: Final = frozenset({"inapp", "log", "screen"})
 
 Unsubscribe = Callable[[str, str], str | None]
@@ -206,7 +209,7 @@ class Attempts:
         try:
             outgoing = self._outgoing(route, claimed, started_ms)
             registered_ms = outgoing.registered_ms
-            accepted = await self._channel(route.channel).send(outgoing)
+            accepted = _nameless(await self._channel(route.channel).send(outgoing), outgoing.address)
         except DeliveryError as failure:
             error = failure
         except SealError:
@@ -266,6 +269,15 @@ class Attempts:
 
     def _nowhere(self, error: DeliveryError) -> Attempt:
         return self._none(NOWHERE, error)
+
+
+def _nameless(accepted: Accepted, address: Mapping[str, object]) -> Accepted:
+    """How a service names what it took, without the address: some mail servers repeat it, and this is kept in clear."""
+    reference = accepted.reference
+    for value in address.values():
+        if reference is not None and isinstance(value, str) and len(value) >= LEAST_TELLING:
+            reference = re.sub(re.escape(value), "(address)", reference, flags=re.IGNORECASE)
+    return accepted if reference == accepted.reference else msgspec.structs.replace(accepted, reference=reference)
 
 
 def outcome(error: DeliveryError | None) -> Outcome:

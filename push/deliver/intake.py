@@ -138,9 +138,7 @@ class Planner:
             return Refused(place.refusal)
         rows = place.rows(self._book.reach.get(place.shopper, ()))
         standing = self._book.standing[place.shopper]
-        wish = Wish(
-            one.message.basis, one.message.policy, self._book.answers.get(place.shopper, {}), one.message.needs
-        )
+        wish = Wish(one.message.basis, one.message.policy, self._book.answers.get(place.shopper, {}), one.message.needs)
         ways = place.ways(rows)
         if routes.plan(ways, standing, wish, self._now_ms) is None:
             return Refused(_why_not(rows, ways, standing, wish, self._now_ms))

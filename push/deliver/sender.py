@@ -131,7 +131,8 @@ class Sender:
                 self._note_due(await fallback.fall_back(tx, now_ms))
                 ids = await self._claim_queues(tx, now_ms)
                 found = await load.claimed(tx, self._keyring, ids, now_ms)
-                self.counts["unreadable"] += await outbox.unreadable(tx, found.unreadable, now_ms)
+                if found.unreadable:
+                    self.counts["unreadable"] += await outbox.unreadable(tx, found.unreadable, now_ms)
                 return sorted(found.claimed, key=lambda c: (c.lane, c.seq))
         except DatabaseError as error:
             log.warning("outbox cannot be read, trying again", error=str(error))

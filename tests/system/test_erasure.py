@@ -17,6 +17,7 @@ from beacons.frames import Eid, encode
 from firmware_sim.phone_api import Server, Tag
 from firmware_sim.phones import Phone
 from firmware_sim.radio import Heard
+from firmware_sim.webpush import SubscriptionKeys
 from push.database.open import open_database
 from push.enrolment.kept import keep_fingerprints
 from push.keys import read_keys
@@ -32,8 +33,9 @@ pytestmark = pytest.mark.system
 
 NAME, MAIL, PHONE, USER = "Wilhelmine Zschäpitz", "w.zschaepitz@example.org", "+4917012345678", "kunde-48151623"
 ORDER, NICKNAME, TEXT = "Schneckenkönigsteppich", "Zuckerschnute", "Ihr Teppich liegt bereit, Wilhelmine"
-SEALED: Final = (NAME, MAIL, PHONE, USER, ORDER, NICKNAME)
-NEEDLES: Final = (*SEALED, TEXT)
+ENDPOINT: Final = "https://push.example/schneckenkoenig-4711"
+SEALED: Final = (NAME, MAIL, PHONE, USER, ORDER, NICKNAME, TEXT, ENDPOINT)
+NEEDLES: Final = SEALED
 PURPOSES: Final = {"location": True, "marketing": True, "inapp": True, "profiling": True, "screen": True}
 
 
@@ -45,6 +47,8 @@ async def lived(shop: Shop) -> tuple[str, ...]:
     await shop.say("track", {"userId": USER, "event": "Order Completed", "properties": properties})
     phone = await shop.server.phone(**PURPOSES)
     await shop.server.call("PUT", phone.path("nickname"), phone.token, {"nickname": NICKNAME})
+    subscription = SubscriptionKeys.generate().address(ENDPOINT)
+    await shop.server.call("PUT", phone.path("subscription"), phone.token, subscription)
     message = {"to": {"shopper": phone.shopper}, "basis": "service", "content": {"title": "Teppich", "body": TEXT}}
     told = await shop.server.call("POST", "/v1/messages", shop.server.operator, message)
     assert told.status == 202, told

@@ -152,6 +152,15 @@ async def test_one_whose_address_does_not_open_fails_alone(db: FaultyDatabase) -
         await reaches(db, good, State.ACCEPTED)
 
 
+async def test_what_a_service_says_is_kept_without_the_address(db: FaultyDatabase) -> None:
+    delivery = await enqueue(db, CLOCK, "d1", channels=("webpush",))
+    said = f"queued for {SUBSCRIPTION['endpoint']}".upper()
+    async with running(db, [ScriptedChannel("webpush", [Accepted(status=201, reference=said)])]):
+        await reaches(db, delivery, State.ACCEPTED)
+    [attempt] = await db.fetch("deliver.attempts_of", delivery=delivery)
+    assert attempt["reference"] == "QUEUED FOR (address)"
+
+
 async def test_a_services_reference_of_any_bytes_is_kept_as_far_as_it_can_be(db: FaultyDatabase) -> None:
     """A header's bytes become lone surrogates, which no database takes; any push service may send them."""
     channel = ScriptedChannel("inapp", [Accepted(status=201, reference="https://p.example/\udcff\0")])
