@@ -62,6 +62,7 @@ def figures(of: Measured) -> metrics.Counters:
             "footfall_http_answers": ("Answers by class", "status", lambda: of.answered),
             "footfall_retention_removed": ("Records removed as too old", "kind", lambda: of.retainer.removed),
             "footfall_segment_looks": ("People asked for segments", "why", lambda: of.segments.counts),
+            "footfall_jobs_failed": ("Passes of jobs that ended before their time", "job", lambda: _failed(of)),
             "footfall_confirmations": (
                 "Mails that ask to confirm consent, by what became of them",
                 "outcome",
@@ -128,6 +129,10 @@ def figures(of: Measured) -> metrics.Counters:
             "footfall_credentials": ("Credentials by state", "state", of.credentials.counts),
         },
     )
+
+
+def _failed(of: Measured) -> Mapping[str, int]:
+    return {"wrapping": of.rewrapper.failed, "segments": of.segments.failed}
 
 
 def _now(of: Measured) -> Mapping[str, int]:

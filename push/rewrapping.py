@@ -8,6 +8,7 @@ at most, which the next pass finds again; of several processes at it, one swaps 
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -40,18 +41,27 @@ class Rewrapper:
         self._grace_ms = grace_ms
         self._began_ms: int | None = None
         self.left: dict[str, int] = {}
-        """Data keys by the earlier month whose key wraps them, as of now."""
+        """Data keys by the month whose key wraps them, of those that are over or too far ahead, as of now."""
         self.broken = 0
         """Data keys that no month's key opens."""
+        self.failed = 0
+        """Passes that ended before their time."""
 
     async def run(self) -> None:
         """Look after keys, until cancelled."""
         while True:
-            try:
-                await self.look()
-            except (DatabaseError, MonthKeyError, OSError) as error:
-                log.warning("people's keys cannot be looked after, trying again", error=str(error))
+            await self._try()
             await asyncio.sleep(LOOK_S)
+
+    async def _try(self) -> None:
+        try:
+            await self.look()
+        except (DatabaseError, MonthKeyError, OSError) as error:
+            self.failed += 1
+            log.warning("people's keys cannot be looked after, trying again", error=str(error))
+        except Exception:  # whatever it was: without this job old keys stay, and with them whoever was erased
+            self.failed += 1
+            log.exception("people's keys cannot be looked after, trying again")
 
     async def look(self) -> None:
         """One pass. Raises `DatabaseError`, `MonthKeyError`, `OSError`: the next one goes on."""
@@ -60,7 +70,8 @@ class Rewrapper:
         await asyncio.to_thread(months.load, now_ms)
         if months.current != before or self._began_ms is None:
             self._began_ms = now_ms
-        old = [month for month in months.names if month < months.current]
+        old = months.stale
+        self._warn_of([month for month in old if month > months.furthest])
         self.left = await self._count()
         if not old and not self.left:
             return
@@ -68,10 +79,19 @@ class Rewrapper:
         if now_ms - self._began_ms >= self._grace_ms:
             await self._destroy(old)
 
+    def _warn_of(self, ahead: list[str]) -> None:
+        if ahead:
+            log.error("keys of months far ahead: a clock was wrong", months=ahead, hint="is the clock right? they go")
+
+    @property
+    def _stale(self) -> dict[str, str]:
+        """What is wrapped under earlier months than the first, or later ones than the second, is wrapped anew."""
+        return {"month": self._keyring.months.current, "furthest": self._keyring.months.furthest}
+
     async def _count(self) -> dict[str, int]:
         found: Counter[str] = Counter()
         for what in _WRAPPED:
-            for row in await self._db.fetch(f"{what}.before", month=self._keyring.months.current):
+            for row in await self._db.fetch(f"{what}.before", **self._stale):
                 found[row["month"]] += int(row["found"])
         return dict(found)
 
@@ -86,8 +106,8 @@ class Rewrapper:
             log.error("people's keys that no month's key opens", hint="is keys_dir whole?", keys=self.broken)
 
     async def _wrap_each(self, what: str) -> None:
-        after, month = "", self._keyring.months.current
-        while rows := await self._db.fetch(f"{what}.slice", month=month, after=after, most=SLICE):
+        after, stale = "", self._stale
+        while rows := await self._db.fetch(f"{what}.slice", **stale, after=after, most=SLICE):
             after = rows[-1]["shopper"]
             await self._swap(what, await asyncio.to_thread(self._swaps, rows))
             done = Counter(row["month"] for row in rows)
@@ -115,7 +135,7 @@ class Rewrapper:
         except ConflictError:
             log.debug("slice met another transaction; the next pass finds it")
 
-    async def _destroy(self, old: list[str]) -> None:
+    async def _destroy(self, old: Sequence[str]) -> None:
         """What still wraps a key stays: a file that was lost can be put back, a key that was destroyed cannot."""
         for month in old:
             if month not in self.left:

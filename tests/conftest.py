@@ -16,6 +16,7 @@ MAY_BLOCK = {
     "asyncpg/connect_utils.py": ("_parse_connect_dsn_and_args",),
     # A traceback that is logged reads the source lines that it shows.
     "linecache.py": ("checkcache", "updatecache"),
+    "structlog/dev.py": ("__call__",),
     # Coverage notes a file that it sees for the first time under a lock; another thread may hold it for that moment.
     "coverage/collector.py": ("lock_data",),
     # A daemon looks up its own version, once, as it starts.

@@ -17,6 +17,11 @@ _SUFFIX: Final = ".key"
 _GONE: Final = ".gone"
 """What a key's file is called while it is destroyed: a crash in the middle leaves no key that nobody can read."""
 _NAME: Final = re.compile(r"\d{4}-\d{2}")
+AHEAD_MS: Final = 62 * 86_400_000
+"""How far the newest month may lie ahead: a clock may be set back a little, and one process know of a month first."""
+WRITTEN_MS: Final = 1_735_689_600_000
+"""2025-01-01: a clock that says less is wrong, and says nothing of which months lie ahead."""
+_LAST: Final = "9999-12"
 
 
 class MonthKeyError(ValueError):
@@ -31,6 +36,11 @@ def month_of(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m}"
 
 
+def furthest(now_ms: int) -> str:
+    """The last month that is no mistake: a key of a later one was made by a clock that was set far ahead."""
+    return month_of(now_ms + AHEAD_MS) if now_ms >= WRITTEN_MS else _LAST
+
+
 class Months:
     """The keys of months that there are. Whatever touches files blocks: call it on a thread."""
 
@@ -39,15 +49,19 @@ class Months:
         self._keys: dict[str, bytes] = {}
         self.current = ""
         """The month whose key wraps now."""
+        self.furthest = _LAST
+        """Keys of later months were made by a clock that was wrong: nothing is wrapped under them any more."""
 
     def load(self, now_ms: int) -> None:
         """Read every key, and make that of the month of now. Raises `MonthKeyError`, `OSError`.
 
-        A clock that was set back never brings an earlier month into force again: its key may be gone by then.
+        A clock that was set back a little brings no earlier month into force again: its key may be gone by then. A
+        month that a clock once made far ahead is not in force: else no month would ever begin again.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._overwrite_gone()
-        current = max([month_of(now_ms), *self._present()])
+        self.furthest = furthest(now_ms)
+        current = max([month_of(now_ms), *(month for month in self._present() if month <= self.furthest)])
         if not self._file(current).exists():
             _make(self._file(current))
         self.read()
@@ -68,6 +82,11 @@ class Months:
     def names(self) -> tuple[str, ...]:
         """The months that have a key, the earliest first."""
         return tuple(sorted(self._keys))
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """The months that have a key and are over, or lie too far ahead."""
+        return tuple(month for month in self.names if month < self.current or month > self.furthest)
 
     def destroy(self, month: str) -> None:
         """Overwrite a month's key and remove it, for good. Raises `OSError`."""

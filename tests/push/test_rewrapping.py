@@ -21,6 +21,7 @@ from tests.support.faulty import FaultyDatabase
 from tests.support.fresh import open_database
 from tests.support.keyrings import NOVEMBER_MS, keyring_in
 from tests.support.outbox import VAULT
+from tests.support.segmented import town
 from tests.support.small_api import Unposted
 
 MONTH_MS = 30 * 86_400_000
@@ -156,6 +157,52 @@ async def test_it_goes_on_when_the_database_comes_back(
     db.away = False
     while keyring.months.names != ("2026-12",):  # noqa: ASYNC110 - the condition is another task's
         await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_a_clock_that_was_far_ahead_once_stops_no_month(
+    db: FaultyDatabase, keyring: Keyring, clock: SettableClock, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(keyring.months.load, NOVEMBER_MS + 900 * MONTH_MS)
+    names = await sealed_names(db, keyring, "ada")
+    assert keyring.months.current.startswith("2100")
+    job = Rewrapper(db, keyring, clock, grace_ms=0)
+    await job.look()
+    assert (job.left, keyring.months.names) == ({}, ("2026-11",))
+    clock.advance(MONTH_MS)
+    await job.look()
+    living = await keys.known(
+        db, await asyncio.to_thread(keyring_in, tmp_path / "person-keys", clock.now_ms()), ["ada"]
+    )
+    assert (living["ada"].open(names["ada"], "name"), keyring.months.names) == (b"ada", ("2026-12",))
+
+
+class StumblingClock(SettableClock):
+    """Fails once, as nobody expects."""
+
+    stumbled = False
+
+    def now_ms(self) -> int:
+        if not self.stumbled:
+            self.stumbled = True
+            raise ZeroDivisionError
+        return super().now_ms()
+
+
+async def test_what_nobody_expects_ends_no_job(
+    db: FaultyDatabase, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("push.rewrapping.LOOK_S", 0.01)
+    monkeypatch.setattr("push.profiles.segments.runner.LOOK_S", 0.01)
+    segments = town(db, StumblingClock(NOVEMBER_MS)).runner
+    job = Rewrapper(db, keyring, StumblingClock(NOVEMBER_MS + MONTH_MS), grace_ms=0)
+    running = asyncio.gather(job.run(), segments.run())
+    while keyring.months.names != ("2026-12",) or not db.asked["segments.peek_due"]:
+        assert not running.done()
+        await asyncio.sleep(0.01)
+    assert (job.failed, segments.failed) == (1, 1)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

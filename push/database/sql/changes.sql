@@ -58,10 +58,11 @@ DELETE FROM farewells WHERE id = :id
 DELETE FROM farewells WHERE made_ms < :before_ms
 
 -- name: farewells.before
-SELECT month, COUNT(*) AS found FROM farewells WHERE month < :month GROUP BY month
+SELECT month, COUNT(*) AS found FROM farewells WHERE month < :month OR month > :furthest GROUP BY month
 
 -- name: farewells.slice
-SELECT id AS shopper, month, wrapped FROM farewells WHERE month < :month AND id > :after ORDER BY id LIMIT :most
+SELECT id AS shopper, month, wrapped FROM farewells
+WHERE (month < :month OR month > :furthest) AND id > :after ORDER BY id LIMIT :most
 
 -- name: farewells.swap
 UPDATE farewells SET month = :month, wrapped = :wrapped WHERE id = :shopper AND wrapped = :before

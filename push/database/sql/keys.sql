@@ -8,10 +8,11 @@ SELECT s.id, CAST(:month AS TEXT), CAST(:wrapped AS {blob}) FROM shoppers AS s W
 ON CONFLICT (shopper) DO NOTHING
 
 -- name: keys.before
-SELECT month, COUNT(*) AS found FROM person_keys WHERE month < :month GROUP BY month
+SELECT month, COUNT(*) AS found FROM person_keys WHERE month < :month OR month > :furthest GROUP BY month
 
 -- name: keys.slice
-SELECT shopper, month, wrapped FROM person_keys WHERE month < :month AND shopper > :after ORDER BY shopper LIMIT :most
+SELECT shopper, month, wrapped FROM person_keys
+WHERE (month < :month OR month > :furthest) AND shopper > :after ORDER BY shopper LIMIT :most
 
 -- name: keys.swap
 UPDATE person_keys SET month = :month, wrapped = :wrapped WHERE shopper = :shopper AND wrapped = :before

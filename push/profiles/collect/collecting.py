@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -20,6 +20,7 @@ from push.profiles.collect.who import Proof
 from push.profiles.desk import Desk
 from push.profiles.identity.facets import fingerprint, listed
 from push.profiles.schemas.book import Schemas
+from push.profiles.trait_words import taken
 
 AT_ONCE: Final = 50
 """Messages that are read in the loop; more would hold it up, and are read in a thread."""
@@ -70,8 +71,14 @@ class Collecting(NamedTuple):
 
     def _looked_at(self, read: Read, statement: Statement) -> Read:
         bounded = within_bounds(statement, self.desk.settings.bounds)
-        notes = *read.notes, *notes_on(statement, bounded)
+        notes = *read.notes, *notes_on(statement, bounded), *self._left_out(bounded)
         return Read(self._fitting(bounded), notes)
+
+    def _left_out(self, statement: Statement) -> Iterator[str]:
+        """Why traits of a statement are not kept, once for each."""
+        if statement.traits and statement.kind != "group":
+            for why, times in taken(statement.traits, self.desk.settings.traits).dropped.items():
+                yield from [f"trait_{why}"] * times
 
     def _fitting(self, statement: Statement) -> Statement | Rejected:
         differs = self.schemas.see(statement)

@@ -41,6 +41,8 @@ class Runner:
         self._settings = settings
         self._clock = clock
         self.counts = {"due": 0, "built": 0}
+        self.failed = 0
+        """Steps that ended before their time."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -53,6 +55,9 @@ class Runner:
             return await self.step()
         except DatabaseError as error:
             log.warning("segments cannot be kept current, trying again", error=str(error))
+        except Exception:  # whatever it was: nobody else keeps segments current
+            log.exception("segments cannot be kept current, trying again")
+        self.failed += 1
         return False
 
     async def step(self) -> bool:
