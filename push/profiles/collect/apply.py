@@ -151,7 +151,7 @@ async def _hold(tx: Transaction, desk: Desk, placed: Sequence[_Placed], said: Se
     ends = {end for one in said for end in (one.a, one.b)}
     concerned = made | {one.facet for one in placed} | ends | await merging.reach(tx, desk, said)
     held = await facets.hold(tx, concerned) if concerned else set()
-    if not made <= held:
+    if not made <= held or await late.too_late(tx, desk.vault, [one.statement for one in placed]):
         raise ConflictError("somebody was erased while this was said of her")
 
 
