@@ -54,7 +54,7 @@ def _part(run: Run, at_ms: int, now_ms: int) -> tuple[Run, Run]:
     if run.word.granted:
         head_ms, tail_ms = run.word.at_ms, run.again_ms
     else:
-        head_ms, tail_ms = at_ms - 1, min(at_ms + 1, run.again_ms)
+        head_ms, tail_ms = at_ms - 1, at_ms
     rest = replace(run.word, id=derived("con", run.word.id, str(tail_ms)), at_ms=tail_ms)
     return run._replace(again_ms=head_ms), Run(rest, run.again_ms, now_ms)
 

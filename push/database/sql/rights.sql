@@ -134,12 +134,17 @@ SELECT DISTINCT person FROM shoppers WHERE id IN (SELECT value FROM {json_each}(
 SELECT id, kind, person, created_ms FROM shoppers
 WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY id
 
+-- name: rights.export_confirmations
+SELECT shopper, locale, asked_ms, mails, state, ended_ms FROM confirmations
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY shopper, asked_ms
+
 -- name: rights.export_consents
 SELECT shopper, purpose, granted, at_ms, source FROM consents
 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY shopper, purpose
 
 -- name: rights.export_consent_history
-SELECT shopper, purpose, granted, at_ms, again_ms, source, said_by, version, locale, asked_on, claimed, pending FROM consent_history
+SELECT shopper, purpose, granted, at_ms, again_ms, source, said_by, version, locale, asked_on, claimed, pending, proof
+FROM consent_history
 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY at_ms, id
 
 -- name: rights.export_asked

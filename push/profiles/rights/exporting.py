@@ -8,7 +8,7 @@ import msgspec
 from push.model.ports import Queries, Row
 from push.model.profiles import Json
 from push.model.vault import SealError
-from push.profiles import keys, nicknames, people, sealed, traits
+from push.profiles import confirming, keys, nicknames, people, sealed, traits
 from push.profiles.collect import tracked
 from push.profiles.derived import store
 from push.profiles.desk import Desk
@@ -19,7 +19,7 @@ from push.profiles.people import Seals
 PAGE: Final = 1_000
 """Statements read in one go."""
 _TABLES: Final = (
-    "facets", "links", "consents", "consent_history", "asked", "checks", "snoozes", "devices", "tags",
+    "facets", "links", "consents", "confirmations", "asked", "checks", "snoozes", "devices", "tags",
     "visits", "stays", "moments", "deliveries", "attempts", "receipts", "happenings",
     "standings", "requests", "segments", "segment_moves",
 )  # fmt: skip
@@ -50,6 +50,7 @@ async def export(db: Queries, desk: Desk, shopper: str, now_ms: int) -> Export |
     ids = facets.listed(mine)
     records = {name: [_read(row) for row in await db.fetch(f"rights.export_{name}", ids=ids)] for name in _TABLES}
     records |= await _said(db, desk, ids, mine)
+    records["consent_history"] = await _words(db, desk, ids, mine)
     records["identifiers"] = [_of(one) for one in await facets.identifiers(db, desk.keyring, mine)]
     records["nicknames"] = await _nicknames(db, desk, ids, mine)
     records["addresses"] = await _addresses(db, desk, ids)
@@ -101,6 +102,15 @@ def _unsealed(row: Row, column: str, context: str, opened: Mapping[str, DataKey]
     if row["sealed"] is None:
         return {**rest, column: _json(row[column])}
     return {**rest, column: None if key is None else _json(key.open(row["sealed"], context))}
+
+
+async def _words(db: Queries, desk: Desk, ids: str, mine: Sequence[str]) -> Rows:
+    """What she said on each purpose, with the proof of it."""
+    opened = await keys.known(db, desk.keyring, mine)
+    return [
+        {**row, "proof": row["proof"] and opened[row["shopper"]].open(row["proof"], confirming.PROOF).decode()}
+        for row in await db.fetch("rights.export_consent_history", ids=ids)
+    ]
 
 
 async def _addresses(db: Queries, desk: Desk, ids: str) -> Rows:

@@ -21,6 +21,7 @@ TITLES: Final = {
     "asked": "What you were asked to agree to",
     "attempts": "Attempts to send messages",
     "checks": "When your consent was looked at, and what for",
+    "confirmations": "What we asked you by mail to confirm",
     "consent_history": "What you agreed to and refused, and when",
     "consents": "What holds now",
     "decisions": "What was decided, and why",

@@ -1,5 +1,8 @@
 """Double opt-in: a page says that she wants mail, a mail asks whether she meant it, and her click makes it hold."""
 
+import asyncio
+import hashlib
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -139,3 +142,19 @@ async def test_a_refusal_leaves_the_link_nothing_and_forged_ones_lead_nowhere(sh
     await shop.says("carl", "carl@shop.example", WANTS)
     await shop.mailed(2)  # nobody is written to twice a day, whoever names the mailbox
     assert shop.smtp.mails[-1].recipient == "carl@shop.example"
+
+
+async def test_her_export_has_the_proof_and_the_database_has_no_link(shop: Shop) -> None:
+    await shop.says("anna", ADA, WANTS)
+    path = await shop.mailed()
+    await shop.presses(path)
+    export = await shop.server.operate("GET", f"/v1/people/{await shop.person('anna')}/export")
+    [word] = [row for row in export["records"]["consent_history"] if row["source"] == "confirmed:mail"]
+    proof = json.loads(word["proof"])
+    token = path.removeprefix("/c/")
+    assert proof["token"] == hashlib.sha256(token.encode()).hexdigest()
+    assert (proof["purpose"], proof["version"]) == ("email", word["version"])
+    assert proof["said_ms"] <= proof["mailed_ms"] <= proof["confirmed_ms"]
+    mac = token.partition(".")[2].encode()
+    for file in (shop.server.folder / "push.db", shop.server.folder / "push.db-wal"):
+        assert mac not in await asyncio.to_thread(file.read_bytes)

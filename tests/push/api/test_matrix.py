@@ -32,6 +32,7 @@ OPEN: Final[Mapping[str, str]] = {
     r"/metrics": "figures, for this machine itself; tests/push/app/test_figures_access.py",
     r"/openapi\.json": "the description of the API",
     r"/u/\{token\}": "one-click unsubscribe, by the token in the link",
+    r"/c/\{token\}": "confirming consent, by the token in the link of a mail",
     r"/v1/projects/\{writeKey\}/settings": "what a page's client asks before it begins, by the key that ships in it",
     r"/enrol/\{code\}": "what somebody sees who opens a gateway's code",
 }
