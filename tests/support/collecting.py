@@ -22,6 +22,21 @@ ISSUER: Final = "https://shop.example"
 AUDIENCE: Final = "footfall"
 
 
+def signed(signer: Ed25519PrivateKey, user: str, **claims: Any) -> str:  # noqa: ANN401 - JSON
+    """What a back end gives to a page where this customer is logged in."""
+    now_s = int(time.time())
+    said = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now_s, "exp": now_s + 3600, **claims}
+    return jwt.encode(said, signer, algorithm="EdDSA", headers={"kid": "shop"})
+
+
+def signing(folder: Path) -> tuple[Ed25519PrivateKey, UserTokenSettings]:
+    """What signs tokens for customers, and what the server is told of it; the folder keeps its public key."""
+    signer = Ed25519PrivateKey.generate()
+    key = folder / "shop.pem"
+    key.write_bytes(signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return signer, UserTokenSettings(keys=(str(key),), issuer=ISSUER, audience=AUDIENCE)
+
+
 class Shop:
     """A running server, a key of a back end, and what signs tokens for customers."""
 
@@ -69,22 +84,18 @@ class Shop:
 
     def token(self, user: str, **claims: Any) -> str:  # noqa: ANN401 - JSON
         """What the back end gives to a page where this customer is logged in."""
-        now_s = int(time.time())
-        said = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now_s, "exp": now_s + 3600, **claims}
-        return jwt.encode(said, self._signer, algorithm="EdDSA", headers={"kid": "shop"})
+        return signed(self._signer, user, **claims)
 
 
 @asynccontextmanager
 async def collecting(folder: Path, database_url: str = "", **changes: Any) -> AsyncIterator[Shop]:  # noqa: ANN401 - settings of any type
     """A server that asks nobody's age, with a back end that has a key."""
-    signer = Ed25519PrivateKey.generate()
-    key = folder / "shop.pem"
-    key.write_bytes(signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    signer, user_tokens = signing(folder)
     profiles = ProfileSettings(
         **{
             "minimum_age": 0,
             "consent_categories": dict(CATEGORIES),
-            "user_tokens": UserTokenSettings(keys=(str(key),), issuer=ISSUER, audience=AUDIENCE),
+            "user_tokens": user_tokens,
             **changes,
         }
     )

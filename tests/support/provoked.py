@@ -327,6 +327,7 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("POST", "/v1/requests/{id}/steps", 404): plainly({"action": "done"}),
     ("POST", "/v1/requests/{id}/steps", 409): answered_before,
     ("GET", "/v1/people/{id}/export.html", 404): plainly(),
+    ("PUT", "/v1/devices/{device}/user", 404): from_a_gone_device(),
     ("POST", "/v1/people/{id}/corrections", 404): plainly({"trait": "city", "value": "Ulm", "why": "she says so"}),
     ("GET", "/v1/devices/{device}/traits", 404): from_a_gone_device(),
     ("POST", "/v1/devices/{device}/corrections", 404): from_a_gone_device({"trait": "city", "value": "Ulm"}),

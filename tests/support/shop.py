@@ -18,6 +18,7 @@ from beacons.topics import topic
 from beacons.wire import Batch, broker_password, key_of, seal
 from push.app import Running, serve
 from push.channels.webpush import WebPushSettings
+from push.profiles.collect.proof import UserTokenSettings
 from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 from tests.support.browsers import Browser
@@ -121,14 +122,16 @@ def heard_at_the_door() -> Batch:
 
 
 @contextlib.asynccontextmanager
-async def open_shop(folder: Path, browser: Browser, *, minimum_age: int = 0) -> AsyncIterator[Shop]:
+async def open_shop(
+    folder: Path, browser: Browser, *, minimum_age: int = 0, user_tokens: UserTokenSettings | None = None
+) -> AsyncIterator[Shop]:
     settings = PushSettings(
         data_dir=str(folder / "data"),
         app_store=STORE,
         http=HttpSettings(port=0),
         broker=BrokerSettings(port=0, free_ports=True),
         webpush=WebPushSettings(origin_overrides=browser.origin_overrides),
-        profiles=ProfileSettings(minimum_age=minimum_age),
+        profiles=ProfileSettings(minimum_age=minimum_age, user_tokens=user_tokens or UserTokenSettings()),
     )
     async with serve(await prepared(settings)) as running:
         operator = await asyncio.to_thread(settings.file("operator.token").read_text)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.collecting import signed, signing
 from tests.support.shop import Shop, open_shop
 from tests.support.webapp import App, becomes
 
@@ -56,6 +57,39 @@ async def test_she_reads_what_she_said_and_erases_everything(app: App, strict: S
     await app.tap("#sure-erase button[value=yes]")
     await app.shows("#welcome .purpose")
     await becomes(lambda: _is_gone(strict, shopper), "nothing of her is kept")
+
+
+async def test_she_logs_in_puts_right_what_is_said_of_her_and_logs_out(app: App, tmp_path: Path) -> None:
+    signer, user_tokens = signing(tmp_path)
+    async with open_shop(tmp_path, app.browser, user_tokens=user_tokens) as shop:
+        url = f"{shop.running.http_url}/app/"
+        body = {"id": "K-1", "traits": {"city": "Ulm", "points": 3}}
+        async with shop.http.put("/v1/shoppers/K-1", json=body) as answer:
+            assert answer.status < 300, await answer.text()
+        await app.join(f"{url}#user={signed(signer, 'K-1')}", "profiling", "marketing", "inapp")
+        assert "user=" not in await app.browser.run("return location.href")
+        await app.shows("#notices h2", "Log in as K-1?")
+        await app.tap("#notices button")
+        await app.shows("#notices h2", "You are logged in")
+        await app.shows("#as-customer", "as its customer")
+        device = await app.device()
+        profile = await shop.get("/v1/people/K-1")
+        assert device["shopper"] in {one["id"] for one in profile["facets"]}
+
+        await app.tap("#kept-traits summary")
+        await app.shows("#traits-list li", "Ulm")
+        await app.browser.run("document.querySelector('#traits-name').value = 'city'")
+        await app.browser.run("document.querySelector('#traits-value').value = 'Köln'")
+        await app.tap("#traits-form button")
+        await app.shows("#traits-list li", "Köln · put right by you or for you")
+        assert (await shop.get("/v1/people/K-1"))["traits"] == {"city": "Köln", "points": 3}
+        await app.browser.run("document.querySelector('#kept-traits').scrollIntoView()")
+        await app.picture(ARTEFACTS / f"app-traits-{app.browser.name}.png")
+
+        await app.tap("#logout")
+        await app.shows("#welcome button[type=submit]")
+        await app.join(url, "marketing", "inapp")
+        assert (await app.device())["shopper"] != device["shopper"]
 
 
 async def _is_gone(shop: Shop, shopper: str) -> bool:

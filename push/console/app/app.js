@@ -13,12 +13,16 @@ import { Nickname } from "./nickname.js";
 import { Offers } from "./offers.js";
 import { askPermission, PushUnavailable, serviceWorker, subscribe } from "./push.js";
 import { codeInAddress, Tags } from "./tags.js";
+import { Traits } from "./traits.js";
+import { nameIn, tokenInAddress } from "./user.js";
 import * as view from "./view.js";
 
 const { $ } = view;
 
 /** A short break in the network is no news. */
 const UNREACHABLE_AFTER_MS = 4000;
+
+const LOGGED_IN = "The store knows this device as yours. Log out under “This device” before somebody else uses it.";
 
 const WORDS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
 
@@ -30,6 +34,7 @@ const app = {
   nickname: undefined,
   tags: undefined,
   code: codeInAddress(),
+  user: tokenInAddress(),
   store: "the store",
   config: { purposes: [] },
   consent: {},
@@ -49,6 +54,7 @@ async function start() {
     app.offers = new Offers(app.footfall, render, (message, opener) => app.care.open(message, opener));
     app.care = new Care(app.footfall, app.offers, { changed: render, allow: allowOffers });
     app.mine = new Mine(app.footfall, { titles, erased: startOver });
+    new Traits(app.footfall);
     hangNickname();
     app.tags?.stop();
     app.tags = new Tags(app.footfall, { located: () => app.consent.location === true, locate: allowLocation, refused });
@@ -135,9 +141,45 @@ async function joined() {
   await Promise.all([loadChoices(), app.care.snooze.load(), app.tags.load()]);
   render();
   followChoices();
+  await showLogin();
+  askToLogIn();
   await app.care.openLinked(new URLSearchParams(location.hash.slice(1)));
   await app.tags.resume();
   await app.footfall.flush();
+}
+
+/** Whom the page that led here says that she is; asked, as anybody can make such a link to a token of his own. */
+function askToLogIn() {
+  if (app.user) {
+    view.notice("login", {
+      tone: "teal",
+      title: `Log in as ${nameIn(app.user)}?`,
+      text: `Only if that is you: ${app.store} then knows this device as that customer's, with all that you allow here.`,
+      label: "Yes, that is me",
+      action: logIn,
+    });
+  }
+}
+
+/** On a device of somebody else, that one is logged out first; she joins anew, and is asked again. */
+async function logIn() {
+  try {
+    if (!(await app.footfall.login(app.user))) return logOut();
+    app.user = undefined;
+    view.notice("login", { tone: "teal", title: "You are logged in", text: LOGGED_IN });
+    await showLogin();
+  } catch (error) {
+    failed("login", error, logIn);
+  }
+}
+
+async function showLogin() {
+  $("logout").hidden = $("as-customer").hidden = !(await app.footfall.loggedIn());
+}
+
+async function logOut() {
+  await app.footfall.logout(await serviceWorker());
+  await startOver();
 }
 
 /** Stop offers, or allow them again, as the switch does. */
@@ -387,6 +429,7 @@ function busy(form, on) {
 
 $("welcome").addEventListener("submit", join);
 $("leave").addEventListener("click", leave);
+$("logout").addEventListener("click", () => tried(logOut).then((error) => error && failed("login", error, logOut)));
 for (const dialog of document.querySelectorAll("dialog:has(.close)")) {
   dialog.querySelector(".close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
@@ -399,6 +442,8 @@ document.addEventListener("visibilitychange", () => {
 new BroadcastChannel("footfall").addEventListener("message", ({ data }) => app.offers?.receive(data.received));
 navigator.serviceWorker?.addEventListener("message", ({ data }) => app.offers?.openLinked(data.open));
 addEventListener("hashchange", () => {
+  app.user = tokenInAddress() ?? app.user;
+  if (app.footfall?.registered) askToLogIn();
   const code = codeInAddress();
   if (code) return app.tags ? app.tags.arrive(code) : (app.code = code);
   if (app.footfall?.registered) app.care?.openLinked(new URLSearchParams(location.hash.slice(1)));

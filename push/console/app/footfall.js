@@ -131,6 +131,50 @@ export class Footfall {
     await this.#request("DELETE", this.#path("person"));
   }
 
+  /** What is said of her: `{traits, corrected, open}`; `corrected` and `open` are names, `open` those that she may correct. */
+  async traits() {
+    return this.#json("GET", this.#path("traits"));
+  }
+
+  /** Put right what is said of her: it holds whatever systems say later. `null` takes it away. */
+  async correct(trait, value, why = "") {
+    await this.#request("POST", this.#path("corrections"), { body: { trait, value, why } });
+  }
+
+  /** Let what others say hold again. */
+  async takeBackCorrection(trait) {
+    await this.#request("POST", this.#path("corrections"), { body: { trait, take_back: true } });
+  }
+
+  /**
+   * Log a customer in by a token of your back end (JWT). False where this device is somebody else's: then log out, and in
+   * again. Without anybody before her, what this device knows becomes hers, and hers its.
+   */
+  async login(userToken) {
+    const headers = { "X-Footfall-User-Token": userToken };
+    const { hers } = await this.#json("PUT", this.#path("user"), { headers });
+    if (hers) await this.#store.put("state", true, "login");
+    return hers;
+  }
+
+  /** Whether somebody logged in on this device. */
+  async loggedIn() {
+    return (await this.#store.get("state", "login")) === true;
+  }
+
+  /**
+   * Log out: this device forgets her and everything that it received, and is somebody new from its next registration on.
+   * What she agreed to stays hers, on her other devices. The last step of it is the browser's alone, so it works offline.
+   */
+  async logout(registration) {
+    try {
+      await this.unsubscribe(registration);
+    } catch (error) {
+      if (!(error instanceof OfflineError) && !(error instanceof ProblemError)) throw error;
+    }
+    await this.forget();
+  }
+
   /** Subscribe a service worker's registration to Web Push and tell the server. The browser may ask for permission. */
   async subscribe(registration, applicationServerKey) {
     const key = applicationServerKey ?? (await this.#store.get("state", "application_server_key"));

@@ -5,7 +5,7 @@
 
 import { Footfall, parsed, safeUrl } from "./footfall.js";
 
-const CACHE = "footfall-app-4";
+const CACHE = "footfall-app-5";
 const FILES = [
   "./",
   "app.css",
@@ -19,6 +19,8 @@ const FILES = [
   "push.js",
   "snooze.js",
   "tags.js",
+  "traits.js",
+  "user.js",
   "view.js",
   "why.js",
   "footfall.js",

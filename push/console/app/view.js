@@ -214,6 +214,15 @@ export function saidRow({ granted, at_ms, pending, claimed }, title) {
   return row;
 }
 
+/** Something that systems say of her. */
+export function traitRow(name, value, corrected) {
+  const row = clone("said");
+  row.querySelector("time").remove();
+  row.querySelector("strong").textContent = name;
+  row.querySelector("span .small").textContent = corrected ? `${value} · put right by you or for you` : value;
+  return row;
+}
+
 /** One of her tags; its button gives it up. */
 export function tagRow(name, rotating) {
   const row = clone("tag");
