@@ -52,7 +52,7 @@ async def said(db: Database, people: outgoing.Means, wish: Wish, item: Item, now
         async with db.transaction() as tx:
             found = await outgoing.said(tx, people, wish, item.change, now_ms)
     except SealError as error:
-        log.warning("somebody's change cannot be told: she cannot be read", event=item.id, error=str(error))
+        log.warning("somebody's change cannot be told: she cannot be read", item=item.id, error=str(error))
         return None
     return None if found is None else told.changed(item, item.change, wish.identifier, found)
 

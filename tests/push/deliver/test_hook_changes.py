@@ -1,27 +1,30 @@
 """Changes of people as hooks are told of them: what they ask for, by whom they know them, as far as these agree."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import pytest
 
 from push.deliver import hooks
 from push.model.ports import Transaction
 from push.model.profiles import Identifier, Json, Statement
-from push.profiles import consent
+from push.profiles import consent, farewells
 from push.profiles.collect.apply import apply, follow
 from push.profiles.desk import Desk
 from push.profiles.erased import Ledger
 from push.profiles.identity import facets, merging
 from push.profiles.identity.kinds import Kinds
 from push.profiles.identity.merging import Hand
+from push.profiles.keys import Keyring
 from push.profiles.rights import erasing
 from push.profiles.settings import ProfileSettings
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
 from tests.support.hook_world import World, hook_world
-from tests.support.keyrings import KEYRING
+from tests.support.keyrings import KEYRING, keyring_in
 from tests.support.outbox import VAULT
 from tests.support.segmented import Town, fact, town
 from tests.support.servers import becomes
@@ -73,16 +76,23 @@ class Place(NamedTuple):
             await consent.settle(tx, merged.shoppers)
             await follow(tx, self.desk, merged.persons, now_ms)
 
-    async def erase(self, name: str) -> None:
+    async def erase(self, name: str, keyring: Keyring = KEYRING) -> None:
         async def note(tx: Transaction, gone: erasing.Erased) -> None:
             del tx, gone
 
-        means = erasing.Means(self.world.db, VAULT, KEYRING, Ledger(self.folder))
+        means = erasing.Means(self.world.db, VAULT, keyring, Ledger(self.folder))
         assert await erasing.erase(means, self.facet(name), self.world.clock.now_ms(), note)
         await erasing.scrub(self.world.db)
 
     def facet(self, name: str) -> str:
         return facets.facet_id(_identifier(name), VAULT)
+
+    async def farewells(self, hook: str) -> list[tuple[str, ...]]:
+        """What is kept of those who were erased, for a hook to be told."""
+        db = self.world.db
+        rows = [*await db.fetch("changes.first", most=99), *await db.fetch("events.after", after_seq=0, most=99)]
+        names = [msgspec.json.decode(row["detail"])["farewell"] for row in rows if row["kind"] == "profile.erased"]
+        return [ids for name in names if (ids := await farewells.read(db, KEYRING, name, hook))]
 
     async def told(self) -> list[tuple[str, dict[str, Any]]]:
         """Everything that the receiver is told, once it took all that there is."""
@@ -195,25 +205,40 @@ async def test_a_hook_gets_its_segments_and_traits_and_others_are_told_of_messag
 
 async def test_who_is_erased_is_told_of_and_then_forgotten(here: Place) -> None:
     name = "u-wilhelmine-1815"
-    await here.world.register("profile.erased", "profile.traits_changed", "profile.consent_changed")
+    hook = await here.world.register("profile.erased", "profile.traits_changed", "profile.consent_changed")
     await here.world.register("profile.erased", identifier="phone")  # does not know her
     await here.say(name, agreed=YES, city="Berlin")
     await here.erase(name)
+    assert await here.farewells(hook) == [(name,)]
     written = b"".join(path.read_bytes() for path in here.folder.glob("push.db*"))
     assert name.encode() not in written
     assert await here.told() == [("profile.erased", {"ids": [name]})]
-    assert await here.world.db.fetch("farewells.before", month="9999-12") == []
+    assert await here.farewells(hook) == []
 
 
 async def test_a_farewell_that_nobody_takes_is_kept_for_as_long_as_it_may_and_no_longer(here: Place) -> None:
-    await here.world.register("profile.erased")
+    hook = await here.world.register("profile.erased")
     await here.say("u1", agreed=YES)
     await here.erase("u1")
-    clock, db = here.world.clock, here.world.db
+    clock = here.world.clock
     clock.shift_ms += 29 * DAY_MS
     assert await here.world.hooks.prune() == 0
-    assert len(await db.fetch("farewells.before", month="9999-12")) == 1
+    assert await here.farewells(hook) == [("u1",)]
     clock.shift_ms += 2 * DAY_MS
     await here.world.hooks.prune()
-    assert await db.fetch("farewells.before", month="9999-12") == []
+    assert await here.farewells(hook) == []
     assert await here.told() == []
+
+
+async def test_who_cannot_be_read_is_erased_all_the_same_and_keeps_no_hook_from_others(here: Place) -> None:
+    await here.world.register("profile.consent_changed", "profile.erased")
+    for name in ("u1", "u2", "u3"):
+        await here.say(name, agreed=YES)
+    lost = await asyncio.to_thread(keyring_in, here.folder / "other-keys")
+    await here.erase("u1", lost)
+    assert await facets.persons(here.world.db, [here.facet("u1")]) == {}
+    [key] = await here.world.db.fetch("keys.of", ids=facets.listed([here.facet("u2")]))
+    async with here.world.db.transaction() as tx:
+        swap = {"shopper": key["shopper"], "before": key["wrapped"], "month": key["month"], "wrapped": b"no key"}
+        await tx.execute_many("keys.swap", [swap])
+    assert await here.told() == [("profile.consent_changed", {"ids": ["u3"], "purposes": {"profiling": True}})]
