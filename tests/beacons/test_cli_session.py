@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from push.settings import HttpSettings
 from tests.support.box import quiet_port
 from tests.support.clocks import ShiftedClock
+from tests.support.patience import PATIENCE_S
 from tests.support.people import first_admin
 from tests.support.servers import Caller, serving, settings
 from tests.support.terminal import PASSWORD, Terminal
@@ -281,7 +282,7 @@ async def test_ctrl_c_ends_a_command_quietly(terminal: Terminal) -> None:
         url = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}"
         who = ("--login", "a", "--password-file", own(terminal, "password"))
         process = await terminal.start("login", url, *who)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await asked.wait()
             process.send_signal(2)
             out, err = await process.communicate()

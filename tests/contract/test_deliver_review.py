@@ -25,6 +25,7 @@ from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import SEALS, ScriptedChannel, join, state
+from tests.support.patience import PATIENCE_S
 
 FALL_BACK_MS = 60_000
 RETRY = RetrySettings(base_ms=10, cap_ms=100)
@@ -232,7 +233,7 @@ async def test_two_calls_that_forget_old_answers_at_once_do_not_wait_for_each_ot
         async with opened.transaction() as tx:
             for n in range(40):
                 await tx.execute("idempotency.claim", key=f"old{n}", fingerprint="", now_ms=n)
-        async with asyncio.timeout(5), opened.transaction() as one, opened.transaction() as other:
+        async with asyncio.timeout(PATIENCE_S), opened.transaction() as one, opened.transaction() as other:
             assert await one.execute("idempotency.prune", key="a", since_ms=1000, most=16) == 16
             assert await other.execute("idempotency.prune", key="b", since_ms=1000, most=16) == 16
 

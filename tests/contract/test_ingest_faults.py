@@ -31,6 +31,7 @@ from tests.support.ingest import (
     agree,
 )
 from tests.support.outbox import receipt
+from tests.support.patience import PATIENCE_S
 
 
 async def until(holds: Callable[[], bool], timeout_s: float = 10) -> None:
@@ -378,7 +379,7 @@ async def test_engine_runs_by_itself(db: Database, clock: SettableClock) -> None
     running = asyncio.create_task(server.engine.run())
     server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"]))))
     server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"], ago_ms=3_600_000))))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await until(lambda: server.box.settled("g1") == {(gateway.boot, 1), (gateway.boot, 2)})
         await server.say("ann", {"location": False})
         await server.engine.forget("ann")

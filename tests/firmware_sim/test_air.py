@@ -10,6 +10,7 @@ from firmware_sim.floor import hamburg
 from firmware_sim.radio import Heard
 from firmware_sim.world import World
 from tests.firmware_sim.waiting import until
+from tests.support.patience import PATIENCE_S
 
 START_MS = 1_760_000_000_000
 
@@ -20,7 +21,7 @@ def packet(n: int, receiver: str = "g1") -> Heard:
 
 async def take(packets: AsyncGenerator[Heard, None], count: int) -> list[Heard]:
     heard = []
-    async with asyncio.timeout(5), aclosing(packets):
+    async with asyncio.timeout(PATIENCE_S), aclosing(packets):
         async for packet in packets:
             heard.append(packet)
             if len(heard) == count:

@@ -14,6 +14,7 @@ from bleak.backends.scanner import AdvertisementData
 
 from tests.firmware_sim.waiting import until
 from tests.support.bluez import TAG, eid
+from tests.support.patience import PATIENCE_S
 from tests.support.tools import ci_or_skip
 
 PAYLOAD = "0201060303aafe0d16aafe30ee0000000000000001"
@@ -25,7 +26,7 @@ class Process:
 
     async def answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
         return answer
 
@@ -46,7 +47,7 @@ async def service_process() -> AsyncIterator[Process]:
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 0
 
 

@@ -16,6 +16,7 @@ from push.channels import vapid, webpush
 from push.channels.webpush import WebPush, WebPushSettings
 from push.model.delivery import Content, Message, Outgoing
 from push.model.errors import DeviceGoneError
+from tests.support.patience import PATIENCE_S
 
 KEY = vapid.generate()
 
@@ -61,7 +62,7 @@ def offer(address: dict[str, object], title: str) -> Outgoing:
 async def titles(http: aiohttp.ClientSession, phone: push_client.Subscription, count: int) -> list[str]:
     """The next titles; all but the last are acknowledged."""
     found: list[str] = []
-    async with asyncio.timeout(10), aclosing(push_client.messages(http, phone)) as received:
+    async with asyncio.timeout(PATIENCE_S), aclosing(push_client.messages(http, phone)) as received:
         async for plaintext in received:
             found.append(json.loads(plaintext)["title"])
             if len(found) == count:

@@ -32,6 +32,7 @@ from tests.support.gateways import (
     passing,
     running,
 )
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.system
 
@@ -369,7 +370,7 @@ async def test_a_radio_that_gives_up_ends_the_daemon_with_everything_spooled(
             await configured(server, [TAG])
         requests = Requests(asyncio.Event(), asyncio.Event())
         with pytest.RaisesGroup(ScannerDeadError, flatten_subgroups=True):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 await run(lambda: (settings, read_credentials(settings, "test")), DyingRadio(), requests)
         assert (await health(settings)).gauges["spool_batches"] == 1
 

@@ -16,13 +16,14 @@ from gateway.settings import GatewaySettings, read_settings
 from push.app import serve
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 from tests.support.gateways import ScriptedRadio, running
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.system
 
 PROGRAM = str(Path(sys.executable).with_name("footfall-gateway"))
 REGISTRY = {"stores": [{"id": "s1", "name": "Hamburg"}]}
 GATEWAY = {"id": "g1", "store": "s1"}
-DEADLINE_S = 20.0
+DEADLINE_S = PATIENCE_S
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from gateway.radio import Pace, Radio
 from gateway.scan import open_scanner, stack_of
 from gateway.settings import ScanSettings
 from tests.support.bluez import TAG, eid, ibeacon
+from tests.support.patience import PATIENCE_S
 from tests.support.tasks import background
 
 Packet = tuple[int, dict[int, bytes], dict[str, bytes]]
@@ -56,7 +57,7 @@ async def listen(script: list[Packet], count: int, refusals: list[Exception] | N
         if len(adverts) == count:
             enough.set()
 
-    async with background(open_scanner(SETTINGS, lambda *_: None).run(hear)), asyncio.timeout(5):
+    async with background(open_scanner(SETTINGS, lambda *_: None).run(hear)), asyncio.timeout(PATIENCE_S):
         await enough.wait()
     assert Scripted.running == 0
     return adverts

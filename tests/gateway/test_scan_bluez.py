@@ -13,10 +13,11 @@ from gateway.scan import open_scanner, stack_of
 from gateway.settings import ScanSettings
 from gateway.tasks import ended
 from tests.support.bluez import TAG, Frame, altbeacon, eid, ibeacon, running_bluez
+from tests.support.patience import PATIENCE_S
 
 PATIENT = Pace(silence_ms=60_000)
 HASTY = Pace(silence_ms=600, start_s=1.0, stop_s=1.0)
-DEADLINE_S = 8.0
+DEADLINE_S = PATIENCE_S
 
 
 class Listener:

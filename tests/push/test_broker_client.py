@@ -19,6 +19,7 @@ from push.broker.endpoint import Endpoint
 from push.broker.errors import BrokerError
 from push.broker.users import BrokerUser
 from tests.support.brokers import RunningBroker, until
+from tests.support.patience import PATIENCE_S
 from tests.support.tasks import background
 
 
@@ -38,7 +39,7 @@ class Inbox:
 async def running(endpoint: Endpoint, inbox: Inbox) -> AsyncIterator[BrokerClient]:
     client = BrokerClient(endpoint)
     async with background(client.run(inbox.take)):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             await client.wait_connected()
         yield client
 
@@ -54,7 +55,7 @@ def as_gateway(broker: RunningBroker, user: BrokerUser) -> aiomqtt.Client:
 
 
 async def first(gateway: aiomqtt.Client) -> tuple[str, bytes, bool]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         message = await anext(aiter(gateway.messages))
     return message.topic.value, bytes(message.payload), message.retain
 

@@ -19,6 +19,7 @@ from push.broker.holders import arguments_of, try_bind
 from push.broker.lock import stop_orphan
 from push.broker.users import BrokerUser, gateway_user
 from tests.support.brokers import HOST, accepts, connected, kill_embedded, reach, until
+from tests.support.patience import PATIENCE_S
 
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of a broker that lives for a second
 
@@ -32,7 +33,7 @@ async def command(pid: int) -> list[str]:
 
 
 async def until_gone(pid: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await command(pid):  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.01)
 
@@ -84,7 +85,7 @@ async def test_a_killed_broker_comes_back_on_its_port_with_its_retained_messages
             await kill_embedded(broker)
         async with connected(broker.endpoint, gateway_user("s1", "g1", PASSWORD)) as gateway:
             await gateway.subscribe(topic("s1", "g1", "config"), qos=1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 assert (await anext(aiter(gateway.messages))).payload == b"filter"
 
 
@@ -96,7 +97,7 @@ async def test_new_logins_hold_at_once_and_leave_others_connected(tmp_path: Path
         await reach(broker.endpoint, second)
         async with connected(broker.endpoint) as server:
             await server.publish(topic("s1", "g1", "ack"), b"still here")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 assert (await anext(aiter(stays.messages))).payload == b"still here"
         await broker.set_users([second])
         with pytest.raises(aiomqtt.MqttError):
@@ -225,7 +226,7 @@ async def test_an_orphan_is_stopped_by_the_next_start(tmp_path: Path) -> None:
     await until(lambda: accepts(port))
     async with run_broker(EmbeddedSettings(folder=folder, port=port)) as broker:
         await reach(broker.endpoint)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await orphan.wait()
 
 

@@ -15,6 +15,7 @@ from push.broker.endpoint import Endpoint
 from push.broker.errors import BrokerError
 from push.broker.users import gateway_user
 from tests.support.brokers import HOST, kill_embedded, reach, until
+from tests.support.patience import PATIENCE_S
 from tests.support.tasks import background
 
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of a broker that lives for a second
@@ -56,14 +57,14 @@ async def test_without_tls_nobody_is_heard_where_tls_is_spoken(tls_broker: Embed
     reader, writer = await asyncio.open_connection(HOST, tls_broker.endpoint.port)
     writer.write(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a")  # CONNECT (MQTT 3.1.1, 3.1)
     with contextlib.suppress(ConnectionError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert not (await reader.read()).startswith(b"\x20")  # no CONNACK
     writer.close()
 
 
 async def test_our_own_client_pins_the_certificate(tls_broker: EmbeddedBroker) -> None:
     client = BrokerClient(tls_broker.endpoint)
-    async with background(client.run(lambda _topic, _payload: None)), asyncio.timeout(10):
+    async with background(client.run(lambda _topic, _payload: None)), asyncio.timeout(PATIENCE_S):
         await client.wait_connected()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 
 from push.database.turns import MOST_PASSED, Turns
+from tests.support.patience import PATIENCE_S
 
 
 async def take(turns: Turns, name: str, had: list[str], *, patient: bool = False) -> None:
@@ -48,5 +49,5 @@ async def test_no_turn_is_lost_to_a_cancellation_or_had_by_two_at_once() -> None
         await asyncio.sleep(0)
     ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(each) for each in ended} == {type(None), asyncio.CancelledError}
-    async with asyncio.timeout(5), turns.turn(patient=True):
+    async with asyncio.timeout(PATIENCE_S), turns.turn(patient=True):
         pass

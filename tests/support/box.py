@@ -18,10 +18,11 @@ from firmware_sim.proxy import TcpProxy
 from firmware_sim.stage import Actor, start
 from push.broker.holders import try_bind
 from push.broker.users import BrokerUser
+from tests.support.patience import PATIENCE_S
 
 HOST = "127.0.0.1"
 STORE = "shop"
-WITHIN_S = 25.0
+WITHIN_S = PATIENCE_S
 POLL_S = 0.03
 
 Condition = Callable[[], Awaitable[bool]]

@@ -30,10 +30,11 @@ from push.broker.embedded import EmbeddedBroker, EmbeddedSettings, run_broker
 from push.broker.endpoint import Endpoint
 from push.broker.holders import try_bind
 from push.broker.users import BrokerUser, gateway_user, server_user
+from tests.support.patience import PATIENCE_S
 from tests.support.tools import ci_or_skip
 
 HOST = "127.0.0.1"
-TIMEOUT_S = 15.0
+TIMEOUT_S = PATIENCE_S
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:

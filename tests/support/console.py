@@ -18,6 +18,7 @@ from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 from tests.support.floor import Floor
 from tests.support.fresh import prepared
+from tests.support.patience import PATIENCE_S
 from tests.support.tools import ci_or_skip
 
 STORE: Final = "hamburg"
@@ -152,7 +153,7 @@ class Chain(NamedTuple):
         headers = {"Authorization": f"Bearer {device['token']}"}
         async with self.http.get(f"/v1/devices/{device['device']}/messages", headers=headers) as stream:
             self.floor.place(tag_of(n), {f"gw-{zone}": -50})
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 async for line in stream.content:
                     if line.startswith(b"data:"):
                         break
@@ -227,6 +228,7 @@ async def context(browser: Browser, *, dark: bool = False, phone: bool = False) 
         has_touch=phone,
         reduced_motion="reduce",
     )
+    made.set_default_timeout(PATIENCE_S * 1000)
     try:
         yield made
     finally:

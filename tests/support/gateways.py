@@ -20,6 +20,7 @@ from gateway.daemon import Requests, run
 from gateway.settings import GatewaySettings, UplinkSettings
 from push.broker.endpoint import Endpoint
 from tests.support.brokers import RunningBroker, until
+from tests.support.patience import PATIENCE_S
 from tests.support.tasks import background
 
 STORE = "s1"
@@ -103,7 +104,7 @@ async def running(settings: GatewaySettings, radio: ScriptedRadio) -> AsyncItera
         yield requests
     finally:
         requests.stop.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await task
 
 

@@ -12,10 +12,11 @@ from push.model.ports import Channel, Row
 from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
 from tests.support.outbox import SEALS, state
+from tests.support.patience import PATIENCE_S
 
 CLOCK = RealClock()
 SETTINGS = SenderSettings(drain_s=1.0, retry=RetrySettings(base_ms=10, cap_ms=100))
-DEADLINE_S = 10.0
+DEADLINE_S = PATIENCE_S
 
 
 @asynccontextmanager

@@ -15,8 +15,9 @@ from push.model.ports import Clock
 from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 from tests.support.fresh import prepared
+from tests.support.patience import PATIENCE_S
 
-DEADLINE_S = 15.0
+DEADLINE_S = PATIENCE_S
 STORE = "s1"
 FIXTURE = "f1" * 20
 """The static id of the one fixture, in zone z1 of store s1: whoever ranges it strongly enough has entered the store."""

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.browsers import Browser
+from tests.support.patience import PATIENCE_S
 
-DEADLINE_S = 20.0
+DEADLINE_S = PATIENCE_S
 
 
 async def becomes(look: Callable[[], Awaitable[object]], what: str) -> None:

@@ -4,14 +4,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import expect
 
 from firmware_sim.push_service import PushService, serving
 from tests.support.breakable import External, ServersOwn
 from tests.support.brokers import Start
 from tests.support.browsers import BROWSERS, Browser
+from tests.support.patience import PATIENCE_S
 from tests.support.shop import Shop, open_shop
 from tests.support.stack import Stack, deployment
 from tests.support.webapp import App
+
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @pytest.fixture(params=["embedded", "mosquitto"])

@@ -17,6 +17,7 @@ from push.channels.webpush import WebPush, WebPushSettings
 from push.model.delivery import Content, Message, Outgoing
 from push.model.errors import DeviceGoneError, PermanentError
 from tests.support.browsers import Browser
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.system
 
@@ -115,13 +116,13 @@ async def seen(browser: Browser, text: str) -> None:
           look();
         });
     """
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await browser.run(script, text)
 
 
 async def taken(service: PushService) -> None:
     """Until the browser has confirmed all that was pushed to it. Raises TimeoutError."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         for inbox in service.inboxes.values():
             while inbox.waiting(service.clock_s()):  # noqa: ASYNC110 - an inbox tells nobody
                 await asyncio.sleep(0.02)
@@ -179,7 +180,7 @@ async def test_only_the_subscribed_key_may_push_and_nobody_after_unsubscribing(b
 
 async def _until_gone(channel: WebPush, address: dict[str, object]) -> None:
     """Browsers tell their push service a little later."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             await channel.send(offer(address))
             await asyncio.sleep(0.05)

@@ -19,12 +19,13 @@ import pytest
 
 from firmware_sim.operator import Operator, OperatorError
 from firmware_sim.phone_api import Device, Server
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.system
 
 PROGRAM = str(Path(sys.executable).with_name("footfall-sim"))
 ROOT = Path(__file__).parents[2]
-WITHIN_S = 40.0
+WITHIN_S = PATIENCE_S
 ON_LINUX = sys.platform == "linux"
 
 

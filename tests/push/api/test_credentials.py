@@ -29,6 +29,7 @@ from tests.support.fcm_service import EMAIL, KEY_FILE, PROJECT, Fault
 from tests.support.fresh import open_database
 from tests.support.hooks import notice
 from tests.support.mails import credential
+from tests.support.patience import PATIENCE_S
 from tests.support.servers import Answer, Caller, becomes, serving
 from tests.support.smtp_service import HOST
 from tests.support.smtp_service import Fault as MailFault
@@ -291,11 +292,11 @@ async def test_another_process_uses_it_within_seconds(
 
 async def _put_and_deleted(server: Caller, shop: Services, book: CredentialBook, channel: Webhook) -> None:
     await put(server, "webhook/shop", shop.credential("webhook"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await becomes(lambda: _counts(book, 1), "the other one has it")
     await channel.send(notice(app="shop"))
     await server.call("DELETE", "/v1/credentials/webhook/shop", server.operator)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await becomes(lambda: _counts(book, 0), "the other one has it no more")
     with pytest.raises(CredentialError, match="no_credential"):
         await channel.send(notice(app="shop"))

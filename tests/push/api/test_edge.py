@@ -23,6 +23,7 @@ from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.fresh import open_database
 from tests.support.outbox import join
+from tests.support.patience import PATIENCE_S
 from tests.support.servers import REGISTRY, Answer, Caller, Phone
 
 DEVICE_BODY: dict[str, object] = {"platform": "sim", "locale": "en"}
@@ -364,7 +365,7 @@ async def raw(server: Caller, data: bytes, *, complete: bool = True) -> int | No
         writer.write(data)
         if not complete:
             writer.write_eof()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             line = await reader.readline()
     except ConnectionError:
         return None

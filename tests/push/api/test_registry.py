@@ -14,6 +14,7 @@ from beacons.topics import topic
 from beacons.wire import broker_password
 from push.api.seed import Seed
 from push.broker.users import gateway_user
+from tests.support.patience import PATIENCE_S
 from tests.support.servers import FIXTURE, STORE, Caller, serving, settings
 
 TAG = {"id": "tag-1", "role": "tag", "format": "ibeacon", "static_id": "ab" * 20, "shopper": "ada"}
@@ -156,7 +157,7 @@ async def test_a_gateway_that_moved_to_another_store_is_let_in_there(server: Cal
     host, _, port = server.running.broker_url.removeprefix("mqtt://").partition(":")
     async with aiomqtt.Client(host, int(port), username=user.name, password=user.password) as gateway:
         await gateway.subscribe(topic("s2", "g1", "config"), qos=1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await anext(aiter(gateway.messages))).topic.value == topic("s2", "g1", "config")
 
 

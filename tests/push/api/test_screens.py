@@ -15,6 +15,7 @@ from beacons import eid
 from firmware_sim.sse import Event, EventParser
 from push.presence.near import FRESH_MS
 from tests.support.clocks import ShiftedClock
+from tests.support.patience import PATIENCE_S
 from tests.support.servers import REGISTRY, STORE, Caller, Phone, becomes, serving, settings
 
 KEY = bytes(range(16))
@@ -90,7 +91,7 @@ class Wall:
         self._waiting: list[Event] = []
 
     async def face(self) -> dict[str, Any]:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while not self._waiting:
                 chunk = await self._response.content.readany()
                 assert chunk, "the stream ended"
@@ -100,7 +101,7 @@ class Wall:
         return dict(json.loads(event.data))
 
     async def end(self) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while await self._response.content.readany():
                 pass
 

@@ -27,6 +27,7 @@ from tests.support.faulty import FaultyDatabase
 from tests.support.fresh import open_database
 from tests.support.keyrings import keyring_of
 from tests.support.outbox import enqueue, join, state
+from tests.support.patience import PATIENCE_S
 from tests.support.servers import Caller, Phone, becomes, serving, settings
 
 CLOCK = RealClock()
@@ -241,7 +242,7 @@ async def test_a_reader_that_is_slow_at_times_gets_every_message_in_order(tmp_pa
             assert (sending[0].done(), sending[-1].done()) == (True, False)
             writer.transport.resume_reading()  # type: ignore[attr-defined]
             numbers += [(await task).seq for task in sending]
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_S):
                 while read.count(b"event: message") < len(numbers) or not read.endswith(b"\n\n\r\n"):
                     read += await reader.read(1 << 16)
         assert [int(line[4:]) for line in read.split(b"\n") if line.startswith(b"id: ")] == numbers
@@ -267,7 +268,7 @@ async def test_without_a_database_the_app_is_told_to_come_back(tmp_path: Path, r
     async with stream_server(tmp_path, Patience(), {refused}) as (place, streams):
         reader, writer = await asyncio.open_connection(*place)
         writer.write(REQUEST.removesuffix(b"\r\n") + last.encode() + b"\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             answer = await reader.readuntil(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"Retry-After: 2" in answer
@@ -279,7 +280,7 @@ async def test_a_silent_stream_says_that_it_is_still_there(tmp_path: Path) -> No
     async with stream_server(tmp_path, Patience(heartbeat_s=0.02)) as (place, _):
         reader, writer = await asyncio.open_connection(*place)
         writer.write(REQUEST)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             for _ in range(3):
                 await reader.readuntil(b": still here\n\n")
         writer.close()

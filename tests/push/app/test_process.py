@@ -23,6 +23,7 @@ from tests.support.clocks import RealClock
 from tests.support.fresh import open_database
 from tests.support.keyrings import keyring_of
 from tests.support.outbox import enqueue, state
+from tests.support.patience import PATIENCE_S
 from tests.support.servers import REGISTRY, Caller, Phone, becomes
 
 pytestmark = pytest.mark.system
@@ -70,7 +71,7 @@ async def running(folder: Path, lines: str = "", env: Mapping[str, str] | None =
 async def fails(folder: Path, lines: str = "") -> str:
     """What a server says that does not start: one line, no traceback."""
     actor = await launch(folder, lines)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         status = await actor.process.wait()
     said = await asyncio.to_thread(actor.log.read_text)
     assert status == 1, said
@@ -123,7 +124,7 @@ async def test_a_stop_during_the_start_is_a_stop(tmp_path: Path) -> None:
         url = f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/x?sslmode=disable"
         actor = await launch(tmp_path, f"database_url = '{url}'")
         accepted = asyncio.to_thread(silent.accept)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             connection, _ = await accepted
         with connection:
             assert await actor.stop() == 0, await asyncio.to_thread(actor.last_words)
@@ -147,7 +148,7 @@ async def test_a_taken_port_is_named(tmp_path: Path) -> None:
         path = configure(tmp_path)
         path.write_text(path.read_text().replace("port = 0", f"port = {port}"))
         actor = await start("server", ["push", "run", "--config", str(path)], tmp_path, os.environ)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             status = await actor.process.wait()
     said = actor.log.read_text()
     assert (status, "Traceback" in said) == (1, False), said

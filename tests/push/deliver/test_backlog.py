@@ -12,6 +12,7 @@ from push.model.ports import Database, Row
 from tests.support.clocks import RealClock
 from tests.support.fresh import open_database
 from tests.support.outbox import enqueue, join
+from tests.support.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ async def test_a_count_that_fails_is_made_again() -> None:
     backlog = Backlog(Failing(), 10)
     task = asyncio.create_task(backlog.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while backlog.queued != 7:  # noqa: ASYNC110 - the condition is another task's
                 await asyncio.sleep(0.02)
     finally:
