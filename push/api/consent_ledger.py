@@ -11,7 +11,7 @@ from push.api.own import PROOF, own_person
 from push.api.purposes import refuse_unknown
 from push.model.people import Locale, Purpose
 from push.profiles import asked, ledger, permits
-from push.profiles.asked import Asking
+from push.profiles.asked import Asking, Figure
 from push.profiles.permits import Use
 from push.profiles.purposes.settings import Country
 
@@ -69,7 +69,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """How a version of a text was taken by those who were asked first in a week (from its Monday, UTC), in a country.
 
     `granted` is who ever said yes, of these `withdrawn` who took it back later; `denied` who only said no; `ignored`
-    who said nothing. null: fewer than 5 people, or it would tell a number that is hidden. `title` is empty where these
+    who said nothing. What would tell of fewer than 5 people is a text in place of a number. `title` is empty where these
     words are asked no more, `country` where nobody knows it, or nothing depends on it.
     """
 
@@ -78,11 +78,11 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     country: str
     week_ms: int
-    asked: int | None
-    granted: int | None
-    denied: int | None
-    ignored: int | None
-    withdrawn: int | None
+    asked: Figure
+    granted: Figure
+    denied: Figure
+    ignored: Figure
+    withdrawn: Figure
 
 
 async def get_ledger(context: Context, call: Call) -> Ledger:

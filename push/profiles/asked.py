@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from push.model.people import Purpose
 from push.model.ports import Queries, Row, Transaction
@@ -15,6 +15,12 @@ WEEKS: Final = 26
 """How far back it is told how texts were taken."""
 FEWEST: Final = 5
 """Groups of fewer people are told as that, and nothing more exact."""
+Few = Literal["fewer than 5"]
+Untold = Literal["not told"]
+FEW: Final[Few] = "fewer than 5"
+UNTOLD: Final[Untold] = "not told"
+"""Of a number that would tell another, which is of few people."""
+Figure = int | Few | Untold
 
 
 class Asking(NamedTuple):
@@ -30,18 +36,18 @@ class Taken(NamedTuple):
     """How words were taken by those who were asked in one week, beginning on a Monday (UTC), in one country.
 
     `granted` is who ever said yes, and of these `withdrawn` who took it back later; `denied` who only said no;
-    `ignored` who said nothing. None: fewer than `FEWEST`, or it would give away another that is.
+    `ignored` who said nothing.
     """
 
     purpose: Purpose
     version: str
     country: str
     week_ms: int
-    asked: int | None
-    granted: int | None
-    denied: int | None
-    ignored: int | None
-    withdrawn: int | None
+    asked: Figure
+    granted: Figure
+    denied: Figure
+    ignored: Figure
+    withdrawn: Figure
 
 
 def current(asking: Asking, purposes: Purposes) -> Asking:
@@ -109,14 +115,14 @@ def _week(at_ms: int) -> int:
 
 def _taken(row: Row) -> Taken:
     asked, granted, denied, withdrawn = (int(row[name]) for name in ("asked", "granted", "denied", "withdrawn"))
-    shown = masked([granted, denied, asked - granted - denied]) if asked >= FEWEST else [None] * 3
-    kept = masked([withdrawn, granted - withdrawn])[0] if shown[0] is not None else None
+    shown = masked([granted, denied, asked - granted - denied]) if asked >= FEWEST else [FEW] * 3
+    kept = masked([withdrawn, granted - withdrawn])[0] if isinstance(shown[0], int) else _hidden(withdrawn)
     return Taken(
         purpose=row["purpose"],
         version=row["version"],
         country=row["country"],
         week_ms=int(row["week"]) * WEEK_MS + MONDAY_MS,
-        asked=asked if asked >= FEWEST else None,
+        asked=asked if asked >= FEWEST else FEW,
         granted=shown[0],
         denied=shown[1],
         ignored=shown[2],
@@ -124,7 +130,7 @@ def _taken(row: Row) -> Taken:
     )
 
 
-def masked(parts: Sequence[int]) -> list[int | None]:
+def masked(parts: Sequence[int]) -> list[Figure]:
     """Parts of a known sum, those of fewer than `FEWEST` people hidden.
 
     Where it is one alone, so is the next: otherwise the others would say what is hidden.
@@ -133,4 +139,8 @@ def masked(parts: Sequence[int]) -> list[int | None]:
     hidden = {place for place in order if parts[place] < FEWEST}
     if len(hidden) == 1:
         hidden = set(order[:2])
-    return [None if place in hidden else number for place, number in enumerate(parts)]
+    return [_hidden(number) if place in hidden else number for place, number in enumerate(parts)]
+
+
+def _hidden(number: int) -> Figure:
+    return FEW if number < FEWEST else UNTOLD

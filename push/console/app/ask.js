@@ -60,7 +60,7 @@ export class Ask {
     view.notice("ask", {
       tone: "orange",
       title: `A new question: ${title}?`,
-      text: `${text} It stands among your choices at any time.`,
+      text: `${text} You find it among your choices at any time.`,
       label: "Allow",
       action: () => answer(true),
       other: { label: "No, thanks", action: () => answer(false) },

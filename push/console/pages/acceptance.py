@@ -1,23 +1,24 @@
 """How the texts are taken by which people are asked: by week and country, and of few people nothing exact."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from typing import Final, NamedTuple
 
+from push.console import times, words
 from push.console.context import ConsoleContext, Visit
 from push.console.persons.who import explained
 from push.profiles import asked
-from push.profiles.asked import FEWEST, Taken
+from push.profiles.asked import Figure, Taken
 
 MOST: Final = 60
 """Rows that the page shows: the latest weeks."""
-FEW: Final = f"fewer than {FEWEST}"
 ANYWHERE: Final = "elsewhere"
 
 
 class Row(NamedTuple):
     """A version of a text in a week and a country, in words."""
 
-    week_ms: int
+    week: str
     title: str
     asks: str
     """Its title as people read it; empty for words that are asked no more."""
@@ -37,15 +38,15 @@ async def rows(console: ConsoleContext, visit: Visit) -> list[Row]:
 def _shown(console: ConsoleContext, taken: Sequence[Taken]) -> Iterator[Row]:
     purposes = console.people.desk.purposes
     for one in taken:
-        words = purposes.shown(one.purpose, one.version)
+        asks = purposes.shown(one.purpose, one.version)
         yield Row(
-            one.week_ms,
+            times.day(one.week_ms, UTC),
             explained(purposes, one.purpose)[0],
-            "" if words is None else words.title,
+            "" if asks is None else asks.title,
             one.country or ANYWHERE,
             *map(_number, (one.asked, one.granted, one.denied, one.ignored, one.withdrawn)),
         )
 
 
-def _number(number: int | None) -> str:
-    return FEW if number is None else f"{number:,}"
+def _number(figure: Figure) -> str:
+    return words.number(figure) if isinstance(figure, int) else figure

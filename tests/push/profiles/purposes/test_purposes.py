@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from beacons.registry import Store
-from push.profiles.asked import Asking, current, masked
+from push.profiles.asked import FEW, UNTOLD, Asking, current, masked
 from push.profiles.purposes import countries
 from push.profiles.purposes.book import Purposes, UnknownPurposeError
 from push.profiles.settings import ProfileSettings
@@ -89,5 +89,5 @@ def test_a_store_says_where_it_is(said: dict[str, str], country: str) -> None:
 
 def test_no_part_of_a_known_sum_gives_a_small_one_away() -> None:
     assert masked([20, 10, 5]) == [20, 10, 5]
-    assert masked([20, 10, 0]) == [20, None, None]
-    assert masked([20, 1, 0]) == [20, None, None]
+    assert masked([20, 10, 0]) == [20, UNTOLD, FEW]
+    assert masked([20, 1, 0]) == [20, FEW, FEW]
