@@ -177,8 +177,8 @@ PAPERS: Final[Mapping[str, Callable[[PushSettings], str]]] = {"register": regist
 
 _MEASURES: Final = (
     (
-        "- what people are known by, said and did is sealed (AES-256-GCM) under a key of the person's own, itself "
-        "wrapped under a month's key outside of the database and its backups"
+        "- what people are known by, said, did and were told, and where they are reached, is sealed (AES-256-GCM) "
+        "under a key of the person's own, itself wrapped under a month's key outside of the database and its backups"
     ),
     "- who is erased is unreadable in every backup within 31 days; a restored backup erases her again",
     "- operators have roles, may be kept to their stores, and leave a trail; tokens are kept as hashes",
