@@ -12,14 +12,15 @@ from push.ingest.engine import Engine
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Transaction
 from push.model.vault import Vault
-from push.profiles.collect.apply import Applied
+from push.profiles.collect.apply import Applied, follow
 from push.profiles.collect.collecting import Collecting
 from push.profiles.collect.intake import Consequences, Intake
 from push.profiles.collect.newcomers import Newcomers
 from push.profiles.collect.proof import Prover, read_keys
-from push.profiles.consent import ConsentBook, Settled
+from push.profiles.consent import ConsentBook, Follow, Settled
 from push.profiles.derived.reading import Goods
 from push.profiles.desk import Desk
+from push.profiles.identity import facets
 from push.profiles.identity.kinds import Kinds
 from push.profiles.keys import Keyring
 from push.profiles.purposes.book import Purposes
@@ -58,6 +59,19 @@ class Following(NamedTuple):
                 self.screens.take_off(facet)
         gone = [facet for facet, purposes in changed.items() if purposes.get("location") is False]
         await asyncio.gather(*map(self.engine.forget, gone))
+
+
+def aging(desk: Desk, following: Following, clock: Clock) -> Follow:
+    """What follows where another minimum age takes from people what they agreed to, or gives it back."""
+
+    async def follows(tx: Transaction, changed: Mapping[str, Mapping[Purpose, bool]]) -> None:
+        now_ms = clock.now_ms()
+        persons = frozenset((await facets.persons(tx, changed)).values())
+        done = Applied(consents=dict(changed), shoppers=frozenset(changed), persons=persons)
+        await following.within(tx, done, now_ms)
+        await follow(tx, desk, persons, now_ms)
+
+    return follows
 
 
 def _settled(changed: Mapping[Purpose, bool]) -> Settled:

@@ -127,7 +127,9 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     read_traits = guarded.reader(keyring, settings.profiles.traits)
     outside = Outside(db, clock, client, sender.wake, keyring, read_traits)
     engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
-    await consent.use_minimum_age(db, settings.profiles.minimum_age)
+    desk = collecting.desk_of(settings.profiles, vault, keyring, catalogue, settings.app.consent_texts)
+    following = collecting.Following(consents, engine, shown.screens)
+    await consent.use_minimum_age(db, settings.profiles.minimum_age, collecting.aging(desk, following, clock))
     await consents.load(db)
     backlog = Backlog(db, settings.sender.most_queued)
     outbox = watching.Outbox(seals, ways.fit(channels, clock), _checker(channels), backlog, sender.wake)
@@ -143,12 +145,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     await imports.recover()
     stack.push_async_callback(imports.close)
     people = outgoing.Means(keyring, settings.profiles.traits)
-    collected = await collecting.open_collecting(
-        db,
-        clock,
-        collecting.desk_of(settings.profiles, vault, keyring, catalogue, settings.app.consent_texts),
-        collecting.Following(consents, engine, shown.screens),
-    )
+    collected = await collecting.open_collecting(db, clock, desk, following)
     credentials = await _credentials(db, vault, clock, channels, sender)
     return Parts(
         settings,

@@ -143,9 +143,12 @@ async def put_consent(context: Context, call: Call) -> Consents:
     said = asking.asking_of(context, Asking(body.versions, body.locale or "", body.asked_on), body.country)
     how = asking.circumstances(context, body.purposes, said, f"device:{call.principal.subject}")
     now_ms, counted = context.clock.now_ms(), asking.counted(context, said)
-    async with consents.changing(context) as change:
+
+    async def said_so(change: consents.Change) -> None:
         await change.write(shopper, body.purposes, how, now_ms)
         await asked.answer(change.tx, shopper, body.purposes, counted, now_ms)
+
+    await consents.changed(context, said_so)
     asking.note_answers(context, body.purposes, counted)
     return await get_consent(context, call)
 

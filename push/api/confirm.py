@@ -116,7 +116,8 @@ async def _clicked(context: Context, request: web.Request, link: _Link) -> web.R
     """What she saw is what she confirms: what waits since as well is shown first."""
     if await _pressed(request, context.body_timeout_s) != _named(link.found):
         return _html(400, page.ask([_words(context, one) for one in link.found], _named(link.found)))
-    async with consents.changing(context) as change:
+
+    async def confirmed(change: consents.Change) -> web.Response:
         now_ms = context.clock.now_ms()
         row = await change.tx.fetch_one("confirming.locked", id=link.row["id"])
         shopper = link.row["shopper"]
@@ -127,7 +128,9 @@ async def _clicked(context: Context, request: web.Request, link: _Link) -> web.R
         await change.write(shopper, dict.fromkeys(how, True), how, now_ms)
         await confirming.close(change.tx, link.row, now_ms)
         await _register(context, change.tx, link.row, now_ms)
-    return _html(200, page.done([_words(context, one) for one in link.found]))
+        return _html(200, page.done([_words(context, one) for one in link.found]))
+
+    return await consents.changed(context, confirmed)
 
 
 async def _register(context: Context, tx: Transaction, row: Row, now_ms: int) -> None:

@@ -1,12 +1,13 @@
 """A change of consent, wherever it comes from: written with what it takes back, then brought into force."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from push.api.contract import Context
 from push.campaigns import outbox
+from push.model.again import insist
 from push.model.errors import ConflictError, DatabaseError, UniqueError
 from push.model.people import CHANNEL_PURPOSES, Purpose
 from push.model.ports import Transaction
@@ -15,6 +16,8 @@ from push.profiles.consent import Settled
 from push.profiles.derived import standings
 from push.profiles.identity import facets
 from push.profiles.ledger import Circumstances
+
+T = TypeVar("T")
 
 _BEHIND_A_MESSAGE: Final[frozenset[Purpose]] = frozenset({"location", "marketing", "profiling"})
 """What a waiting message was decided or worded with; a channel is what it may be sent over, among others."""
@@ -75,6 +78,16 @@ async def take_back(tx: Transaction, found: Mapping[str, Settled], now_ms: int) 
         await outbox.cancel_needing(tx, facet, withdrawn, now_ms)
         if withdrawn & CHANNEL_PURPOSES:
             await outbox.cancel_channels(tx, facet, withdrawn & CHANNEL_PURPOSES, now_ms)
+
+
+async def changed(context: Context, work: Callable[[Change], Awaitable[T]]) -> T:
+    """What `work` gives, in one transaction as of `changing`; that is run again where another was in its way."""
+
+    async def once() -> T:
+        async with changing(context) as change:
+            return await work(change)
+
+    return await insist(once)
 
 
 @asynccontextmanager

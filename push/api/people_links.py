@@ -93,10 +93,13 @@ async def new_link(context: Context, call: Call) -> LinkOut:
     """Link two shoppers by hand; where a rule forbids it, the link's state and `why_refused` say so."""
     body: LinkIn = call.body
     said, desk = _by_hand(context, call, body.a, body.b), context.collecting.desk
-    async with consents.changing(context) as change:
+
+    async def linked(change: consents.Change) -> LinkOut:
         merged = await merging.link(change.tx, desk, [said], said.at_ms)
         with refusing():
             return await _done(change, desk, _Deed(call.actor, "link shoppers", said.id, said.at_ms), merged)
+
+    return await consents.changed(context, linked)
 
 
 def _by_hand(context: Context, call: Call, a: str, b: str) -> Said:
@@ -125,10 +128,13 @@ async def review(context: Context, call: Call) -> LinkOut:
 
 async def _decide(context: Context, call: Call, link: str, decision: Decision, why: str) -> LinkOut:
     hand, desk = Hand(call.actor, why, context.clock.now_ms()), context.collecting.desk
-    async with consents.changing(context) as change:
+
+    async def decided(change: consents.Change) -> LinkOut:
         with refusing():
             merged = await merging.decide(change.tx, desk, link, decision, hand)
             return await _done(change, desk, _Deed(call.actor, f"{decision} link", link, hand.at_ms), merged)
+
+    return await consents.changed(context, decided)
 
 
 class _Deed(NamedTuple):

@@ -14,6 +14,7 @@ from aiohttp import web
 from beacons.topics import is_id
 from push.api import consents
 from push.api import unsubscribe_page as page
+from push.api.consents import Change
 from push.api.contract import Context
 from push.model.errors import DatabaseError
 from push.model.people import Purpose, purpose_of
@@ -120,8 +121,11 @@ async def _refused(context: Context, shopper: str, channel: Purpose) -> bool:
 
 async def _withdraw(context: Context, link: Link, shopper: str) -> None:
     asked: dict[Purpose, bool] = {link.channel: False}
-    async with consents.changing(context) as change:
+
+    async def withdrawn(change: Change) -> None:
         await change.write(shopper, asked, f"one-click:{link.delivery}", context.clock.now_ms())
+
+    await consents.changed(context, withdrawn)
 
 
 async def _means_it(request: web.Request, timeout_s: float) -> bool:

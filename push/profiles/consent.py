@@ -4,11 +4,13 @@ ledger: every word of every facet ─settle▶ consents: what is in force, for a
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
 
+from push.model.again import insist
 from push.model.delivery import Basis
 from push.model.people import CHANNEL_PURPOSES, FOR_ADULTS, Consent, Purpose
 from push.model.ports import Database, Queries, Row, Transaction
@@ -247,7 +249,15 @@ async def _minimum_age(db: Queries) -> int:
     return 0 if row is None else int(row["minimum_age"])
 
 
-async def use_minimum_age(db: Database, minimum_age: int) -> None:
+Follow = Callable[[Transaction, Mapping[str, Mapping[Purpose, bool]]], Awaitable[object]]
+"""What follows, in the same transaction, from what changed by facet."""
+
+
+async def nothing_follows(_tx: Transaction, _changed: Mapping[str, Mapping[Purpose, bool]]) -> None:
+    """Where nothing rests on consent yet."""
+
+
+async def use_minimum_age(db: Database, minimum_age: int, follow: Follow = nothing_follows) -> None:
     """Let a minimum age hold for everybody, also for what was said before; 0 asks nobody for her age."""
     row = await db.fetch_one("consent.rules")
     if row is not None and (row["minimum_age"], row["settled"]) == (minimum_age, 1):
@@ -257,8 +267,14 @@ async def use_minimum_age(db: Database, minimum_age: int) -> None:
     after = ""
     while rows := await db.fetch("consent.aged", after=after, most=AT_ONCE):
         shoppers = [row["shopper"] for row in rows]
-        async with db.transaction() as tx:
-            await settle(tx, shoppers)
+        await insist(partial(_anew, db, shoppers, follow))
         after = shoppers[-1]
     async with db.transaction() as tx:
         await tx.execute("consent.set_rules", minimum_age=minimum_age, settled=True)
+
+
+async def _anew(db: Database, shoppers: Sequence[str], follow: Follow) -> None:
+    async with db.transaction() as tx:
+        changed = await settle(tx, shoppers)
+        if changed:
+            await follow(tx, changed)

@@ -1,5 +1,7 @@
 """What a withdrawal takes back with it, on both databases, and from when on it holds."""
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 
 import pytest
@@ -82,3 +84,28 @@ async def test_a_withdrawal_holds_even_where_nobody_knows_whether_it_was_committ
         except DatabaseError as raised:
             assert type(raised) is error  # noqa: PT017 - the first case raises nothing
     assert book.get(shopper) == noted
+
+
+async def test_two_who_speak_for_the_same_people_the_other_way_round_are_both_heard(database_url: str) -> None:
+    """Each holds whom the other waits for: PostgreSQL ends one, which begins anew."""
+    clock = SettableClock()
+    async with open_database(database_url, clock) as db:
+        context = small_api.context(db, clock, EventStreams(), small_api.Nowhere())
+        people = [await join(db, clock, name) for name in ("phone", "tablet")]
+        begun = [asyncio.Event(), asyncio.Event()]
+
+        async def speak(mine: int) -> None:
+            async def work(change: consents.Change) -> None:
+                for place in (mine, 1 - mine):
+                    await change.write(people[place], {"marketing": False}, f"test:{mine}", clock.now_ms())
+                    begun[mine].set()
+                    with contextlib.suppress(TimeoutError):  # on SQLite the other one waits until this one is done
+                        async with asyncio.timeout(0.2):
+                            await begun[1 - mine].wait()
+
+            await consents.changed(context, work)
+
+        await asyncio.gather(speak(0), speak(1))
+        for shopper in people:
+            said = await db.fetch("profiles.consent_history", shopper=shopper)
+            assert [row["granted"] for row in said if row["purpose"] == "marketing"] == [1, 0]

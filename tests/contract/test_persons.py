@@ -220,6 +220,23 @@ async def test_two_who_settle_the_same_person_at_once_agree_with_the_ledger(db: 
     assert await granted(db, PHONE, TABLET) == [wanted, wanted]
 
 
+async def test_a_key_that_anybody_has_turns_a_word_so_often_a_day_and_then_refusals_alone(db: Database) -> None:
+    how = Circumstances(source="page", said_by="publishable")
+    refused = 0
+    for n in range(9):
+        word = Word(id=f"w{n}", shopper=PHONE, purpose="marketing", granted=n % 2 == 0, at_ms=n, how=how)
+        async with db.transaction() as tx:
+            refused += await ledger.keep(tx, [word, word], ledger.Bound(T0_MS + n, 4))
+            await consent.settle(tx, [PHONE])
+    kept = [(row["granted"], row["at_ms"], row["again_ms"]) for row in await ledger.read(db, PHONE)]
+    async with db.transaction() as tx:
+        again = Word(id="next", shopper=PHONE, purpose="marketing", granted=True, at_ms=20, how=how)
+        assert await ledger.keep(tx, [again], ledger.Bound(T0_MS + 2 * ledger.DAY_MS, 4)) == 0
+    assert refused == 6  # three words, each of them twice
+    assert kept == [(1, 0, 0), (0, 1, 1), (1, 2, 2), (0, 3, 7)]
+    assert await granted(db, PHONE) == [set()]
+
+
 # --- what she gets, and is spared -------------------------------------------------------------------------------------
 
 

@@ -6,11 +6,13 @@ calls ─take▶ queue (bounded) ─run▶ apply, commit ─▶ answers
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 import structlog
 
-from push.model.errors import ConflictError, DatabaseError, UniqueError
+from push.model.again import insist
+from push.model.errors import DatabaseError
 from push.model.ports import Clock, Database, Transaction
 from push.model.profiles import Statement
 from push.profiles.collect.apply import Applied, Verdict, apply
@@ -18,8 +20,6 @@ from push.profiles.desk import Desk
 
 SLICE: Final = 200
 """Statements of one transaction: the loop is held up for some milliseconds, and other writers wait for some tens."""
-MOST_TRIES: Final = 5
-"""Of a transaction that others were in the way of."""
 RETRY_AFTER_S: Final = 2
 
 log = structlog.get_logger()
@@ -152,21 +152,15 @@ class Intake:
 
     async def _committed(self, statements: Sequence[Statement]) -> Applied:
         """Applied and durable. Whoever else writes about the same people at the same time is no reason to give up."""
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                async with self._db.transaction(patient=True) as tx:
-                    now_ms = self._clock.now_ms()
-                    applied = await apply(tx, self._desk, statements, now_ms)
-                    await self._consequences.within(tx, applied, now_ms)
-            except (ConflictError, UniqueError):
-                self.counts["conflicts"] += 1
-                if tries == MOST_TRIES:
-                    raise
-                await asyncio.sleep(0.01 * tries)
-            else:
-                return applied
+
+        async def once() -> Applied:
+            async with self._db.transaction(patient=True) as tx:
+                now_ms = self._clock.now_ms()
+                applied = await apply(tx, self._desk, statements, now_ms)
+                await self._consequences.within(tx, applied, now_ms)
+            return applied
+
+        return await insist(once, partial(self.counts.update, ("conflicts",)))
 
 
 def _fail(taken: Sequence[_Waiting], error: Exception) -> None:
