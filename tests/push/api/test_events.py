@@ -191,7 +191,7 @@ async def test_only_the_kinds_that_were_asked_for_come_and_the_place_is_kept_all
 async def test_what_was_pruned_is_told_as_lost(world: World) -> None:
     seqs = await happen(world.db, CLOCK, "queued", "shown", "accepted")
     async with world.db.transaction() as tx:
-        await tx.execute("events.prune", before_ms=CLOCK.now_ms() + 1, most=2)
+        await tx.execute("events.prune", before_ms=CLOCK.now_ms() + 1, erased_before_ms=CLOCK.now_ms() + 1, most=2)
     async with world.reading(last=0) as reader:
         lost, left = await reader.next(), await reader.next()
     assert (lost.id, lost.kind, lost.data["data"]["count"]) == (seqs[1], "events.lost", 2)
