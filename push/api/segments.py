@@ -94,8 +94,9 @@ async def put(context: Context, call: Call) -> Reply:
             written = await records.put(tx, name, call.body, by, limits)
             if written.is_changed:
                 subject, before = f"segment {name}", written.before
-                after = msgspec.structs.asdict(call.body)
-                await audit(tx, call.actor, "put segment", subject, by.at_ms, before=_said(before), after=after)
+                after = records.for_trail(call.body)
+                told = None if before is None else records.for_trail(before)
+                await audit(tx, call.actor, "put segment", subject, by.at_ms, before=told, after=after)
     return await get(context, call)
 
 
@@ -107,17 +108,14 @@ def _named(call: Call) -> str:
         raise ProblemError(400, "Does not fit", f"The segment's id: {error}.") from None
 
 
-def _said(record: Record | None) -> object:
-    return None if record is None else {name: getattr(record, name) for name in SegmentBody.__struct_fields__}
-
-
 async def delete(context: Context, call: Call) -> None:
     """Delete a segment that no other asks for."""
     name, by = call.path["id"], By(call.actor, context.clock.now_ms(), expected(call))
     with refusing():
         async with context.db.transaction() as tx:
             before = await records.delete(tx, name, by)
-            await audit(tx, call.actor, "delete segment", f"segment {name}", by.at_ms, before=_said(before))
+            told = records.for_trail(before)
+            await audit(tx, call.actor, "delete segment", f"segment {name}", by.at_ms, before=told)
 
 
 async def members(context: Context, call: Call) -> MemberPage:

@@ -25,6 +25,7 @@ from push.model.people import Purpose
 from push.model.ports import Row, Transaction
 from push.profiles import consent, keys
 from push.profiles.consent import Standing
+from push.profiles.identity import facets
 from push.profiles.keys import Keyring
 from push.profiles.people import Seals
 
@@ -70,7 +71,7 @@ async def take(tx: Transaction, asked: Sequence[Asked], means: Means, now_ms: in
     agreed = await places.agree(tx, list(zip(found, asked, strict=True)), now_ms)
     book = await _read(tx, means.seals.keyring, found, asked, now_ms)
     planner = Planner(book, means, now_ms)
-    late = _replaced(asked, found)
+    late = await _replaced(tx, asked, found)
     planned: list[Send | Refused] = []
     for n, (one, place) in enumerate(zip(asked, found, strict=True)):
         if n % PLANNED_AT_ONCE == 0:
@@ -92,15 +93,18 @@ async def take(tx: Transaction, asked: Sequence[Asked], means: Means, now_ms: in
     )
 
 
-def _replaced(asked: Sequence[Asked], found: Sequence[Place]) -> set[int]:
-    """Those that a later one of the same call replaces: one shopper, one collapse key."""
+async def _replaced(tx: Transaction, asked: Sequence[Asked], found: Sequence[Place]) -> set[int]:
+    """Those that a later one of the same call replaces: one person, under whichever of her facets, one collapse key."""
+    keyed = {place.shopper for one, place in zip(asked, found, strict=True) if one.message.collapse_key is not None}
+    persons = await facets.persons(tx, keyed)
     last: dict[tuple[str, str], int] = {}
     late: set[int] = set()
     for n, (one, place) in enumerate(zip(asked, found, strict=True)):
         key = one.message.collapse_key
         if key is not None and place.refusal is None:
-            late.update({last[place.shopper, key]} if (place.shopper, key) in last else ())
-            last[place.shopper, key] = n
+            whose = persons.get(place.shopper, place.shopper), key
+            late.update({last[whose]} if whose in last else ())
+            last[whose] = n
     return late
 
 

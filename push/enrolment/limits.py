@@ -1,16 +1,17 @@
-"""How often somebody may try a code, from one address and all together. A right one costs nothing."""
+"""How often somebody may try a code. A right one costs nothing.
+
+Each has a bucket of her own and nobody shares one with all: who guesses would else lock everybody out, and a code of 80
+bits is found by nobody, from however many addresses.
+"""
 
 from typing import Final, NamedTuple
 
 from push.access.limits import Buckets, Rate, network_of
 
-EVERYBODY: Final = Rate(300, 200)
-"""A chain that enrols a shipment, and no more guesses a day than half a million: of 2^80 codes."""
 DEVICE: Final = Rate(10, 60_000)
 """A person who mistypes what is on her card."""
 TILL: Final = Rate(60, 1_000)
 """A chain's tills behind one token."""
-_ALL: Final = ""
 
 
 class Who(NamedTuple):
@@ -38,17 +39,13 @@ class CodeLimits:
 
     def __init__(self) -> None:
         self._each = Buckets()
-        self._all = Buckets(1)
 
     def attempt(self, who: Who, now_ms: int) -> None:
         """One attempt of somebody. Raises `TooManyError`."""
         wait_ms = self._each.take(who.name, who.rate, now_ms)
-        if not wait_ms:
-            wait_ms = self._all.take(_ALL, EVERYBODY, now_ms)
         if wait_ms:
             raise TooManyError(-(-wait_ms // 1000))
 
     def passed(self, who: Who) -> None:
         """The code was right."""
         self._each.give_back(who.name, who.rate)
-        self._all.give_back(_ALL, EVERYBODY)

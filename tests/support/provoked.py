@@ -14,10 +14,9 @@ from typing import Any, Final
 
 from PIL import Image
 
-from push.access.limits import LOGIN
+from push.access.limits import LOGIN, LOOPBACK
 from push.api.contract import Endpoint
 from push.deliver.hooks import MOST_HOOKS
-from push.enrolment.limits import EVERYBODY
 from push.model.ids import fresh
 from tests.support.box import quiet_port
 from tests.support.mails import credential
@@ -147,7 +146,7 @@ def too_many_codes(body: object) -> Provoke:
     """Until whoever tries codes must wait; those that are let through are wrong."""
 
     async def provoke(on: Stage, endpoint: Endpoint) -> Answer:
-        for _ in range(2 * EVERYBODY.burst):
+        for _ in range(2 * LOOPBACK.burst):
             answer = await on.call(endpoint, body)
             if answer.status == 429:
                 break

@@ -224,19 +224,17 @@ async def _put(tx: Transaction, console: ConsoleContext, name: str, body: Segmen
     limits = records.Limits(desk.settings.segments, desk.purposes)
     written = await records.put(tx, name, body, by, limits)
     if written.is_changed:
-        after = msgspec.structs.asdict(body)
-        await audit(tx, by.actor, "put segment", f"segment {name}", by.at_ms, before=_said(written.before), after=after)
-
-
-def _said(one: Record | None) -> object:
-    return None if one is None else {name: getattr(one, name) for name in SegmentBody.__struct_fields__}
+        before = None if written.before is None else records.for_trail(written.before)
+        after = records.for_trail(body)
+        await audit(tx, by.actor, "put segment", f"segment {name}", by.at_ms, before=before, after=after)
 
 
 async def _delete(console: ConsoleContext, visit: Visit, one: Record) -> Answer:
     try:
         async with console.db.transaction() as tx:
             gone = await records.delete(tx, one.id, By(visit.actor, visit.now_ms, EXISTING))
-            await audit(tx, visit.actor, "delete segment", f"segment {one.id}", visit.now_ms, before=_said(gone))
+            told = records.for_trail(gone)
+            await audit(tx, visit.actor, "delete segment", f"segment {one.id}", visit.now_ms, before=told)
     except TakenError as error:
         filled = Filled(_fill(one), wrong={"do": f"{error}."}, revision=one.revision)
         return _shown(console, visit, filled, one, status=409)

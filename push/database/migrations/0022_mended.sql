@@ -10,3 +10,6 @@ UPDATE devices SET vouched = 0 WHERE shopper NOT LIKE 'shp!_%' ESCAPE '!' OR EXI
     SELECT 1 FROM devices AS o WHERE o.shopper = devices.shopper
         AND (o.created_ms < devices.created_ms OR (o.created_ms = devices.created_ms AND o.id < devices.id))
 );
+
+-- What segments' rules compare with may be somebody's mailbox: the trail keeps that a rule was changed, by whom and when.
+UPDATE audit SET before_json = NULL, after_json = NULL WHERE action IN ('put segment', 'delete segment');

@@ -107,7 +107,9 @@ WHERE d.id IN (SELECT value FROM {json_each}(:ids{as_json}))
 SELECT
     p.id AS shopper, v.id AS device, v.platform, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.hers,
     a.registered_ms, k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped, s.reason AS suppressed,
-    CASE WHEN n.shopper IS NOT NULL AND EXISTS (
+    CASE WHEN EXISTS (
+        SELECT 1 FROM shoppers AS c INNER JOIN nicknames AS n ON n.shopper = c.id WHERE c.person = p.person
+    ) AND EXISTS (
         SELECT 1 FROM shoppers AS c
             INNER JOIN visits ON visits.shopper = c.id AND visits.left_ms IS NULL
             INNER JOIN screens ON screens.store = visits.store
@@ -116,7 +118,6 @@ SELECT
 FROM shoppers AS p
     INNER JOIN shoppers AS o ON o.person = p.person
     INNER JOIN devices AS v ON v.shopper = o.id
-    LEFT JOIN nicknames AS n ON n.shopper = o.id
     LEFT JOIN addresses AS a ON a.device = v.id
     LEFT JOIN person_keys AS k ON k.shopper = o.id
     LEFT JOIN suppressions AS s ON s.channel = a.channel AND s.hash = a.hash

@@ -192,7 +192,12 @@ SELECT id, kind, state, opened_ms, due_ms, closed_ms FROM requests
 WHERE person IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY opened_ms, id
 
 -- name: rights.export_links
-SELECT id, a, b, source, reason, said, at_ms, received_ms, state FROM links
+-- Whoever the other end is, where a link does not hold, is somebody else.
+SELECT
+    id, CASE WHEN a IN (SELECT value FROM {json_each}(:ids{as_json})) THEN a END AS a,
+    CASE WHEN b IN (SELECT value FROM {json_each}(:ids{as_json})) THEN b END AS b, source, reason, said, at_ms,
+    received_ms, state
+FROM links
 WHERE a IN (SELECT value FROM {json_each}(:ids{as_json})) OR b IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY at_ms, id
 
 -- name: rights.export_stays

@@ -63,6 +63,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     changed_ms: int
 
 
+UNSAID: Final = "…"
+
+
+def for_trail(one: SegmentBody | Record) -> dict[str, Any]:
+    """What the audit trail is told: what a rule asks, not what it compares with, which may be somebody's mailbox."""
+    return {**{name: getattr(one, name) for name in SegmentBody.__struct_fields__}, "rule": _unsaid(one.rule)}
+
+
+def _unsaid(part: object) -> object:
+    if isinstance(part, list | tuple):
+        return [_unsaid(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {name: UNSAID if name == "value" else _unsaid(each) for name, each in part.items()}
+
+
 class Written(NamedTuple):
     """What became of a segment, and what stood before."""
 

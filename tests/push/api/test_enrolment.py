@@ -14,7 +14,7 @@ from cryptography import x509
 
 from beacons.topics import topic
 from beacons.wire import GatewayConfig, Status, broker_password, key_of, open_sealed, seal
-from push.enrolment.limits import EVERYBODY
+from push.access.limits import LOOPBACK
 from push.enrolment.site import EnrolmentSettings
 from push.settings import BrokerSettings, HttpSettings
 from tests.support.clocks import SettableClock
@@ -171,7 +171,7 @@ async def test_a_gateway_that_is_not_there_has_no_enrolment(server: Caller, meth
 
 
 async def test_who_guesses_codes_must_wait(server: Caller, box: Box) -> None:
-    answers = [await box.enrol(server, "AAAA-BBBB-CCCC-DDDD") for _ in range(EVERYBODY.burst + 2)]
+    answers = [await box.enrol(server, "AAAA-BBBB-CCCC-DDDD") for _ in range(LOOPBACK.burst + 2)]
     assert answers[0].status == 401
     assert answers[-1].status == 429
     assert int(answers[-1].headers["Retry-After"]) >= 1

@@ -54,6 +54,11 @@ async def test_who_somebody_is_and_why_is_told_with_a_reason(any_server: Caller)
     assert joined["reason"] == "identified together"
     assert joined["source"].startswith("collector:")
     assert refused["a_person"] != refused["b_person"]
+    exported = await any_server.operate("GET", f"/v1/people/{joined['a_person']}/export")
+    hers = {one["id"] for one in graph["facets"]}
+    [bob] = {refused["a"], refused["b"]} - hers
+    assert len(exported["records"]["links"]) == 2
+    assert bob not in str(exported["records"]), "whom a browser is shared with is somebody else"
 
 
 async def test_a_cut_is_seen_before_it_is_done_and_taken_back_afterwards(any_server: Caller) -> None:

@@ -74,6 +74,7 @@ async def test_a_segment_is_saved_counted_and_follows_what_people_do(shop: Shop)
     assert len(await shop.members(ONE, 1)) == 1
     trail = await shop.server.operate("GET", "/v1/audit?subject=segment+berlin")
     assert [entry["action"] for entry in trail["items"]] == ["put segment"]
+    assert trail["items"][0]["after"]["rule"]["value"] == "…", "what rules compare with may be somebody's mailbox"
 
 
 async def test_who_buys_enters_and_segments_overlap(shop: Shop) -> None:

@@ -387,3 +387,12 @@ async def test_without_a_database_nothing_is_taken(any_server: Caller, monkeypat
         answer = await post(any_server, to(shopper=phone.shopper), key="k")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
     assert (await post(any_server, to(shopper=phone.shopper), key="k")).status == 202, "the key was given back"
+
+
+async def test_of_two_to_one_person_in_a_call_the_later_takes_the_place_of_the_first(server: Caller) -> None:
+    ann, also = [await server.phone(marketing=True, inapp=True) for _ in range(2)]
+    await server.operate("POST", "/v1/links", {"a": ann.shopper, "b": also.shopper})
+    later = soon_ms(60_000)
+    both = [to(shopper=phone.shopper, collapse_key="news", send_at_ms=later) for phone in (ann, also)]
+    first, second = await sent(server, *both)
+    assert (first.get("reason"), second["status"]) == ("replaced", "queued")
