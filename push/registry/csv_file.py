@@ -4,7 +4,7 @@ Only a slice of it is ever in memory. What no table can be made of raises `FileE
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from io import BufferedReader, TextIOWrapper
 from typing import Final, NamedTuple, TextIO
 
@@ -30,7 +30,7 @@ class Line(NamedTuple):
     cells: list[str]
 
 
-def lines(raw: BufferedReader) -> Iterator[Line]:
+def lines(raw: BufferedReader) -> Generator[Line]:
     """All records of an open file that are not blank, the head first; closes it: for a thread. Raises `FileError`."""
     with TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
         if raw.peek(2)[:2] in _UTF16:

@@ -24,7 +24,7 @@ FAULTS_AT_ONCE: Final = 1_000
 WAITS_MS: Final = 7 * 86_400_000
 """What a stop cut off is gone on with for so long; then its key goes, and with it the file."""
 _LATEST: Final = Position(2**53, cursors.LAST)
-_STOPPED: Final = "the server stopped while the file arrived; hand it in again"
+_STOPPED: Final = "the server stopped in the middle of it; hand it in again"
 
 
 log = structlog.get_logger()

@@ -1,6 +1,7 @@
 """Lines of a file as what they say: JSON objects, one a line, or a table. For a thread; a slice of it is in memory."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from io import BufferedReader
 from itertools import islice
 from typing import Final, Literal
@@ -39,13 +40,13 @@ def take(source: Iterator[Read], most: int) -> list[Read]:
 
 
 def _rows(file: BufferedReader, kind: Kind, kinds: Kinds, purposes: Purposes) -> Iterator[tuple[int, columns.Cells]]:
-    records = csv_file.lines(file)
-    head = next(records, None)
-    if head is None:
-        raise FileError(0, "the file is empty")
-    named = columns.head(head.cells, kind, kinds, purposes)
-    for line in records:
-        yield line.number, columns.Cells(named, line.cells)
+    with closing(csv_file.lines(file)) as records:
+        head = next(records, None)
+        if head is None:
+            raise FileError(0, "the file is empty")
+        named = columns.head(head.cells, kind, kinds, purposes)
+        for line in records:
+            yield line.number, columns.Cells(named, line.cells)
 
 
 def _objects(file: BufferedReader, kind: Kind) -> Iterator[Read]:

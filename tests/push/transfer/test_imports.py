@@ -184,7 +184,8 @@ async def test_an_import_that_was_stopped_goes_on_where_it_was(world: World, mon
     assert await world.keys_left() == 0
 
 
-async def test_what_nobody_went_on_with_for_long_goes_with_its_key(world: World) -> None:
+async def cut_off(world: World, rows: list[str]) -> PeopleImport:
+    """An import that waits for the next start."""
     stuck = asyncio.Event()
 
     async def take(statements: list[Statement]) -> dict[str, str]:
@@ -193,10 +194,27 @@ async def test_what_nobody_went_on_with_for_long_goes_with_its_key(world: World)
         await asyncio.Event().wait()
         return {}
 
-    first = world.imports(take)  # type: ignore[arg-type]
-    begun = await begin(first, [person(1)])
+    imports = world.imports(take)  # type: ignore[arg-type]
+    begun = await begin(imports, rows)
     await stuck.wait()
-    await first.close()
+    await imports.close()
+    return begun
+
+
+async def test_an_import_waits_no_more_where_erasures_are_known_that_the_database_does_not_know(world: World) -> None:
+    begun = await cut_off(world, [person(1)])
+    means = erasing.Means(world.db, VAULT, KEYRING, Ledger(world.folder.parent))
+    await asyncio.to_thread(means.ledger.append, ["ab" * 32], T0_MS)
+    assert await erasing.replay(means) == 0
+    assert await world.keys_left() == 0
+    second = world.imports()
+    await second.recover()
+    assert (await second.get(begun.id)).state == "failed"
+    assert not await asyncio.to_thread(lambda: list(world.folder.iterdir()))
+
+
+async def test_what_nobody_went_on_with_for_long_goes_with_its_key(world: World) -> None:
+    begun = await cut_off(world, [person(1)])
     assert await world.keys_left() == 1
     world.clock.advance(WAITS_MS + 1)
     await imported(world, [person(2)])
@@ -207,18 +225,7 @@ async def test_what_nobody_went_on_with_for_long_goes_with_its_key(world: World)
 
 
 async def test_a_file_that_was_changed_on_disk_is_refused(world: World) -> None:
-    stuck = asyncio.Event()
-
-    async def take(statements: list[Statement]) -> dict[str, str]:
-        del statements
-        stuck.set()
-        await asyncio.Event().wait()
-        return {}
-
-    first = world.imports(take)  # type: ignore[arg-type]
-    begun = await begin(first, [person(1)])
-    await stuck.wait()
-    await first.close()
+    begun = await cut_off(world, [person(1)])
     await asyncio.to_thread(_left_behind, world.folder, begun.id)
     second = world.imports()
     await second.recover()
