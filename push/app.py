@@ -223,6 +223,7 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.health.run(), name="health"),
         group.create_task(parts.resealer.run(), name="master keys"),
         group.create_task(parts.segmenting.runner.run(), name="segments"),
+        group.create_task(parts.segmenting.counting.run(), name="counts of rules"),
         group.create_task(parts.rewrapper.run(), name="keys of months"),
         group.create_task(parts.sealer.run(), name="sealing"),
         group.create_task(parts.retainer.run(), name="retention"),

@@ -245,6 +245,7 @@ def context_of(parts: Parts) -> Context:
         imports=parts.imports,
         collecting=parts.collecting,
         segments=parts.segmenting.means,
+        counting=parts.segmenting.counting,
         people_imports=parts.people_imports,
         keyring=parts.keyring,
         catalogue=parts.catalogue,

@@ -7,6 +7,7 @@ from push.profiles.derived.reading import Goods
 from push.profiles.derived.sketches import Population, Populations
 from push.profiles.keys import Keyring
 from push.profiles.segments.book import Shelf
+from push.profiles.segments.counting import Counting
 from push.profiles.segments.membership import Means
 from push.profiles.segments.runner import Runner
 from push.profiles.settings import ProfileSettings
@@ -18,6 +19,7 @@ class Segmenting(NamedTuple):
 
     means: Means
     runner: Runner
+    counting: Counting
 
 
 def open_segmenting(
@@ -30,4 +32,4 @@ def open_segmenting(
         return await populations.now(db)
 
     means = Means(Shelf(), Sight(keyring, settings, goods, population))
-    return Segmenting(means, Runner(db, means, settings.segments, clock))
+    return Segmenting(means, Runner(db, means, settings.segments, clock), Counting(db, means, clock))

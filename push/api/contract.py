@@ -25,6 +25,7 @@ from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.collecting import Collecting
 from push.profiles.keys import Keyring
 from push.profiles.people import Seals
+from push.profiles.segments.counting import Counting
 from push.profiles.segments.membership import Means
 from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
@@ -156,6 +157,8 @@ class Context(NamedTuple):
     """Where gateways and people reach us, as enrolment tells them."""
     segments: Means
     """What asks people rules."""
+    counting: Counting
+    """What asks everybody about rules that are not saved."""
     imports: Imports
     """Where files of beacons are handed in."""
     collecting: Collecting

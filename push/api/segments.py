@@ -12,6 +12,7 @@ from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.profiles import view
 from push.profiles.segments import asking, records
 from push.profiles.segments.asking import Member, Overlap, Preview, Reasons
+from push.profiles.segments.counting import Count
 from push.profiles.segments.records import OPERATORS, By, Limits, Record, SegmentBody
 from push.registry.audit import audit
 
@@ -147,6 +148,26 @@ async def preview(context: Context, call: Call) -> Preview:
     return await asking.preview(context.db, context.segments, rule, context.clock.now_ms())
 
 
+async def begin_count(context: Context, call: Call) -> Count:
+    """Ask everybody about a rule that is not saved, in the background; a count of hers from before is over."""
+    with refusing():
+        rule = records.checked("that is not saved", call.body.rule, context.collecting.desk.purposes)
+    return await context.counting.begin(call.actor, rule)
+
+
+async def count(context: Context, call: Call) -> Count:
+    """How far her count is. Raises `ProblemError` 404."""
+    found = context.counting.of(call.actor)
+    if found is None:
+        raise ProblemError(404, "Not there", "Nothing is being counted for you: POST begins it.")
+    return found
+
+
+async def end_count(context: Context, call: Call) -> None:
+    """Count no more for her."""
+    context.counting.end(call.actor)
+
+
 async def overlap(context: Context, call: Call) -> list[Overlap]:
     """How many are in both, of each two of some segments. Raises `ProblemError` 400, 404."""
     names = [name for name in call.query.get("segments", "").split(",") if name]
@@ -175,6 +196,7 @@ async def facts(context: Context, call: Call) -> list[FactInfo]:
     ]
 
 
+_COUNT: Final = "/v1/segments/preview/count"
 _ONE: Final = "/v1/segments/{id}"
 _SHOPPER: Final = Parameter("shopper", "query", "Whom it is about: any id of hers.")
 _SEGMENTS: Final = Parameter("segments", "query", f"{_SOME.capitalize()}, with commas between them.")
@@ -188,6 +210,13 @@ ENDPOINTS: Final = (
         parameters=(_SEGMENTS,), errors=(404,),
     ),
     Endpoint("POST", "/v1/segments/preview", OPERATOR, "How many a rule would take in", preview, RuleBody, Preview),
+    Endpoint(
+        "POST", _COUNT, OPERATOR, "Count a rule exactly, in the background", begin_count, RuleBody, Count, status=202,
+    ),
+    Endpoint(
+        "GET", _COUNT, OPERATOR, "How far a count is", count, result=Count, errors=(404,), role="editor",
+    ),
+    Endpoint("DELETE", _COUNT, OPERATOR, "Count no more", end_count),
     Endpoint("GET", _ONE, OPERATOR, "A segment", get, result=Record, errors=(404,)),
     Endpoint(
         "PUT", _ONE, OPERATOR, "Put a segment", put, SegmentBody, Record, parameters=CONDITIONS, errors=(412,),

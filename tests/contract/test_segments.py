@@ -12,7 +12,7 @@ from push.profiles import consent, permits
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.identity import merging
 from push.profiles.desk import BUILT_IN
-from push.profiles.segments import asking, membership, records, runner
+from push.profiles.segments import asking, counting, membership, records, runner
 from push.profiles.segments.again import look_again, look_at_visits
 from push.profiles.segments.records import By, SegmentBody
 from push.profiles.segments.settings import SegmentSettings
@@ -398,6 +398,22 @@ async def test_a_preview_says_how_many_and_how_sure_it_is(here: Town, monkeypatc
     assert told.low <= told.estimate <= told.high <= 40
     assert told.fitting <= told.asked <= 30
     assert len(told.sample) == min(told.fitting, asking.SHOWN)
+    monkeypatch.setattr(counting, "SLICE", 7)
+    counts = counting.Counting(here.db, here.means, here.clock)
+    await counts.begin("ann", records.checked("", fact("traits.city", "is", "Bonn"), BUILT_IN))
+    await counts.begin("bob", rule)
+    assert await counts.step()
+    begun = await counts.begin("ann", rule)  # the one before is over
+    assert (begun.people, begun.asked, begun.is_done) == (40, 0, False)
+    while await counts.step():
+        pass
+    for who in ("ann", "bob"):
+        found = counts.of(who)
+        assert found is not None
+        assert (found.people, found.asked, found.fitting, found.is_done) == (40, 40, 20, True)
+    await counts.begin("ann", rule)
+    counts.end("ann")
+    assert (await counts.step(), counts.of("ann"), counts.of("eve")) == (False, None, None)
 
 
 async def test_two_segments_overlap_in_those_who_are_in_both(here: Town) -> None:

@@ -31,6 +31,7 @@ async def asked_for(on: Stage, endpoint: Endpoint) -> Answer:
 
 SEGMENTS: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("GET", "/v1/segments/overlap", 404): plainly(query="?segments=a,b"),
+    ("GET", "/v1/segments/preview/count", 404): plainly(),
     ("GET", "/v1/segments/{id}", 404): plainly(),
     ("PUT", "/v1/segments/{id}", 412): unlike_seen(_BODY),
     ("DELETE", "/v1/segments/{id}", 404): plainly(),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from push.profiles.segments import asking
 from tests.support.console import Chain, context, headless, open_chain
 from tests.support.known import CATEGORIES, MAIL, anna, others, tell
 from tests.system.test_console import ARTEFACTS, signed_in, violations
@@ -192,7 +193,9 @@ async def test_what_somebody_asks_for_is_written_down_answered_and_carried_out(b
         await expect(page.get_by_role("heading", level=1)).to_have_text("There is no such person")
 
 
-async def test_a_segment_is_built_from_rows_counted_saved_and_explained(browser: Browser, chain: Chain) -> None:
+async def test_a_segment_is_built_from_rows_counted_saved_and_explained(
+    browser: Browser, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with signed_in(browser, chain) as page:
         await page.goto(f"{chain.url}/console/segments")
         await page.get_by_role("link", name="Build a segment").first.click()
@@ -202,6 +205,11 @@ async def test_a_segment_is_built_from_rows_counted_saved_and_explained(browser:
         await page.get_by_label("Compares").select_option("at_least")
         await page.get_by_label("With", exact=True).fill("4")
         await expect(page.locator("#counted")).to_contain_text("would be in it")
+        await expect(page.locator("#counted b")).to_have_text("3")
+        monkeypatch.setattr(asking, "MOST_ASKED", 0)  # a sample says nothing of so few
+        await page.get_by_role("button", name="Count", exact=True).click()
+        await page.get_by_role("button", name="Ask everybody").click()
+        await expect(page.locator("#counted")).to_contain_text("all of them asked")
         await expect(page.locator("#counted b")).to_have_text("3")
         await page.get_by_role("button", name="Add a group").press("Enter")
         await page.get_by_label("Kind of condition").last.select_option("consent")

@@ -184,7 +184,7 @@ def _counted(found: Preview, *, exact: bool) -> dict[str, object]:
         how = (
             f"between {words.number(found.low)} and {words.number(found.high)}, from {words.number(found.asked)} asked"
         )
-    return {"many": many, "how": how, "sample": found.sample if exact else ()}
+    return {"many": many, "how": how, "is_exact": found.is_exact, "sample": found.sample if exact else ()}
 
 
 async def _save(console: ConsoleContext, visit: Visit, one: Record | None, name: str) -> Answer:

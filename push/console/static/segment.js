@@ -175,6 +175,7 @@ function changed() {
   field.value = JSON.stringify(root.read());
   form.dispatchEvent(new Event("input", { bubbles: true }));
   clearTimeout(waiting);
+  stopAsking();
   waiting = setTimeout(count, 400);
 }
 
@@ -190,9 +191,67 @@ async function count() {
     const wrong = page.getElementById("w-rule");
     if (wrong) place.replaceChildren(make("h2", { textContent: "Not yet a rule" }), make("p", { className: "quiet", textContent: wrong.textContent }));
     else place.replaceChildren(...document.importNode(page.getElementById("counted"), true).childNodes);
+    offerExact(place);
   } catch {
     // The server is away: what was counted last stays, and the next change asks again.
   }
+}
+
+// --- everybody, asked in the background ---
+
+const EXACT = "/v1/segments/preview/count";
+let watching = 0;
+
+const exact = (method, body) =>
+  fetch(EXACT, {
+    method,
+    body: body && JSON.stringify(body),
+    headers: { "X-Footfall-CSRF": form.elements.csrf.value, ...(body ? { "Content-Type": "application/json" } : {}) },
+  });
+
+// An estimate can be made exact; whoever changes the rule ends that.
+function offerExact(place) {
+  if (!place.querySelector("[data-estimate]")) return;
+  const button = make("button", { type: "button", className: "small", textContent: "Ask everybody" });
+  button.addEventListener("click", () => askEverybody(place));
+  place.append(make("p", {}, button));
+}
+
+async function askEverybody(place) {
+  const mine = (watching += 1);
+  const bar = make("progress", { ariaLabel: "Asked so far" });
+  const says = make("p", { className: "quiet", textContent: "Asking everybody …" });
+  const cancel = make("button", { type: "button", className: "small", textContent: "Leave it" });
+  cancel.addEventListener("click", () => {
+    stopAsking();
+    count();
+  });
+  place.replaceChildren(make("h2", { textContent: "How many?" }), bar, says, make("p", {}, cancel));
+  let answer = await exact("POST", { rule: JSON.parse(field.value) }).catch(() => undefined);
+  while (mine === watching) {
+    if (!answer?.ok) return says.replaceChildren("The server cannot count just now. The estimate still holds.");
+    const { asked, people, fitting, is_done } = await answer.json();
+    if (mine !== watching) return;
+    if (is_done) return tellExact(place, fitting, asked);
+    Object.assign(bar, { max: Math.max(people, 1), value: asked });
+    says.textContent = `${asked} of ${people} asked, ${fitting} of them would be in it.`;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    if (mine === watching) answer = await exact("GET").catch(() => undefined);
+  }
+}
+
+function tellExact(place, fitting, asked) {
+  const figure = make("div", { className: "figure" }, make("b", { textContent: fitting.toLocaleString("en") }), make("p", {
+    textContent: `would be in it: of ${asked.toLocaleString("en")} people, all of them asked`,
+  }));
+  figure.dataset.tone = "people";
+  place.replaceChildren(figure);
+}
+
+function stopAsking() {
+  if (watching === 0) return;
+  watching += 1;
+  exact("DELETE").catch(() => {}); // it ends by itself, too
 }
 
 const start = () => {

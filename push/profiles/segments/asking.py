@@ -97,15 +97,24 @@ async def reasons(db: Queries, means: Means, segment: str, shopper: str, now_ms:
 
 async def preview(db: Queries, means: Means, rule: Rule, now_ms: int) -> Preview:
     """Ask some people of a rule that is not saved; everybody, where they are few."""
-    total = await db.fetch_one("segments.total")
-    people = 0 if total is None else int(total["n"])
+    people = await everybody(db)
     persons = await _sample(db, people)
+    return _estimated(people, len(persons), await fitting(db, means, rule, persons, now_ms))
+
+
+async def everybody(db: Queries) -> int:
+    """How many people there are."""
+    total = await db.fetch_one("segments.total")
+    return 0 if total is None else int(total["n"])
+
+
+async def fitting(db: Queries, means: Means, rule: Rule, persons: Sequence[str], now_ms: int) -> list[str]:
+    """Of these people those of whom a rule holds that is not saved. Raises `push.model.vault.SealError`."""
     book = Book([segment_of("", rule)])
     facts = await view.load(db, means.sight, book.people(persons, [""]), now_ms)
     kept = await _kept(db, list(facts))
     verdicts = {who: book.judge(known, [""], kept.get(who, ()), now_ms) for who, known in sorted(facts.items())}
-    fitting = [who for who, verdict in verdicts.items() if verdict.inside]
-    return _estimated(people, len(persons), fitting)
+    return [who for who, verdict in verdicts.items() if verdict.inside]
 
 
 async def _kept(db: Queries, persons: Sequence[str]) -> dict[str, list[str]]:
@@ -117,14 +126,15 @@ async def _kept(db: Queries, persons: Sequence[str]) -> dict[str, list[str]]:
 
 async def _sample(db: Queries, people: int) -> list[str]:
     if people <= MOST_ASKED:
-        return await _beside(db, "", MOST_ASKED)
+        return await beside(db, "", MOST_ASKED)
     found: set[str] = set()
     for _ in range(BLOCKS):
-        found.update(await _beside(db, _FIRST + secrets.token_hex(12), MOST_ASKED // BLOCKS))
+        found.update(await beside(db, _FIRST + secrets.token_hex(12), MOST_ASKED // BLOCKS))
     return sorted(found)
 
 
-async def _beside(db: Queries, after: str, most: int) -> list[str]:
+async def beside(db: Queries, after: str, most: int) -> list[str]:
+    """People behind an id, in the order of theirs."""
     return [row["id"] for row in await db.fetch("segments.people", after=after, most=most)]
 
 
