@@ -26,6 +26,8 @@ JSONL: Final = "application/x-ndjson"
 FORMATS: Final[Mapping[str, Format]] = {CSV: "csv", JSONL: "jsonl", "application/jsonl": "jsonl"}
 MOST_BYTES: Final = 512 * 1024 * 1024
 TABLE_KINDS: Final = ("user_id", "email", "phone", "anonymous_id")
+EVENT_KINDS: Final = (*TABLE_KINDS, "shopper", "device")
+"""Events stand under one identifier each."""
 """Identifiers of an exported table."""
 
 
@@ -108,6 +110,15 @@ class TableAsked(msgspec.Struct, frozen=True, kw_only=True):
     purpose: Annotated[Purpose, Meta(description="Of whom: of those who agree to this now.")] = "profiling"
 
 
+class EventTableAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """What people did, as a table."""
+
+    properties: Annotated[
+        str, Meta(max_length=500, description="Which properties, with commas between; `price:number` says a type.")
+    ] = ""
+    purpose: Annotated[Purpose, Meta(description="Of whom: of those who agree to this now.")] = "profiling"
+
+
 async def export_people(context: Context, call: Call) -> Reply:
     """People, or what they did, a line each."""
     query = asked(call, ExportAsked)
@@ -127,6 +138,16 @@ async def export_table(context: Context, call: Call) -> Reply:
     names = list(dict.fromkeys(name for name in query.traits.split(",") if name))
     pages = exports.as_table(exports.people(means, query.purpose), TABLE_KINDS, names)
     return await _attached(pages, "people.csv")
+
+
+async def export_events(context: Context, call: Call) -> Reply:
+    """What people did as a table."""
+    query = asked(call, EventTableAsked)
+    refuse_unknown(context, [query.purpose])
+    means = await _exporting(context, call, query)
+    names = list(dict.fromkeys(name for name in query.properties.split(",") if name))
+    pages = exports.as_event_table(exports.events(means, query.purpose), EVENT_KINDS, names)
+    return await _attached(pages, "events.csv")
 
 
 async def _exporting(context: Context, call: Call, query: msgspec.Struct) -> exports.Means:
@@ -173,5 +194,9 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET", "/v1/people.csv", OPERATOR, "People as CSV", export_table, result=bytes, media=CSV,
         parameters=parameters(TableAsked), role="admin",
+    ),
+    Endpoint(
+        "GET", "/v1/people-events.csv", OPERATOR, "What people did, as CSV", export_events, result=bytes, media=CSV,
+        parameters=parameters(EventTableAsked), role="admin",
     ),
 )  # fmt: skip

@@ -165,6 +165,26 @@ async def as_table(
         yield _rows([_cells(person, kinds, names) for person in page])
 
 
+async def as_event_table(
+    pages: AsyncIterator[Sequence[EventOut]], kinds: Sequence[str], names: Sequence[str]
+) -> AsyncIterator[bytes]:
+    """What people did as CSV, as an import takes it: the identifier that it came under, and properties by their names.
+
+    A name may say its type (``price:number``, ``products:json``), as the columns of an import do. What came under
+    another kind of identifier than these is left out.
+    """
+    head = [*kinds, "event", "at", "message_id", *(f"property.{name}" for name in names)]
+    yield b"\xef\xbb\xbf" + _rows([head])
+    async for page in pages:
+        yield _rows([_event_cells(one, kinds, names) for one in page if one.identifiers.keys() & {*kinds}])
+
+
+def _event_cells(one: EventOut, kinds: Sequence[str], names: Sequence[str]) -> list[str]:
+    known = [next(iter(one.identifiers.get(kind, [])), "") for kind in kinds]
+    said = [_cell(one.properties.get(name.partition(":")[0])) for name in names]
+    return [_quoted(cell) for cell in (*known, one.event, str(one.at), one.message_id, *said)]
+
+
 def _cells(person: PersonOut, kinds: Sequence[str], names: Sequence[str]) -> list[str]:
     known = [next(iter(person.identifiers.get(kind, [])), "") for kind in kinds]
     return [_quoted(cell) for cell in (*known, *(_cell(person.traits.get(name)) for name in names))]

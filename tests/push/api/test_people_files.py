@@ -97,6 +97,13 @@ async def test_what_people_did_goes_out_and_is_known_when_it_comes_again(any_ser
     assert event["properties"]["products"] == [{"sku": "s1", "price": 9.5}]
     again = await ended(any_server, await send(any_server, json.dumps(event), "?kind=events", "application/jsonl"))
     assert (again["known"], again["kept"]) == (1, 0)
+    asked = "/v1/people-events.csv?properties=order_id,products:json"
+    table = (await any_server.call("GET", asked, any_server.operator)).raw.decode("utf-8-sig")
+    head, row = table.splitlines()
+    assert head.endswith("event,at,message_id,property.order_id,property.products:json")
+    assert row.startswith("u1,,,,,,Order Completed,")
+    again = await ended(any_server, await send(any_server, table, "?kind=events"))
+    assert (again["known"], again["kept"], again["refused"]) == (1, 0, 0)
 
 
 async def test_what_no_import_can_be_made_of_is_refused(server: Caller) -> None:
