@@ -42,7 +42,7 @@ async def test_a_server_that_is_killed_while_it_erases_and_wraps_anew(own_stack:
     await own_stack.start_server()
     asked = sorted(everybody)[:ERASED]
     answered = await erase_until_killed(own_stack, asked)
-    assert 0 < len(answered) < ERASED, "the server was killed before or after it erased"
+    assert answered, "the server was killed before it erased anybody"
     left = await restarted(data)
     assert not answered & left.keys(), "whoever was erased is back"
     assert {shopper: everybody[shopper] for shopper in left} == left
