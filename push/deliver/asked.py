@@ -22,13 +22,14 @@ TimeMs = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 Refusal = Literal[
     "unknown_shopper", "unknown_device", "bad_address", "no_channel", "suppressed", "not_agreed", "snoozed",
-    "too_large", "duplicate_id", "replaced",
+    "too_large", "duplicate_id", "replaced", "unreadable",
 ]  # fmt: skip
 """Why a message is not sent, known at once.
 
 Nobody has this id; the address can never work; no channel that was asked for leads to her; the address is on the
 suppression list; she did not agree; she wants no offers for now; larger than every channel carries; a message of this
-id was taken before; a later one of the same call has the same collapse key.
+id was taken before; a later one of the same call has the same collapse key; the key of a month that her
+data is sealed under is lost.
 """
 
 

@@ -7,7 +7,7 @@ All that a call needs is read for all of its messages together, so that a thousa
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -81,7 +81,9 @@ async def take(tx: Transaction, asked: Sequence[Asked], means: Means, now_ms: in
             continue
         known.add(one.id)
         planned.append(Refused("replaced") if n in late else planner.plan(one, place))
-    deliveries = iter(await outbox.put(tx, means.seals.keyring, [one for one in planned if isinstance(one, Send)]))
+    opened = await keys.of_readable(tx, means.seals.keyring, {one.message.shopper for one in _sends(planned)})
+    planned = [_unless_unreadable(one, opened) for one in planned]
+    deliveries = iter(await outbox.write(tx, opened, _sends(planned)))
     return Taken(
         tuple(
             Verdict(id=one.id, status="refused", reason=what.reason)
@@ -91,6 +93,16 @@ async def take(tx: Transaction, asked: Sequence[Asked], means: Means, now_ms: in
         ),
         agreed,
     )
+
+
+def _sends(planned: Iterable[Send | Refused]) -> list[Send]:
+    return [one for one in planned if isinstance(one, Send)]
+
+
+def _unless_unreadable(one: Send | Refused, opened: Container[str]) -> Send | Refused:
+    """What can be sealed for her: one whose key is lost keeps no other message of the call from being sent."""
+    is_lost = isinstance(one, Send) and one.message.shopper not in opened
+    return Refused("unreadable") if is_lost else one
 
 
 async def _replaced(tx: Transaction, asked: Sequence[Asked], found: Sequence[Place]) -> set[int]:

@@ -91,9 +91,9 @@ class Recorder:
         if not candidates:
             return None
         standing = await consent.standing_for_decision(tx, moment.shopper, now_ms)
-        opened = await keys.of_living(tx, self._keyring, [moment.shopper])
+        opened = await keys.of_readable(tx, self._keyring, [moment.shopper])
         if not opened:
-            return None  # erased meanwhile
+            return None  # erased meanwhile, or the key of a month is lost: nothing can be written about her
         ways = routes.reach(await tx.fetch("deliver.reach", shoppers=json.dumps([moment.shopper])))
         to = plan(ways, standing, reporting, now_ms)
         used = await outbox.used(tx, moment)

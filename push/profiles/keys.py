@@ -8,6 +8,7 @@ import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -114,8 +115,22 @@ async def ensure(tx: Transaction, keyring: Keyring, shoppers: Collection[str]) -
 
 async def of_living(tx: Transaction, keyring: Keyring, shoppers: Collection[str]) -> dict[str, DataKey]:
     """As `ensure`, without those who are gone. Raises `SealError`."""
-    found = await known(tx, keyring, shoppers)
-    missing = sorted({*shoppers} - found.keys())
+    return {row["shopper"]: _opened(keyring, row) for row in await _made(tx, keyring, shoppers)}
+
+
+async def of_readable(tx: Transaction, keyring: Keyring, shoppers: Collection[str]) -> dict[str, DataKey]:
+    """As `ensure`, without those who are gone, and those whose key does not open: others go on without them."""
+    found = {}
+    for row in await _made(tx, keyring, shoppers):
+        with suppress(SealError):
+            found[row["shopper"]] = _opened(keyring, row)
+    return found
+
+
+async def _made(tx: Transaction, keyring: Keyring, shoppers: Collection[str]) -> list[Row]:
+    """The keys of facets as they are stored, made where there is none yet."""
+    found = await _stored(tx, keyring, shoppers)
+    missing = sorted({*shoppers} - {row["shopper"] for row in found})
     if not missing:
         return found
     rows = []
@@ -123,17 +138,21 @@ async def of_living(tx: Transaction, keyring: Keyring, shoppers: Collection[str]
         month, wrapped = keyring.new(shopper)
         rows.append({"shopper": shopper, "month": month, "wrapped": wrapped})
     await tx.execute_many("keys.new", rows)
-    return {**found, **await known(tx, keyring, missing)}
+    return [*found, *await _stored(tx, keyring, missing)]
 
 
 async def known(db: Queries, keyring: Keyring, shoppers: Collection[str]) -> dict[str, DataKey]:
     """The keys of those facets that have one, by facet; who was erased has none. Raises `SealError`."""
+    return {row["shopper"]: _opened(keyring, row) for row in await _stored(db, keyring, shoppers)}
+
+
+async def _stored(db: Queries, keyring: Keyring, shoppers: Collection[str]) -> list[Row]:
     if not shoppers:
-        return {}
+        return []
     rows = await db.fetch("keys.of", ids=msgspec.json.encode(sorted({*shoppers})).decode())
     if any(keyring.months.key(row["month"]) is None for row in rows):
         await _look_again(keyring)
-    return {row["shopper"]: _opened(keyring, row) for row in rows}
+    return list(rows)
 
 
 async def look_for(keyring: Keyring, rows: Iterable[Row]) -> None:

@@ -9,53 +9,23 @@ import pytest
 from push import sealing
 from push.campaigns import outbox
 from push.campaigns.outbox import ERASED
-from push.database.open import open_database
-from push.database.schema import Schema, own_schema
-from push.database.statements import read_statements
-from push.deliver import load
+from push.deliver import intake, load
+from push.deliver.asked import Asked, MessageIn, To
 from push.deliver.load import UNREADABLE, Claimed
 from push.model.delivery import Content, State
 from push.model.ports import Database
 from push.model.vault import Vault
-from push.profiles import people
+from push.profiles import keys, people
 from push.profiles.keys import Keyring
 from push.resealing import left
 from push.sealing import Sealer
 from tests.support.clocks import SettableClock
+from tests.support.fresh import open_database
 from tests.support.keyrings import KEYRING, keyring_in
 from tests.support.outbox import SEALS, SUBSCRIPTION, VAULT, enqueue, join, state, used
 
-BEFORE = """
--- name: before.messages
-UPDATE messages SET content = :said, sealed = NULL
-
--- name: before.decisions
-UPDATE decisions SET receipt = '[]', sealed = NULL
-
--- name: before.address
-UPDATE addresses SET sealed = :sealed, hers = 0 WHERE device = :device
-
--- name: before.left
-SELECT m.content AS said FROM messages AS m WHERE m.sealed IS NULL OR m.content <> ''
-UNION ALL
-SELECT x.receipt AS said FROM decisions AS x WHERE x.sealed IS NULL OR x.receipt <> ''
-UNION ALL
-SELECT a.device AS said FROM addresses AS a WHERE a.hers = 0
-
--- name: before.orphan
-DELETE FROM person_keys WHERE shopper = :shopper
-"""
-"""Rows as the version before wrote them."""
 DEVICES = ("d1", "d2", "d3")
 SAID = Content(title="Ihr Teppich", body="liegt bereit")
-
-
-@pytest.fixture
-def schema(tmp_path: Path) -> Schema:
-    (tmp_path / "before").mkdir()
-    (tmp_path / "before" / "before.sql").write_text(BEFORE)
-    shipped = own_schema()
-    return Schema(shipped.statements | read_statements(tmp_path / "before"), shipped.migrations)
 
 
 @pytest.fixture
@@ -65,8 +35,8 @@ def elsewhere(tmp_path: Path) -> Keyring:
 
 
 @pytest.fixture
-async def db(database_url: str, clock: SettableClock, schema: Schema) -> AsyncIterator[Database]:
-    async with open_database(database_url, clock, schema) as opened:
+async def db(database_url: str, clock: SettableClock) -> AsyncIterator[Database]:
+    async with open_database(database_url, clock) as opened:
         for device in DEVICES:
             await join(
                 opened, clock, device, subscription={**SUBSCRIPTION, "endpoint": f"https://push.example/{device}"}
@@ -129,3 +99,18 @@ async def test_without_the_key_a_message_ends_and_no_other_with_it(
         await outbox.unreadable(tx, {**found.unreadable, **months_lost.unreadable}, clock.now_ms())
     assert [await state(db, one) for one in (gone, lost, good)] == [State.CANCELLED, State.FAILED, State.SENDING]
     assert await used(db) == 1, "what was not sent counts for no cap"
+
+
+async def test_whoever_has_no_key_that_opens_keeps_no_other_message_of_a_call_from_being_sent(
+    db: Database, clock: SettableClock, elsewhere: Keyring
+) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("before.orphan", shopper="shp_d1")
+        await keys.ensure(tx, elsewhere, ["shp_d1"])
+    asked = [
+        Asked(id=f"m{device}", message=MessageIn(to=To(shopper=f"shp_{device}"), content=SAID, basis="service"))
+        for device in DEVICES
+    ]
+    async with db.transaction() as tx:
+        taken = await intake.take(tx, asked, intake.Means(SEALS, lambda *_: (), "sender:shop"), clock.now_ms())
+    assert [one.reason for one in taken.verdicts] == ["unreadable", None, None]
