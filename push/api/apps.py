@@ -7,6 +7,7 @@ import msgspec
 
 from beacons.registry import Beacon
 from beacons.topics import Id
+from push.access import tokens
 from push.api import asking, consents, naming
 from push.api.contract import APP, DEVICE, Call, Context, Endpoint, ProblemError, own_device
 from push.api.crowds import refuse_crowd
@@ -117,7 +118,7 @@ async def register(context: Context, call: Call) -> DeviceOut:
         if body.shopper is not None:
             await tx.execute("profiles.unvouched_device", id=device.id)
         await facets.name(tx, context.keyring, context.vault, {known_by: shopper}, now_ms)
-        await people.keep_token(tx, token, "device", device.id, now_ms)
+        await tokens.keep(tx, token, "device", device.id, now_ms)
     return DeviceOut(device.id, token, shopper)
 
 

@@ -118,7 +118,7 @@ async def put_range(context: Context, call: Call) -> RangeOut:
     if not call.principal.sees(body.store):
         raise ProblemError(403, "Not yours", "You are kept to some stores, and this is none of them.")
     try:
-        with refusing():
+        with refusing(call):
             made = ranges.fixtures(body)
             async with context.db.transaction() as tx:
                 await ranges.register(tx, made, Hand(call.actor, context.clock.now_ms()))

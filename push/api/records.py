@@ -163,7 +163,7 @@ async def put_beacon(context: Context, call: Call) -> Reply:
     if not call.principal.sees(body.beacon.store):
         raise ProblemError(403, "Not yours", "You are kept to some stores: a beacon of one of them was expected.")
     try:
-        with refusing():
+        with refusing(call):
             async with consents.changing(context) as change:
                 _refuse_unseen(call, f"Beacon {body.beacon.id}", await editing.beacon(change.tx, body.beacon.id))
                 written = await _write_beacon(context, call, change)

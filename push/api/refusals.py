@@ -45,12 +45,19 @@ def tag(revision: int) -> Mapping[str, str]:
     return {hdrs.ETAG: f'"{revision}"'}
 
 
+_ELSEWHERE: Final = (
+    "Another beacon has such an id, or says it: every id is one beacon's. Who sees every store can look."
+)
+
+
 @contextmanager
-def refusing() -> Iterator[None]:
-    """Turn what the registry refuses into problems."""
+def refusing(call: Call | None = None) -> Iterator[None]:
+    """Turn what the registry refuses into problems; who is kept to some stores is told no ids of others, by `call`."""
     try:
         yield
     except RegistryError as error:
+        if isinstance(error, TakenError) and call is not None and call.principal.stores is not None:
+            raise ProblemError(409, "Taken", _ELSEWHERE) from None
         raise as_problem(error) from None
 
 

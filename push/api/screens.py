@@ -8,6 +8,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 from aiohttp import web
 
+from push.access import tokens
 from push.api import sse
 from push.api.callers import authenticate
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, own_store
@@ -19,7 +20,6 @@ from push.deliver import receipts
 from push.deliver.receipts import ReceiptIn
 from push.model.screens import Greeting, Offer, Page, Screen, Showing, StoreOffer
 from push.model.tokens import Scope, new_token
-from push.profiles import people
 from push.registry import screens
 from push.registry.audit import audit
 
@@ -109,7 +109,7 @@ async def issue_token(context: Context, call: Call) -> ScreenToken:
     token = new_token("screen")
     async with context.db.transaction() as tx:
         await screens.drop_tokens(tx, screen.id)
-        await people.keep_token(tx, token, "screen", screen.id, now_ms)
+        await tokens.keep(tx, token, "screen", screen.id, now_ms)
         await audit(tx, call.actor, "issue screen token", screen.id, now_ms)
     context.screens.end(screen.id)
     return ScreenToken(token)

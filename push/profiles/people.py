@@ -9,7 +9,6 @@ import msgspec
 from push.model.errors import ConflictError
 from push.model.people import Address, Device
 from push.model.ports import Queries, Row, Transaction
-from push.model.tokens import Scope, token_hash
 from push.model.vault import Vault
 from push.profiles import keys
 from push.profiles.keys import Keyring
@@ -119,8 +118,3 @@ def open_address(row: Row, seals: Seals) -> dict[str, object]:
 def address_context(device_id: str, channel: str) -> str:
     """What an address is sealed for; Web Push was first, and had no other beside it."""
     return f"device:{device_id}" if channel == "webpush" else f"device:{device_id}:{channel}"
-
-
-async def keep_token(tx: Transaction, token: str, scope: Scope, subject: str, now_ms: int) -> None:
-    """Store a token's hash."""
-    await tx.execute("profiles.new_token", hash=token_hash(token), scope=scope, subject=subject, created_ms=now_ms)

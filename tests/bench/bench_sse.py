@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
+from push.access.tokens import keep
 from push.api import stream
 from push.api.server import application
 from push.channels.inapp import EventStreams, InAppChannel
@@ -109,7 +110,7 @@ async def _register(db: Database, tokens: Sequence[str]) -> None:
         await people.ensure_shopper(tx, "s", now_ms)
         await tx.execute_many("profiles.new_device", [{"id": f"d{n}", **device} for n in range(len(tokens))])
         for n, token in enumerate(tokens):
-            await people.keep_token(tx, token, "device", f"d{n}", now_ms)
+            await keep(tx, token, "device", f"d{n}", now_ms)
 
 
 def outgoing(device: str) -> Outgoing:

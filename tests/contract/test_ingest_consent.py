@@ -254,7 +254,7 @@ async def test_an_address_belongs_to_the_device_that_registered_it_last(db: Data
 
 async def test_a_token_is_kept_as_a_hash_and_found_by_itself(db: Database) -> None:
     async with db.transaction() as tx:
-        await people.keep_token(tx, "ff_device_secret", "device", "dev-ann", 1)
+        await tokens.keep(tx, "ff_device_secret", "device", "dev-ann", 1)
     assert await tokens.is_known(db, "ff_device_secret")
     assert not await tokens.is_known(db, "ff_device_other")
     assert await db.fetch_one("tokens.principal", hash="ff_device_secret", now_ms=1) is None

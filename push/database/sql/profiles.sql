@@ -76,9 +76,6 @@ WHERE s.id = :shopper AND h.pending = 0 ORDER BY h.at_ms, h.id
 -- name: profiles.all_granted
 SELECT shopper, purpose FROM consents WHERE granted = 1
 
--- name: profiles.new_token
-INSERT INTO tokens (hash, scope, subject, created_ms) VALUES (:hash, :scope, :subject, :created_ms)
-
 -- name: profiles.snooze
 -- What she said last holds for all of her, under whichever identifier she said it.
 SELECT z.until_ms

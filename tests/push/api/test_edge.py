@@ -14,11 +14,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
+from push.access import tokens
 from push.api import apps
 from push.api.server import application
 from push.channels.inapp import EventStreams
 from push.model.tokens import new_token
-from push.profiles import people
 from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.fresh import open_database
@@ -316,7 +316,7 @@ async def withdrawn(tmp_path: Path, presence: small_api.Nowhere) -> Answer:
     async with open_database(f"sqlite://{tmp_path}/push.db", clock) as db:
         await join(db, clock, "d1")
         async with db.transaction() as tx:
-            await people.keep_token(tx, token, "device", "d1", clock.now_ms())
+            await tokens.keep(tx, token, "device", "d1", clock.now_ms())
         context = small_api.context(db, clock, EventStreams(), presence)
         async with TestClient(TestServer(application(context, apps.ENDPOINTS, Counter()))) as client:
             body = {"purposes": {"location": False}}

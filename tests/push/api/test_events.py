@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from push.access import tokens
 from push.api import events
 from push.api.contract import Context
 from push.api.events import MOST_STREAMS
@@ -22,7 +23,6 @@ from push.api.sse import Patience
 from push.channels.inapp import EventStreams
 from push.model.ports import Database
 from push.model.tokens import new_token, token_hash
-from push.profiles import people
 from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
@@ -104,7 +104,7 @@ async def running(folder: Path, patience: Patience, url: str = "") -> AsyncItera
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(open_database(url or f"sqlite://{folder}/push.db", CLOCK))
         async with opened.transaction() as tx:
-            await people.keep_token(tx, TOKEN, "operator", "crm", CLOCK.now_ms())
+            await tokens.keep(tx, TOKEN, "operator", "crm", CLOCK.now_ms())
         db = FaultyDatabase(opened)
         context = small_api.context(db, CLOCK, EventStreams(), small_api.Nowhere())
         app = application(context, (), Counter())

@@ -7,6 +7,7 @@ import pytest
 from push.model.ports import Database, Row
 from tests.support.clocks import RealClock
 from tests.support.fresh import open_database
+from tests.support.people import hired
 from tests.support.servers import FIXTURE, STORE, Answer, Caller
 
 TAG = {"id": "tag-1", "role": "tag", "format": "ibeacon", "static_id": "ab" * 20}
@@ -120,6 +121,10 @@ async def test_what_a_deleted_beacon_said_is_free_for_another_at_once(server: Ca
     taken = await put(server, "/v1/beacons/tag-2", other)
     assert (taken.status, taken.json["title"]) == (409, "Taken")
     assert "beacon tag-1 says the same static_id" in taken.json["detail"]
+    kept = await hired(server, "eve", "editor", [STORE])
+    fixture = {"beacon": {**TAG, "id": "fix-9", "role": "fixture", "store": STORE, "zone": "z1"}}
+    taken = await server.call("PUT", "/v1/beacons/fix-9", body=fixture, headers=kept.headers)
+    assert (taken.status, "tag-1" in taken.json["detail"]) == (409, False)
     await server.call("DELETE", "/v1/beacons/tag-1", server.operator)
     assert (await put(server, "/v1/beacons/tag-2", other)).status == 200
 

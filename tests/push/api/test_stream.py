@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from push.access import tokens
 from push.api import stream
 from push.api.server import application
 from push.api.sse import Patience
@@ -20,7 +21,6 @@ from push.model.delivery import Content, Message, Outgoing, State
 from push.model.errors import OutcomeUnknownError, TransientError, UnreachableError
 from push.model.ports import Database
 from push.model.tokens import new_token
-from push.profiles import people
 from tests.support import small_api
 from tests.support.clocks import RealClock
 from tests.support.faulty import FaultyDatabase
@@ -309,7 +309,7 @@ async def stream_server(
         db = FaultyDatabase(opened)
         await join(db, CLOCK, "d1")
         async with db.transaction() as tx:
-            await people.keep_token(tx, TOKEN, "device", "d1", CLOCK.now_ms())
+            await tokens.keep(tx, TOKEN, "device", "d1", CLOCK.now_ms())
         db.refused.update(refused)
         context = small_api.context(db, CLOCK, streams, small_api.Nowhere())
         app = application(context, (), Counter())
