@@ -12,6 +12,8 @@ import pytest
 
 from push.channels.email import EmailSettings
 from push.model.ids import fresh
+from push.model.people import Added
+from push.profiles.purposes.settings import PurposeSettings
 from push.profiles.settings import ProfileSettings
 from push.settings import HttpSettings
 from tests.support.mails import credential
@@ -23,6 +25,9 @@ PUBLIC = "https://push.example"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 WANTS = {"News": True}
 ADA = "ada@shop.example"
+NEWSLETTER = PurposeSettings(
+    name=Added("newsletter"), texts={"en": ("The newsletter", "Once a month.")}, double_opt_in=True
+)
 
 
 class Shop(NamedTuple):
@@ -86,7 +91,9 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
             tmp_path / "data",
             http=HttpSettings(port=0, public_url=PUBLIC),
             email=EmailSettings(allow_private_hosts=True, ca_file=ca_file),
-            profiles=ProfileSettings(minimum_age=0, consent_categories={"News": ("email", "marketing")}),
+            profiles=ProfileSettings(
+                minimum_age=0, consent_categories={"News": ("email", "marketing")}, purposes=(NEWSLETTER,)
+            ),
         )
         async with serving(asked) as server:
             await server.operate("PUT", "/v1/credentials/email/default", credential(smtp))
@@ -158,3 +165,22 @@ async def test_her_export_has_the_proof_and_the_database_has_no_link(shop: Shop)
     mac = token.partition(".")[2].encode()
     for file in (shop.server.folder / "push.db", shop.server.folder / "push.db-wal"):
         assert mac not in await asyncio.to_thread(file.read_bytes)
+
+
+async def test_what_an_app_asks_for_twice_is_mailed_to_the_mailbox_that_she_registered(shop: Shop) -> None:
+    phone = await shop.server.phone(email=True)
+    address = await shop.server.call(
+        "PUT", phone.path("addresses/email"), phone.token, {"address": {"email": "eve@shop.example"}}
+    )
+    assert address.status < 300, address
+    said = await shop.server.call("PUT", phone.path("consent"), phone.token, {"purposes": {"newsletter": True}})
+    path = await shop.mailed()
+    shown = (await shop.looks(path)).raw.decode()
+    pressed = await shop.presses(path)
+    now = await shop.server.call("GET", phone.path("consent"), phone.token)
+
+    assert said.json["purposes"]["newsletter"] is False
+    assert shop.smtp.mails[-1].recipient == "eve@shop.example"
+    assert "Once a month." in shown
+    assert pressed.status == 200, pressed.raw
+    assert now.json["purposes"]["newsletter"] is True
