@@ -9,40 +9,38 @@
 Output goes through `show`: tables for people, or exactly one JSON document. `errors` lists the exit statuses.
 """
 
+from typing import Final
+
 import click
 
-from beacons.cli import entry, frames, gateways, health, plans, stores, tags, trail, transfer, watch
 from beacons.cli.errors import Commands
 
 __all__ = ["main"]
 
+COMMANDS: Final = {
+    "decode": "beacons.cli.frames:decode_command",
+    "eid": "beacons.cli.frames:eid_command",
+    "login": "beacons.cli.entry:login_command",
+    "logout": "beacons.cli.entry:logout_command",
+    "password": "beacons.cli.entry:password_command",
+    "setup": "beacons.cli.entry:setup_command",
+    "stores": "beacons.cli.stores:stores_group",
+    "zones": "beacons.cli.stores:zones_group",
+    "gateways": "beacons.cli.gateways:gateways_group",
+    "register": "beacons.cli.tags:register",
+    "list": "beacons.cli.tags:list_command",
+    "show": "beacons.cli.tags:show_command",
+    "delete": "beacons.cli.tags:delete_command",
+    "import": "beacons.cli.transfer:import_command",
+    "undo-import": "beacons.cli.transfer:undo_import",
+    "export": "beacons.cli.transfer:export",
+    "health": "beacons.cli.health:health",
+    "audit": "beacons.cli.trail:audit",
+    "watch": "beacons.cli.watch:watch",
+}
 
-@click.group(cls=Commands)
+
+@click.group(cls=Commands, lazily=COMMANDS)
 @click.version_option(package_name="footfall")
 def main() -> None:
     """Read what beacons say, and look after a server's stores, gateways and beacons."""
-
-
-for command in (
-    frames.decode_command,
-    frames.eid_command,
-    entry.login_command,
-    entry.logout_command,
-    entry.password_command,
-    entry.setup_command,
-    stores.stores_group,
-    stores.zones_group,
-    gateways.gateways_group,
-    tags.register,
-    tags.list_command,
-    tags.show_command,
-    tags.delete_command,
-    transfer.import_command,
-    transfer.undo_import,
-    transfer.export,
-    health.health,
-    trail.audit,
-    watch.watch,
-):
-    main.add_command(command)
-stores.stores_group.add_command(plans.plan)

@@ -9,6 +9,10 @@
 130  stopped by Ctrl-C
 """
 
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
 import click
 
 EXIT_FOUND = 1
@@ -54,7 +58,28 @@ class StoppedError(CommandError):
 
 
 class Commands(click.Group):
-    """A group that ends quietly on Ctrl-C, also in the middle of a question."""
+    """A group that ends quietly on Ctrl-C, also in the middle of a question.
+
+    `lazily` names more commands and where each is, as ``module:attribute``: a module is imported when its command is
+    asked for, so that nobody waits for what another command needs.
+    """
+
+    def __init__(self, *args: Any, lazily: Mapping[str, str] | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(*args, **kwargs)
+        self._lazily = lazily or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted({*super().list_commands(ctx), *self._lazily})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command; None where there is no such."""
+        where = self._lazily.get(cmd_name)
+        if where is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = where.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command."""

@@ -9,7 +9,7 @@ import click
 from beacons.cli import editing, listing, show
 from beacons.cli.api import path_of
 from beacons.cli.editing import Thing
-from beacons.cli.errors import CommandError
+from beacons.cli.errors import CommandError, Commands
 from beacons.cli.listing import paged
 from beacons.cli.server import server
 
@@ -35,7 +35,7 @@ def given_only(options: Mapping[str, Any]) -> dict[str, Any]:
 # --- stores -----------------------------------------------------------------------------------------------------------
 
 
-@click.group("stores")
+@click.group("stores", cls=Commands, lazily={"plan": "beacons.cli.plans:plan"})
 def stores_group() -> None:
     """Sites: time zone, address, hours, floor plan."""
 

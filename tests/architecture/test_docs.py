@@ -82,8 +82,10 @@ def commands(name: str, command: click.Command) -> Iterator[str]:
     if not isinstance(command, click.Group):
         yield name
         return
-    for child, sub in command.commands.items():
-        if not sub.hidden:
+    context = click.Context(command)
+    for child in command.list_commands(context):
+        sub = command.get_command(context, child)
+        if sub is not None and not sub.hidden:
             yield from commands(f"{name} {child}", sub)
 
 
