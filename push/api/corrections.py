@@ -37,9 +37,10 @@ async def correct(context: Context, call: Call) -> None:
 
 async def correct_own(context: Context, call: Call) -> None:
     """Put right what is said of whoever has this device, of the traits that are open to her."""
+    shopper = await own_person(context, call)
     if call.body.trait not in context.collecting.desk.settings.own_corrections:
         raise ProblemError(403, "Not open", "The store puts this one right: `open` names those that she may.")
-    await _correct(context, call, await own_person(context, call), OWN)
+    await _correct(context, call, shopper, OWN)
 
 
 async def _correct(context: Context, call: Call, shopper: str, by: str) -> None:

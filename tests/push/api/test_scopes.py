@@ -59,7 +59,7 @@ async def test_a_device_and_a_screen_open_their_own_only(server: Caller) -> None
     bodies: dict[str, Any] = {
         "consent": {"purposes": {}}, "claims": {"code": "x"}, "snooze": {"for_h": 1}, "nickname": {"nickname": "Ann"},
         "receipts": {"receipts": []}, "{channel}": {"address": {"to": "x"}},
-        "asked": {"versions": {"marketing": "0" * 16}},
+        "corrections": {"trait": "city", "value": "Ulm"}, "asked": {"versions": {"marketing": "0" * 16}},
         "subscription": {"endpoint": "", "keys": {"p256dh": "", "auth": ""}},
     }  # fmt: skip
     for endpoint in own:
