@@ -36,6 +36,7 @@ from push.profiles.collect.proof import Prover
 from push.profiles.desk import Desk as ProfileDesk
 from push.profiles.identity.kinds import Kinds
 from push.profiles.schemas.book import Schemas
+from push.profiles.segments.counting import Counting
 from push.profiles.settings import ProfileSettings
 from push.registry import bulk_desk
 from push.registry.audit import audit
@@ -165,6 +166,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         site=Site(CodeLimits(), CodeLimits()),
         collecting=collecting(db, clock),
         segments=town(db, SettableClock()).means,
+        counting=Counting(db, town(db, SettableClock()).means, clock),
         people_imports=PeopleImports(
             Means(db, VAULT, clock, Path("imports"), Kinds(), collecting(db, clock).intake.take, lambda _: None)
         ),
