@@ -34,9 +34,9 @@ def main(arguments: list[str]) -> int:
     environment = {**os.environ, "TMPDIR": str(_fast_folder())}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the tests start hundreds of processes: let one compile for all
     if arguments:
-        return _pytest(environment, *arguments)
+        return _pytest(environment, 2, *arguments)
     late: list[str] = []
-    passed = [_passes(environment, late, SYSTEM), _passes(environment, late, REST, *TRACED)]
+    passed = [_passes(environment, late, 3, SYSTEM), _passes(environment, late, 2, REST, *TRACED)]
     passed += [_report(), _report("--fail-under=100", f"--include={CERTAIN}")]
     if late:
         _say("\n== PASSED ONLY THE SECOND TIME:", *late)
@@ -52,23 +52,23 @@ def _fast_folder() -> Path:
     return MEMORY if fits and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC else Path(tempfile.gettempdir())
 
 
-def _passes(environment: dict[str, str], late: list[str], part: tuple[str, ...], *options: str) -> bool:
+def _passes(environment: dict[str, str], late: list[str], per_core: int, part: tuple[str, ...], *options: str) -> bool:
     """Whether all tests of a part pass; those that do so only the second time are added to `late`."""
     with tempfile.TemporaryDirectory() as cache:
         kept = ("-o", f"cache_dir={cache}")
-        code = _pytest(environment, *part, *options, *kept)
+        code = _pytest(environment, per_core, *part, *options, *kept)
         failed = _failed(Path(cache))
         if code != _FAILED or not 0 < len(failed) <= FEW:
             return code == 0
         _say(f"\n== once more, what failed of {' '.join(part)}: {len(failed)}")
-        again = _pytest(environment, *part, *kept, "--last-failed", "--last-failed-no-failures", "none")
+        again = _pytest(environment, 1, *part, *kept, "--last-failed", "--last-failed-no-failures", "none")
     if again == 0:
         late += failed
     return again == 0
 
 
-def _pytest(environment: dict[str, str], *arguments: str) -> int:
-    workers = 2 * (os.cpu_count() or 1)  # most tests wait for others
+def _pytest(environment: dict[str, str], per_core: int, *arguments: str) -> int:
+    workers = per_core * (os.cpu_count() or 1)  # most tests wait for others
     return _run(environment, "pytest", "--dist", "worksteal", "-n", str(workers), *arguments)
 
 

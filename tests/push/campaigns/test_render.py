@@ -134,7 +134,7 @@ HOSTILE = [
 
 
 def bounded(text: str) -> None:
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     said = ""
     try:
         shown = body(text[:FULL])
@@ -143,7 +143,7 @@ def bounded(text: str) -> None:
     assert len(shown.encode()) <= MAX_OUTPUT_BYTES
     assert len(said) < 300
     assert "\n" not in said
-    assert time.perf_counter() - began_s < MOST_S
+    assert time.process_time() - began_s < MOST_S
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
