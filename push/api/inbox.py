@@ -52,7 +52,7 @@ async def get_why(context: Context, call: Call) -> why.Why:
     row = await _own(context, call)
     decided = None if row["decision"] is None else await _decided(context, row["decision"])
     history = await context.db.fetch("profiles.consent_history", shopper=row["shopper"])
-    limits = why.Limits(context.pushes_per_visit, context.clock.now_ms())
+    limits = why.Limits(context.pushes_per_visit, context.clock.now_ms(), context.collecting.desk.purposes)
     return why.explain(row, decided, history, limits)
 
 

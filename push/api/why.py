@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,8 @@ from push.model.delivery import Basis
 from push.model.people import Purpose
 from push.model.ports import Row
 from push.model.presence import MomentKind
-from push.profiles.purposes.texts import PURPOSE_TEXTS
+from push.profiles.desk import BUILT_IN
+from push.profiles.purposes.book import Purposes
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,11 +104,12 @@ class Decided(msgspec.Struct, frozen=True):
     campaign: Campaign | None
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """What is set for everybody, and the time now."""
+class Limits(NamedTuple):
+    """What is set for everybody, the time now, and which purposes there are."""
 
     pushes_per_visit: int
     now_ms: int
+    purposes: Purposes = BUILT_IN
 
 
 def explain(row: Row, decided: Decided | None, history: Sequence[Row], limits: Limits) -> Why:
@@ -123,7 +125,7 @@ def explain(row: Row, decided: Decided | None, history: Sequence[Row], limits: L
         message=row["message"],
         decided_ms=row["decided_ms"],
         happened=None if decided is None else _happened(decided, limits.now_ms),
-        agreed=_agreed(row, decided, history, limits.now_ms),
+        agreed=_agreed(row, decided, history, limits),
         choice=None if decided is None else _choice(decided),
         sender=_sender(row["source"], basis, by_rules=by_rules),
         often=_often(basis, limits.pushes_per_visit if by_rules else None),
@@ -186,12 +188,12 @@ _MONTHS: Final = (
 # --- what she agreed to -----------------------------------------------------------------------------------------------
 
 
-def _agreed(row: Row, decided: Decided | None, history: Sequence[Row], now_ms: int) -> tuple[Agreed, ...]:
+def _agreed(row: Row, decided: Decided | None, history: Sequence[Row], limits: Limits) -> tuple[Agreed, ...]:
     """What the message rests on and she had granted by then. What she is owed rests on none of it."""
     if row["basis"] != "marketing":
         return ()
     before = _granted_since(history, row["decided_ms"])
-    now = _granted_since(history, now_ms)
+    now = _granted_since(history, limits.now_ms)
     rests_on = {*_needed(row, decided), row["channel"]}
     zone = UTC if decided is None else decided.place.time_zone
     return tuple(
@@ -202,15 +204,16 @@ def _agreed(row: Row, decided: Decided | None, history: Sequence[Row], now_ms: i
             since_ms=before[purpose],
             still=purpose in now,
         )
-        for purpose, (title, _) in PURPOSE_TEXTS.items()
+        for purpose in limits.purposes.known
         if purpose in rests_on and purpose in before
+        for title in [limits.purposes.words(purpose, "").title]
     )
 
 
 def _needed(row: Row, decided: Decided | None) -> Iterable[Purpose]:
     """What a message may use: with profiling granted, its words were hers."""
     if row["decision"] is None:
-        return ("marketing",)
+        return ("marketing", *msgspec.json.decode(row["needs"], type=tuple[Purpose, ...]))
     needs = decided.campaign.needs if decided is not None and decided.campaign is not None else ()
     return (*ALWAYS_NEEDED, "profiling", *needs)
 

@@ -2,7 +2,7 @@
 -- A delivery to any device of the same person, with its message; nobody else's.
 SELECT
     d.id, d.message, d.shopper, d.state, d.channel, d.expires_ms, d.decided_ms, m.decision, m.campaign, m.basis,
-    m.source, m.content, m.sealed, m.created_ms, m.expires_ms AS message_expires_ms,
+    m.needs, m.source, m.content, m.sealed, m.created_ms, m.expires_ms AS message_expires_ms,
     k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
 FROM deliveries AS d
     INNER JOIN messages AS m ON m.id = d.message

@@ -17,7 +17,7 @@ CAMPAIGN = Campaign(
     id="latte", name="Early birds", trigger=Trigger(kind="store_entered"), template=Template(title="Hello")
 )
 ROW: dict[str, object] = {
-    "id": "dlv_1", "message": "msg_1", "basis": "marketing", "source": "decision", "channel": "webpush",
+    "id": "dlv_1", "message": "msg_1", "basis": "marketing", "needs": "[]", "source": "decision", "channel": "webpush",
     "decided_ms": AT_MS, "decision": "dec_1",
 }  # fmt: skip
 
