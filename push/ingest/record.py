@@ -90,10 +90,11 @@ class Recorder:
         candidates = self.book.candidates(moment)
         if not candidates:
             return None
-        standing = await consent.standing_for_decision(tx, moment.shopper, now_ms)
+        # Her row before her consents, as an erasure takes them: neither waits for the other.
         opened = await keys.of_readable(tx, self._keyring, [moment.shopper])
         if not opened:
             return None  # erased meanwhile, or the key of a month is lost: nothing can be written about her
+        standing = await consent.standing_for_decision(tx, moment.shopper, now_ms)
         ways = routes.reach(await tx.fetch("deliver.reach", shoppers=json.dumps([moment.shopper])))
         to = plan(ways, standing, reporting, now_ms)
         used = await outbox.used(tx, moment)
