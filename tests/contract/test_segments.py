@@ -10,8 +10,8 @@ from push.model.errors import AbsentError, MisfitError, StaleError, TakenError
 from push.model.ports import Transaction
 from push.profiles import consent, permits
 from push.profiles.catalogue.view import Catalogue
-from push.profiles.identity import merging
 from push.profiles.desk import BUILT_IN
+from push.profiles.identity import merging
 from push.profiles.segments import asking, counting, membership, records, runner
 from push.profiles.segments.again import look_again, look_at_visits
 from push.profiles.segments.records import By, SegmentBody
