@@ -69,8 +69,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """How a version of a text was taken by those who were asked first in a week (from its Monday, UTC), in a country.
 
     `granted` is who ever said yes, of these `withdrawn` who took it back later; `denied` who only said no; `ignored`
-    who said nothing. What would tell of fewer than 5 people is a text in place of a number. `title` is empty where these
-    words are asked no more, `country` where nobody knows it, or nothing depends on it.
+    who said nothing. What would tell of fewer than 5 people is a text in place of a number. `title` is empty where
+    these words are asked no more, `country` where nobody knows it, or nothing depends on it.
     """
 
     purpose: Purpose

@@ -308,7 +308,7 @@ async def test_a_deleted_segment_has_no_members(here: Town) -> None:
         ({"kind": "all", "of": [{"kind": "x"}]}, "rule.of[0]: an object was expected"),
         (fact("figures.luck", "known"), "there is no fact 'figures.luck'"),
         (fact("traits.", "known"), "there is no fact 'traits.'"),
-        (fact("consent.everything", "known"), "there is no fact 'consent.everything'"),
+        (fact("consent.everything", "known"), "there is no purpose 'everything'"),
         (fact("traits.*x", "within_days", 3), ""),
         (fact("figures.orders", "begins", "3"), "figures.orders is a number, which takes at_least"),
         (fact("stays", "known"), "stays is a stays, which takes a part of its own kind"),
