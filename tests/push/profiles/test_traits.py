@@ -38,17 +38,22 @@ json = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
     max_leaves=4,
 )
-statements = st.lists(
-    st.builds(
+
+
+def spoken(*sources: str) -> st.SearchStrategy[list[Statement]]:
+    """Statements of these sources."""
+    one = st.builds(
         lambda at_ms, source, number, words: said(at_ms, source, number, **words),
         st.integers(0, 6),
-        st.sampled_from(["app", "shop", "till"]),
+        st.sampled_from(sources),
         st.integers(0, 30),
         st.dictionaries(st.sampled_from(["x", "y", "birthday"]), json, max_size=2),
-    ),
-    max_size=24,
-    unique_by=lambda one: one.id,
-)
+    )
+    return st.lists(one, max_size=24, unique_by=lambda one: one.id)
+
+
+plain = spoken("app", "shop", "till")
+statements = spoken("app", "shop", "till", "correction:herself", "correction taken back:operator:ann")
 
 
 @settings(max_examples=60, deadline=None)
@@ -78,7 +83,7 @@ def test_facets_join_in_any_grouping(first: list[Statement], second: list[Statem
 
 
 @settings(max_examples=60, deadline=None)
-@given(statements)
+@given(plain)
 def test_what_is_pruned_early_is_never_asked_for(whole: list[Statement]) -> None:
     """Values by each strategy equal those that a plain look at all sayings gives."""
     mine = sorted((one for one in whole if "x" in one.traits), key=lambda one: (one.at_ms, one.id))
@@ -181,3 +186,12 @@ def _of(facet: str, whole: list[Statement]) -> list[Statement]:
 
 def _bits(state: TraitState) -> bytes:
     return msgspec.msgpack.encode(state, order="sorted")
+
+
+def test_a_correction_holds_above_every_strategy_until_it_is_taken_back() -> None:
+    right, back = said(5, "correction:operator:ann", x=2), said(9, "correction taken back:operator:bob", x=None)
+    after: dict[trait_words.Strategy, int] = {"highest": 8, "latest": 7, "first": 1}
+    for strategy, value in after.items():
+        told_of = [said(1, x=1), right, said(6, x=8), said(7, "till", x=7)]
+        assert every(strategy, *told_of) == 2
+        assert every(strategy, *told_of, back) == value
