@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
+from push.model.again import insist
 from push.model.errors import ConflictError
 from push.model.ports import Database, Queries, Row, Transaction
 from push.model.vault import Vault
@@ -70,6 +71,12 @@ async def erase(means: Means, shopper: str, now_ms: int, note: Note) -> Erased |
 
     Raises `push.model.errors.DatabaseError`, `OSError`: where it was in the ledger by then, the next start ends it.
     """
+    erased = await insist(lambda: _erase(means, shopper, now_ms, note))
+    means.keyring.forget()
+    return erased
+
+
+async def _erase(means: Means, shopper: str, now_ms: int, note: Note) -> Erased | None:
     async with means.db.transaction() as tx:
         facets = await _held(tx, shopper)
         if not facets:
@@ -81,7 +88,6 @@ async def erase(means: Means, shopper: str, now_ms: int, note: Note) -> Erased |
         erased = await remove(tx, [facet.id for facet in facets])
         await tx.execute_many("rights.note_erasure", [{"id": each, "at_ms": now_ms} for each in hashes])
         await note(tx, erased)
-    means.keyring.forget()
     return erased
 
 
