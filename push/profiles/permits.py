@@ -20,7 +20,7 @@ MOST: Final = 1000
 """Lines of one person's checks that are read at once."""
 
 Use = Literal["words", "segments", "send", "hooks"]
-"""What something of hers is used for: the words of a message, who belongs to a segment, a channel to her, other tools."""
+"""What something of hers is used for: a message's words, who belongs to a segment, a channel to her, other tools."""
 
 
 class Permit(msgspec.Struct, frozen=True):

@@ -1,11 +1,12 @@
 """What pages read of somebody, on both databases: her past in order across sources, and why something was not sent."""
 
-import json
-from typing import Any
-
+from push.campaigns import outbox
 from push.console.persons import happenings, linked, who
 from push.console.persons.happenings import PER_PAGE, Happening, Names
+from push.model.campaigns import Considered, Decision, Verdict
 from push.model.ports import Database, Transaction
+from push.profiles import keys
+from push.profiles.desk import BUILT_IN
 from push.profiles.identity.facets import listed
 from tests.support.ingest import T0_MS
 from tests.support.keyrings import KEYRING
@@ -27,18 +28,18 @@ async def visited(tx: Transaction, name: str, shopper: str, at_ms: int) -> None:
     await tx.execute("ingest.open_visit", id=name, store="s1", shopper=shopper, entered_ms=at_ms, heard_ms=at_ms)
 
 
-async def decided(tx: Transaction, name: str, at_ms: int, verdicts: list[tuple[str, str]]) -> None:
+async def decided(tx: Transaction, name: str, at_ms: int, verdicts: list[tuple[Verdict, str]]) -> None:
     """A decision of which nothing was sent."""
     moment = {"id": f"m-{name}", "kind": "zone_entered", "store": "s1", "zone": "shoes", "shopper": TWIN}
     await tx.execute("ingest.moment", **moment, visit="v", mark_s=0, at_ms=at_ms, heard_ms=at_ms, received_ms=at_ms)
-    considered: list[dict[str, Any]] = [
-        {"campaign": f"c{n}", "version": 1, "verdict": verdict, "why": why} for n, (verdict, why) in enumerate(verdicts)
-    ]
-    await tx.execute(
-        "campaigns.decide",
-        id=name, moment=f"m-{name}", shopper=TWIN, store="s1", campaign=None, receipt=json.dumps(considered),
-        decided_ms=at_ms,
-    )  # fmt: skip
+    considered = tuple(
+        Considered(campaign=f"c{n}", version=1, verdict=verdict, why=why) for n, (verdict, why) in enumerate(verdicts)
+    )
+    [key] = (await keys.ensure(tx, KEYRING, [TWIN])).values()
+    decision = Decision(
+        id=name, moment=f"m-{name}", shopper=TWIN, store="s1", campaign=None, considered=considered, decided_ms=at_ms
+    )
+    await outbox.keep_decision(tx, key, decision)
 
 
 async def past(db: Database, after: str = "") -> happenings.Page:
@@ -82,9 +83,9 @@ async def test_silence_is_told_with_its_reasons(db: Database) -> None:
 async def test_every_statement_about_somebody_runs(db: Database) -> None:
     await known(db)
     assert await who.devices_of(db, EVA) == []
-    assert await who.agreements_of(db, EVA) == []
-    assert await who.words_of(db, EVA) == []
-    assert await who.checks_of(db, EVA) == []
+    assert await who.agreements_of(db, BUILT_IN, EVA) == []
+    assert await who.words_of(db, BUILT_IN, EVA) == []
+    assert await who.checks_of(db, BUILT_IN, EVA) == []
     for statement in ("persons.tags", "persons.segments"):
         assert await db.fetch(statement, shopper=EVA, most=5) == []
     assert await db.fetch("persons.links", shopper=EVA, most=linked.MOST) == []

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from push.model.campaigns import Trigger
-from push.model.people import PURPOSES
+from push.model.people import PURPOSES, Purpose
 from push.model.ports import Database
 from push.profiles import consent, permits, registered, traits
 from push.profiles.permits import Permit, Use
@@ -83,7 +83,7 @@ async def test_ingest_reads_nobody_who_may_not_be_profiled(db: Database, clock: 
 
 async def _say(db: Database, shopper: str, *, at_ms: int = T0_MS, **purposes: bool) -> None:
     async with db.transaction() as tx:
-        said = {purpose: purposes[purpose] for purpose in PURPOSES if purpose in purposes}
+        said: dict[Purpose, bool] = {purpose: purposes[purpose] for purpose in PURPOSES if purpose in purposes}
         await consent.set_consents(tx, shopper, said, at_ms=at_ms, source="test")
 
 

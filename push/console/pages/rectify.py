@@ -19,7 +19,7 @@ from push.model.profiles import Identifier, Json
 from push.profiles.identity import facets, mending
 from push.profiles.identity.facets import persons
 from push.profiles.identity.mending import FIXED, MendError
-from push.profiles.identity.merging import Hand
+from push.profiles.identity.merging import Hand, Merged
 from push.profiles.rights import correcting
 from push.profiles.rights.correcting import ACTIONS, WHY_CHARS, Correction, CorrectionError
 from push.registry.audit import audit
@@ -146,7 +146,7 @@ async def _put_in_place(console: ConsoleContext, visit: Visit, old: Facet, right
     """Raises `MendError`."""
     hand = Hand(visit.actor, why, visit.now_ms)
 
-    async def doing(tx: Transaction) -> mending.Merged:
+    async def doing(tx: Transaction) -> Merged:
         merged = await mending.replace(tx, console.people.desk, old.id, right, hand)
         await audit(tx, visit.actor, "replace identifier", f"facet {old.id}", visit.now_ms, after={"kind": old.kind})
         return merged

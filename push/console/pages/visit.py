@@ -80,7 +80,7 @@ async def _stays(console: ConsoleContext, row: Row, now_ms: int) -> list[Stay]:
         Stay(
             number=n,
             zone=each["zone"],
-            name=names.get((row["store"], each["zone"]), each["zone"]),
+            name=names.get((row["store"], each["zone"])) or each["zone"],
             at_ms=each["entered_ms"],
             lasting=times.lasting(ms),
             ms=ms,

@@ -68,20 +68,20 @@ async def test_mail_waits_to_be_confirmed_where_the_country_asks_for_it(server: 
 
 async def test_an_unknown_purpose_is_refused_wherever_it_is_named_and_counted(server: Caller) -> None:
     phone = await server.phone()
-    rule = {"name": "S", "rule": {"kind": "consent", "purpose": "newletter"}}
-    message = {**to(shopper=phone.shopper), "needs": ["newletter"]}
+    rule = {"name": "S", "rule": {"kind": "consent", "purpose": "gossip"}}
+    message = {**to(shopper=phone.shopper), "needs": ["gossip"]}
     trigger, template = {"kind": "store_entered"}, {"title": "Hello", "body": "There"}
-    campaign = {"id": "c", "name": "C", "trigger": trigger, "template": template, "needs": ["newletter"]}
+    campaign = {"id": "c", "name": "C", "trigger": trigger, "template": template, "needs": ["gossip"]}
     for method, path, body in (
         ("POST", "/v1/messages", message),
         ("PUT", "/v1/segments/s", rule),
         ("PUT", "/v1/campaigns/c", campaign),
-        ("PUT", "/v1/shoppers/zoe", {"id": "zoe", "purposes": {"newletter": True}}),
-        ("GET", "/v1/people/export?purpose=newletter", None),
+        ("PUT", "/v1/shoppers/zoe", {"id": "zoe", "purposes": {"gossip": True}}),
+        ("GET", "/v1/people/export?purpose=gossip", None),
     ):
         answer = await server.call(method, path, server.operator, body)
         assert (answer.status, "newsletter" in answer.json["detail"]) == (400, True), (path, answer.json)
-    refused = await say(server, phone, {"newletter": True})
+    refused = await say(server, phone, {"gossip": True})
     assert (refused.status, "one of adult, location" in refused.json["detail"]) == (400, True)
     assert (await server.call("GET", phone.path("consent/ledger"), phone.token)).json["said"] == []
     metrics = (await server.call("GET", "/metrics")).raw.decode()

@@ -49,8 +49,8 @@ def test_only_versions_of_words_that_are_asked_count() -> None:
 
 
 def test_an_unknown_purpose_is_told_which_there_are() -> None:
-    with pytest.raises(UnknownPurposeError, match=r"there is no purpose 'newletter': one of adult, .*, newsletter"):
-        purposes(LETTER).check(["marketing", "newletter"])
+    with pytest.raises(UnknownPurposeError, match=r"there is no purpose 'gossip': one of adult, .*, newsletter"):
+        purposes(LETTER).check(["marketing", "gossip"])
 
 
 @pytest.mark.parametrize(
