@@ -52,6 +52,13 @@ ACTIVITIES: Final = (
         "",
     ),
     Activity(
+        "Checks of consent",
+        "showing that consent was looked at before every use (Art. 5(2))",
+        "legal obligation (Art. 6(1)(c))",
+        "purpose, use, day, how often it was allowed and how often not",
+        "checks_d",
+    ),
+    Activity(
         "Rights of people",
         "answering requests in time (Art. 12)",
         "legal obligation (Art. 6(1)(c))",

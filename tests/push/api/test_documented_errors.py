@@ -40,10 +40,12 @@ ANSWERS_ALL_THE_SAME: Final = {
     ("GET", "/v1/segments/facts"),
     ("GET", "/v1/segments/overlap"),
     ("GET", "/v1/segments/{id}/explain"),
+    ("GET", "/v1/segments/preview/count"),
+    ("DELETE", "/v1/segments/preview/count"),
 }
 """Where tokens are the only table left. Screens and the fleet are looked up in memory: there is none of that name,
 whatever the database says. Labels want a store, overlaps segments and reasons a shopper, which a plain call does not
-name. What rules may read stands in no table.
+name. What rules may read stands in no table, nor does what is being counted.
 """
 
 

@@ -32,5 +32,5 @@ def test_names_of_facts_are_known_or_not() -> None:
     assert all(known(name) == FACTS[name] for name in names)
     assert known("traits.city") == FACTS["traits.*"]
     assert known("consent.marketing") == FACTS["consent.*"]
-    unknown = ("traits.*", "traits.", "consent.world", "figures.luck", "", "traits")
+    unknown = ("traits.*", "traits.", "figures.luck", "", "traits")
     assert [known(name) for name in unknown] == [None] * len(unknown)
