@@ -7,10 +7,14 @@ from typing import NamedTuple
 import pytest
 
 from push.api import insight
+from push.campaigns import outbox
+from push.model.campaigns import Decision
 from push.model.ports import Transaction
-from push.profiles import people
+from push.profiles import keys, people
+from push.profiles.keys import DataKey
 from tests.support.clocks import RealClock
 from tests.support.fresh import open_database
+from tests.support.keyrings import keyring_of
 from tests.support.people import Person, hired
 from tests.support.servers import Caller, serving, settings
 
@@ -38,22 +42,24 @@ async def chain(any_url: str, tmp_path: Path) -> AsyncIterator[Chain]:
         stores = [{"id": store, "name": store} for store in STORES]
         await server.operate("PUT", "/v1/registry", {"stores": stores})
         url = any_url or f"sqlite://{server.folder}/push.db"
+        keyring = await keyring_of(server.folder)
         async with open_database(url, RealClock()) as db, db.transaction() as tx:
             await people.ensure_shopper(tx, "ada", 0)
+            key = (await keys.ensure(tx, keyring, ["ada"]))["ada"]
             for n in range(6):
-                await happen(tx, STORES[n % 2], n)
+                await happen(tx, key, STORES[n % 2], n)
         yield Chain(server, {store: await hired(server, f"editor-{store}", "editor", [store]) for store in STORES})
 
 
-async def happen(tx: Transaction, store: str, at_ms: int) -> None:
+async def happen(tx: Transaction, key: DataKey, store: str, at_ms: int) -> None:
     """A visit with its moment and decision."""
     id_ = f"{store}-{at_ms}"
     visit = {"id": id_, "store": store, "shopper": "ada", "entered_ms": at_ms, "heard_ms": at_ms}
     await tx.execute("ingest.open_visit", **visit)
     moment = {"kind": "store_entered", "zone": None, "visit": id_, "mark_s": 0, "at_ms": at_ms, "received_ms": at_ms}
     await tx.execute("ingest.moment", id=id_, store=store, shopper="ada", heard_ms=at_ms, **moment)
-    decision = {"moment": id_, "campaign": None, "receipt": "[]", "decided_ms": at_ms}
-    await tx.execute("campaigns.decide", id=id_, shopper="ada", store=store, **decision)
+    decision = Decision(id=id_, moment=id_, shopper="ada", store=store, campaign=None, considered=(), decided_ms=at_ms)
+    await outbox.keep_decision(tx, key, decision)
 
 
 @pytest.mark.parametrize("path", ["/v1/visits", "/v1/moments", "/v1/decisions", "/v1/decisions?shopper=ada"])

@@ -383,7 +383,7 @@ async def test_without_a_database_nothing_is_taken(any_server: Caller, monkeypat
         raise DatabaseError("away")
 
     with monkeypatch.context() as broken:
-        broken.setattr(outbox, "put", away)
+        broken.setattr(outbox, "write", away)
         answer = await post(any_server, to(shopper=phone.shopper), key="k")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
     assert (await post(any_server, to(shopper=phone.shopper), key="k")).status == 202, "the key was given back"

@@ -24,3 +24,5 @@ async def test_what_waits_for_somebody_of_unknown_age_is_taken_back(tmp_path: Pa
         assert [(await trace(server, one))[0] for one in ids] == ["pending", "pending"]
     async with serving(settings(tmp_path, profiles=ProfileSettings(minimum_age=16))) as server:
         assert [await trace(server, one) for one in ids] == [("cancelled", "consent withdrawn"), ("pending", None)]
+    async with serving(settings(tmp_path, profiles=ProfileSettings(minimum_age=15))) as server:
+        assert (await trace(server, ids[1]))[0] == "pending", "whom it does not concern"

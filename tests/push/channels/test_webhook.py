@@ -18,7 +18,7 @@ from push.model.errors import (
     PermanentError,
     TooLargeError,
 )
-from tests.support.hooks import NOW_MS, OLD_SECRET, PHONE, SECRET, notice, trusting, webhook_credential
+from tests.support.hooks import EXPIRES_MS, OLD_SECRET, PHONE, SECRET, notice, trusting, webhook_credential
 from tests.support.webhook_service import Receiver, Reply, SmsProvider, serving
 
 
@@ -42,7 +42,7 @@ async def test_the_whole_message_arrives_and_the_specifications_library_verifies
         "actions": [{"title": "Take it", "url": "https://shop.example/take"}],
         "data": {"sku": "42"},
         "locale": "de",
-        "expires_ms": NOW_MS + 600_000,
+        "expires_ms": EXPIRES_MS,
         "basis": "service",
         "urgency": "high",
         "collapse_key": "welcome",

@@ -249,7 +249,7 @@ def deep(levels: int) -> dict[str, Any]:
         ),
         ({"kind": "place", "zone": "z"}, "$.store", "the store that the zone is in"),
         ({"kind": "place", "within_hours": 1e9}, "$.within_hours", "at most 720"),
-        ({"kind": "consent", "purpose": "everything"}, "$.purpose", "everything"),
+        ({"kind": "consent", "purpose": "Every thing"}, "$.purpose", "matching regex"),
         ({"kind": "segment", "segment": 3}, "$.segment", "expected `str`"),
         (deep(11), "$" + ".of" * 10, "at most 10 levels"),
         (deep(100_000), "$" + ".of" * 10, "at most 10 levels"),
