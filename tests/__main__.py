@@ -26,7 +26,8 @@ FEW: Final = 10
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a file system, in which each writes into folders of her own
 ENOUGH_BYTES: Final = 4 << 30
 _FAILED: Final = 1
-"""pytest's exit code for tests that failed, and for nothing else (docs.pytest.org, Exit codes)."""
+_BROKEN: Final = 3
+"""pytest's exit codes for tests that failed, and for an error of its own (docs.pytest.org, Exit codes)."""
 
 
 def main(arguments: list[str]) -> int:
@@ -57,6 +58,9 @@ def _passes(environment: dict[str, str], late: list[str], per_core: int, part: t
     with tempfile.TemporaryDirectory() as cache:
         kept = ("-o", f"cache_dir={cache}")
         code = _pytest(environment, per_core, *part, *options, *kept)
+        if code == _BROKEN:
+            _say(f"\n== once more, as pytest itself broke: {' '.join(part)}")
+            code = _pytest(environment, per_core, *part, *options, *kept)
         failed = _failed(Path(cache))
         if code != _FAILED or not 0 < len(failed) <= FEW:
             return code == 0

@@ -1,5 +1,6 @@
 """What holds for every test: our code never blocks the event loop, and slow machines are no failure."""
 
+import logging
 import signal
 from collections.abc import Iterator
 
@@ -25,6 +26,20 @@ MAY_BLOCK = {
 
 # A script that runs tests in the background (`&`, nohup) has Ctrl-C ignored, by them and by all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """What a forgotten future says of itself while garbage is collected.
+
+    Formatting its traceback parses source; in CPython 3.11 that breaks whoever was parsing just then
+    (github.com/python/cpython/issues/106905), and that may be pytest.
+    """
+    if record.exc_info and "never retrieved" in record.getMessage():
+        record.exc_info = None
+    return True
+
+
+logging.getLogger("asyncio").addFilter(_in_one_line)
 
 settings.register_profile("footfall", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("footfall")
