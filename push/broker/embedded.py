@@ -26,6 +26,7 @@ from push.broker.lock import locked, stop_orphan
 from push.broker.nats_config import Listener, render
 from push.broker.nats_process import NatsProcess
 from push.broker.program import find_program
+from push.broker.store import Store, open_store
 from push.broker.users import BrokerUser, server_user
 
 SERVER: Final = "footfall.server"
@@ -231,17 +232,19 @@ class EmbeddedBroker:
     async def _launch(self) -> None:
         async with self._changing:
             self._process = None
-            await asyncio.to_thread(self._write)
-            self._process = await NatsProcess.launch(self._plan.program, self._plan.folder / "nats.conf")
+            store = await asyncio.to_thread(self._write)
+            self._process = await NatsProcess.launch(self._plan.program, self._plan.folder / "nats.conf", store.key)
 
-    def _write(self) -> None:
-        text = render(self._plan.folder, self._plan.listener, (self._server, *self._users))
+    def _write(self) -> Store:
+        store = open_store(self._plan.folder)
+        text = render(self._plan.folder, store.path, self._plan.listener, (self._server, *self._users))
         path = self._plan.folder / "nats.conf"
         draft = path.with_suffix(".new")
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
         draft.replace(path)
+        return store
 
 
 def _distinct(users: Iterable[BrokerUser]) -> tuple[BrokerUser, ...]:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from push.broker.store import KEY_VARIABLE
 from push.broker.users import BrokerUser
 
 _SUBJECT: Final = str.maketrans({"/": ".", "+": "*", "#": ">"})
@@ -33,14 +34,14 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     client_ca: Path | None = None
 
 
-def render(folder: Path, listener: Listener, users: Iterable[BrokerUser]) -> str:
-    """The file's text: state under `folder`, MQTT on `listener`, `users` and nobody else."""
+def render(folder: Path, store: Path, listener: Listener, users: Iterable[BrokerUser]) -> str:
+    """The file's text: what lasts goes encrypted into `store`, MQTT on `listener`, `users` and nobody else."""
     return "\n".join(
         [
             'server_name: "footfall"',
             'listen: "127.0.0.1:-1"',
             f"pid_file: {_quoted(folder / 'nats.pid')}",
-            f"jetstream {{ store_dir: {_quoted(folder / 'jetstream')}",
+            f"jetstream {{ store_dir: {_quoted(store)}, cipher: chachapoly, key: ${KEY_VARIABLE}",
             f"  max_file_store: {MAX_FILE_BYTES}, max_memory_store: {MAX_MEMORY_BYTES} }}",
             f"mqtt {{ host: {_quoted(listener.host)}, port: {listener.port}{_tls(listener)} }}",
             "authorization { users: [",

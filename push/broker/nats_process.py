@@ -14,6 +14,7 @@ import structlog
 
 from push.broker.backoff import is_doubling
 from push.broker.errors import BrokerError
+from push.broker.store import KEY_VARIABLE
 
 START_S: Final = 15.0
 STOP_S: Final = 5.0
@@ -42,14 +43,18 @@ class NatsProcess:
         self._reading = asyncio.create_task(self._read(), name="broker log")
 
     @classmethod
-    async def launch(cls, program: Path, config: Path) -> "NatsProcess":
-        """Start it on a configuration file; returns when it accepts clients. Raises `BrokerError`."""
+    async def launch(cls, program: Path, config: Path, store_key: str) -> "NatsProcess":
+        """Start it on a configuration file, its store under a key; returns when it accepts clients.
+
+        Raises `BrokerError`.
+        """
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())),
             *(str(program), "-c", str(config)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, KEY_VARIABLE: store_key},
             start_new_session=True,  # Ctrl-C in a terminal is ours: the broker goes last
         )
         server = cls(process)

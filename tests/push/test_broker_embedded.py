@@ -17,6 +17,7 @@ from push.broker.endpoint import Endpoint
 from push.broker.errors import BrokerError
 from push.broker.holders import arguments_of, try_bind
 from push.broker.lock import stop_orphan
+from push.broker.store import KEY_VARIABLE, open_store
 from push.broker.users import BrokerUser, gateway_user
 from tests.support.brokers import HOST, accepts, connected, kill_embedded, reach, until
 from tests.support.patience import PATIENCE_S
@@ -87,6 +88,30 @@ async def test_a_killed_broker_comes_back_on_its_port_with_its_retained_messages
             await gateway.subscribe(topic("s1", "g1", "config"), qos=1)
             async with asyncio.timeout(PATIENCE_S):
                 assert (await anext(aiter(gateway.messages))).payload == b"filter"
+
+
+def holding(folder: Path, what: bytes) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and what in path.read_bytes()]
+
+
+async def test_what_is_retained_is_on_disk_under_a_key_alone_and_goes_with_it(tmp_path: Path) -> None:
+    where, name = settings(tmp_path), topic("s1", "g1", "config")
+
+    async def first_of(client: aiomqtt.Client) -> object:
+        async with asyncio.timeout(PATIENCE_S):
+            return (await anext(aiter(client.messages))).payload
+
+    async with run_broker(where) as broker, connected(broker.endpoint) as client:
+        await client.publish(name, b"a card's id", qos=1, retain=True)
+    assert not await asyncio.to_thread(holding, tmp_path, b"a card's id")
+    async with run_broker(where) as broker, connected(broker.endpoint) as client:
+        await client.subscribe(name, qos=1)
+        assert await first_of(client) == b"a card's id"
+    (tmp_path / "broker.key").unlink()
+    async with run_broker(where) as broker, connected(broker.endpoint) as client:
+        await client.subscribe(name, qos=1)
+        await client.publish(name, b"another", qos=1, retain=True)
+        assert await first_of(client) == b"another"
 
 
 async def test_new_logins_hold_at_once_and_leave_others_connected(tmp_path: Path) -> None:
@@ -212,8 +237,9 @@ async def start_orphan(folder: Path) -> "asyncio.subprocess.Process":
     """A broker on the folder's configuration whose parent is not Footfall."""
     async with run_broker(EmbeddedSettings(folder=folder, free_ports=True)) as broker:
         program = (await command(broker.pid or 0))[0]
+    environment = {**os.environ, KEY_VARIABLE: (await asyncio.to_thread(open_store, folder)).key}
     orphan = await asyncio.create_subprocess_exec(
-        program, "-c", str(folder / "nats.conf"), stderr=asyncio.subprocess.DEVNULL
+        program, "-c", str(folder / "nats.conf"), stderr=asyncio.subprocess.DEVNULL, env=environment
     )
     await until(lambda: (folder / "nats.pid").exists() and (folder / "nats.pid").read_text() == str(orphan.pid))
     return orphan
