@@ -23,6 +23,8 @@ from push.profiles.words import Circumstances, Word
 
 MOST_MAILS: Final = 3
 """For what waits, however often it is said again."""
+MOST_MAILBOXES: Final = 10
+"""Of one facet: whoever has a key that ships in apps could else name others without end."""
 DAY_MS: Final = 86_400_000
 """Between two mails to one mailbox, whoever named it."""
 LONGEST: Final = 254
@@ -84,6 +86,9 @@ async def _wait(tx: Transaction, keyring: Keyring, new: _New, now_ms: int) -> No
     own = derived("cfm", new.shopper, new.hashed)
     row = await tx.fetch_one("confirming.locked", id=own)
     if row is None:
+        known = await tx.fetch_one("confirming.mailboxes", shopper=new.shopper)
+        if known is not None and known["found"] >= MOST_MAILBOXES:
+            return
         sealed = None
         if new.mailbox:
             key = (await keys.ensure(tx, keyring, [new.shopper]))[new.shopper]

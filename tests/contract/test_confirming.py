@@ -97,6 +97,13 @@ async def test_so_many_an_hour_to_everybody_and_the_rest_later(world: World) -> 
     assert await world.mails(HOUR_MS) == 5
 
 
+async def test_of_one_who_names_mailboxes_without_end_some_are_asked(world: World) -> None:
+    for n in range(confirming.MOST_MAILBOXES + 2):
+        await world.says("anna", f"p{n}@shop.example")
+    row = await world.db.fetch_one("confirming.mailboxes", shopper=await world.says("anna", "p0@shop.example"))
+    assert row == {"found": confirming.MOST_MAILBOXES}
+
+
 async def test_without_an_account_it_waits_and_the_log_says_what_to_do(world: World) -> None:
     hindered = Confirmer(world.means._replace(missing=lambda: "set push.http.public_url"))
     await world.says("anna", "ada@shop.example")

@@ -20,6 +20,9 @@ INSERT INTO confirmations (id, shopper, mailbox, sealed, locale, asked_ms, mails
 VALUES (:id, :shopper, :mailbox, :sealed, :locale, :asked_ms, 0, :asked_ms, 'open')
 ON CONFLICT (id) DO NOTHING
 
+-- name: confirming.mailboxes
+SELECT COUNT(*) AS found FROM confirmations WHERE shopper = :shopper
+
 -- name: confirming.again
 UPDATE confirmations SET state = 'open', ended_ms = NULL, mails = :mails, due_ms = :due_ms WHERE id = :id
 
