@@ -86,7 +86,7 @@ class Sealer:
         """Where a row was changed meanwhile, that one stands; who was erased meanwhile has none."""
         try:
             async with self._db.transaction(patient=True) as tx:
-                mine = await keys.of_living(tx, self._seals.keyring, {row["shopper"] for row in rows})
+                mine = await keys.of_readable(tx, self._seals.keyring, {row["shopper"] for row in rows})
                 swaps = [swap for row in rows if (swap := self._swap(kind, row, mine)) is not None]
                 await tx.execute_many(f"{kind.statement}_put", swaps)
         except ConflictError:
@@ -95,7 +95,7 @@ class Sealer:
         return len(swaps)
 
     def _swap(self, kind: Kind, row: Row, mine: dict[str, keys.DataKey]) -> dict[str, object] | None:
-        """A row as it is and as it shall be; None where the master key does not open it, or nobody is there."""
+        """A row as it is and as it shall be; None where a key of it does not open, or nobody is there."""
         key, context = mine.get(row["shopper"]), kind.context(row)
         if key is None:
             return None

@@ -6,7 +6,6 @@ The key is wrapped as people's keys are: a copy of the database from before is u
 hook does not take within `KEPT_MS` is forgotten.
 """
 
-import asyncio
 from collections.abc import Collection, Iterable
 from typing import Final
 
@@ -16,7 +15,7 @@ import structlog
 from push.model.ids import fresh
 from push.model.ports import Queries, Row, Transaction
 from push.model.vault import SealError
-from push.profiles import changes
+from push.profiles import changes, keys
 from push.profiles.identity.facets import listed
 from push.profiles.keys import DataKey, Keyring
 from push.profiles.known_as import known_as
@@ -73,8 +72,7 @@ async def read(db: Queries, keyring: Keyring, farewell: str, hook: str) -> tuple
     row = await db.fetch_one("farewells.get", id=name)
     if row is None:
         return ()
-    if keyring.months.key(row["month"]) is None:  # another process began a month
-        await asyncio.to_thread(keyring.months.read)
+    await keys.look_for(keyring, [{"key_month": row["month"]}])
     key = DataKey(name, keyring.unwrap(name, row["month"], row["wrapped"]))
     return msgspec.json.decode(key.open(row["sealed"], _CONTEXT), type=tuple[str, ...])
 

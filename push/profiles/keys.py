@@ -158,12 +158,8 @@ async def _stored(db: Queries, keyring: Keyring, shoppers: Collection[str]) -> l
 async def look_for(keyring: Keyring, rows: Iterable[Row]) -> None:
     """Have the months' keys at hand that rows with their keys need. What cannot be read now opens nothing."""
     needed = {row["key_month"] for row in rows} - {None}
-    if all(keyring.months.key(month) is not None for month in needed):
-        return
-    try:
+    if any(keyring.months.key(month) is None for month in needed):
         await _look_again(keyring)
-    except (MonthKeyError, OSError) as error:
-        log.warning("keys of months cannot be read", error=str(error))
 
 
 def joined(keyring: Keyring, row: Row) -> DataKey:
@@ -178,5 +174,8 @@ def _opened(keyring: Keyring, row: Row) -> DataKey:
 
 
 async def _look_again(keyring: Keyring) -> None:
-    """Another process began a month."""
-    await asyncio.to_thread(keyring.months.read)
+    """Another process began a month. Where its files cannot be read, what they would open stays closed for now."""
+    try:
+        await asyncio.to_thread(keyring.months.read)
+    except (MonthKeyError, OSError) as error:
+        log.warning("keys of months cannot be read", error=str(error))

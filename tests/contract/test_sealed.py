@@ -83,6 +83,18 @@ async def test_what_is_from_before_is_read_and_comes_under_peoples_own_keys(
     assert await Sealer(db, SEALS).look() == 0
 
 
+async def test_whoever_has_no_key_that_opens_keeps_nobody_elses_messages_in_clear(
+    db: Database, clock: SettableClock, elsewhere: Keyring
+) -> None:
+    for device in DEVICES:
+        await enqueue(db, clock, device)
+    await as_before(db)
+    async with db.transaction() as tx:
+        await tx.execute("before.orphan", shopper="shp_d1")
+        await keys.ensure(tx, elsewhere, ["shp_d1"])
+    assert await Sealer(db, SEALS).look() == 6
+
+
 async def test_without_the_key_a_message_ends_and_no_other_with_it(
     db: Database, clock: SettableClock, elsewhere: Keyring
 ) -> None:

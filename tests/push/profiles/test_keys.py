@@ -95,6 +95,7 @@ async def test_without_its_months_key_a_data_key_opens_for_nobody(
     with pytest.raises(SealError):
         await keys.known(db, other, ["ada"])
     await asyncio.to_thread(keyring.months.destroy, "2026-11")
+    await asyncio.to_thread((tmp_path / "person-keys" / "2026-10.key").write_text, "no key")
     keyring.forget()
     with pytest.raises(SealError):
         await keys.known(db, keyring, ["ada"])
