@@ -6,8 +6,9 @@ The mail stands in the database without its link, which is made as it is sent.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
 import structlog
@@ -74,6 +75,35 @@ def open_confirmer(settings: PushSettings, means: Means, credentials: Held) -> "
     return Confirmer(means._replace(missing=missing))
 
 
+class Lately:
+    """Mailboxes that were written to within a day, by their hash: what the database knows of it goes with the erased.
+
+    Else whoever names somebody else's mailbox, and erases herself, could have her written to at once again.
+    """
+
+    def __init__(self) -> None:
+        self._sent_ms: dict[str, int] = {}
+        self._hour: deque[int] = deque()
+
+    def note(self, mailbox: str, now_ms: int) -> None:
+        """A mail to a mailbox is on its way."""
+        for old in [one for one, sent_ms in islice(self._sent_ms.items(), SLICE) if sent_ms <= now_ms - DAY_MS]:
+            del self._sent_ms[old]
+        self._sent_ms.pop(mailbox, None)
+        self._sent_ms[mailbox] = now_ms
+        self._hour.append(now_ms)
+
+    def last_ms(self, mailbox: str) -> int:
+        """When a mailbox was written to last; 0 where it was not."""
+        return self._sent_ms.get(mailbox, 0)
+
+    def within_hour(self, now_ms: int) -> int:
+        """How many mails there were."""
+        while self._hour and self._hour[0] <= now_ms - HOUR_MS:
+            self._hour.popleft()
+        return len(self._hour)
+
+
 class Confirmer:
     """Sends what is due. `counts` are mails by what became of them; `left` is how many people have one due."""
 
@@ -81,6 +111,7 @@ class Confirmer:
         self._means = means
         self._settings = means.desk.settings.double_opt_in
         self._warned_ms = 0
+        self._lately = Lately()
         self.counts: Counter[str] = Counter()
         self.left = 0
 
@@ -104,7 +135,7 @@ class Confirmer:
         self.left = 0
         sent = 0
         for row in rows:
-            sent += await self._one(row["id"], now_ms)
+            sent += await self._tried(row["id"], now_ms)
         if sent:
             self._means.outbox.backlog.add(sent)
             self._means.outbox.wake()
@@ -116,20 +147,35 @@ class Confirmer:
             log.warning("consent waits to be confirmed by mail, and no mail can be sent", next_step=missing)
         return bool(missing)
 
+    async def _tried(self, confirmation: str, now_ms: int) -> bool:
+        """As `_one`; where a month's key is lost that somebody's is under, she waits alone."""
+        try:
+            return await self._one(confirmation, now_ms)
+        except SealError as error:
+            self.counts["unreadable"] += 1
+            log.warning("consent cannot be confirmed by mail: what it takes does not open", error=str(error))
+        async with self._means.db.transaction(patient=True) as tx:
+            await tx.execute("confirming.put_off", id=confirmation, due_ms=now_ms + HOUR_MS)
+        return False
+
     async def _one(self, confirmation: str, now_ms: int) -> bool:
         """One mail, or why there is none; whether there is."""
         async with self._means.db.transaction(patient=True) as tx:
             row = await tx.fetch_one("confirming.locked", id=confirmation)
             if row is None or row["due_ms"] is None or row["due_ms"] > now_ms:
                 return False  # another process was faster
-            found = await confirming.waiting(tx, row["shopper"])
+            known = self._means.desk.purposes.known  # of what was taken out of the settings nobody is asked
+            found = [one for one in await confirming.waiting(tx, row["shopper"]) if one.purpose in known]
             put_off, to = None, None
             if found:
                 put_off, to = await self._to(tx, row, now_ms)
             if to is None:
                 await tx.execute("confirming.put_off", id=confirmation, due_ms=put_off)
                 return False
-            return await self._mail(tx, row, found, to, now_ms)
+            is_mailed = await self._mail(tx, row, found, to, now_ms)
+        if is_mailed:
+            self._lately.note(to.hash, now_ms)
+        return is_mailed
 
     async def _to(self, tx: Transaction, row: Row, now_ms: int) -> tuple[int | None, Bare | None]:
         """Where the mail goes; or else until when it waits, None where it never goes anywhere."""
@@ -142,12 +188,13 @@ class Confirmer:
             late = now_ms - row["asked_ms"] > self._settings.hours * HOUR_MS
             return (None if late else now_ms + HOUR_MS // 60), None
         last = await tx.fetch_one("confirming.last_to", mailbox=bare.hash)
-        last_ms = None if last is None else last["sent_ms"]
-        if last_ms is not None and last_ms + DAY_MS > now_ms:
+        last_ms = max((None if last is None else last["sent_ms"]) or 0, self._lately.last_ms(bare.hash))
+        if last_ms + DAY_MS > now_ms:
             self.counts["too_soon"] += 1
             return last_ms + DAY_MS, None
         hour = await tx.fetch_one("confirming.since", since_ms=now_ms - HOUR_MS)
-        if hour is not None and hour["mails"] >= self._settings.most_per_hour:
+        mails = max(0 if hour is None else hour["mails"], self._lately.within_hour(now_ms))
+        if mails >= self._settings.most_per_hour:
             self.counts["too_many"] += 1
             return now_ms + HOUR_MS // 60, None
         return None, bare

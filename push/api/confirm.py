@@ -19,7 +19,7 @@ from push.api.contract import Context
 from push.model.errors import DatabaseError, PermanentError
 from push.model.ids import derived
 from push.model.people import Address, Device
-from push.model.ports import Row, Transaction
+from push.model.ports import Queries, Row, Transaction
 from push.model.vault import SealError, Vault
 from push.profiles import confirming, keys, people
 from push.profiles.confirming import Waiting
@@ -97,7 +97,7 @@ async def _answer(context: Context, request: web.Request, handle: Handle) -> web
         row = None if delivery is None else await context.db.fetch_one("confirming.linked", delivery=delivery)
         if row is None:
             return _html(404, page.unknown())
-        found = await confirming.waiting(context.db, row["shopper"])
+        found = await _waiting(context, context.db, row["shopper"])
         stands = confirming.standing(row, found, context.clock.now_ms())
         if stands != "open":
             return _html(410, _GONE[stands]())
@@ -105,6 +105,12 @@ async def _answer(context: Context, request: web.Request, handle: Handle) -> web
     except (DatabaseError, SealError) as error:
         log.warning("nothing can be confirmed now", error=str(error))
         return _html(503, page.later())
+
+
+async def _waiting(context: Context, db: Queries, shopper: str) -> Sequence[Waiting]:
+    """What waits of purposes that there are."""
+    known = context.collecting.desk.purposes.known
+    return [one for one in await confirming.waiting(db, shopper) if one.purpose in known]
 
 
 async def _shown(context: Context, request: web.Request, link: _Link) -> web.Response:
@@ -121,7 +127,7 @@ async def _clicked(context: Context, request: web.Request, link: _Link) -> web.R
         now_ms = context.clock.now_ms()
         row = await change.tx.fetch_one("confirming.locked", id=link.row["id"])
         shopper = link.row["shopper"]
-        if row is None or row["state"] != "open" or await confirming.waiting(change.tx, shopper) != link.found:
+        if row is None or row["state"] != "open" or await _waiting(context, change.tx, shopper) != link.found:
             return _html(410, page.nothing() if row is None or row["state"] == "open" else page.used())
         key = (await keys.ensure(change.tx, context.keyring, [shopper]))[shopper]
         how = confirming.words(key, link.row, link.found, link.token, now_ms)

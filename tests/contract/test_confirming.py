@@ -1,5 +1,6 @@
 """What is mailed to confirm consent, to whom and how often; on both databases, day by day."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -8,17 +9,20 @@ import pytest
 from push.api.contract import Reachable
 from push.confirming import HOUR_MS, Confirmer, Means
 from push.deliver.backlog import Backlog
-from push.model.ids import fresh
+from push.model.ids import derived, fresh
+from push.model.people import Added
 from push.model.ports import Database
 from push.model.profiles import Authority, Identifier, Statement
-from push.profiles import confirming, consent
+from push.profiles import confirming, consent, people
 from push.profiles.collect.apply import apply
 from push.profiles.confirming import DAY_MS
 from push.profiles.confirming_settings import DoubleOptInSettings
 from push.profiles.desk import Desk
 from push.profiles.identity import facets
 from push.profiles.identity.kinds import Kinds
+from push.profiles.rights import erasing
 from push.profiles.settings import ProfileSettings
+from push.profiles.words import Circumstances
 from push.watching import Outbox
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
@@ -102,6 +106,42 @@ async def test_of_one_who_names_mailboxes_without_end_some_are_asked(world: Worl
         await world.says("anna", f"p{n}@shop.example")
     row = await world.db.fetch_one("confirming.mailboxes", shopper=await world.says("anna", "p0@shop.example"))
     assert row == {"found": confirming.MOST_MAILBOXES}
+
+
+async def test_erasing_oneself_lets_nobody_be_written_to_again_at_once(world: World) -> None:
+    anna = await world.says("anna", "ada@shop.example")
+    assert await world.mails() == 1
+    async with world.db.transaction() as tx:
+        await erasing.remove(tx, [anna])
+    await world.says("bert", "Ada@shop.example")
+    assert await world.mails(1) == 0
+    assert world.confirmer.counts == {"queued": 1, "too_soon": 1}
+
+
+async def test_what_nobody_asks_any_more_is_not_asked_by_mail(world: World) -> None:
+    gone, now_ms = Added("newsletter"), world.clock.now_ms()
+    anna = await world.says("anna", yes=False)
+    async with world.db.transaction() as tx:
+        await consent.say(tx, anna, {gone: True}, {gone: Circumstances(source="app", pending=True)}, now_ms)
+        await confirming.wait(tx, KEYRING, VAULT, {anna: {"ada@shop.example"}}, now_ms)
+    assert len(await confirming.waiting(world.db, anna)) == 1
+    assert await world.mails() == 0
+
+
+async def test_a_mailbox_whose_key_is_lost_keeps_nobody_else_waiting(world: World) -> None:
+    await world.says("anna", "ada@shop.example")
+    assert await world.mails() == 1
+    hashed = people.address_hash("email", {"email": "ada@shop.example"}, VAULT)
+    async with world.db.transaction() as tx:
+        [row] = await tx.fetch("keys.of", ids=json.dumps([derived("shp", "address", hashed)]))
+        lost = {"month": row["month"], "wrapped": bytes(60), "before": row["wrapped"]}
+        await tx.execute("keys.swap", shopper=row["shopper"], **lost)
+        await tx.execute("profiles.take_address", hash=hashed, channel="email", device="")
+    await world.says("anna", "ada@shop.example")
+    world.clock.advance(1)
+    await world.says("bert", "bert@shop.example")
+    assert await world.mails(DAY_MS) == 2
+    assert world.confirmer.counts == {"queued": 2, "unreadable": 1}
 
 
 async def test_without_an_account_it_waits_and_the_log_says_what_to_do(world: World) -> None:
