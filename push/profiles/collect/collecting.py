@@ -12,6 +12,7 @@ from push.model.profiles import Statement
 from push.profiles.collect.bounded import notes_on, within_bounds
 from push.profiles.collect.bounds import Rejected
 from push.profiles.collect.consents import Rules, words
+from push.profiles.collect.gate import is_of_contract
 from push.profiles.collect.intake import Intake
 from push.profiles.collect.newcomers import Newcomers
 from push.profiles.collect.parse import Heard, Read, read
@@ -101,10 +102,16 @@ class Collecting(NamedTuple):
     async def let_in(self, db: Queries, statements: Sequence[Statement], address: str, now_ms: int) -> int:
         """Whether a key that ships in apps may bring these: 0, or after how many ms. Who is known already is not new.
 
-        Somebody comes in by what is said of her consent; all else of somebody who is not known leaves no trace.
+        Somebody comes in by what is said of her consent, and by an order where these are kept in any case; all else of
+        somebody who is not known leaves no trace.
         """
         rules = Rules(self.desk.settings.consent_categories, self.desk.settings.minimum_age)
-        coming = {one.home for one in statements if one.authority == "publishable" and words(one, "", rules)}
+        orders = self.desk.settings.keep_orders
+        coming = {
+            one.home
+            for one in statements
+            if one.authority == "publishable" and (words(one, "", rules) or (orders and is_of_contract(one)))
+        }
         if not coming:
             return 0
         hashes = [fingerprint(one, self.desk.vault) for one in coming]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from push.profiles.collect.settings import BoundSettings
 from tests.support.collecting import AGREED, REFUSED, Shop, collecting
 from tests.support.servers import Answer, Phone
 
@@ -181,12 +182,15 @@ async def test_an_unknown_category_grants_nothing(shop: Shop) -> None:
 
 
 async def test_orders_may_be_kept_for_the_contract_alone(any_url: str, tmp_path: Path) -> None:
-    async with collecting(tmp_path, any_url, keep_orders=True) as shop:
+    async with collecting(tmp_path, any_url, keep_orders=True, bounds=BoundSettings(new_people_per_min=1)) as shop:
         seen = {"type": "track", "userId": "ann-17", "event": "Product Viewed"}
         told = await shop.say("batch", {"batch": [bought("o-1"), seen]})
         assert told["outcomes"] == {"order_only": 1, "no_consent": 1}
         assert await shop.names("user_id", "ann-17") == ["Order Completed"]
         assert (await shop.profile("user_id", "ann-17"))["figures"] is None
+        strangers = [{**bought(f"x-{n}"), "userId": None, "anonymousId": f"stranger-{n}"} for n in range(2)]
+        crowd = await shop.call("batch", {"batch": strangers}, shop.server.app)
+        assert crowd.status == 429, "orders by a key out of an app bring no more people than her consent does"
 
 
 async def test_a_withdrawal_holds_for_every_identifier_of_hers(shop: Shop) -> None:
