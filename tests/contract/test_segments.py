@@ -10,6 +10,7 @@ from push.model.errors import AbsentError, MisfitError, StaleError, TakenError
 from push.model.ports import Transaction
 from push.profiles import consent, permits
 from push.profiles.catalogue.view import Catalogue
+from push.profiles.derived.sketches import Population
 from push.profiles.desk import BUILT_IN
 from push.profiles.identity import merging
 from push.profiles.segments import asking, counting, membership, records, runner
@@ -414,6 +415,18 @@ async def test_a_preview_says_how_many_and_how_sure_it_is(here: Town, monkeypatc
     await counts.begin("ann", rule)
     counts.end("ann")
     assert (await counts.step(), counts.of("ann"), counts.of("eve")) == (False, None, None)
+
+
+async def test_a_count_that_meets_what_nobody_expected_ends_alone(here: Town) -> None:
+    async def broken() -> Population:
+        raise OverflowError
+
+    await here.person("ann")
+    counts = counting.Counting(
+        here.db, here.means._replace(sight=here.means.sight._replace(population=broken)), here.clock
+    )
+    await counts.begin("ann", records.checked("", fact("figures.orders", "at_least", 0), BUILT_IN))
+    assert (await counts.step(), counts.of("ann")) == (True, None)
 
 
 async def test_two_segments_overlap_in_those_who_are_in_both(here: Town) -> None:

@@ -102,10 +102,24 @@ class Counting:
         if not waiting:
             return False
         who = min(waiting, key=lambda one: (waiting[one].count.changed_ms, one))
-        went_on = await self._further(waiting[who])
-        if self._asked.get(who) is waiting[who]:  # else it was ended, or begun anew meanwhile
+        went_on = await self._tried(waiting[who])
+        if self._asked.get(who) is not waiting[who]:
+            return True  # it was ended, or begun anew meanwhile
+        if went_on is None:
+            self.end(who)
+        else:
             self._asked[who] = went_on
         return True
+
+    async def _tried(self, one: _Asking) -> _Asking | None:
+        """As `_further`; None where a rule meets what nobody expected: it is given up, and the server goes on."""
+        try:
+            return await self._further(one)
+        except DatabaseError:
+            raise
+        except Exception:
+            log.exception("a rule cannot be counted")
+            return None
 
     async def _further(self, one: _Asking) -> _Asking:
         persons = await asking.beside(self._db, one.after, SLICE)
