@@ -101,13 +101,19 @@ def _said(statement: Statement, strategies: Strategies) -> TraitState:
 
 
 def join(states: Iterable[TraitState], most: int = MOST_NAMES) -> TraitState:
-    """What all of them say together, of at most so many names."""
+    """What all of them say together, of at most so many names: those that were corrected first."""
     sayings: dict[str, dict[tuple[int, str], Saying]] = {}
     for state in states:
         for name, said in state.names.items():
             sayings.setdefault(name, {}).update((one.stamp, one) for one in said)
-    names = sorted(sayings, key=_rank)[:most]
+    names = list(sayings)
+    if len(names) > most:
+        names = sorted(names, key=lambda name: (not any(map(_corrects, sayings[name].values())), *_rank(name)))[:most]
     return TraitState({name: _pruned(sayings[name].values()) for name in sorted(names)})
+
+
+def _corrects(one: Saying) -> bool:
+    return one.corrects
 
 
 def values(state: TraitState, strategies: Strategies = NO_STRATEGIES) -> dict[str, Json]:

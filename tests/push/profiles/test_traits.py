@@ -195,3 +195,15 @@ def test_a_correction_holds_above_every_strategy_until_it_is_taken_back() -> Non
         told_of = [said(1, x=1), right, said(6, x=8), said(7, "till", x=7)]
         assert every(strategy, *told_of) == 2
         assert every(strategy, *told_of, back) == value
+
+
+def test_a_flood_of_names_drops_no_correction() -> None:
+    right = fold_of(said(1, "correction:operator:ann", 0, country="AT", language="de", tier="gold"))
+    flood = [said(2 + n, "app:x", n, **{f"n{n}": n}) for n in range(400)]
+    state = traits.fold_all(right, flood, {}, 100)
+    assert len(state.names) == 100
+    assert traits.corrected(state).keys() == {"country", "language", "tier"}
+
+
+def fold_of(*statements: Statement) -> TraitState:
+    return traits.fold_all(TraitState(), statements)
