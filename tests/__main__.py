@@ -67,7 +67,10 @@ def _passes(environment: dict[str, str], late: list[str], per_core: int, part: t
         if code != _FAILED or not 0 < len(failed) <= FEW or not all(_TEST in each for each in failed):
             return code == 0
         _say(f"\n== once more, what failed of {' '.join(part)}: {len(failed)}")
-        again = _pytest(environment, 1, *part, *kept, "--last-failed", "--last-failed-no-failures", "none")
+        added = ("--cov-append",) if options else ()
+        again = _pytest(
+            environment, 1, *part, *options, *added, *kept, "--last-failed", "--last-failed-no-failures", "none"
+        )
     if again == 0:
         late += failed
     return again == 0

@@ -88,6 +88,8 @@ class Hooks:
             log.warning("hook waits for the database", hook=hook, error=str(error))
         except SealError as error:
             log.warning("hook cannot be opened", hook=hook, error=str(error))
+        except Exception:  # whatever it was: other hooks go on, and this one's lease runs out
+            log.exception("hook not told, trying again", hook=hook)
         finally:
             self._running.discard(hook)
 
