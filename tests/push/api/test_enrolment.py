@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import trustme
 from cryptography import x509
 
 from beacons.topics import topic
-from beacons.wire import GatewayConfig, Status, broker_password, key_of, open_sealed, seal
+from beacons.wire import GatewayConfig, Status, WireError, broker_password, key_of, open_sealed, seal
 from push.access.limits import LOOPBACK
 from push.enrolment.site import EnrolmentSettings
 from push.settings import BrokerSettings, HttpSettings
@@ -37,13 +38,17 @@ async def enrolled(server: Caller, box: Box) -> dict[str, Any]:
 
 
 async def config_of(client: aiomqtt.Client, got: dict[str, Any]) -> GatewayConfig:
-    """The configuration that the broker keeps for it, authentic under its secret."""
+    """The configuration that the broker keeps for it, authentic under its secret.
+
+    One under a secret from before may come first; a gateway leaves it, too.
+    """
     secret = key_of(bytes.fromhex(got["secret"]))
     where = topic(got["store"], got["gateway"], "config")
     async with asyncio.timeout(DEADLINE_S):
         async for message in client.messages:
             assert isinstance(message.payload, bytes)
-            return open_sealed(message.payload, {secret.id: secret.secret}, "down", where, GatewayConfig)
+            with suppress(WireError):
+                return open_sealed(message.payload, {secret.id: secret.secret}, "down", where, GatewayConfig)
     raise AssertionError("the connection ended")
 
 
