@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from push.profiles.derived.features import NOTHING, PERIOD_S, Features, Held, Points
+from push.profiles.derived.features import PERIOD_S, Features, Held, Points
 from push.profiles.derived.lapse import WEEK_S, Lapse, alive, rate
 from push.profiles.derived.money import Purchases, purchases
 from push.profiles.derived.rhythm import DAY_S, rhythm
@@ -240,7 +240,3 @@ def _histogram(counts: Mapping[int, int], slots: int) -> tuple[int, ...]:
 def _best(rates: Iterable[float]) -> int:
     rates = list(rates)
     return rates.index(max(rates))
-
-
-NO_FIGURES: Final = figures(NOTHING, NO_SIGNALS, Given(0))
-"""Of who did nothing."""
