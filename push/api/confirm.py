@@ -6,6 +6,7 @@ Programs that look at links in mails (to warn of harmful ones) fetch them; none 
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -63,15 +64,8 @@ def _mac(vault: Vault, delivery: str) -> str:
 
 def add_routes(app: web.Application, context: Context) -> None:
     """Serve the page, and take her word."""
-
-    async def show(request: web.Request) -> web.Response:
-        return await _answer(context, request, _shown)
-
-    async def click(request: web.Request) -> web.Response:
-        return await _answer(context, request, _clicked)
-
-    app.router.add_get(PATH, show)
-    app.router.add_post(PATH, click)
+    app.router.add_get(PATH, partial(_answer, context, handle=_shown))
+    app.router.add_post(PATH, partial(_answer, context, handle=_clicked))
 
 
 class _Link(NamedTuple):

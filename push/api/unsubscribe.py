@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from email import message_from_bytes
 from email.message import Message
+from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -74,15 +75,8 @@ def _mac(vault: Vault, link: Link) -> str:
 
 def add_routes(app: web.Application, context: Context) -> None:
     """Serve the page, and take the click: from its button, or from a mail program that asks by itself."""
-
-    async def show(request: web.Request) -> web.Response:
-        return await _answer(context, request, _shown)
-
-    async def click(request: web.Request) -> web.Response:
-        return await _answer(context, request, _clicked)
-
-    app.router.add_get(PATH, show)
-    app.router.add_post(PATH, click)
+    app.router.add_get(PATH, partial(_answer, context, handle=_shown))
+    app.router.add_post(PATH, partial(_answer, context, handle=_clicked))
 
 
 Handle = Callable[[Context, web.Request, Link, str], Awaitable[web.Response]]
