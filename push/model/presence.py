@@ -3,6 +3,8 @@
 from typing import Literal, NamedTuple
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 MomentKind = Literal["store_entered", "zone_entered", "dwelled", "zone_left", "left"]
 
@@ -32,6 +34,24 @@ class Observation(msgspec.Struct, frozen=True, array_like=True):
     rssi_dbm: float
     packets: int
     received_ms: int
+
+
+class Seen(NamedTuple):
+    """What one tick tells of people, as columns of one length n: a row for each person and anchor.
+
+    `subject` (uint64) stands for a shopper (`push.model.ids.subject`), `anchor` (int32) is the number of a gateway or
+    fixture (`Presence.numbers`); `first_ms`, `last_ms`, `received_ms` (int64) are in UTC ms; `rssi_dbm` (float32) is the
+    median of the window, `loudest_dbm` (float32) its loudest packet, as the gateway corrected them; `packets` (int32).
+    """
+
+    subject: npt.NDArray[np.uint64]
+    anchor: npt.NDArray[np.int32]
+    first_ms: npt.NDArray[np.int64]
+    last_ms: npt.NDArray[np.int64]
+    received_ms: npt.NDArray[np.int64]
+    rssi_dbm: npt.NDArray[np.float32]
+    loudest_dbm: npt.NDArray[np.float32]
+    packets: npt.NDArray[np.int32]
 
 
 class Stranger(NamedTuple):
@@ -104,8 +124,27 @@ class StayClosed(msgspec.Struct, frozen=True):
 Record = VisitOpened | VisitClosed | StayOpened | StayClosed
 
 
+class FloorMinute(msgspec.Struct, frozen=True, kw_only=True):
+    """One minute of a store's floor, cell by cell, row by row from the upper left corner of the plan.
+
+    `person_ds` (uint32) is how long people were in each cell, in tenths of a second, as probability had it; `reached`
+    (uint16) how many visits came to each cell for the first time; both little-endian, (rows * columns,). `zones` is the
+    same for zones: seconds of people, visits that entered.
+    """
+
+    store: str
+    minute_ms: int
+    rows: int
+    columns: int
+    cell_m: tuple[float, float]
+    person_ds: bytes
+    reached: bytes
+    zones: dict[str, tuple[float, int]]
+
+
 class Changes(msgspec.Struct):
-    """What one step of presence found: records to keep, and moments to answer, both in order."""
+    """What one step of presence found: records to keep, and moments to answer, both in order; minutes that are over."""
 
     records: list[Record] = []
     moments: list[Moment] = []
+    minutes: list[FloorMinute] = []

@@ -1,0 +1,1 @@
+-- Where people are, minute by minute, for stores' floors: never who.

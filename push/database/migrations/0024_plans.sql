@@ -1,0 +1,1 @@
+-- Walls of floors, and rules of presence of a store or one of its zones.

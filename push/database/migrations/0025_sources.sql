@@ -1,0 +1,1 @@
+-- Other people's gateways: which stores take what from where.
