@@ -16,7 +16,6 @@ def derived(prefix: str, *parts: object) -> str:
 
 
 def subject(shopper: str) -> int:
-    """What stands for a shopper in columns: 64 bits, the same in every process; among a million two meet once in 2^25."""
-    return int.from_bytes(
-        hashlib.blake2b(shopper.encode(), digest_size=8, person=b"footfall/subject").digest(), "little"
-    )
+    """What stands for a shopper in columns: 64 bits, the same in every process. Of a million, two meet once in 2^25."""
+    digest = hashlib.blake2b(shopper.encode(), digest_size=8, person=b"footfall/subject").digest()
+    return int.from_bytes(digest, "little")

@@ -40,8 +40,9 @@ class Seen(NamedTuple):
     """What one tick tells of people, as columns of one length n: a row for each person and anchor.
 
     `subject` (uint64) stands for a shopper (`push.model.ids.subject`), `anchor` (int32) is the number of a gateway or
-    fixture (`Presence.numbers`); `first_ms`, `last_ms`, `received_ms` (int64) are in UTC ms; `rssi_dbm` (float32) is the
-    median of the window, `loudest_dbm` (float32) its loudest packet, as the gateway corrected them; `packets` (int32).
+    fixture (`Presence.numbers`); `first_ms`, `last_ms`, `received_ms` (int64) are in UTC ms; `rssi_dbm` (float32) is
+    the median of the window, `loudest_dbm` (float32) its loudest packet, as the gateway corrected them; `packets`
+    (int32).
     """
 
     subject: npt.NDArray[np.uint64]
