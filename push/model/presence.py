@@ -1,5 +1,6 @@
 """What presence takes in and gives out."""
 
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -75,6 +76,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
     Its id derives from visit, kind, zone and mark. `heard_ms` is the radio time of the first packet of
     its evidence, `received_ms` when that reached the server, `at_ms` when the evidence was complete.
+    `confidence` is how probable it is, 0 to 1. One that does not trigger is recorded, and answered by nobody.
     """
 
     id: str
@@ -87,9 +89,11 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     heard_ms: int
     received_ms: int
+    confidence: float = 1.0
+    triggers: bool = True
 
 
-class VisitOpened(msgspec.Struct, frozen=True):
+class VisitOpened(msgspec.Struct, frozen=True, tag=True):
     """A shopper came into a store."""
 
     visit: str
@@ -98,14 +102,20 @@ class VisitOpened(msgspec.Struct, frozen=True):
     entered_ms: int
 
 
-class VisitClosed(msgspec.Struct, frozen=True):
+class VisitReopened(msgspec.Struct, frozen=True, tag=True):
+    """Somebody who had just left came back: it is still the same visit."""
+
+    visit: str
+
+
+class VisitClosed(msgspec.Struct, frozen=True, tag=True):
     """A visit ended when its shopper was last heard."""
 
     visit: str
     left_ms: int
 
 
-class StayOpened(msgspec.Struct, frozen=True):
+class StayOpened(msgspec.Struct, frozen=True, tag=True):
     """A shopper came into a zone."""
 
     stay: str
@@ -115,14 +125,45 @@ class StayOpened(msgspec.Struct, frozen=True):
     entered_ms: int
 
 
-class StayClosed(msgspec.Struct, frozen=True):
+class StayClosed(msgspec.Struct, frozen=True, tag=True):
     """A stay ended."""
 
     stay: str
     left_ms: int
 
 
-Record = VisitOpened | VisitClosed | StayOpened | StayClosed
+Record = VisitOpened | VisitReopened | VisitClosed | StayOpened | StayClosed
+
+
+class JournalEntry(NamedTuple):
+    """One tick as the journal tells it: what was seen, the shoppers whose names were asked for, what was recorded.
+
+    Who goes through it again takes what was recorded as it was, and decides nothing anew.
+    """
+
+    now_ms: int
+    seen: Seen
+    names: Mapping[int, str]
+    records: Sequence[Record]
+
+
+class Person(NamedTuple):
+    """Somebody who is in a store, as far as is known; `zone` None: in none, or it is not known in which.
+
+    `probability` is how surely she is in that zone; she is at (`x_m`, `y_m`), give or take `spread_m`, where the store
+    has a plan.
+    """
+
+    shopper: str
+    visit: str
+    zone: str | None
+    entered_ms: int
+    last_ms: int
+    stay_since_ms: int
+    probability: float = 0.0
+    x_m: float | None = None
+    y_m: float | None = None
+    spread_m: float | None = None
 
 
 class FloorMinute(msgspec.Struct, frozen=True, kw_only=True):

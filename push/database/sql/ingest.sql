@@ -55,6 +55,9 @@ SELECT gateway, boot, applied FROM gateway_marks ORDER BY gateway, boot
 INSERT INTO visits (id, store, shopper, entered_ms, left_ms, heard_ms, late)
 VALUES (:id, :store, :shopper, :entered_ms, NULL, :heard_ms, 0) ON CONFLICT (id) DO NOTHING
 
+-- name: ingest.reopen_visit
+UPDATE visits SET left_ms = NULL WHERE id = :id
+
 -- name: ingest.close_visit
 UPDATE visits SET left_ms = :left_ms WHERE id = :id AND left_ms IS NULL
 
@@ -82,6 +85,8 @@ VALUES (:id, :visit, :store, :zone, :entered_ms, NULL) ON CONFLICT (id) DO NOTHI
 UPDATE stays SET left_ms = :left_ms WHERE id = :id AND left_ms IS NULL
 
 -- name: ingest.moment
-INSERT INTO moments (id, kind, store, zone, shopper, visit, mark_s, at_ms, heard_ms, received_ms)
-VALUES (:id, :kind, :store, :zone, :shopper, :visit, :mark_s, :at_ms, :heard_ms, :received_ms)
+INSERT INTO moments (id, kind, store, zone, shopper, visit, mark_s, at_ms, heard_ms, received_ms, confidence, triggers)
+VALUES (
+    :id, :kind, :store, :zone, :shopper, :visit, :mark_s, :at_ms, :heard_ms, :received_ms, :confidence, :triggers
+)
 ON CONFLICT (id) DO NOTHING
