@@ -4,8 +4,10 @@ ledger: every word of every facet ─settle▶ consents: what is in force, for a
 """
 
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
@@ -20,6 +22,8 @@ from push.profiles.segments.again import look_again
 
 Granted = frozenset[Purpose]
 
+MOST_CHANGED: Final = 1_000
+"""People remembered who said something lately; whoever looks more rarely takes it that anybody may have."""
 AT_ONCE: Final = 500
 """People who are settled in one transaction where everybody is."""
 
@@ -56,6 +60,8 @@ class ConsentBook:
 
     def __init__(self) -> None:
         self._granted: dict[str, set[Purpose]] = {}
+        self._changed: deque[str] = deque(maxlen=MOST_CHANGED)
+        self._changes = 0
 
     async def load(self, db: Queries) -> None:
         """Read everything that is granted."""
@@ -63,6 +69,15 @@ class ConsentBook:
         for row in await db.fetch("profiles.all_granted"):
             granted.setdefault(row["shopper"], set()).add(row["purpose"])
         self._granted = granted
+        self._changed.clear()
+        self._changes += 1
+
+    def changed_since(self, mark: int) -> tuple[int, frozenset[str] | None]:
+        """Who said something since a mark, 0 at first, None where it may be anybody; and the mark for the next call."""
+        newer = self._changes - mark
+        if newer > len(self._changed):
+            return self._changes, None
+        return self._changes, frozenset(islice(reversed(self._changed), newer))
 
     def allows(self, shopper: str, purpose: Purpose) -> bool:
         """Whether a shopper granted a purpose."""
@@ -73,6 +88,8 @@ class ConsentBook:
         granted = self._granted.setdefault(shopper, set())
         granted.update(p for p, yes in purposes.items() if yes)
         granted.difference_update(p for p, yes in purposes.items() if not yes)
+        self._changed.append(shopper)
+        self._changes += 1
 
 
 async def granted(db: Queries, shopper: str) -> Granted:

@@ -5,7 +5,7 @@ change of either gives it a new position, and the old one stays empty. So whoeve
 thread, never means another beacon by it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from beacons.eid import KEY_BYTES
 from beacons.ids import ID_BYTES, KINDS, IdKind, padded
 from beacons.registry import Beacon
+from push.model.ids import subject
 from push.model.vault import Vault
 from push.registry.texts import Texts
 
@@ -31,6 +32,11 @@ CARRIED: Final = 4
 GONE: Final = 8
 PERSON: Final = FIXTURE | STAFF | CARRIED | GONE
 """Under this mask a tag that says where a shopper is reads `CARRIED`."""
+LOCATED: Final = 1
+NOT_LOCATED: Final = 2
+"""What was last found about whoever carries a tag; 0: nothing yet."""
+FEW: Final = 16
+"""So many people are looked for among all tags one by one, each half a millisecond in a registry of a million."""
 LEAST_ROOM: Final = 1 << 16
 """Positions reserved beyond those in use; what is reserved costs nothing before it is used."""
 _LEAST_SLOTS: Final = 64
@@ -121,6 +127,10 @@ class Tags:
         self.code: Bytes = np.zeros((capacity, ID_BYTES), dtype=np.uint8)
         self.zero_ms: Ints = np.zeros(capacity, dtype=np.int64)
         self.counter_s: npt.NDArray[np.uint32] = np.zeros(capacity, dtype=np.uint32)
+        self.subject: npt.NDArray[np.uint64] = np.zeros(capacity, dtype=np.uint64)
+        """What stands for whoever carries each (`push.model.ids.subject`); 0 where nobody is known to."""
+        self.verdict: Bytes = np.zeros(capacity, dtype=np.uint8)
+        """Whether she agreed to be located, as somebody asked last: kept here, and doubted when she says otherwise."""
         self.moved_ms: dict[int, int] = {}
         """By how much `zero_ms` is another than registered, where a search corrected it."""
         self._ids = Texts(capacity)
@@ -249,6 +259,7 @@ class Tags:
             self.moved_ms.pop(position, None)
         self.flags[change.gone] |= GONE
         self.kind[change.gone] = SILENT
+        self.subject[change.gone] = 0
         self.code[change.gone] = 0  # a key that is not needed is not kept
         self._slots = self._slots if change.slots is None else change.slots
         _index(self._slots, [wanted.id[i] for i in fresh.tolist()], new)
@@ -264,13 +275,29 @@ class Tags:
             self.counter_s[new] = wanted.counter_s[fresh]
         self.kind[new] = wanted.kind[fresh]
         self._ids.put(new, [wanted.id[i] for i in fresh.tolist()])
-        self._shoppers.put(new, [wanted.shopper[i] for i in fresh.tolist()])
+        self._carry(new, [wanted.shopper[i] for i in fresh.tolist()])
         self.used += len(new)
 
     def _touch(self, change: Change) -> None:
         at = np.flatnonzero(change.is_touched)
         self.flags[change.held[at]] = change.entries.flags[at]
-        self._shoppers.put(change.held[at], [change.entries.shopper[i] for i in at.tolist()])
+        self._carry(change.held[at], [change.entries.shopper[i] for i in at.tolist()])
+
+    def _carry(self, positions: Ints, shoppers: Sequence[str]) -> None:
+        """Enter who carries tags: what was found about whoever did before says nothing of them."""
+        self._shoppers.put(positions, shoppers)
+        self.verdict[positions] = 0
+        subjects = (subject(shopper) if shopper else 0 for shopper in shoppers)
+        self.subject[positions] = np.fromiter(subjects, dtype=np.uint64, count=len(shoppers))
+
+    def doubt(self, shoppers: Collection[str] | None) -> None:
+        """Forget what was found about these people; about everybody for None, or where they are many."""
+        used = self.verdict[: self.used]
+        if shoppers is None or len(shoppers) > FEW:
+            used[:] = 0
+            return
+        for shopper in shoppers:
+            used[self.subject[: self.used] == np.uint64(subject(shopper))] = 0
 
     def _wider(self, more: int) -> npt.NDArray[np.int32]:
         held = self.all()
