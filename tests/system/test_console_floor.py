@@ -31,7 +31,7 @@ MOVE = """
 """
 MANY = """
     const box = document.getElementById("dots");
-    while (box.children.length < 500) box.append(box.firstElementChild.cloneNode());
+    while (box.children.length < 500) box.append(box.firstElementChild.cloneNode(true));
 """
 
 

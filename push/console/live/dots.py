@@ -1,8 +1,39 @@
-"""Where dots stand: each in a place of its zone that nobody else has, while she stays. A dot's id tells nothing."""
+"""Where dots stand: where presence has somebody, or in a place of her zone that nobody else has.
+
+Presence knows a place only so well, and a dot says no more: it stands somewhere within what is known, always at the
+same side of it, in the zone that is most probable, and its halo is as wide as the doubt. A dot's id tells nothing.
+"""
 
 from heapq import heappop, heappush
+from math import cos, pi, sin, sqrt
+from typing import Final, NamedTuple
 
-from push.console.live.shapes import Area, Plan, Point, spots
+from push.console.live.shapes import WIDTH, Area, Plan, Point, is_in, spots
+
+GOLDEN: Final = pi * (3 - sqrt(5))
+"""Turned by this angle from one to the next, dots never lie in rows (H. Vogel, Mathematical Biosciences 44, 1979)."""
+SPREADS: Final = 16
+"""As many distances from the middle of what is known, so that those who stand together are still told apart."""
+MOST_HALO: Final = 90.0
+"""Units: a halo wider than that says "somewhere", and would cover the plan."""
+_STEPS: Final = 5
+
+
+class At(NamedTuple):
+    """Where somebody is on the floor, in metres, and the standard deviation of that."""
+
+    x_m: float
+    y_m: float
+    spread_m: float
+
+
+class Stood(NamedTuple):
+    """A dot as it is drawn, in units of the drawing."""
+
+    id: int
+    x: float
+    y: float
+    halo: float = 0.0
 
 
 class _Room:
@@ -10,6 +41,7 @@ class _Room:
 
     def __init__(self, area: Area) -> None:
         self._source = spots(area)
+        self.area = area
         self.points: list[Point] = []
         self._free: list[int] = []
 
@@ -29,32 +61,67 @@ class Dots:
     def __init__(self) -> None:
         self._plan: Plan | None = None
         self._rooms: dict[str, _Room] = {}
-        self._at: dict[str, tuple[int, str, int]] = {}
+        self._ids: dict[str, int] = {}
+        self._spots: dict[str, tuple[str, int]] = {}
         self._last_id = 0
 
     def use(self, drawing: Plan) -> None:
         """Take over a plan; on another one everybody is placed anew."""
         if drawing != self._plan:
-            self._plan, self._rooms, self._at = drawing, {area.id: _Room(area) for area in drawing.areas}, {}
+            self._plan, self._rooms = drawing, {area.id: _Room(area) for area in drawing.areas}
+            self._ids, self._spots = {}, {}
 
-    def place(self, zone: str, visit: str) -> tuple[int, float, float]:
-        """A dot's id and place, for somebody in a zone of the plan."""
-        known = self._at.get(visit)
-        if known is None or known[1] != zone:
-            known = (self._moved(known), zone, self._rooms[zone].take())
-            self._at[visit] = known
-        return (known[0], *self._rooms[zone].points[known[2]])
+    def place(self, zone: str | None, visit: str, at: At | None = None) -> Stood | None:
+        """The dot of somebody; None: nothing tells where to draw her."""
+        if at is not None and self._plan is not None and self._plan.is_drawn:
+            self._give_back(visit)
+            return self._located(self._plan, zone, self._id(visit), at)
+        if zone not in self._rooms:
+            self._give_back(visit)
+            return None
+        return Stood(self._id(visit), *self._spot(zone, visit))
 
     def keep(self, visits: set[str]) -> None:
         """Forget whoever is not there any more."""
-        for visit in self._at.keys() - visits:
-            _, zone, spot = self._at.pop(visit)
+        for visit in self._ids.keys() - visits:
+            self._give_back(visit)
+            del self._ids[visit]
+
+    def _id(self, visit: str) -> int:
+        if visit not in self._ids:
+            self._last_id += 1
+            self._ids[visit] = self._last_id
+        return self._ids[visit]
+
+    def _spot(self, zone: str, visit: str) -> Point:
+        if self._spots.get(visit, ("", 0))[0] != zone:
+            self._give_back(visit)
+            self._spots[visit] = zone, self._rooms[zone].take()
+        return self._rooms[zone].points[self._spots[visit][1]]
+
+    def _give_back(self, visit: str) -> None:
+        zone, spot = self._spots.pop(visit, ("", 0))
+        if zone:
             self._rooms[zone].give_back(spot)
 
-    def _moved(self, known: tuple[int, str, int] | None) -> int:
-        """The id of whoever comes from elsewhere, or a new one."""
-        if known is not None:
-            self._rooms[known[1]].give_back(known[2])
-            return known[0]
-        self._last_id += 1
-        return self._last_id
+    def _located(self, drawing: Plan, zone: str | None, id_: int, at: At) -> Stood:
+        far = at.spread_m * sqrt((id_ % SPREADS + 0.5) / SPREADS)
+        x, y = _on(drawing, drawing.point(at.x_m + far * cos(id_ * GOLDEN), at.y_m + far * sin(id_ * GOLDEN)))
+        halo = round(min(MOST_HALO, at.spread_m * drawing.unit), 1)
+        room = self._rooms.get(zone or "")
+        return Stood(id_, *((x, y) if room is None else within(room.area, x, y)), halo)
+
+
+def _on(drawing: Plan, point: Point) -> Point:
+    """The nearest point that the drawing has."""
+    return min(max(point[0], 0.0), WIDTH), min(max(point[1], 0.0), drawing.height)
+
+
+def within(area: Area, x: float, y: float) -> Point:
+    """A point of a zone: that one, or else the first on the way from there to the zone's middle."""
+    for step in range(_STEPS):
+        part = step / _STEPS
+        nearer = (x + part * (area.middle[0] - x), y + part * (area.middle[1] - y))
+        if is_in(area, *nearer):
+            return round(nearer[0], 1), round(nearer[1], 1)
+    return area.middle

@@ -11,6 +11,7 @@ import msgspec
 from push.console import times, words
 from push.console.live import feed
 from push.console.live.dots import Dots
+from push.console.live.ears import Dark, dark, ears
 from push.console.live.feed import Happening
 from push.console.live.mask import Seen, masked, shade
 from push.console.live.shapes import Plan, plan
@@ -42,16 +43,18 @@ class Crowd(Protocol):
         ...
 
 
-Dot = tuple[int, float, float, bool]
+Dot = tuple[int, float, float, bool, float]
+ELSEWHERE: Final = ""
+"""Counted like a zone: whoever is in none for sure."""
 
 
 class ZoneNow(msgspec.Struct, frozen=True):
-    """A zone: what is written in it; `unknown` where nothing tells of it."""
+    """A zone: what is written in it; `why` nothing tells of it, empty where something does."""
 
     id: str
     text: str
     shade: int
-    unknown: bool = False
+    why: str = ""
 
 
 class GatewayNow(msgspec.Struct, frozen=True):
@@ -75,12 +78,16 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class FloorNow(msgspec.Struct, frozen=True, kw_only=True):
-    """A store at one moment, as somebody may know it. `dots` are (id, x, y, just got a push), None where not hers."""
+    """A store at one moment, as somebody may know it; `elsewhere` says who is in no zone for sure.
+
+    `dots` are (id, x, y, just got a push, halo), None where not hers.
+    """
 
     clock: str
     members: str
     few: bool
     zones: tuple[ZoneNow, ...]
+    elsewhere: str
     gateways: tuple[GatewayNow, ...]
     dots: tuple[Dot, ...] | None
     feed: tuple[Line, ...]
@@ -111,10 +118,8 @@ class _Ground:
         self.directory = directory
         self.zones = [zone for zone in directory.zones.values() if zone.store == store]
         self.gateways = [gateway for gateway in directory.gateways.values() if gateway.store == store]
-        self.ears: dict[str, list[str]] = {zone.id: [] for zone in self.zones}
-        for anchor in directory.anchors.values():
-            if anchor.store == store and anchor.zone in self.ears:
-                self.ears[anchor.zone].append(anchor.id)
+        own = [(anchor.id, anchor.zone) for anchor in directory.anchors.values() if anchor.store == store]
+        self.ears = ears(self.zones, own, [g for g in self.gateways if g.x_m or g.y_m])
         self.plan = plan(self.zones, self.gateways)
 
 
@@ -186,19 +191,20 @@ class Floors:
 
     def _told(self, store: str, floor: _Floor, zone: tzinfo, sight: Sight, now_ms: int) -> Told:
         ground, people = self._ground(store, floor), self._crowd.present(store)
-        counts = Counter(dict.fromkeys(ground.ears, 0))
-        counts.update(p.zone for p in people if p.zone is not None and p.zone in counts)
+        counts = Counter(dict.fromkeys((*ground.ears, ELSEWHERE), 0))
+        counts.update(_zone_of(p, ground.ears) for p in people)
         seen = masked(counts, len(people), exact=sight == "all")
-        dark = _dark(ground.ears, floor.facts.states)
-        dotted = {id_ for id_, n in seen.zones.items() if n is not None and n >= FEW} - dark.keys()
+        unknown = dark(ground.ears, floor.facts.states, now_ms, zone)
+        dotted = {id_ for id_, n in seen.zones.items() if n is not None and n >= FEW} - unknown.keys()
         names = {area.id: area.name for area in ground.zones}
         told = FloorNow(
             clock=times.weekday(now_ms, zone),
             members=words.FEWER if seen.total is None else words.number(seen.total),
             few=seen.total is None,
-            zones=tuple(_zone(id_, seen, dark, now_ms, zone) for id_ in ground.ears),
+            zones=tuple(_zone(id_, seen, unknown.get(id_)) for id_ in ground.ears),
+            elsewhere=_elsewhere(seen),
             gateways=tuple(_gateway(g.id, g.name, floor.facts.states.get(g.id), now_ms) for g in ground.gateways),
-            dots=None if sight == "shades" else _dots(floor, people, dotted),
+            dots=None if sight == "shades" else _dots(floor, people, ground.ears, dotted),
             feed=_lines(feed.placed(floor.facts.feed, lambda id_: seen.zones.get(id_) is not None, names), zone),
             trouble=floor.facts.trouble,
         )
@@ -212,25 +218,25 @@ class Floors:
         return floor.ground
 
 
-def _dark(ears: Mapping[str, Sequence[str]], states: Mapping[str, Row]) -> dict[str, int | None]:
-    """Zones of which nothing tells, and since when; None: nothing listens there at all."""
-    found: dict[str, int | None] = {}
-    for zone, listening in ears.items():
-        rows = [states[name] for name in listening if name in states]
-        if not listening:
-            found[zone] = None
-        elif len(rows) == len(listening) and all(row["state"] == "offline" for row in rows):
-            found[zone] = max(row["received_ms"] for row in rows)
-    return found
+def _zone_of(person: Person, zones: Collection[str]) -> str:
+    return person.zone if person.zone is not None and person.zone in zones else ELSEWHERE
 
 
-def _zone(id_: str, seen: Seen, dark: Mapping[str, int | None], now_ms: int, zone: tzinfo) -> ZoneNow:
-    if id_ in dark:
-        since_ms = dark[id_]
-        text = "nothing listens here" if since_ms is None else f"unknown since {times.when(since_ms, now_ms, zone)}"
-        return ZoneNow(id_, text, 0, unknown=True)
+def _zone(id_: str, seen: Seen, unknown: Dark | None) -> ZoneNow:
+    if unknown is not None:
+        return ZoneNow(id_, unknown.text, 0, unknown.why)
     count = seen.zones[id_]
     return ZoneNow(id_, seen.hidden if count is None else words.count(count, "member"), shade(count, seen.total))
+
+
+def _elsewhere(seen: Seen) -> str:
+    """Who is seen, and in no zone for sure."""
+    count = seen.zones[ELSEWHERE]
+    if count is None:
+        return "Who is in no zone for sure counts for the store alone."
+    if not count:
+        return "Everybody seen is in a zone." if seen.total else ""
+    return f"{words.count(count, 'member')} somewhere in the store, in no zone for sure."
 
 
 def _gateway(id_: str, name: str, row: Row | None, now_ms: int) -> GatewayNow:
@@ -241,15 +247,13 @@ def _gateway(id_: str, name: str, row: Row | None, now_ms: int) -> GatewayNow:
     return GatewayNow(id_, "up", f"{name or id_} online")
 
 
-def _dots(
-    floor: _Floor, people: Sequence[Person], shown: Collection[str]
-) -> tuple[tuple[int, float, float, bool], ...]:
+def _dots(floor: _Floor, people: Sequence[Person], zones: Collection[str], shown: Collection[str]) -> tuple[Dot, ...]:
     """Dots of everybody in the zones that may show them."""
-    floor.dots.keep({p.visit for p in people if p.zone is not None})
-    told = [p for p in people if p.zone in shown]
+    floor.dots.keep({p.visit for p in people})
+    told = sorted((p for p in people if _zone_of(p, zones) in shown), key=lambda p: p.entered_ms)[:MOST_DOTS]
+    stood = ((p, floor.dots.place(p.zone, p.visit)) for p in told)
     return tuple(
-        (*floor.dots.place(p.zone or "", p.visit), p.shopper in floor.facts.pushed)
-        for p in sorted(told, key=lambda p: p.entered_ms)[:MOST_DOTS]
+        (dot.id, dot.x, dot.y, p.shopper in floor.facts.pushed, dot.halo) for p, dot in stood if dot is not None
     )
 
 

@@ -9,6 +9,7 @@ from math import ceil, hypot, sqrt
 from typing import Final, NamedTuple
 
 from beacons.registry import Gateway, Zone
+from push.model.sites import Wall
 
 WIDTH: Final = 1000.0
 MARGIN: Final = 26.0
@@ -60,8 +61,19 @@ def _toward(corner: Point, other: Point) -> Point:
     )
 
 
+class Ground(NamedTuple):
+    """What is said of a floor itself, in metres: its plan's width and height, and where nobody walks through."""
+
+    size_m: Point | None = None
+    walls: tuple[Wall, ...] = ()
+
+
+BARE: Final = Ground()
+"""Nobody said anything."""
+
+
 class Plan(NamedTuple):
-    """A drawing; `is_drawn` where at least one zone's outline is the store's own."""
+    """A drawing; `is_drawn` where it shows metres: a zone's outline is the store's own, or its floor has a size."""
 
     height: float
     areas: tuple[Area, ...]
@@ -70,28 +82,47 @@ class Plan(NamedTuple):
     origin: Point
     """Where the floor's upper left corner is, and how many units a metre takes."""
     unit: float
+    size: Point | None = None
+    """How wide and how high the floor is drawn, where that is known."""
+    walls: str = ""
+    """All walls as one SVG path."""
+
+    def point(self, x_m: float, y_m: float) -> Point:
+        """A place on the floor as units of the drawing."""
+        return round(self.origin[0] + x_m * self.unit, 1), round(self.origin[1] + y_m * self.unit, 1)
 
 
-def plan(zones: Sequence[Zone], gateways: Sequence[Gateway]) -> Plan:
-    """The drawing of a store. Zones that nobody has drawn are tiles, below those that somebody has."""
+def plan(zones: Sequence[Zone], gateways: Sequence[Gateway], ground: Ground = BARE) -> Plan:
+    """The drawing of a store. Zones that nobody has drawn are tiles, below the floor that somebody has."""
     drawn = {zone.id: tuple(zone.polygon_m) for zone in zones if len(zone.polygon_m) > 2}  # noqa: PLR2004 - an area
     tiled = [zone.id for zone in zones if zone.id not in drawn]
-    outlines = {**drawn, **_tiles(tiled, drawn)}
-    placed = {g.id: _place(g, outlines, drawn) for g in gateways}
-    scaled = _Scale([p for outline in outlines.values() for p in outline] + [p for p in placed.values() if p])
+    sheet = [(0.0, 0.0), ground.size_m] if ground.size_m else []
+    metres = [p for outline in drawn.values() for p in outline] + sheet
+    outlines = {**drawn, **_tiles(tiled, metres)}
+    placed = {g.id: _place(g, outlines, drawn, is_metric=bool(metres)) for g in gateways}
+    scaled = _Scale([p for outline in outlines.values() for p in outline] + sheet + [p for p in placed.values() if p])
     areas = tuple(_area(zone, tuple(map(scaled.point, outlines[zone.id]))) for zone in zones)
     at = {gateway: scaled.point(p) for gateway, p in placed.items() if p is not None}
-    return Plan(scaled.height, areas, _apart(at), bool(drawn), scaled.point((0.0, 0.0)), scaled.factor)
+    return Plan(
+        height=scaled.height,
+        areas=areas,
+        gateways=_apart(at),
+        is_drawn=bool(metres),
+        origin=scaled.point((0.0, 0.0)),
+        unit=scaled.factor,
+        size=ground.size_m and scaled.span(ground.size_m),
+        walls=" ".join("M{:g},{:g}L{:g},{:g}".format(*scaled.point(a), *scaled.point(b)) for a, b in ground.walls),
+    )
 
 
-def _tiles(zones: Sequence[str], drawn: Mapping[str, Sequence[Point]]) -> dict[str, tuple[Point, ...]]:
-    """A rectangle for each zone, in rows."""
+def _tiles(zones: Sequence[str], metres: Sequence[Point]) -> dict[str, tuple[Point, ...]]:
+    """A rectangle for each zone, in rows, below what lies where in metres."""
     if not zones:
         return {}
     columns = max(1, min(len(zones), ceil(sqrt(len(zones) * 1.4))))
-    top = max((y for outline in drawn.values() for _, y in outline), default=-_GAP_M) + _GAP_M
-    left = min((x for outline in drawn.values() for x, _ in outline), default=0.0)
-    span = max((x for outline in drawn.values() for x, _ in outline), default=0.0) - left
+    top = max((y for _, y in metres), default=-_GAP_M) + _GAP_M
+    left = min((x for x, _ in metres), default=0.0)
+    span = max((x for x, _ in metres), default=0.0) - left
     grow = max(1.0, span / (columns * (_TILE_M[0] + _GAP_M)))
     found: dict[str, tuple[Point, ...]] = {}
     for n, zone in enumerate(zones):
@@ -103,15 +134,19 @@ def _tiles(zones: Sequence[str], drawn: Mapping[str, Sequence[Point]]) -> dict[s
 
 
 def _place(
-    gateway: Gateway, outlines: Mapping[str, Sequence[Point]], drawn: Mapping[str, Sequence[Point]]
+    gateway: Gateway,
+    outlines: Mapping[str, Sequence[Point]],
+    drawn: Mapping[str, Sequence[Point]],
+    *,
+    is_metric: bool,
 ) -> Point | None:
     """Where a gateway hangs: where somebody put it, or on the upper edge of its zone's tile."""
+    if is_metric and (gateway.x_m or gateway.y_m):
+        return gateway.x_m, gateway.y_m
     outline = outlines.get(gateway.zone or "")
     if outline is not None and gateway.zone not in drawn:
         xs, ys = [x for x, _ in outline], [y for _, y in outline]
         return max(xs) - 0.12 * (max(xs) - min(xs)), min(ys)
-    if drawn and (gateway.x_m or gateway.y_m):
-        return gateway.x_m, gateway.y_m
     return outline[0] if outline else None
 
 
@@ -130,6 +165,10 @@ class _Scale:
             round((point[0] - self._left) * self.factor + MARGIN, 1),
             round((point[1] - self._top) * self.factor + MARGIN, 1),
         )
+
+    def span(self, size: Point) -> Point:
+        """A width and a height in metres as units of the drawing."""
+        return round(size[0] * self.factor, 1), round(size[1] * self.factor, 1)
 
 
 def _apart(at: Mapping[str, Point]) -> dict[str, Point]:
@@ -186,20 +225,24 @@ def spots(area: Area) -> Iterator[Point]:
     for n in range(1, _TRIES):
         x = min(xs) + _halton(n, 2) * (max(xs) - min(xs))
         y = min(ys) + _halton(n, 3) * (max(ys) - min(ys))
-        if _is_inside(area, x, y):
+        if _is_free(area, x, y):
             found.append((round(x, 1), round(y, 1)))
             yield found[-1]
     while True:
         yield from found or [area.middle]
 
 
-def _is_inside(area: Area, x: float, y: float) -> bool:
+def is_in(area: Area, x: float, y: float, off: float = _KEEP_OFF) -> bool:
+    """Whether a dot there lies within a zone, this far off its edges."""
+    lines = (y - off, y, y + off)
+    return all(any(a + off <= x <= b - off for a, b in _spans(area.outline, at)) for at in lines)
+
+
+def _is_free(area: Area, x: float, y: float) -> bool:
     """Whether a dot fits there: off the edges, and off the name."""
-    lines = (y - _KEEP_OFF, y, y + _KEEP_OFF)
-    inside = all(any(a + _KEEP_OFF <= x <= b - _KEEP_OFF for a, b in _spans(area.outline, at)) for at in lines)
     below = area.label[1] + _SECOND_LINE + _KEEP_OFF < y or y < area.label[1] - 30
     beside = x > area.label[0] + max(_FIGURE, len(area.name)) * _LETTER + 8 or x < area.label[0] - 8
-    return inside and (below or beside)
+    return is_in(area, x, y) and (below or beside)
 
 
 def _halton(n: int, base: int) -> float:

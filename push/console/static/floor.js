@@ -11,6 +11,7 @@ const bySelector = (selector, key) => new Map([...document.querySelectorAll(sele
 
 const zones = bySelector(".zone", "zone");
 const rows = bySelector("[data-says]", "says");
+const whys = bySelector("[data-why]", "why");
 const gateways = bySelector(".gateway[data-gateway]", "gateway");
 const dotsBox = document.getElementById("dots");
 const dots = bySelector(".dot[data-dot]", "dot");
@@ -21,13 +22,15 @@ for (const dot of dots.values()) {
 }
 
 const showZones = (all) => {
-  for (const { id, text, shade, unknown } of all) {
+  for (const { id, text, shade, why } of all) {
     const zone = zones.get(id);
     if (!zone) continue;
     zone.dataset.shade = shade;
-    zone.toggleAttribute("data-unknown", unknown);
+    zone.toggleAttribute("data-unknown", why !== "");
+    says(zone.querySelector("title"), why);
     says(zone.querySelector(".says"), text);
     says(rows.get(id), text);
+    says(whys.get(id), why);
   }
 };
 
@@ -41,10 +44,17 @@ const showGateways = (all) => {
   }
 };
 
+const circle = (className, r) => {
+  const made = document.createElementNS(SVG, "circle");
+  if (className) made.setAttribute("class", className);
+  made.setAttribute("r", r);
+  return made;
+};
+
 const newDot = (id) => {
-  const dot = document.createElementNS(SVG, "circle");
+  const dot = document.createElementNS(SVG, "g");
   dot.setAttribute("class", "dot new");
-  dot.setAttribute("r", "6");
+  dot.append(circle("halo", 0), circle("", 6));
   dot.dataset.dot = id;
   dotsBox.append(dot);
   requestAnimationFrame(() => requestAnimationFrame(() => dot.classList.remove("new")));
@@ -55,13 +65,15 @@ const newDot = (id) => {
 const showDots = (all) => {
   if (!dotsBox || !all) return;
   const there = new Set();
-  for (const [number, x, y, pushed] of all) {
+  for (const [number, x, y, pushed, wide] of all) {
     const id = String(number);
     there.add(id);
     const dot = dots.get(id) ?? newDot(id);
     dots.set(id, dot);
     const where = `translate(${x}px, ${y}px)`;
     if (dot.style.transform !== where) dot.style.transform = where;
+    const halo = dot.firstElementChild;
+    if (halo.getAttribute("r") !== String(wide)) halo.setAttribute("r", wide);
     dot.classList.toggle("pushed", pushed);
   }
   for (const [id, dot] of dots) {
@@ -108,6 +120,7 @@ const show = (now) => {
   says(members, now.members);
   members.classList.toggle("words", now.few);
   showZones(now.zones);
+  says(document.getElementById("elsewhere"), now.elsewhere);
   showGateways(now.gateways);
   showDots(now.dots);
   showFeed(now.feed);

@@ -48,7 +48,7 @@ ORDER BY entered_ms DESC, id LIMIT :most
 
 -- name: console.gateway_states
 -- What the gateways of a store last said of themselves.
-SELECT g.id, s.state, s.received_ms FROM gateways AS g LEFT JOIN gateway_status AS s ON s.gateway = g.id
+SELECT g.id, g.name, s.state, s.received_ms FROM gateways AS g LEFT JOIN gateway_status AS s ON s.gateway = g.id
 WHERE g.store = :store ORDER BY g.id
 
 -- name: console.gateway_states_of
