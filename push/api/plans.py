@@ -1,4 +1,4 @@
-"""Floor plans over the API: their size in metres, and a picture, which is known by its content and written anew."""
+"""Floor plans over the API: size and walls in metres, and a picture, which is known by its content and written anew."""
 
 from typing import Final
 
@@ -9,8 +9,9 @@ from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, R
 from push.api.records import hand
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.registry import plans
+from push.registry.layout import Plan
 from push.registry.pictures import MEDIA, MOST_BYTES, taken_alone
-from push.registry.plans import Plan, PlanRecord
+from push.registry.plans import PlanRecord
 
 _PATH: Final = "/v1/stores/{store}/plan"
 _IMAGE: Final = f"{_PATH}/image"
@@ -36,10 +37,12 @@ async def get_plan(context: Context, call: Call) -> Reply:
 
 
 async def put_plan(context: Context, call: Call) -> Reply:
-    """Give a store a plan, or change its size."""
+    """Give a store a plan, or change its size and walls."""
     with refusing():
         async with context.db.transaction() as tx:
-            await plans.put_plan(tx, call.path["store"], call.body, hand(context, call), expected(call))
+            written = await plans.put_plan(tx, call.path["store"], call.body, hand(context, call), expected(call))
+    if written.is_changed:
+        await context.reload()
     return await get_plan(context, call)
 
 
@@ -48,6 +51,7 @@ async def delete_plan(context: Context, call: Call) -> None:
     with refusing():
         async with context.db.transaction() as tx:
             await plans.delete_plan(tx, call.path["store"], hand(context, call), expected(call))
+    await context.reload()
 
 
 async def get_image(context: Context, call: Call) -> Reply:

@@ -13,14 +13,14 @@ from push.api.consents import Change
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.api.purposes import refuse_unknown
 from push.api.refusals import as_problem
-from push.api.seed import BeaconIn, GatewayIn, Seed, ShopperIn, Stored, static_tag_warnings
+from push.api.seed import BeaconIn, GatewayIn, Seed, ShopperIn, Stored, StorePlan, static_tag_warnings
 from push.campaigns.render import TemplateError, check
 from push.model.campaigns import Campaign
 from push.model.errors import MisfitError, RegistryError, UniqueError
 from push.model.ports import Transaction
 from push.model.screens import Screen, StoreOffer
 from push.profiles import registered
-from push.registry import checks, directory, editing, screens
+from push.registry import checks, directory, editing, plans, screens
 from push.registry.audit import audit
 from push.registry.records import Hand
 
@@ -44,6 +44,11 @@ async def put_store(to: _Writing, store: Store) -> None:
 async def put_zone(to: _Writing, zone: Zone) -> None:
     """Register or change a zone."""
     await editing.put_zone(to.tx, zone, to.hand)
+
+
+async def put_plan(to: _Writing, body: StorePlan) -> None:
+    """Give a store a plan, or change its size and walls."""
+    await plans.put_plan(to.tx, body.store, body.plan, to.hand)
 
 
 async def put_gateway(to: _Writing, body: GatewayIn) -> None:
@@ -92,6 +97,7 @@ async def put_store_offer(to: _Writing, offer: StoreOffer) -> None:
 Writer = Callable[[_Writing, Any], Awaitable[None]]
 _PARTS: Final[tuple[tuple[str, Writer], ...]] = (
     ("stores", put_store),
+    ("plans", put_plan),
     ("zones", put_zone),
     ("gateways", put_gateway),
     ("shoppers", put_shopper),
@@ -157,7 +163,7 @@ def one(part: str, name: str, path_keys: tuple[str, ...]) -> Callable[[Context, 
 
 
 async def get_registry(context: Context, call: Call) -> Seed:
-    """Stores, zones, gateways, beacons and campaigns as they stand; no secret.
+    """Stores, plans, zones, gateways, beacons and campaigns as they stand; no secret, no picture.
 
     Operators who are kept to some stores see those, and the campaigns that name no other; viewers, nobody's tag.
     """
@@ -177,6 +183,7 @@ async def get_registry(context: Context, call: Call) -> Seed:
         store_offers=tuple(
             StoreOffer(store=store, offer=offer) for store, offer in held.store_offers.items() if sees(store)
         ),
+        plans=tuple(StorePlan(store, plan) for store, plan in held.plans.items() if sees(store)),
     )
 
 

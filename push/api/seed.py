@@ -10,6 +10,7 @@ from beacons.topics import Id
 from push.model.campaigns import Campaign
 from push.model.people import Purpose
 from push.model.screens import Screen, StoreOffer
+from push.registry.layout import Plan
 
 Key16 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
 Key32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
@@ -38,6 +39,13 @@ class ShopperIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = "api"
 
 
+class StorePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The floor of a store, without its picture."""
+
+    store: Id
+    plan: Plan
+
+
 class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A registry in one document: what a seed file holds and `PUT /v1/registry` takes, all or nothing."""
 
@@ -49,6 +57,7 @@ class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     campaigns: tuple[Campaign, ...] = ()
     screens: tuple[Screen, ...] = ()
     store_offers: tuple[StoreOffer, ...] = ()
+    plans: tuple[StorePlan, ...] = ()
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -11,11 +11,16 @@ from beacons.wire import GatewayConfig, Key, key_of
 from push.model.ports import Queries, Transaction
 from push.model.presence import Anchor
 from push.model.screens import Offer, Screen
+from push.model.sites import Anchor as Placed
+from push.model.sites import Place, Rules, Site
 from push.model.vault import Vault
-from push.registry import loading, remote, screens
+from push.registry import layout, loading, remote, rules, screens
+from push.registry.layout import Plan
 from push.registry.records import NOBODY, Hand, columns, record, relabel
 from push.registry.regions import Region, regions_of
 from push.registry.remote import Remote
+from push.registry.rules import Ruled, in_store
+from push.registry.sites import anchors_of, places_of, site_of
 from push.registry.tags import STAFF, Tags
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -39,6 +44,32 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Beacons that are mounted at a place."""
     screens: dict[str, Screen] = {}
     store_offers: dict[str, Offer] = {}
+    plans: dict[str, Plan] = {}
+    """The floors of stores in metres, with their walls."""
+    ruled: Ruled = Ruled()
+    """What stores and zones say of how people come and go."""
+
+    def sites(self, default: Rules) -> Mapping[str, Site]:
+        """Every store as presence sees it, by id; `default` is what the server is configured to."""
+        if default not in self._sites:
+            self._sites[default] = {store: self._site(store, default) for store in self.stores}
+        return self._sites[default]
+
+    def _site(self, store: str, default: Rules) -> Site:
+        held = in_store(self.ruled.stores.get(store), default)
+        return site_of(store, held, self.plans.get(store), self._places.get(store, ()), self._placed.get(store, ()))
+
+    @cached_property
+    def _sites(self) -> dict[Rules, Mapping[str, Site]]:
+        return {}
+
+    @cached_property
+    def _places(self) -> Mapping[str, tuple[Place, ...]]:
+        return places_of(self.zones.values(), self.ruled)
+
+    @cached_property
+    def _placed(self) -> Mapping[str, tuple[Placed, ...]]:
+        return anchors_of(self.gateways.values(), self.fixtures, ())
 
     @cached_property
     def anchors(self) -> Mapping[str, Anchor]:
@@ -86,7 +117,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def derive(self) -> "Directory":
         """Derive now what takes a look at every beacon: for a thread, before the snapshot is used."""
-        _ = self._filter, self.anchors, self.regions
+        _ = self._filter, self.anchors, self.regions, self._places, self._placed
         return self
 
     def gateway_config(self, gateway: str) -> GatewayConfig:
@@ -117,6 +148,8 @@ async def load(db: Queries, vault: Vault, tags: Tags | None = None) -> Directory
         fixtures=tuple(record(Beacon, r) for r in await db.fetch("resolver.fixtures")),
         screens=await screens.screens(db),
         store_offers=await screens.store_offers(db),
+        plans=await layout.load(db),
+        ruled=await rules.load(db),
     )
 
 

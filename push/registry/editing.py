@@ -140,7 +140,7 @@ async def _refuse_taken(tx: Transaction, item: Beacon) -> None:
 
 
 async def delete_store(tx: Transaction, name: str, hand: Hand, expect: int | None = None) -> None:
-    """Delete a store with its zones, plan and offer.
+    """Delete a store with its zones, plan, offer and rules.
 
     Raises `AbsentError`, `StaleError`; `TakenError`: gateways, beacons or screens are registered there.
     """
@@ -152,6 +152,7 @@ async def delete_store(tx: Transaction, name: str, hand: Hand, expect: int | Non
     await tx.execute("plans.delete_image", store=name)
     await tx.execute("plans.delete", store=name)
     await tx.execute("remote.forget", kind="store", id=name)
+    await tx.execute("presence_rules.forget_store", store=name)
     await tx.execute("registry.delete_zones_of", store=name)
     await directory.drop_labels(tx, "store", held.item)
     await tx.execute("registry.delete_store", id=name)
@@ -167,6 +168,7 @@ async def delete_zone(tx: Transaction, of: str, name: str, hand: Hand, expect: i
     subject = f"zone {name}"
     held = _present(subject, before, expect)
     await _refuse_in_the_way(tx, subject, "zone", store=of, zone=name)
+    await tx.execute("presence_rules.delete", store=of, zone=name)
     await tx.execute("registry.delete_zone", store=of, id=name)
     await _audit_delete(tx, subject, held, hand, of)
 

@@ -1,7 +1,8 @@
-"""Floor plans: how large a store's floor is, in metres, and a picture of it where there is one."""
+"""Floor plans: how large a store's floor is, its walls, and a picture of it where there is one."""
 
 import hashlib
-from typing import Annotated, NamedTuple
+from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,18 +10,10 @@ from push.model.errors import AbsentError, Fault, MisfitError, StaleError
 from push.model.ports import Queries, Row, Transaction
 from push.registry import editing, zones
 from push.registry.audit import audit
-from push.registry.editing import EXISTING
+from push.registry.editing import EXISTING, Written
+from push.registry.layout import Plan, plan_of, wall_problems, walls_as_json
 from push.registry.pictures import Picture
 from push.registry.records import Hand, Signed, signed
-
-Length = Annotated[float, msgspec.Meta(gt=0, le=2000)]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A store's floor: its upper left corner is (0, 0), x runs to the right and y down, in metres."""
-
-    width_m: Length
-    height_m: Length
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +48,7 @@ def _record(row: Row) -> PlanRecord:
     image = None
     if row["digest"] is not None:
         image = Shown(digest=row["digest"], width_px=row["width_px"], height_px=row["height_px"])
-    size = Plan(width_m=row["width_m"], height_m=row["height_m"])
-    return PlanRecord(plan=size, image=image, **msgspec.structs.asdict(signed(row)))
+    return PlanRecord(plan=plan_of(row), image=image, **msgspec.structs.asdict(signed(row)))
 
 
 async def image(db: Queries, store: str) -> Image | None:
@@ -65,27 +57,29 @@ async def image(db: Queries, store: str) -> Image | None:
     return None if row is None else Image(row["digest"], bytes(row["content"]))
 
 
-async def put_plan(tx: Transaction, store: str, item: Plan, hand: Hand, expect: int | None = None) -> int:
-    """Give a store a plan, or change its size; its revision.
+async def put_plan(tx: Transaction, store: str, item: Plan, hand: Hand, expect: int | None = None) -> Written:
+    """Give a store a plan, or change its size and walls.
 
-    Raises `AbsentError`: there is no such store; `StaleError`; `MisfitError`: a zone would lie outside.
+    Raises `AbsentError`: there is no such store; `StaleError`; `MisfitError`: a zone or a wall would lie outside, or a
+    wall is none.
     """
     if await editing.store(tx, store) is None:
         raise AbsentError(f"store {store}")
     before = await plan(tx, store)
     _expect(store, before, expect)
     if before is not None and before.plan == item:
-        return before.revision
-    await _refuse_outside(tx, store, item)
-    size = {"width_m": item.width_m, "height_m": item.height_m}
-    await tx.execute("plans.put", store=store, **size, changed_by=hand.actor, changed_ms=hand.at_ms)
+        return Written(revision=before.revision, is_new=False, is_changed=False)
+    await _refuse_misfits(tx, store, item)
+    floor = {"width_m": item.width_m, "height_m": item.height_m, "walls": walls_as_json(item)}
+    await tx.execute("plans.put", store=store, **floor, changed_by=hand.actor, changed_ms=hand.at_ms)
     was = None if before is None else before.plan
     await audit(tx, hand.actor, "put plan", f"plan of store {store}", hand.at_ms, before=was, after=item, store=store)
-    return 1 if before is None else before.revision + 1
+    revision = 1 if before is None else before.revision + 1
+    return Written(revision=revision, is_new=before is None, is_changed=True)
 
 
-async def _refuse_outside(tx: Transaction, store: str, item: Plan) -> None:
-    faults = []
+async def _refuse_misfits(tx: Transaction, store: str, item: Plan) -> None:
+    faults = [Fault("walls", text) for text in islice(wall_problems(item), editing.MOST_NAMED)]
     for held in await editing.zones(tx, store):
         outside = zones.plan_problem(held.item.polygon_m, (item.width_m, item.height_m))
         if outside is not None:

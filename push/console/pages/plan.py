@@ -10,8 +10,8 @@ import msgspec
 from push.console.context import Answer, ConsoleContext, Shown, Visit, not_found
 from push.console.words import count
 from push.registry import editing, listing, plans
+from push.registry.layout import Plan
 from push.registry.listing import Asked, Filters, Kind
-from push.registry.plans import Plan
 
 UNSAID: Final = Plan(width_m=40.0, height_m=25.0)
 """What is shown of a floor whose size nobody has said yet."""

@@ -101,7 +101,7 @@ async def test_a_large_picture_is_made_smaller(planned: Caller) -> None:
 
 async def test_a_plan_is_read_changed_under_its_tag_and_deleted_with_its_picture(planned: Caller) -> None:
     read = await planned.call("GET", PLAN, planned.operator)
-    assert read.json["plan"] == {"width_m": 20.0, "height_m": 10.0}
+    assert read.json["plan"] == {"width_m": 20.0, "height_m": 10.0, "walls": []}
     await put(planned, picture("PNG"))
     late = await planned.call(
         "PUT", PLAN, planned.operator, {"width_m": 5, "height_m": 5}, headers={"If-Match": read.headers["ETag"]}
@@ -120,6 +120,28 @@ async def test_zones_and_plan_fit_each_other(planned: Caller) -> None:
     zone["polygon_m"] = [[0, 0], [25, 0], [25, 10], [0, 10]]
     wide = await planned.call("PUT", f"/v1/stores/{STORE}/zones/a", planned.operator, zone)
     assert "lies outside the plan of 20 by 10 m" in wide.json["detail"]
+
+
+async def test_what_is_written_of_a_floor_is_in_force_at_once(planned: Caller) -> None:
+    """The whole registry is read as it is in force."""
+    plan = {"width_m": 20.0, "height_m": 10.0, "walls": [[[5.0, 0.0], [5.0, 8.5]]]}
+    assert (await planned.operate("PUT", PLAN, plan))["plan"] == plan
+    held = await planned.operate("GET", "/v1/registry")
+    assert held["plans"] == [{"store": STORE, "plan": plan}]
+    await planned.call("DELETE", PLAN, planned.operator)
+    assert (await planned.operate("GET", "/v1/registry"))["plans"] == []
+    await planned.operate("PUT", "/v1/registry", {"plans": held["plans"]})
+    assert (await planned.operate("GET", PLAN))["plan"] == plan
+
+
+async def test_walls_stand_on_the_plan(planned: Caller) -> None:
+    for walls, said in (
+        ([[[1, 1], [25, 1]]], "wall 1: (25, 1) lies outside the plan of 20 by 10 m"),
+        ([[[0, 0], [1, 0]], [[1, 1], [1, 1]]], "wall 2 is 0.00 m long"),
+        ([[[0, 0], [1, n % 9]] for n in range(501)], "length <= 500"),
+    ):
+        told = await planned.call("PUT", PLAN, planned.operator, {"width_m": 20, "height_m": 10, "walls": walls})
+        assert (told.status, said in told.json["detail"]) == (400, True), told.json
 
 
 async def test_without_a_store_there_is_no_plan_and_without_a_plan_no_picture(server: Caller) -> None:
