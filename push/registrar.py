@@ -8,14 +8,14 @@ import msgspec
 
 from beacons.wire import broker_password
 from push.broker.embedded import EmbeddedBroker
-from push.broker.users import BrokerUser, gateway_user
+from push.broker.users import BrokerUser, gateway_user, source_user
 from push.campaigns.book import Book, Versioned
 from push.enrolment import gateways
 from push.ingest.engine import Engine
 from push.model.campaigns import Campaign
 from push.model.ports import Database
 from push.model.vault import Vault
-from push.registry import directory, loading
+from push.registry import directory, loading, sources
 from push.registry.directory import Directory
 from push.registry.tags import Tags
 
@@ -127,6 +127,9 @@ class Registrar:
             gateway_user(g.store, g.id, broker_password(loaded.keys[g.id][0].secret))
             for g in loaded.gateways.values()
             if g.id not in revoked
+        ) | frozenset(
+            source_user(let.login.user, let.login.password, let.topic)
+            for let in await sources.logins(self._db, self._vault)
         )
         if self._broker is not None and users != self._users:
             await self._broker.set_users(users)

@@ -18,6 +18,7 @@ from push.model.errors import ConflictError, DatabaseError
 from push.model.ports import Clock, Database, Queries, Row
 from push.model.vault import SealError, Vault
 from push.profiles import people
+from push.registry import sources
 from push.secrets import SecretFileError
 from push.settings import PushSettings
 from push.transfer import imports
@@ -56,6 +57,7 @@ COLUMNS: Final = (
     Column("beacons.key_sealed", lambda row: f"beacon:{row['key_1']}"),
     Column("import_beacons.key_sealed", lambda row: f"beacon:{row['key_3']}"),
     Column("people_imports.file_sealed", lambda row: imports.context(row["key_1"])),
+    Column("sources.secret_sealed", lambda row: sources.seal_context(row["key_1"], row["key_2"])),
     Column("addresses.sealed", lambda row: people.address_context(row["key_1"], row["key_2"])),
 )
 

@@ -39,6 +39,14 @@ def gateway_user(store: str, gateway: str, password: str) -> BrokerUser:
     )
 
 
+def source_user(name: str, password: str, topic_filter: str) -> BrokerUser:
+    """The login of somebody else's gateways: they publish under their own topic.
+
+    They may read back what they publish, and nothing else: an empty list would let them read everything.
+    """
+    return BrokerUser(name=name, password=password, publish=(topic_filter,), subscribe=(topic_filter,))
+
+
 def server_user(name: str, password: str) -> BrokerUser:
     """The server's own login."""
     return BrokerUser(name=name, password=password, publish=("#",), subscribe=("#",))

@@ -140,7 +140,7 @@ async def _refuse_taken(tx: Transaction, item: Beacon) -> None:
 
 
 async def delete_store(tx: Transaction, name: str, hand: Hand, expect: int | None = None) -> None:
-    """Delete a store with its zones, plan, offer and rules.
+    """Delete a store with its zones, plan, offer, rules and sources.
 
     Raises `AbsentError`, `StaleError`; `TakenError`: gateways, beacons or screens are registered there.
     """
@@ -153,6 +153,7 @@ async def delete_store(tx: Transaction, name: str, hand: Hand, expect: int | Non
     await tx.execute("plans.delete", store=name)
     await tx.execute("remote.forget", kind="store", id=name)
     await tx.execute("presence_rules.forget_store", store=name)
+    await tx.execute("sources.forget_store", store=name)
     await tx.execute("registry.delete_zones_of", store=name)
     await directory.drop_labels(tx, "store", held.item)
     await tx.execute("registry.delete_store", id=name)

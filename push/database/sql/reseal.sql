@@ -120,3 +120,14 @@ ORDER BY id LIMIT :most
 
 -- name: reseal.people_imports_file_sealed_put
 UPDATE people_imports SET file_sealed = :sealed WHERE id = :key_1 AND :key_2 = '' AND :key_3 = '' AND file_sealed = :before
+
+-- name: reseal.sources_secret_sealed_count
+SELECT COUNT(*) AS found FROM sources WHERE SUBSTR(secret_sealed, 1, 8) <> :mark
+
+-- name: reseal.sources_secret_sealed_slice
+SELECT store AS key_1, id AS key_2, '' AS key_3, secret_sealed AS sealed FROM sources
+WHERE (store, id) > (:after_1, :after_2) AND :after_3 = '' AND SUBSTR(secret_sealed, 1, 8) <> :mark
+ORDER BY store, id LIMIT :most
+
+-- name: reseal.sources_secret_sealed_put
+UPDATE sources SET secret_sealed = :sealed WHERE store = :key_1 AND id = :key_2 AND :key_3 = '' AND secret_sealed = :before
