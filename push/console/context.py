@@ -18,6 +18,7 @@ from push.console.times import Zones
 from push.enrolment.site import Site
 from push.ingest.walking import HeardBy
 from push.model.ports import Clock, Database
+from push.model.sites import Rules
 from push.model.tokens import Principal
 from push.presence.thresholds import Person
 from push.registry.directory import Directory
@@ -69,6 +70,8 @@ class ConsoleContext(NamedTuple):
     """What gateways are told of this site."""
     people: Means
     """Keys and rules, for pages about people."""
+    rules: Rules
+    """By which people come and go where a store says nothing else."""
     origin: str = ""
     """Where people reach us from outside; empty: wherever they say that they do."""
     body_timeout_s: float = 15.0

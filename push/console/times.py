@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -65,6 +65,16 @@ def weekday(at_ms: int, zone: tzinfo) -> str:
 def day(at_ms: int, zone: tzinfo) -> str:
     """``22 November 2026``."""
     return format_date(local(at_ms, zone), "d MMMM y", locale=LOCALE)
+
+
+def date_long(on: date) -> str:
+    """``Sunday 22 November 2026``."""
+    return format_date(on, "EEEE d MMMM y", locale=LOCALE)
+
+
+def date_short(on: date) -> str:
+    """``22 November``."""
+    return format_date(on, "d MMMM", locale=LOCALE)
 
 
 def when(at_ms: int, now_ms: int, zone: tzinfo) -> str:

@@ -120,7 +120,7 @@ class _Ground:
         self.gateways = [gateway for gateway in directory.gateways.values() if gateway.store == store]
         own = [(anchor.id, anchor.zone) for anchor in directory.anchors.values() if anchor.store == store]
         self.ears = ears(self.zones, own, [g for g in self.gateways if g.x_m or g.y_m])
-        self.plan = plan(self.zones, self.gateways)
+        self.plan = plan(self.zones, self.gateways, directory.plans.get(store))
 
 
 class Kept(NamedTuple):

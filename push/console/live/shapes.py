@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from beacons.registry import Gateway, Zone
 from push.model.sites import Wall
+from push.registry.layout import Plan as Floor
 
 WIDTH: Final = 1000.0
 MARGIN: Final = 26.0
@@ -61,17 +62,6 @@ def _toward(corner: Point, other: Point) -> Point:
     )
 
 
-class Ground(NamedTuple):
-    """What is said of a floor itself, in metres: its plan's width and height, and where nobody walks through."""
-
-    size_m: Point | None = None
-    walls: tuple[Wall, ...] = ()
-
-
-BARE: Final = Ground()
-"""Nobody said anything."""
-
-
 class Plan(NamedTuple):
     """A drawing; `is_drawn` where it shows metres: a zone's outline is the store's own, or its floor has a size."""
 
@@ -92,11 +82,11 @@ class Plan(NamedTuple):
         return round(self.origin[0] + x_m * self.unit, 1), round(self.origin[1] + y_m * self.unit, 1)
 
 
-def plan(zones: Sequence[Zone], gateways: Sequence[Gateway], ground: Ground = BARE) -> Plan:
+def plan(zones: Sequence[Zone], gateways: Sequence[Gateway], floor: Floor | None = None) -> Plan:
     """The drawing of a store. Zones that nobody has drawn are tiles, below the floor that somebody has."""
     drawn = {zone.id: tuple(zone.polygon_m) for zone in zones if len(zone.polygon_m) > 2}  # noqa: PLR2004 - an area
     tiled = [zone.id for zone in zones if zone.id not in drawn]
-    sheet = [(0.0, 0.0), ground.size_m] if ground.size_m else []
+    sheet = [] if floor is None else [(0.0, 0.0), (floor.width_m, floor.height_m)]
     metres = [p for outline in drawn.values() for p in outline] + sheet
     outlines = {**drawn, **_tiles(tiled, metres)}
     placed = {g.id: _place(g, outlines, drawn, is_metric=bool(metres)) for g in gateways}
@@ -110,8 +100,8 @@ def plan(zones: Sequence[Zone], gateways: Sequence[Gateway], ground: Ground = BA
         is_drawn=bool(metres),
         origin=scaled.point((0.0, 0.0)),
         unit=scaled.factor,
-        size=ground.size_m and scaled.span(ground.size_m),
-        walls=" ".join("M{:g},{:g}L{:g},{:g}".format(*scaled.point(a), *scaled.point(b)) for a, b in ground.walls),
+        size=None if floor is None else scaled.span((floor.width_m, floor.height_m)),
+        walls="" if floor is None else _walls(floor.walls, scaled),
     )
 
 
@@ -169,6 +159,10 @@ class _Scale:
     def span(self, size: Point) -> Point:
         """A width and a height in metres as units of the drawing."""
         return round(size[0] * self.factor, 1), round(size[1] * self.factor, 1)
+
+
+def _walls(walls: Sequence[Wall], scaled: _Scale) -> str:
+    return " ".join("M{:g},{:g}L{:g},{:g}".format(*scaled.point(a), *scaled.point(b)) for a, b in walls)
 
 
 def _apart(at: Mapping[str, Point]) -> dict[str, Point]:

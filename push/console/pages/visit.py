@@ -93,7 +93,7 @@ async def _stays(console: ConsoleContext, row: Row, now_ms: int) -> list[Stay]:
 def _plan(console: ConsoleContext, store: Store) -> Plan | None:
     """The store's plan; None where it has no zone yet."""
     zones = [zone for (of, _), zone in sorted(console.directory().zones.items()) if of == store.id]
-    return shapes.plan(zones, []) if zones else None
+    return shapes.plan(zones, [], console.directory().plans.get(store.id)) if zones else None
 
 
 async def _picture(console: ConsoleContext, store: Store, drawn: Plan) -> Under | None:

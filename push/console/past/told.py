@@ -1,0 +1,40 @@
+"""Figures of the past in words: none about fewer than five people, and all others in fives, unless she may know all."""
+
+from typing import Final
+
+from push.console.words import FEWER, NOTHING, number
+
+IN_FIVES: Final = "No figure is about fewer than five members, and 15+ means 15 to 19."
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 3600
+
+
+def count(n: int | None, *, exact: bool) -> str:
+    """``17``, ``15+``, ``fewer than 5``."""
+    if n is None:
+        return FEWER
+    return number(n) if exact or not n else f"{number(n)}+"
+
+
+def mean(value: float | None) -> str:
+    """``3.4``; a dash where it is not told."""
+    return NOTHING if value is None else number(round(value, 1))
+
+
+def lasting(seconds: float | None) -> str:
+    """``42 s``, ``4 min 10 s``, ``1 h 12 min``; a dash where it is not told."""
+    if seconds is None:
+        return NOTHING
+    whole = round(seconds)
+    if whole < _MINUTE_S:
+        return f"{whole} s"
+    if whole < _HOUR_S:
+        minutes, rest = divmod(whole, _MINUTE_S)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(whole, _HOUR_S)
+    return f"{hours} h {rest // _MINUTE_S} min" if rest >= _MINUTE_S else f"{hours} h"
+
+
+def together(seconds: float) -> str:
+    """Time of many people added up: ``42 min``, ``17 h``."""
+    return lasting(seconds) if seconds < _HOUR_S else f"{number(round(seconds / _HOUR_S, 1))} h"
