@@ -12,6 +12,8 @@ Id = Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
 
 Leaf = Literal["sightings", "status", "ack", "config"]
 
+ROOT: Final = "footfall/"
+"""How every topic of the contract begins; what does not is of other people's gateways."""
 _TOPIC: Final = re.compile(
     r"footfall/v1/([A-Za-z0-9_-]{1,64})/([A-Za-z0-9_-]{1,64})/(sightings|status|ack|config)", re.ASCII
 )

@@ -13,10 +13,12 @@ import msgspec
 import numpy as np
 
 from beacons.ids import ID_BYTES, padded
+from beacons.topics import ROOT
 from beacons.wire import MAX_PAYLOAD_BYTES
 from push.campaigns.book import Book
 from push.ingest import downlink, keeping, searching
 from push.ingest.ears import Ears, EarSettings
+from push.ingest.foreign.queue import Standing
 from push.ingest.record import Limits, Queued, Recorder
 from push.ingest.strays import Strays
 from push.ingest.take import Taker, Waiting
@@ -111,7 +113,7 @@ class Engine:
     @property
     def depth(self) -> int:
         """Payloads waiting for a tick."""
-        return len(self._queue)
+        return len(self._queue) + self._taker.foreign.depth
 
     @property
     def directory(self) -> Directory:
@@ -122,12 +124,20 @@ class Engine:
         """Which gateways hear a beacon, for an installer. Raises `push.ingest.walking.NotWatchedError`."""
         return self._taker.walk.heard(self._taker.observer.resolver.tags, beacon, self._clock.now_ms())
 
+    def standing(self, store: str, source: str) -> Standing:
+        """How a source of other people's gateways does."""
+        return self._taker.foreign.standing(store, source)
+
     def watch(self, watcher: Watcher) -> None:
         """Tell this one what is heard of the fleet from now on."""
         self._taker.watcher = watcher
 
     def offer(self, topic_text: str, payload: bytes) -> None:
         """Take a payload from the broker; it is stamped now and looked at in the next tick."""
+        if not topic_text.startswith(ROOT):
+            self.counts["dropped"] += not self._taker.foreign.offer(topic_text, payload, self._clock.now_ms())
+            self._arrival.set()
+            return
         kept = payload[: MAX_PAYLOAD_BYTES + 1]  # enough to see that a larger one is too large
         if len(self._queue) >= MAX_QUEUED or self._queued_bytes + len(kept) > MAX_QUEUED_BYTES:
             self.counts["dropped"] += 1
@@ -240,7 +250,7 @@ class Engine:
             await asyncio.sleep(self._settings.tick_ms / 1000)
 
     async def _wait(self) -> None:
-        if not self._queue:
+        if not self.depth:
             try:
                 async with asyncio.timeout(QUIET_MS / 1000):
                     await self._arrival.wait()

@@ -2,6 +2,7 @@
 
 payload ─open▶ Batch ─is it late?▶ lane
                  └─settle▶ mark ─observe▶ observations ◀ phones' reports, and what the lane has resolved
+others' messages ─translate─────────┘
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ import numpy as np
 
 from push.ingest import hearing, marks
 from push.ingest.ears import Ears, EarSettings
+from push.ingest.foreign.queue import Foreign
 from push.ingest.intake import Arrived, Intake, StatusArrived
 from push.ingest.late import LateLane
 from push.ingest.ledger import Ledger
@@ -41,11 +43,12 @@ class Taker:
         self.late = LateLane()
         self.watcher = hearing.nobody()
         self.walk = WalkTest()
+        self.foreign = Foreign()
 
     @property
     def refused(self) -> Counter[str]:
         """Payloads refused, by reason."""
-        return self._intake.refused
+        return self._intake.refused + self.foreign.refused
 
     @property
     def directory(self) -> Directory:
@@ -58,13 +61,15 @@ class Taker:
         self.ears = ears
         ears.journeys.use(directory.stores)
         self.observer = Observer(directory, ears.resolver, self._allows)
+        self.foreign.use(directory)
 
     async def take(self, tick: Tick, waiting: Sequence[Waiting]) -> None:
         """Open what waits, and find the observations in what is new."""
         opened = [self._intake.open(*payload) for payload in waiting]
         tick.statuses = [s for s in opened if isinstance(s, StatusArrived)]
         batches = [a for a in opened if isinstance(a, Arrived)]
-        hearing.tell(self.watcher, batches, tick.statuses)
+        foreign = self.foreign.take()
+        hearing.tell(self.watcher, [*batches, *foreign], tick.statuses)
         past = self.late.take()
         boots = {(a.batch.gateway, a.batch.boot) for a in (*batches, *(r.arrived for r in past))}
         tick.marks = await insist(lambda: self.ledger.load(self._db, boots), self._counts)
@@ -72,7 +77,8 @@ class Taker:
             if self._settle(tick, resolved.arrived):
                 tick.observations += resolved.observations
                 self._count_minute(tick, resolved.arrived, resolved.resolved)
-        self._observe(tick, [a for a in batches if not self._is_late(tick, a) and self._settle(tick, a)])
+        new = [a for a in batches if not self._is_late(tick, a) and self._settle(tick, a)]
+        self._observe(tick, [*new, *foreign])  # nobody waits for an acknowledgement of what others' gateways said
         for report in tick.reports:
             tick.observations += report.observations
         # Somebody may have withdrawn since she was observed, or since her phone reported.
