@@ -16,6 +16,7 @@ import msgspec
 import structlog
 from paho.mqtt.reasoncodes import ReasonCode
 
+from beacons.topics import ROOT
 from push.broker.backoff import Backoff, is_doubling
 from push.broker.endpoint import Endpoint
 
@@ -43,6 +44,8 @@ class BrokerCounters(msgspec.Struct, kw_only=True):
     received: int = 0
     failed: int = 0
     """Messages whose callback raised."""
+    retained: int = 0
+    """Messages of other people that were kept by the broker, and not taken: nobody knows when they were true."""
     published: int = 0
     dropped: int = 0
     """Payloads at QoS 0 that met no connection, or one that took nothing any more."""
@@ -59,11 +62,19 @@ class BrokerClient:
         self._passing: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(MAX_WAITING)
         self._held: dict[str, bytes] = {}
         self._lasting: asyncio.Queue[str] = asyncio.Queue()
+        self._wanted: frozenset[str] = frozenset()
+        self._taken: frozenset[str] = frozenset()
+        self._asked = asyncio.Event()
 
     @property
     def connected(self) -> bool:
         """Whether messages flow: connected and subscribed."""
         return self._up.is_set()
+
+    @property
+    def also_heard(self) -> frozenset[str]:
+        """The topics of other people that are subscribed to, as far as the broker allows."""
+        return self._taken
 
     async def wait_connected(self) -> None:
         """Until messages flow."""
@@ -76,6 +87,7 @@ class BrokerClient:
             group.create_task(self._stay_connected(on_message, tls), name="broker connection")
             group.create_task(self._send_passing(), name="acknowledgements")
             group.create_task(self._send_lasting(), name="retained messages")
+            group.create_task(self._follow(), name="subscriptions of others")
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish, at QoS 1 where retained, else at QoS 0. Never waits for the broker, which may be long gone.
@@ -93,6 +105,38 @@ class BrokerClient:
                 self._passing.get_nowait()
                 self.counters.dropped += 1
             self._passing.put_nowait((topic, payload))
+
+    def also(self, filters: frozenset[str]) -> None:
+        """Hear these topics of other people, too, and none that was asked for before and is not among them.
+
+        What a broker retained of them is not heard: nobody knows when that happened. One that is refused costs
+        nothing else; it is asked for again with the next connection.
+        """
+        self._wanted = filters
+        self._asked.set()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await self._subscribe_others()
+            _heed_cancellation()
+
+    async def _subscribe_others(self) -> None:
+        client, wanted = self._client, self._wanted
+        if client is None:
+            return
+        try:
+            for topic_filter in sorted(self._taken - wanted):
+                await client.unsubscribe(topic_filter)
+            for topic_filter in sorted(wanted - self._taken):
+                if any(map(_is_refused, await client.subscribe(topic_filter, 0))):
+                    _LOG.warning("subscription of a source was refused: check the broker's ACL", topic=topic_filter)
+        except aiomqtt.MqttError as error:
+            _LOG.warning("subscriptions of sources failed", error=str(error))
+            return  # the connection is over: the next one begins anew
+        if self._client is client:
+            self._taken = wanted
 
     async def _stay_connected(self, on_message: OnMessage, tls: ssl.SSLContext | None) -> None:
         backoff = Backoff(base_s=0.2, most_s=10.0)
@@ -126,7 +170,8 @@ class BrokerClient:
             granted = await client.subscribe([(topic_filter, 0) for topic_filter in FILTERS])
             if any(map(_is_refused, granted)):
                 raise aiomqtt.MqttError(f"subscription to {' and '.join(FILTERS)} was refused: check the broker's ACL")
-            self._client = client
+            self._client, self._taken = client, frozenset()
+            self._asked.set()
             try:
                 await self._serve(client)
             finally:
@@ -146,6 +191,9 @@ class BrokerClient:
     def _new_client(self, on_message: OnMessage, tls: ssl.SSLContext | None) -> aiomqtt.Client:
         def handle(message: aiomqtt.Message) -> None:
             self.counters.received += 1
+            if message.retain and not message.topic.value.startswith(ROOT):
+                self.counters.retained += 1
+                return
             try:
                 on_message(message.topic.value, bytes(message.payload or b""))
             except Exception as error:  # noqa: BLE001 - one bad message must not end the connection

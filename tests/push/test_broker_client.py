@@ -17,7 +17,7 @@ from push.broker.backoff import Backoff
 from push.broker.client import MAX_WAITING, BrokerClient
 from push.broker.endpoint import Endpoint
 from push.broker.errors import BrokerError
-from push.broker.users import BrokerUser
+from push.broker.users import BrokerUser, source_user
 from tests.support.brokers import RunningBroker, until
 from tests.support.patience import PATIENCE_S
 from tests.support.tasks import background
@@ -227,6 +227,48 @@ async def test_a_login_that_may_not_subscribe_is_never_called_connected(nats_bro
             await until(lambda: len(failures(said)) >= 2)
     assert client.counters.connections == 0
     assert all("was refused: check the broker's ACL" in why for why in failures(said))
+
+
+async def test_what_others_say_is_heard_while_it_is_asked_for_never_what_was_kept(
+    any_broker: RunningBroker,
+) -> None:
+    theirs = await any_broker.add_user(source_user("source.s1.kitchen", "p" * 24, "home/+/BTtoMQTT/+"))
+    inbox = Inbox()
+    async with running(any_broker.endpoint, inbox) as client, as_gateway(any_broker, theirs) as they:
+        await they.publish("home/door/BTtoMQTT/old", b"kept", qos=1, retain=True)
+        client.also(frozenset({"home/+/BTtoMQTT/+", "other/#"}))
+        await until(lambda: client.counters.retained == 1)
+        await they.publish("home/door/BTtoMQTT/A1", b"{}", qos=1)
+        await until(lambda: bool(inbox.got))
+        assert inbox.got == [("home/door/BTtoMQTT/A1", b"{}")]
+        client.also(frozenset())
+        await until(lambda: not client.also_heard)
+        client.also(frozenset({"footfall/x"}))
+        await until(lambda: client.also_heard == {"footfall/x"})
+        await they.publish("home/door/BTtoMQTT/A2", b"{}", qos=1)
+        async with as_gateway(any_broker, await any_broker.add_gateway("s1", "g1")) as ours:
+            await ours.publish(topic("s1", "g1", "sightings"), b"ours", qos=1)
+            await until(lambda: len(inbox.got) > 1)
+        assert inbox.got[1:] == [(topic("s1", "g1", "sightings"), b"ours")]
+
+
+async def test_others_write_under_their_own_topic_alone_and_read_nobody(any_broker: RunningBroker) -> None:
+    theirs = await any_broker.add_user(source_user("source.s1.kitchen", "p" * 24, "home/+/BTtoMQTT/+"))
+    inbox = Inbox()
+    async with running(any_broker.endpoint, inbox) as client, as_gateway(any_broker, theirs) as they:
+        client.also(frozenset({"home/#"}))
+        await until(lambda: bool(client.also_heard))
+        with contextlib.suppress(aiomqtt.MqttError):
+            await they.subscribe("footfall/#", qos=1)
+        await client.publish(topic("s1", "g1", "config"), b"secret", retain=True)
+        elsewhere = ("home/door/SYStoMQTT", "home/door/BTtoMQTT/A/B", topic("s1", "g1", "sightings"))
+        for where in (*elsewhere, "home/door/BTtoMQTT/A1"):
+            await they.publish(where, b"x", qos=1)
+        await until(lambda: bool(inbox.got))
+        assert inbox.got == [("home/door/BTtoMQTT/A1", b"x")]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await anext(aiter(they.messages))
 
 
 async def test_certificates_that_cannot_be_read_end_the_run(tmp_path: Path) -> None:

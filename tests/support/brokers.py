@@ -85,6 +85,10 @@ class RunningBroker(Protocol):
         """Let a gateway in, live."""
         ...
 
+    async def add_user(self, user: BrokerUser) -> BrokerUser:
+        """Let anybody in, live."""
+        ...
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
@@ -97,9 +101,9 @@ class _Users:
         self.server = server_user("test.server", secrets.token_urlsafe(24))
         self.gateways: dict[str, BrokerUser] = {}
 
-    def add(self, store: str, gateway: str) -> BrokerUser:
-        self.gateways[gateway] = gateway_user(store, gateway, secrets.token_urlsafe(24))
-        return self.gateways[gateway]
+    def add(self, user: BrokerUser) -> BrokerUser:
+        self.gateways[user.name] = user
+        return user
 
     def endpoint(self, port: int) -> Endpoint:
         return Endpoint(url=f"mqtt://{HOST}:{port}", username=self.server.name, password=self.server.password)
@@ -128,7 +132,10 @@ class NatsBroker:
         return self._users.endpoint(self.settings.port)
 
     async def add_gateway(self, store: str, gateway: str) -> BrokerUser:
-        user = self._users.add(store, gateway)
+        return await self.add_user(gateway_user(store, gateway, secrets.token_urlsafe(24)))
+
+    async def add_user(self, user: BrokerUser) -> BrokerUser:
+        self._users.add(user)
         await self.broker.set_users(self._users.all)
         return user
 
@@ -161,7 +168,10 @@ class MosquittoBroker:
         return self._users.endpoint(self._port)
 
     async def add_gateway(self, store: str, gateway: str) -> BrokerUser:
-        user = self._users.add(store, gateway)
+        return await self.add_user(gateway_user(store, gateway, secrets.token_urlsafe(24)))
+
+    async def add_user(self, user: BrokerUser) -> BrokerUser:
+        self._users.add(user)
         await self._write()
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
