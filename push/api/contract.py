@@ -19,6 +19,7 @@ from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
 from push.model.presence import Observation
 from push.model.screens import Screens
+from push.model.sites import Rules
 from push.model.tokens import Principal, Role, Scope
 from push.model.vault import Vault
 from push.profiles.catalogue.view import Catalogue
@@ -135,6 +136,8 @@ class Context(NamedTuple):
     """What pages subscribe to Web Push with, by app."""
     pushes_per_visit: int
     """The cap that every visit has."""
+    rules: Rules
+    """By which people come and go where a store says nothing else."""
     check_address: Callable[[str, Mapping[str, object]], Reachable]
     """An address of a channel, looked at. Raises `push.model.errors.PermanentError`: it can never work."""
     statistics: Callable[[], Mapping[str, int]]

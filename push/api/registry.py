@@ -13,16 +13,27 @@ from push.api.consents import Change
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.api.purposes import refuse_unknown
 from push.api.refusals import as_problem
-from push.api.seed import BeaconIn, GatewayIn, Seed, ShopperIn, Stored, StorePlan, static_tag_warnings
+from push.api.seed import (
+    BeaconIn,
+    GatewayIn,
+    Seed,
+    ShopperIn,
+    Stored,
+    StorePlan,
+    StorePresence,
+    ZonePresence,
+    static_tag_warnings,
+)
 from push.campaigns.render import TemplateError, check
 from push.model.campaigns import Campaign
 from push.model.errors import MisfitError, RegistryError, UniqueError
 from push.model.ports import Transaction
 from push.model.screens import Screen, StoreOffer
 from push.profiles import registered
-from push.registry import checks, directory, editing, plans, screens
+from push.registry import checks, directory, editing, plans, rules_editing, screens
 from push.registry.audit import audit
 from push.registry.records import Hand
+from push.registry.rules_editing import Where
 
 MOST_NAMED: Final = 10
 
@@ -49,6 +60,18 @@ async def put_zone(to: _Writing, zone: Zone) -> None:
 async def put_plan(to: _Writing, body: StorePlan) -> None:
     """Give a store a plan, or change its size and walls."""
     await plans.put_plan(to.tx, body.store, body.plan, to.hand)
+
+
+async def put_presence(to: _Writing, body: StorePresence) -> None:
+    """Say by which rules people come and go in a store."""
+    where, default = Where(body.store), to.context.rules
+    await rules_editing.put(to.tx, where, body.rules, to.hand, default=default)
+
+
+async def put_zone_presence(to: _Writing, body: ZonePresence) -> None:
+    """Say by which rules people come and go in a zone."""
+    where, default = Where(body.store, body.zone), to.context.rules
+    await rules_editing.put(to.tx, where, body.rules, to.hand, default=default)
 
 
 async def put_gateway(to: _Writing, body: GatewayIn) -> None:
@@ -99,6 +122,8 @@ _PARTS: Final[tuple[tuple[str, Writer], ...]] = (
     ("stores", put_store),
     ("plans", put_plan),
     ("zones", put_zone),
+    ("presence", put_presence),
+    ("zone_presence", put_zone_presence),
     ("gateways", put_gateway),
     ("shoppers", put_shopper),
     ("beacons", put_beacon),
@@ -184,6 +209,10 @@ async def get_registry(context: Context, call: Call) -> Seed:
             StoreOffer(store=store, offer=offer) for store, offer in held.store_offers.items() if sees(store)
         ),
         plans=tuple(StorePlan(store, plan) for store, plan in held.plans.items() if sees(store)),
+        presence=tuple(StorePresence(store, said) for store, said in held.ruled.stores.items() if sees(store)),
+        zone_presence=tuple(
+            ZonePresence(store, zone, said) for (store, zone), said in held.ruled.zones.items() if sees(store)
+        ),
     )
 
 

@@ -10,7 +10,9 @@ from beacons.topics import Id
 from push.model.campaigns import Campaign
 from push.model.people import Purpose
 from push.model.screens import Screen, StoreOffer
+from push.model.sites import ZoneRules
 from push.registry.layout import Plan
+from push.registry.rules import StoreRules
 
 Key16 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
 Key32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
@@ -46,6 +48,21 @@ class StorePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: Plan
 
 
+class StorePresence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By which rules people come and go in a store, where they are not the server's."""
+
+    store: Id
+    rules: StoreRules
+
+
+class ZonePresence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By which rules people come and go in a zone, where they are not its store's."""
+
+    store: Id
+    zone: Id
+    rules: ZoneRules
+
+
 class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A registry in one document: what a seed file holds and `PUT /v1/registry` takes, all or nothing."""
 
@@ -58,6 +75,8 @@ class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     screens: tuple[Screen, ...] = ()
     store_offers: tuple[StoreOffer, ...] = ()
     plans: tuple[StorePlan, ...] = ()
+    presence: tuple[StorePresence, ...] = ()
+    zone_presence: tuple[ZonePresence, ...] = ()
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -13,13 +13,14 @@ from push.model.presence import Anchor
 from push.model.screens import Offer, Screen
 from push.model.sites import Anchor as Placed
 from push.model.sites import Place, Rules, Site
+from push.model.sources import Source
 from push.model.vault import Vault
-from push.registry import layout, loading, remote, rules, screens
+from push.registry import layout, loading, remote, rules, screens, sources
 from push.registry.layout import Plan
 from push.registry.records import NOBODY, Hand, columns, record, relabel
 from push.registry.regions import Region, regions_of
 from push.registry.remote import Remote
-from push.registry.rules import Ruled, in_store
+from push.registry.rules import Ruled, StoreRules, settled
 from push.registry.sites import anchors_of, places_of, site_of
 from push.registry.tags import STAFF, Tags
 
@@ -48,6 +49,8 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The floors of stores in metres, with their walls."""
     ruled: Ruled = Ruled()
     """What stores and zones say of how people come and go."""
+    sources: tuple[Source, ...] = ()
+    """Whom stores believe of other people's gateways."""
 
     def sites(self, default: Rules) -> Mapping[str, Site]:
         """Every store as presence sees it, by id; `default` is what the server is configured to."""
@@ -56,7 +59,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return self._sites[default]
 
     def _site(self, store: str, default: Rules) -> Site:
-        held = in_store(self.ruled.stores.get(store), default)
+        held = settled(self.ruled.stores.get(store, StoreRules()), default)
         return site_of(store, held, self.plans.get(store), self._places.get(store, ()), self._placed.get(store, ()))
 
     @cached_property
@@ -69,7 +72,12 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def _placed(self) -> Mapping[str, tuple[Placed, ...]]:
-        return anchors_of(self.gateways.values(), self.fixtures, ())
+        return anchors_of(self.gateways.values(), self.fixtures, self.unheeded)
+
+    @cached_property
+    def unheeded(self) -> frozenset[str]:
+        """Gateways of other people whose word triggers nothing."""
+        return frozenset(g for source in self.sources if not source.triggers for g in source.gateways.values())
 
     @cached_property
     def anchors(self) -> Mapping[str, Anchor]:
@@ -150,6 +158,7 @@ async def load(db: Queries, vault: Vault, tags: Tags | None = None) -> Directory
         store_offers=await screens.store_offers(db),
         plans=await layout.load(db),
         ruled=await rules.load(db),
+        sources=await sources.load(db),
     )
 
 

@@ -3,7 +3,7 @@
 server's configuration ◀ a store's rules ◀ a zone's rules        what is left out holds as it does before
 """
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
@@ -11,7 +11,6 @@ from push.model.ports import Queries
 from push.model.sites import Rules, ZoneRules
 
 _Dbm = Annotated[float, msgspec.Meta(ge=-120, le=0)]
-T = TypeVar("T", bound=msgspec.Struct)
 
 
 class StoreRules(ZoneRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,7 +20,7 @@ class StoreRules(ZoneRules, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] | None = None
     again_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] | None = None
     stale_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] | None = None
-    gateway_silent_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] | None = None
+    gateway_silent_s: Annotated[int, msgspec.Meta(ge=5, le=7200)] | None = None
 
 
 class Ruled(msgspec.Struct, frozen=True):
@@ -48,7 +47,7 @@ def said(rules: ZoneRules) -> dict[str, object]:
 
 
 def over(rules: ZoneRules, inherited: Rules) -> Rules:
-    """What holds where these are said over others."""
+    """These, and what they leave out from others."""
     return msgspec.structs.replace(inherited, **said(rules))
 
 
@@ -60,17 +59,17 @@ def problem(whole: Rules) -> str | None:
     return None
 
 
-def in_store(rules: StoreRules | None, default: Rules) -> Rules:
-    """What holds in a store.
+def settled(rules: ZoneRules, inherited: Rules) -> Rules:
+    """What holds where these are said over others.
 
-    It was refused where it could not hold together; where the server is configured otherwise by now, leaving waits for
-    no more than entering took.
+    What could not hold together was refused; where what they are said over is another by now, leaving a zone takes no
+    more than entering it.
     """
-    whole = default if rules is None else over(rules, default)
+    whole = over(rules, inherited)
     return whole if problem(whole) is None else msgspec.structs.replace(whole, zone_leave=whole.zone_enter)
 
 
 def in_zone(rules: ZoneRules, store: Rules) -> ZoneRules:
-    """What a zone says where that holds together with its store's rules, else as `in_store` mends it."""
-    whole = over(rules, store)
-    return rules if problem(whole) is None else msgspec.structs.replace(rules, zone_leave=whole.zone_enter)
+    """What a zone says, settled over its store's rules."""
+    whole = settled(rules, store)
+    return rules if whole == over(rules, store) else msgspec.structs.replace(rules, zone_leave=whole.zone_leave)

@@ -7,15 +7,21 @@ import pytest
 
 from beacons.registry import Beacon, Gateway, Store, Zone
 from beacons.wire import key_of
-from push.model.errors import UniqueError
+from push.model.errors import MisfitError, UniqueError
 from push.model.ports import Database
 from push.model.presence import Anchor
+from push.model.sites import Rules, ZoneRules
 from push.model.vault import SealError, Vault
-from push.registry import directory
+from push.registry import directory, editing, plans, rules_editing
+from push.registry.layout import Plan
+from push.registry.records import Hand
+from push.registry.rules import Ruled, StoreRules
+from push.registry.rules_editing import Where
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
 from tests.support.ingest import T0_MS, VAULT, Box, Server, WireGateway, register
 
+HAND = Hand("ann", T0_MS)
 CARD = Beacon(id="card", role="tag", format="ibeacon", static_id="ab" * 20, shopper="ann")
 
 
@@ -43,6 +49,7 @@ async def test_what_was_registered_is_read_as_it_was(db: Database) -> None:
     store = Store(id="s1", name="Märkte 1", time_zone="Europe/Paris", allow_static_tags=True)
     zone = Zone(store="s1", id="z", name="Schuhe", polygon_m=((0.5, 1), (2, 3), (4, 5)))
     gateway = Gateway(id="g1", store="s1", zone="z", x_m=1.5, y_m=-2, z_m=3, radio_offset_db=-1.5)
+    plan = Plan(width_m=8, height_m=6.5, walls=(((1, 0), (1, 2.25)), ((3, 3), (5, 3))))
     shelf = Beacon(id="shelf", role="fixture", format="uid", static_id="cd" * 16, store="s1", zone="z", x_m=0.25)
     tag = Beacon(id="tag", role="tag", format="eid", exponent=15, counter_s=2**32 - 1, counter_at_ms=T0_MS, shopper="a")
     async with db.transaction() as tx:
@@ -51,6 +58,11 @@ async def test_what_was_registered_is_read_as_it_was(db: Database) -> None:
         await directory.put_gateway(tx, gateway, b"\5" * 32, VAULT)
         await directory.put_beacon(tx, shelf, None, VAULT)
         await directory.put_beacon(tx, tag, b"\6" * 16, VAULT)
+        await plans.put_plan(tx, "s1", plan, HAND)
+        await rules_editing.put(tx, Where("s1"), StoreRules(enter_dbm=-70), HAND, default=Rules())
+        await rules_editing.put(tx, Where("s1", "z"), ZoneRules(zone_enter=0.5), HAND, default=Rules())
+        with pytest.raises(MisfitError, match=r"zone z: zone_leave \(0.55\) is above zone_enter \(0.5\)"):
+            await rules_editing.put(tx, Where("s1"), StoreRules(zone_leave=0.55), HAND, default=Rules())
     held = await directory.load(db, VAULT)
     assert held.stores == {"s1": store}
     assert held.zones == {("s1", "z"): zone}
@@ -62,6 +74,17 @@ async def test_what_was_registered_is_read_as_it_was(db: Database) -> None:
     assert key(held, "tag") == b"\6" * 16
     assert held.anchors == {"g1": Anchor("g1", "s1", "z"), "shelf": Anchor("shelf", "s1", "z", forgeable=True)}
     assert held.static_tag_stores() == {"s1"}
+    assert held.plans == {"s1": plan}
+    site = held.sites(Rules(stale_s=9))["s1"]
+    assert (site.rules, site.places[0].rules) == (Rules(stale_s=9, enter_dbm=-70), ZoneRules(zone_enter=0.5))
+    async with db.transaction() as tx:
+        await plans.put_plan(tx, "s1", msgspec.structs.replace(plan, walls=()), HAND)
+        await rules_editing.delete(tx, Where("s1"), HAND)
+        await editing.delete_gateway(tx, "g1", HAND)
+        await editing.delete_beacon(tx, "shelf", HAND)
+        await editing.delete_zone(tx, "s1", "z", HAND)
+    held = await directory.load(db, VAULT)
+    assert (held.plans["s1"].walls, held.ruled) == ((), Ruled()), "what is gone leaves nothing"
 
 
 async def test_nothing_registered_is_an_empty_directory(db: Database) -> None:

@@ -195,6 +195,8 @@ def not_as_seen(body: object = None, **ids: str) -> Provoke:
             await on.server.operate("PUT", f"/v1/stores/{STORE}/gateways/g1", {"gateway": gateway})
         if "plan" in endpoint.path:
             await on.server.operate("PUT", f"/v1/stores/{STORE}/plan", {"width_m": 1, "height_m": 1})
+        if "presence" in endpoint.path:
+            await on.server.operate("PUT", on.path(endpoint, ids), {"zone_hold_s": 1})
         if "image" in endpoint.path and endpoint.method == "PUT":
             headers = {**on.credential(endpoint), "If-Match": '"999"'}
             return await on.server.call("PUT", on.path(endpoint, ids), headers=headers, data=small_picture())
@@ -232,6 +234,8 @@ _G: Final = "/v1/stores/{store}/gateways/{id}"
 _PLAN: Final = "/v1/stores/{store}/plan"
 _IMAGE: Final = "/v1/stores/{store}/plan/image"
 _SIZE: Final = {"width_m": 5, "height_m": 5}
+_RULES: Final = "/v1/stores/{store}/presence"
+_ZONE_RULES: Final = "/v1/stores/{store}/zones/{zone}/presence"
 REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("GET", "/v1/stores/{id}", 404): plainly(),
     ("PUT", "/v1/stores/{id}", 412): not_as_seen({"id": STORE, "name": "S"}, id=STORE),
@@ -262,6 +266,12 @@ REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("PUT", _IMAGE, 412): not_as_seen(store=STORE),
     ("DELETE", _IMAGE, 404): plainly(),
     ("DELETE", _IMAGE, 412): not_as_seen(store=STORE),
+    **{
+        (method, path, status): plainly(body) if status == HTTPStatus.NOT_FOUND else not_as_seen(body, **ids)
+        for path, ids in ((_RULES, {"store": STORE}), (_ZONE_RULES, {"store": STORE, "zone": "z1"}))
+        for method, body, statuses in (("GET", None, (404,)), ("PUT", {}, (404, 412)), ("DELETE", None, (404, 412)))
+        for status in statuses
+    },
     **GOODS,
     **SEGMENTS,
     ("POST", "/v1/imports", 409): another_import,

@@ -26,6 +26,7 @@ from push.model.hooks import Letter
 from push.model.ports import Clock, Database, Transaction
 from push.model.presence import Observation
 from push.model.screens import Sight
+from push.model.sites import Rules
 from push.profiles import outgoing
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.apply import Applied
@@ -153,6 +154,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         wake_senders=lambda: None,
         application_server_keys=dict,
         pushes_per_visit=1,
+        rules=Rules(),
         check_address=lambda _channel, address: Reachable(dict(address), ""),
         statistics=dict,
         screens=OpenScreens(Dark()),

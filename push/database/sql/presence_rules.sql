@@ -1,8 +1,8 @@
 -- name: presence_rules.all
-SELECT store, zone, rules FROM presence_rules
+SELECT store, zone, rules FROM presence_rules ORDER BY store, zone
 
--- name: presence_rules.of
-SELECT zone, rules FROM presence_rules WHERE store = :store
+-- name: presence_rules.of_zones
+SELECT zone, rules FROM presence_rules WHERE store = :store AND zone <> '' ORDER BY zone
 
 -- name: presence_rules.get
 SELECT rules, revision, changed_by, changed_ms FROM presence_rules WHERE store = :store AND zone = :zone
