@@ -26,6 +26,7 @@ from push.enrolment.kept import keep_fingerprints
 from push.enrolment.site import Site
 from push.health.runner import Health
 from push.ingest.engine import Engine, Outside
+from push.ingest.foreign.routes import filters
 from push.keys import read_keys
 from push.model.errors import PermanentError
 from push.model.people import Purpose
@@ -136,7 +137,9 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     backlog = Backlog(db, settings.sender.most_queued)
     outbox = watching.Outbox(seals, ways.fit(channels, clock), _checker(channels), backlog, sender.wake)
     health = watching.open_health(settings, watching.Outside(db, clock, engine, client), outbox)
-    registrar = Registrar(db, vault, engine, broker, (shown.stage.use, health.use))
+    registrar = Registrar(
+        db, vault, engine, broker, (shown.stage.use, health.use, lambda loaded: client.also(filters(loaded.sources)))
+    )
     await registrar.reload()
     await engine.resume()
     await health.resume()
