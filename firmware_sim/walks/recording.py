@@ -1,0 +1,180 @@
+"""A simulated store on the air, recorded once: every packet that its gateways pass on, beside where people truly were.
+
+shoppers, staff, passers-by ─tags─▶ World (firmware, radio) ▶ decode ▶ the gateways' filter ▶ Packets
+
+Everybody carries a tag, every tenth shopper two; those of staff are dropped by the filter. What people's bodies block
+and how radio fades is `firmware_sim.radio`'s.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from beacons import ad
+from beacons.frames import decode, identity
+from beacons.ids import IdKind, padded
+from beacons.registry import Beacon
+from beacons.wire import GatewayConfig
+from firmware_sim import builds
+from firmware_sim.floor import Floor
+from firmware_sim.market import market
+from firmware_sim.walkers import Habits, Step, Walker, arrivals, crowd
+from firmware_sim.walks.files import Ints
+from firmware_sim.walks.score import Bools
+from firmware_sim.world import Carrier, World
+from gateway.filter import Filter
+
+START_MS: Final = 1_760_000_000_000
+"""Where simulated time begins, so that the same seed gives the same run on any day."""
+APPROACH_M: Final = 6.0
+"""So far along the street shoppers are on the air before they come in, and after."""
+TWO_TAGS_EVERY: Final = 10
+STAFF: Final = 6
+_STAFF_HABITS: Final = Habits(zones=(6, 6), stops=(4, 8), dwell_s=60.0, buys=0.0)
+PASSERS_SHARE: Final = 0.25
+"""For four who come in, one passes by."""
+PASSER_M: Final = (-5.0, -2.0)
+"""So far in front of the window (south of it) they walk."""
+PASSER_REACH_M: Final = 10.0
+"""From so far left of the store to so far right of it."""
+
+
+class Who(NamedTuple):
+    """The people of a run; `tags` says whose the numbers in `Packets.tag` are, by walker's id."""
+
+    shoppers: tuple[Walker, ...]
+    staff: tuple[Walker, ...]
+    passers: tuple[Walker, ...]
+    tags: tuple[str, ...]
+
+
+class Packets(NamedTuple):
+    """What passed the gateways' filters, in order of time: columns of one length.
+
+    `at_ms` in UTC ms, `gateway` the number of one of the floor's, `tag` of one of `Who.tags`.
+    """
+
+    at_ms: Ints
+    gateway: npt.NDArray[np.int16]
+    tag: npt.NDArray[np.int32]
+    rssi_dbm: npt.NDArray[np.int16]
+
+    def cut(self, mask: Bools) -> "Packets":
+        """Those where `mask` is true."""
+        return Packets(self.at_ms[mask], self.gateway[mask], self.tag[mask], self.rssi_dbm[mask])
+
+
+class Recording(NamedTuple):
+    """A run: `heard_packets` counts what gateways heard, whoever sent it; it ends at `until_ms`."""
+
+    floor: Floor
+    who: Who
+    packets: Packets
+    heard_packets: int
+    until_ms: int
+
+
+def tag_id(tag: int) -> bytes:
+    """What a tag says: an Eddystone UID, 16 bytes."""
+    return b"footfall-s" + tag.to_bytes(6, "big")
+
+
+def record(people: int, minutes: float, seed: int) -> Recording:
+    """Let people come over a time, and wait until the last of them is gone. The same seed records the same."""
+    floor = market()
+    over_ms = int(minutes * 60_000)
+    shoppers = _shoppers(floor, people, over_ms, seed)
+    until_ms = max(walker.until_ms for walker in shoppers)
+    staff = _named("staff", crowd(floor, [START_MS] * STAFF, seed + 1, _STAFF_HABITS))
+    passers = _passers(floor, round(people * PASSERS_SHARE), over_ms, seed)
+    carriers = [*_carriers([*shoppers, *passers], two_every=TWO_TAGS_EVERY), *_carriers(staff)]
+    tags = tuple(walker.id for walker in carriers)
+    world = World(floor, [_carrier(walker, n) for n, walker in enumerate(carriers)], start_ms=START_MS, seed=seed)
+    passed = len(carriers) - len(staff)
+    packets, heard = _listen(world, until_ms, _filter(passed, len(carriers)))
+    return Recording(floor, Who(shoppers, staff, passers, tags), packets, heard, until_ms)
+
+
+def _shoppers(floor: Floor, people: int, over_ms: int, seed: int) -> tuple[Walker, ...]:
+    when = arrivals(people, START_MS, over_ms, np.random.default_rng(seed))
+    return tuple(crowd(floor, when, seed, Habits(approach_m=APPROACH_M)))
+
+
+def _named(kind: str, walkers: Sequence[Walker]) -> tuple[Walker, ...]:
+    return tuple(msgspec.structs.replace(walker, id=f"{kind}-{n}") for n, walker in enumerate(walkers, start=1))
+
+
+def _passers(floor: Floor, count: int, over_ms: int, seed: int) -> tuple[Walker, ...]:
+    """People who walk along the street, in either direction, and never come in."""
+    rng = np.random.default_rng((seed, 3))
+    return tuple(_passer(floor, n, at_ms, rng) for n, at_ms in enumerate(arrivals(count, START_MS, over_ms, rng), 1))
+
+
+def _passer(floor: Floor, n: int, at_ms: int, rng: np.random.Generator) -> Walker:
+    y_m, speed_m_s = float(rng.uniform(*PASSER_M)), Habits().speed_m_s
+    ends = [-PASSER_REACH_M, floor.width_m + PASSER_REACH_M]
+    rng.shuffle(ends)
+    took_ms = round(1000 * abs(ends[1] - ends[0]) / speed_m_s)
+    track = (Step(at_ms, ends[0], y_m), Step(at_ms + took_ms, ends[1], y_m))
+    return Walker(id=f"passer-{n}", track=track, entered_ms=track[-1].at_ms)
+
+
+def _carriers(walkers: Sequence[Walker], two_every: int = 0) -> Iterator[Walker]:
+    """Walkers, once for each tag that they carry."""
+    for n, walker in enumerate(walkers):
+        yield walker
+        if two_every and n % two_every == 0:
+            yield walker
+
+
+def _carrier(walker: Walker, tag: int) -> Carrier:
+    beacon = Beacon(id=f"tag-{tag}", role="tag", format="uid", static_id=tag_id(tag).hex(), shopper=walker.id)
+    return Carrier(walker=walker, build=builds.tag(beacon))
+
+
+def _filter(passed: int, tags: int) -> Filter:
+    """As the server sends it: ids of shoppers pass, those of staff are dropped by name."""
+    uid = bytes([IdKind.UID])
+    return Filter(
+        GatewayConfig(
+            version=1,
+            pass_kind=uid * passed,
+            pass_id=b"".join(padded(tag_id(n)) for n in range(passed)),
+            drop_kind=uid * (tags - passed),
+            drop_id=b"".join(padded(tag_id(n)) for n in range(passed, tags)),
+        )
+    )
+
+
+def _listen(world: World, until_ms: int, passing: Filter) -> tuple[Packets, int]:
+    numbers = {gateway.id: n for n, gateway in enumerate(world.floor.gateways)}
+    known: dict[bytes, int] = {}
+    at_ms, gateway, tag, rssi_dbm = array("q"), array("h"), array("i"), array("h")
+    count = 0
+    for heard in world.events(until_ms):
+        count += 1
+        number = known.get(heard.payload)
+        if number is None:
+            number = known[heard.payload] = _tag(heard.payload, passing)
+        if number >= 0:
+            at_ms.append(heard.at_ms)
+            gateway.append(numbers[heard.receiver])
+            tag.append(number)
+            rssi_dbm.append(heard.rssi_dbm)
+    columns = (np.asarray(at_ms), np.asarray(gateway), np.asarray(tag), np.asarray(rssi_dbm))
+    return Packets(columns[0].astype(np.int64), columns[1], columns[2].astype(np.int32), columns[3]), count
+
+
+def _tag(payload: bytes, passing: Filter) -> int:
+    """Whose packet this is, -1 where it may not leave the gateway."""
+    malformed: Counter[str] = Counter()
+    frame = decode(*ad.split(payload, malformed), malformed)
+    named = None if frame is None else identity(frame)
+    if named is None or not passing.passes(named[0], named[1]):
+        return -1
+    return int.from_bytes(named[1][10:], "big")
