@@ -21,8 +21,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     enter_dbm: Annotated[float, msgspec.Meta(ge=-120, le=0)] = -85.0
     """One sighting at least this strong, and she is in the store; fainter ones pass by outside."""
-    leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 60
-    """Not heard for so long means gone."""
+    leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 18
+    """Not heard by gateways for so long means gone: three reports of those who hear her (each 5 s), and a margin."""
+    ranged_leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 60
+    """The same for whom only her own phone places: in a pocket it ranges less often."""
     again_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 300
     """Who comes back within this time goes on with her visit, and enters nothing anew."""
     zone_enter: Share = 0.6
@@ -35,8 +37,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """After so long in a zone a moment "dwelled" happens, one for each mark (zones may differ)."""
     stale_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 30
     """What was heard longer ago completes the record and triggers nothing."""
-    gateway_silent_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 90
-    """A gateway of which nothing came for so long is down: what it would hear is unknown."""
+    gateway_silent_s: Annotated[int, msgspec.Meta(ge=5, le=7200)] = 150
+    """A gateway of which nothing came for so long is down: what it would hear is unknown. They speak once a minute."""
 
 
 class ZoneRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,148 @@
+"""From probabilities to what happened: zones are entered on evidence, left for want of it; stays reach their marks.
+
+    probability of the best zone ≥ its `zone_enter`, for `zone_hold_s`  ▶  zone entered (and the one before left)
+    probability of her zone among what is known < its `zone_leave`      ▶  zone left
+    heard `dwell_marks_s` after she entered it                          ▶  dwelled
+
+Where nothing is known of her zone (its gateways are down), nothing happens: she did not leave because we went blind.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from push.model.ids import derived
+from push.model.presence import Changes, Moment, MomentKind, StayClosed, StayOpened, VisitClosed, VisitOpened
+from push.presence.grounds import MOST_ZONES, Grounds
+from push.presence.people import NOWHERE, People
+
+BLIND: Final = 0.5
+"""So probable that it is unknown where she is, and it is not said that she left."""
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+_OF_A_STAY: Final = frozenset({"zone_entered", "dwelled", "zone_left"})
+"""Kinds that may happen once in each stay; the others once in each visit."""
+
+
+class Told(NamedTuple):
+    """Who is told of: everybody's columns, the stores' ground, when, and what becomes of it."""
+
+    people: People
+    grounds: Grounds
+    now_ms: int
+    changes: Changes
+
+
+def place(told: Told, rows: Ints, zones: Floats) -> Ints:
+    """Let people be in zones as probable as that; who entered one.
+
+    `zones` is (n, Z + 2): a column for each zone, then in none, and unknown.
+    """
+    people, grounds = told.people, told.grounds
+    site, zone = people.site[rows], people.zone[rows].astype(np.int64)
+    many = min(zones.shape[1] - 2, MOST_ZONES)
+    if not many:
+        return rows[:0]
+    at = np.arange(len(rows))
+    best = zones[:, :many].argmax(axis=1)
+    here = np.where(zone >= 0, zones[at, np.maximum(zone, 0)], np.float32(0))
+    unknown = zones[:, -1]
+    wants = (best != zone) & (zones[at, best] >= grounds.zone_enter[site, best])
+    is_new = wants & (people.wanted[rows] != best)
+    people.wanted_ms[rows[is_new]] = told.now_ms
+    people.wanted[rows] = np.where(wants, best, NOWHERE)
+    enters = wants & (told.now_ms - people.wanted_ms[rows] >= grounds.hold_ms[site, best])
+    known = here / np.maximum(1 - unknown, 1e-6)
+    leaves = (zone >= 0) & ~enters & (unknown < BLIND) & (known < grounds.zone_leave[site, np.maximum(zone, 0)])
+    people.zone_p[rows] = here
+    for i in np.flatnonzero(enters | leaves).tolist():
+        row = int(rows[i])
+        leave_zone(told, row, 1 - float(here[i]))
+        if enters[i]:
+            people.zone_p[row] = zones[i, best[i]]
+            _enter_zone(told, row, int(best[i]))
+    return rows[enters]
+
+
+def dwell(told: Told, rows: Ints) -> None:
+    """Take stays over their marks. Dwelling counts what was heard: time alone takes nobody over one."""
+    people, grounds = told.people, told.grounds
+    rows = rows[people.zone[rows] >= 0]
+    while len(rows):
+        mark_ms = grounds.mark_ms[people.site[rows], people.zone[rows], people.marks_done[rows]]
+        is_due = people.last_ms[rows] - people.stay_since_ms[rows] >= mark_ms
+        rows, due_ms = rows[is_due], mark_ms[is_due]
+        people.marks_done[rows] += 1
+        for row, mark in zip(rows.tolist(), due_ms.tolist(), strict=True):
+            told.changes.moments.append(moment(told, row, "dwelled", float(people.zone_p[row]), mark_s=mark // 1000))
+
+
+def enter(told: Told, row: int, confidence: float) -> None:
+    """Somebody's visit begins."""
+    people = told.people
+    store = told.grounds.stores[people.site[row]]
+    entered_ms = int(people.entered_ms[row])
+    people.visit[row] = derived("vis", store, people.shopper[row], entered_ms)
+    told.changes.records.append(VisitOpened(people.visit[row], store, people.shopper[row], entered_ms))
+    told.changes.moments.append(moment(told, row, "store_entered", confidence))
+
+
+def leave(told: Told, row: int) -> None:
+    """Somebody's visit ends when she was heard last."""
+    people = told.people
+    leave_zone(told, row, 1.0)
+    left_ms = max(int(people.entered_ms[row]), int(people.last_ms[row]))
+    told.changes.records.append(VisitClosed(people.visit[row], left_ms))
+    told.changes.moments.append(moment(told, row, "left", 1.0))
+
+
+def _enter_zone(told: Told, row: int, zone: int) -> None:
+    people = told.people
+    since_ms = int(people.last_ms[row])
+    people.zone[row], people.stay_since_ms[row], people.marks_done[row] = zone, since_ms, 0
+    people.wanted[row] = NOWHERE
+    name = zone_name(told.grounds, people, row) or ""
+    people.stay[row] = derived("sty", people.visit[row], name, since_ms)
+    store = told.grounds.stores[people.site[row]]
+    told.changes.records.append(StayOpened(people.stay[row], people.visit[row], store, name, since_ms))
+    told.changes.moments.append(moment(told, row, "zone_entered", float(people.zone_p[row])))
+
+
+def leave_zone(told: Told, row: int, confidence: float) -> None:
+    """Somebody's stay ends, if there is one."""
+    people = told.people
+    if people.stay[row]:
+        left_ms = max(int(people.stay_since_ms[row]), int(people.last_ms[row]))
+        told.changes.records.append(StayClosed(people.stay[row], left_ms))
+        told.changes.moments.append(moment(told, row, "zone_left", confidence))
+    people.zone[row], people.stay[row], people.zone_p[row] = NOWHERE, "", 0
+
+
+def zone_name(grounds: Grounds, people: People, row: int) -> str | None:
+    """The zone that somebody is in."""
+    zone = int(people.zone[row])
+    if zone < 0:
+        return None
+    return grounds.floors[grounds.stores[people.site[row]]].zones[zone]
+
+
+def moment(told: Told, row: int, kind: MomentKind, confidence: float, *, mark_s: int = 0) -> Moment:
+    """What happened to somebody, by what was heard since the last pass; else by when she was heard last."""
+    people = told.people
+    first_ms, received_ms = int(people.since_first_ms[row]), int(people.since_received_ms[row])
+    return Moment(
+        id=derived("mom", people.visit[row], kind, people.stay[row] if kind in _OF_A_STAY else "", mark_s),
+        kind=kind,
+        store=told.grounds.stores[people.site[row]],
+        zone=zone_name(told.grounds, people, row),
+        shopper=people.shopper[row],
+        visit=people.visit[row],
+        mark_s=mark_s,
+        at_ms=told.now_ms,
+        heard_ms=first_ms if first_ms and kind in {"store_entered", "zone_entered"} else int(people.last_ms[row]),
+        received_ms=received_ms or told.now_ms,
+        confidence=round(confidence, 4),
+        triggers=bool(people.triggers[row]),
+    )

@@ -1,0 +1,219 @@
+"""Everybody who is in a store, in columns: one row each, what each anchor last said of her beside it.
+
+Columns grow by doubling; rows of who left are used again. Names (shopper, visit) lie in lists by row: they are needed
+only when something happens.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from push.presence.index import NOBODY, Index, Keys, Rows, key_of
+
+LINKS: Final = 12
+"""Anchors remembered of each person: as many as hear somebody in a large store; the one heard longest ago goes."""
+FREE: Final = 0
+IN: Final = 1
+AWAY: Final = 2
+"""She left, but not so long ago that she could not go on with her visit."""
+NEAR: Final = 3
+"""She is heard, and may well be outside: no visit yet."""
+_LEAST: Final = 256
+NOWHERE: Final = -1
+
+_COLUMNS: Final = {
+    "state": np.uint8,
+    "subject": np.uint64,
+    "site": np.int32,
+    "entered_ms": np.int64,
+    "last_ms": np.int64,
+    "alive_ms": np.int64,
+    "left_ms": np.int64,
+    "zone": np.int16,
+    "zone_p": np.float32,
+    "stay_since_ms": np.int64,
+    "marks_done": np.int16,
+    "wanted": np.int16,
+    "wanted_ms": np.int64,
+    "since_first_ms": np.int64,
+    "since_received_ms": np.int64,
+    "passed_ms": np.int64,
+    "arena": np.int16,
+    "place": np.int32,
+    "triggers": np.bool_,
+}
+
+
+class Said(NamedTuple):
+    """What anchors said of people, as columns: people's rows, anchors' numbers, when, dBm, packets."""
+
+    row: Rows
+    anchor: npt.NDArray[np.int32]
+    last_ms: npt.NDArray[np.int64]
+    rssi_dbm: npt.NDArray[np.float32]
+    packets: npt.NDArray[np.int32]
+
+    def cut(self, mask: npt.NDArray[np.bool_]) -> "Said":
+        """Those where `mask` is true."""
+        return Said(self.row[mask], self.anchor[mask], self.last_ms[mask], self.rssi_dbm[mask], self.packets[mask])
+
+
+class Links(NamedTuple):
+    """What anchors said of people since the last pass: people's rows, anchors' numbers, mean dBm, packets."""
+
+    row: Rows
+    anchor: npt.NDArray[np.int32]
+    rssi_dbm: npt.NDArray[np.float32]
+    packets: npt.NDArray[np.int32]
+
+
+class People:
+    """The columns, each of shape (capacity,), by row; `link_*` are (capacity, `LINKS`).
+
+    `last_ms` is when she was heard last, `alive_ms` what leaving counts from; `wanted` is the zone that she may be
+    about to enter, since `wanted_ms`; `since_*` tell of the evidence that came since the last pass of the filter;
+    `arena` and `place` say where her belief is.
+    """
+
+    state: npt.NDArray[np.uint8]
+    subject: Keys
+    site: Rows
+    entered_ms: npt.NDArray[np.int64]
+    last_ms: npt.NDArray[np.int64]
+    alive_ms: npt.NDArray[np.int64]
+    left_ms: npt.NDArray[np.int64]
+    zone: npt.NDArray[np.int16]
+    zone_p: npt.NDArray[np.float32]
+    stay_since_ms: npt.NDArray[np.int64]
+    marks_done: npt.NDArray[np.int16]
+    wanted: npt.NDArray[np.int16]
+    wanted_ms: npt.NDArray[np.int64]
+    since_first_ms: npt.NDArray[np.int64]
+    since_received_ms: npt.NDArray[np.int64]
+    passed_ms: npt.NDArray[np.int64]
+    arena: npt.NDArray[np.int16]
+    place: Rows
+    triggers: npt.NDArray[np.bool_]
+
+    def __init__(self) -> None:
+        for name, kind in _COLUMNS.items():
+            setattr(self, name, np.zeros(_LEAST, dtype=kind))
+        self.link_anchor = np.full((_LEAST, LINKS), NOBODY, dtype=np.int32)
+        self.link_rssi_dbm = np.zeros((_LEAST, LINKS), dtype=np.float32)
+        self.link_ms = np.zeros((_LEAST, LINKS), dtype=np.int64)
+        self.link_packets = np.zeros((_LEAST, LINKS), dtype=np.int32)
+        self.shopper: list[str] = [""] * _LEAST
+        self.visit: list[str] = [""] * _LEAST
+        self.stay: list[str] = [""] * _LEAST
+        self._index = Index()
+        self._free = list(range(_LEAST - 1, -1, -1))
+
+    def __len__(self) -> int:
+        """Rows that there are, free ones too."""
+        return len(self.state)
+
+    def find(self, subject: Keys, site: Rows) -> Rows:
+        """Rows of people in stores, `NOBODY` where they are not (not even just gone). Arrays of one length."""
+        return self._index.find(key_of(subject, site))
+
+    def rows_in(self, site: int) -> npt.NDArray[np.int64]:
+        """Who is in a store."""
+        return np.flatnonzero((self.site == site) & (self.state == IN))
+
+    def rows_of(self, subject: int) -> npt.NDArray[np.int64]:
+        """Where somebody is, or was just now."""
+        return np.flatnonzero((self.subject == np.uint64(subject)) & (self.state != FREE))
+
+    def add(self, subject: int, site: int, shopper: str, visit: str) -> int:
+        """A row for somebody who comes in."""
+        if not self._free:
+            self._grow()
+        row = self._free.pop()
+        for name in _COLUMNS:
+            getattr(self, name)[row] = 0
+        self.state[row], self.subject[row], self.site[row] = IN, subject, site
+        self.zone[row] = self.wanted[row] = NOWHERE
+        self.place[row] = NOBODY
+        self.link_anchor[row] = NOBODY
+        self.link_packets[row] = 0
+        self.link_ms[row] = 0
+        self.shopper[row], self.visit[row], self.stay[row] = shopper, visit, ""
+        self._index.put(self._key(row), row)
+        return row
+
+    def free(self, row: int) -> None:
+        """Forget somebody."""
+        self._index.drop(self._key(row))
+        self.state[row] = FREE
+        self.subject[row] = 0
+        self.shopper[row] = self.visit[row] = self.stay[row] = ""
+        self._free.append(row)
+
+    def _key(self, row: int) -> np.uint64:
+        key: np.uint64 = key_of(self.subject[row : row + 1], self.site[row : row + 1])[0]
+        return key
+
+    def _grow(self) -> None:
+        held = len(self)
+        for name in (*_COLUMNS, "link_anchor", "link_rssi_dbm", "link_ms", "link_packets"):
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        self.shopper += [""] * held
+        self.visit += [""] * held
+        self.stay += [""] * held
+        self._free = list(range(2 * held - 1, held - 1, -1))
+
+    def hear(self, said: Said) -> None:
+        """Take what anchors said of people; each pair of person and anchor at most once."""
+        while len(said.row):
+            column, is_known = self._columns(said.row, said.anchor)
+            # Of several anchors that are new to one person, one is entered in each round, after those that are known.
+            first = np.zeros(len(said.row), dtype=bool)
+            first[np.unique(said.row, return_index=True)[1]] = True
+            now = is_known | (first & ~_with_known(said.row, is_known))
+            self._enter(said.cut(now), column[now], is_known[now])
+            said = said.cut(~now)
+
+    def _columns(self, rows: Rows, anchors: npt.NDArray[np.int32]) -> tuple[Rows, npt.NDArray[np.bool_]]:
+        """Where an anchor stands in people's links, or which place it may take; and whether it stood there."""
+        same = self.link_anchor[rows] == anchors[:, None]
+        is_known = same.any(axis=1)
+        column = same.argmax(axis=1)
+        new = np.flatnonzero(~is_known)
+        if len(new):
+            column[new] = self.link_ms[rows[new]].argmin(axis=1)
+        return column.astype(np.int32), is_known
+
+    def _enter(self, said: Said, column: Rows, is_known: npt.NDArray[np.bool_]) -> None:
+        at = said.row, column
+        held = np.where(is_known, self.link_packets[at], 0)
+        before_ms = np.where(is_known, self.link_ms[at], 0)
+        total = held + said.packets
+        share = (said.packets / np.maximum(total, 1)).astype(np.float32)
+        before_dbm = np.where(held > 0, self.link_rssi_dbm[at], said.rssi_dbm)
+        self.link_rssi_dbm[at] = before_dbm + share * (said.rssi_dbm - before_dbm)
+        self.link_packets[at] = total
+        self.link_anchor[at] = said.anchor
+        self.link_ms[at] = np.maximum(before_ms, said.last_ms)
+
+    def news(self, rows: Rows) -> Links:
+        """What anchors said of these people since it was asked last; `row` are positions in `rows`."""
+        packets = self.link_packets[rows]
+        which, column = np.nonzero(packets)
+        at = rows[which]
+        found = Links(
+            which.astype(np.int32),
+            self.link_anchor[at, column],
+            self.link_rssi_dbm[at, column],
+            packets[which, column],
+        )
+        self.link_packets[rows] = 0
+        return found
+
+
+def _with_known(rows: Rows, is_known: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whether the same person has a link in this round that stands already: a new one could take its place."""
+    if not is_known.any() or is_known.all():
+        return np.zeros(len(rows), dtype=bool)
+    return np.isin(rows, rows[is_known])

@@ -1,0 +1,166 @@
+"""Whose belief is where: each person of a store has a place in the arena of its floor's shape; blocks take turns.
+
+A block is looked at once a second, each at another time of it, so that work is even and nobody waits for all.
+"""
+
+from collections.abc import Iterator
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from push.model.presence import FloorMinute
+from push.presence.beliefs import Heard
+from push.presence.grounds import Grounds, Mask
+from push.presence.index import NOBODY
+from push.presence.minutes import MINUTE_MS, Minutes
+from push.presence.people import People
+
+PASS_MS: Final = 1000
+"""The filter looks at everybody so often."""
+BLOCK: Final = 512
+"""People whom it looks at in one go: their beliefs fit the cache."""
+STAGGER: Final = 137
+"""Blocks begin at other times of the second: this many ms times their number."""
+LONGEST_MS: Final = 30_000
+"""Time that is caught up with in one look: after longer, she may be anywhere."""
+
+T = TypeVar("T", bound=np.generic)
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+class Seats:
+    """The places of everybody's belief, in every arena."""
+
+    def __init__(self, people: People, grounds: Grounds) -> None:
+        self._people = people
+        self._grounds = grounds
+        self._seats: list[npt.NDArray[np.int32]] = []
+        self._looked_ms: list[Ints] = []
+        self._minutes: list[Minutes] = []
+        self._minute: int | None = None
+
+    def make_room(self) -> None:
+        """Take over arenas that are new."""
+        for arena in self._grounds.arenas[len(self._seats) :]:
+            rows, columns = arena.shape
+            self._seats.append(np.full(BLOCK, NOBODY, dtype=np.int32))
+            self._looked_ms.append(np.zeros(1, dtype=np.int64))
+            self._minutes.append(Minutes(rows * columns))
+
+    def by_arena(self, rows: Ints) -> Iterator[tuple[int, Ints]]:
+        """People who have places, arena by arena."""
+        arenas = self._people.arena[rows]
+        for arena in np.unique(arenas).tolist():
+            yield arena, rows[arenas == arena]
+
+    def seat(self, rows: Ints) -> None:
+        """Give people a belief in their store's arena, about which nothing is known yet."""
+        people, grounds = self._people, self._grounds
+        people.arena[rows] = grounds.arena[people.site[rows]]
+        for arena, of in self.by_arena(rows):
+            places = grounds.arenas[arena].enter(grounds.store_in_arena[people.site[of]])
+            while int(places.max()) >= len(self._seats[arena]):
+                self._seats[arena] = _doubled(self._seats[arena], NOBODY)
+                self._looked_ms[arena] = _doubled(self._looked_ms[arena], 0)
+            self._seats[arena][places] = of
+            people.place[of] = places
+            self._minutes[arena].begin(places)
+
+    def unseat(self, rows: Ints) -> None:
+        """Take people's beliefs away."""
+        people = self._people
+        rows = rows[people.place[rows] != NOBODY]
+        for arena, of in self.by_arena(rows):
+            self._seats[arena][people.place[of]] = NOBODY
+            self._grounds.arenas[arena].leave(people.place[of])
+        people.place[rows] = NOBODY
+
+    def due(self, now_ms: int) -> Iterator[tuple[int, Ints]]:
+        """Blocks of people, and their arenas, at whom nobody has looked for a while. A clock set back makes all due."""
+        for arena, looked_ms in enumerate(self._looked_ms):
+            for block in np.flatnonzero((now_ms - looked_ms >= PASS_MS) | (now_ms < looked_ms)).tolist():
+                is_first = looked_ms[block] == 0
+                looked_ms[block] = now_ms - (block * STAGGER % PASS_MS if is_first else 0)
+                seats = self._seats[arena][block * BLOCK : (block + 1) * BLOCK]
+                rows = seats[seats != NOBODY].astype(np.int64)
+                if len(rows):
+                    yield arena, rows
+
+    def look(self, rows: Ints, arena: int, listening: Mask, now_ms: int) -> Floats:
+        """Let the filter see what was heard of people of an arena, and what was not; the seconds since it looked."""
+        people, grounds = self._people, self._grounds
+        dt_s = (np.clip(now_ms - people.passed_ms[rows], 0, LONGEST_MS) / 1000).astype(np.float32)
+        people.passed_ms[rows] = now_ms
+        news = people.news(rows.astype(np.int32))
+        is_here = (
+            grounds.site_of[news.anchor] == people.site[rows[news.row]]
+        )  # and not moved to another store meanwhile
+        offset_db = np.zeros(len(news.row), dtype=np.float32)
+        columns = news.row, grounds.in_arena[news.anchor], news.rssi_dbm, news.packets, offset_db
+        silence_s = (np.maximum(0, now_ms - people.last_ms[rows]) / 1000).astype(np.float32)
+        grounds.arenas[arena].step(
+            people.place[rows],
+            dt_s,
+            Heard(*(column[is_here] for column in columns)),
+            grounds.of_arena(listening, arena),
+            silence_s,
+        )
+        return dt_s
+
+    def believe(self, rows: Ints, now_ms: int) -> None:
+        """Let people be where anchors said last: after a start, and on other grounds."""
+        people = self._people
+        people.link_packets[rows] = people.link_anchor[rows] != NOBODY
+        nobody = np.zeros(len(self._grounds.anchors), dtype=bool)
+        for arena, of in self.by_arena(rows):
+            people.passed_ms[of] = now_ms
+            self.look(of, arena, nobody, now_ms)
+
+    def zones(self, rows: Ints, arena: int) -> Floats:
+        """Zones' probabilities, (n, Z + 2): the last are in none, and unknown."""
+        found: Floats = self._grounds.arenas[arena].zones(self._people.place[rows])
+        return found
+
+    def outside(self, rows: Ints, arena: int) -> Floats:
+        """How probably people are outside of the store. Shape (n,)."""
+        found: Floats = self._grounds.arenas[arena].outside(self._people.place[rows])
+        return found
+
+    # ---------------------------------------------------------------------------------------------- minutes
+
+    def count(self, rows: Ints, arena: int, dt_s: Floats) -> None:
+        """Count how long people were where."""
+        people, minutes = self._people, self._minutes[arena]
+        stores = self._grounds.store_in_arena[people.site[rows]]
+        minutes.add(stores, people.place[rows], self._grounds.arenas[arena].cells(people.place[rows]), dt_s)
+        inside = people.zone[rows] >= 0
+        minutes.in_zones(stores[inside], people.zone[rows[inside]], dt_s[inside])
+
+    def count_entered(self, rows: Ints, arena: int) -> None:
+        """Count who came into their zones."""
+        people = self._people
+        self._minutes[arena].entered(self._grounds.store_in_arena[people.site[rows]], people.zone[rows])
+
+    def turn_minute(self, now_ms: int) -> list[FloorMinute]:
+        """What a minute came to that is over."""
+        minute = now_ms // MINUTE_MS
+        before, self._minute = self._minute, minute
+        if before is None or before == minute:
+            return []
+        grounds, found = self._grounds, []
+        for store, floor in grounds.floors.items():
+            number = grounds.store_numbers[store]
+            minutes = self._minutes[grounds.arena[number]]
+            found.append(minutes.take(int(grounds.store_in_arena[number]), floor, before * MINUTE_MS))
+        return [one for one in found if one is not None]
+
+    def resume(self, now_ms: int) -> None:
+        """Let nobody have been looked at later than now: the clock was set."""
+        for looked_ms in self._looked_ms:
+            np.minimum(looked_ms, now_ms, out=looked_ms)
+
+
+def _doubled(column: npt.NDArray[T], fill: int) -> npt.NDArray[T]:
+    return np.concatenate([column, np.full_like(column, fill)])
