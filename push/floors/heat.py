@@ -1,0 +1,46 @@
+"""Where people were, cell by cell: how long all together, and how many visits came by."""
+
+import msgspec
+import numpy as np
+
+from push.floors import grids
+from push.floors.asking import Asking, Bins, within
+from push.floors.columns import MOST_DAYS
+from push.floors.few import FEW, counted, spans
+from push.model.ports import Queries
+
+
+class Heat(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure for each cell, row by row from the upper left corner of the plan, cells of (width, height) metres.
+
+    Without rows nothing was kept of the period, or the store has no plan. `minutes` were added up; `other_minutes` are
+    of another grid than the last one, and were not.
+    """
+
+    rows: int
+    columns: int
+    cell_m: tuple[float, float]
+    person_s: tuple[float | None, ...]
+    visits: tuple[int | None, ...]
+    minutes: int
+    other_minutes: int
+    few: bool
+
+
+async def heat(db: Queries, asked: Asking) -> Heat:
+    """Raises `TooMuchError`, `push.model.errors.DatabaseError`."""
+    within(asked.period, MOST_DAYS)
+    from_ms, to_ms = asked.past
+    of = await grids.added(db, asked, Bins(np.array([from_ms]), to_ms))
+    people = grids.people(of, 0 if asked.exact else await grids.least_visits(db, asked))[0]
+    grid = of.grid
+    return Heat(
+        rows=grid.rows,
+        columns=grid.columns,
+        cell_m=(grid.width_m, grid.height_m),
+        person_s=tuple(spans(of.person_ds[0] / 10, people, exact=asked.exact)),
+        visits=tuple(counted(of.reached[0], people, exact=asked.exact)),
+        minutes=of.minutes,
+        other_minutes=of.others,
+        few=not asked.exact and (people.size == 0 or bool((people < FEW).any())),
+    )
