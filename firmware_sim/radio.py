@@ -168,7 +168,7 @@ class Radio:
         """An advertising event begins; not earlier than the one before."""
         airtime_us = (OVERHEAD_BYTES + len(emission.payload)) * 8 * BIT_US
         starts = tuple(emission.at_us + c * (airtime_us + RETUNE_US) for c in range(CHANNELS))
-        power = self.local_dbm(emission)[:, None] + self._fading_db()
+        power = self.local_dbm(emission)[:, None] + self.fading_db()
         self._air.append(_Airborne(emission, starts, airtime_us, power))
 
     def settle(self, until_us: int) -> Iterator[Reception]:
@@ -181,32 +181,43 @@ class Radio:
 
     def local_dbm(self, emission: Emission) -> Floats:
         """Power at each receiver without small-scale fading, shape (receivers,)."""
+        place = np.array((emission.x_m, emission.y_m, emission.z_m))
+        heading = math.nan if emission.heading_rad is None else emission.heading_rad
+        return self.levels_dbm(np.array(emission.power_1m_dbm), place, np.array(heading))
+
+    def levels_dbm(self, power_1m_dbm: Floats, place_m: Floats, heading_rad: Floats) -> Floats:
+        """The same of any number of emissions: (..., receivers).
+
+        `power_1m_dbm` is (...), `place_m` (..., 3), `heading_rad` (...), NaN for what is on nobody's body.
+        """
         s = self.settings
-        off = self._at_m - (emission.x_m, emission.y_m, emission.z_m)
-        flat_m = np.sqrt(off[:, 0] ** 2 + off[:, 1] ** 2)
-        far_m = np.maximum(np.sqrt(flat_m**2 + off[:, 2] ** 2), s.nearest_m)
-        loss = 10 * s.exponent * np.log10(far_m) + self._bodies_db(off[:, :2], flat_m, emission.heading_rad)
-        power: Floats = emission.power_1m_dbm + self._offset_db - loss + self._shadow_db(off[:, :2])
+        off = self._at_m - place_m[..., None, :]
+        flat_m = np.sqrt(off[..., 0] ** 2 + off[..., 1] ** 2)
+        far_m = np.maximum(np.sqrt(flat_m**2 + off[..., 2] ** 2), s.nearest_m)
+        loss = 10 * s.exponent * np.log10(far_m) + self._bodies_db(off[..., :2], flat_m, heading_rad)
+        power: Floats = power_1m_dbm[..., None] + self._offset_db - loss + self._shadow_db(off[..., :2])
         return power
 
     def _shadow_db(self, off_m: Floats) -> Floats:
-        field = np.cos(np.einsum("rwk,rk->rw", self._wave, off_m) + self._wave_phase).sum(axis=1)
+        field = np.cos(np.einsum("rwk,...rk->...rw", self._wave, off_m) + self._wave_phase).sum(axis=-1)
         shadow: Floats = self.settings.shadowing_db * math.sqrt(2 / WAVES) * field
         return shadow
 
-    def _bodies_db(self, off_m: Floats, flat_m: Floats, heading_rad: float | None) -> Floats:
+    def _bodies_db(self, off_m: Floats, flat_m: Floats, heading_rad: Floats) -> Floats:
         """Loss in the bodies that carry transmitter and receiver: none in front, all of it behind."""
-        toward = off_m / np.maximum(flat_m, self.settings.nearest_m)[:, None]
-        loss: Floats = self._body_db * (1 + np.einsum("rk,rk->r", self._facing, toward)) / 2
-        if heading_rad is not None:
-            ahead = toward[:, 0] * math.cos(heading_rad) + toward[:, 1] * math.sin(heading_rad)
-            loss += self.settings.body_db * (1 - ahead) / 2
-        return loss
+        toward = off_m / np.maximum(flat_m, self.settings.nearest_m)[..., None]
+        loss: Floats = self._body_db * (1 + np.einsum("rk,...rk->...r", self._facing, toward)) / 2
+        facing = np.stack([np.cos(heading_rad), np.sin(heading_rad)], axis=-1)
+        ahead = np.einsum("...k,...rk->...r", facing, toward)
+        return loss + np.where(np.isnan(ahead), 0.0, self.settings.body_db * (1 - ahead) / 2)
 
-    def _fading_db(self) -> Floats:
-        """Rician power gain, independent per receiver and channel (they are 24 to 78 MHz apart), mean 0 dB."""
+    def fading_db(self, *shape: int) -> Floats:
+        """Rician power gain, mean 0 dB, (*shape, receivers, channels).
+
+        Independent per receiver and channel: they are 24 to 78 MHz apart.
+        """
         k = 10 ** (self.settings.rician_k_db / 10)
-        draws = self._rng.standard_normal((2, len(self.receivers), CHANNELS)) * math.sqrt(0.5 / (k + 1))
+        draws = self._rng.standard_normal((2, *shape, len(self.receivers), CHANNELS)) * math.sqrt(0.5 / (k + 1))
         draws[0] += math.sqrt(k / (k + 1))
         gain: Floats = 10 * np.log10((draws**2).sum(axis=0))
         return gain
@@ -215,18 +226,22 @@ class Radio:
         self._done.append(air)
         while self._done[0].emission.at_us + SPAN_US < air.emission.at_us:
             self._done.popleft()
-        channel = self._listening(air)
+        channel = self.listening(np.array(air.starts_us), np.array(air.airtime_us))
         index = np.flatnonzero(channel >= 0)
         power = air.power_dbm[index, channel[index]]
         for r in index[power >= self.settings.sensitivity_dbm]:
             self._report(air, int(r), int(channel[r]))
 
-    def _listening(self, air: _Airborne) -> Ints:
-        """The channel index on which each receiver listens throughout one of the three packets; -1 for none."""
-        since = np.array(air.starts_us)[None, :] - self._phase_us[:, None]
+    def listening(self, starts_us: Ints, airtime_us: Ints) -> Ints:
+        """The channel on which each receiver listens throughout one of an emission's three packets; -1 for none.
+
+        `starts_us` is (..., channels), `airtime_us` (...), the answer (..., receivers).
+        """
+        since = starts_us[..., None, :] - self._phase_us[:, None]
         slot, into = np.divmod(since, self._interval_us[:, None])
-        caught = (slot % CHANNELS == np.arange(CHANNELS)) & (into + air.airtime_us <= self._window_us[:, None])
-        return np.where(self._present & caught.any(axis=1), caught.argmax(axis=1), -1)
+        ends_in = into + airtime_us[..., None, None] <= self._window_us[:, None]
+        caught = (slot % CHANNELS == np.arange(CHANNELS)) & ends_in
+        return np.where(self._present & caught.any(axis=-1), caught.argmax(axis=-1), -1)
 
     def _report(self, air: _Airborne, r: int, channel: int) -> None:
         power_dbm = float(air.power_dbm[r, channel])

@@ -39,8 +39,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     first_heard_ms: int | None = None
 
 
-class _Transmitter(msgspec.Struct, frozen=True):
-    """Mounted at `place`, or carried by a walker."""
+class Transmitter(msgspec.Struct, frozen=True):
+    """What sends: mounted at `place`, or carried by a walker."""
 
     id: str
     firmware: Firmware
@@ -67,8 +67,8 @@ class World:
         self._gateways = {gateway.id for gateway in floor.gateways}
         self._phones = [c for c in carriers if c.phone is not None]
         self._own = {c.phone: c.walker.id for c in self._phones}
-        self.radio = Radio([*_fixed(floor), *(_listener(c) for c in self._phones)], seed, settings)
-        self._transmitters = [*_shelves(floor, start_ms, seed), *_tags(carriers, start_ms, seed)]
+        self.radio = Radio([*fixed_receivers(floor), *(_listener(c) for c in self._phones)], seed, settings)
+        self._transmitters = transmitters(floor, carriers, start_ms, seed)
         self._queue: list[tuple[int, int, Advertisement]] = []
         for index in range(len(self._transmitters)):
             self._schedule(index, start_ms * 1000)
@@ -121,7 +121,7 @@ class World:
         if advertisement and not (sender.walker and advertisement.at_us > sender.walker.until_ms * 1000):
             heapq.heappush(self._queue, (advertisement.at_us, index, advertisement))
 
-    def _transmit(self, sender: _Transmitter, advertisement: Advertisement) -> None:
+    def _transmit(self, sender: Transmitter, advertisement: Advertisement) -> None:
         at_us = advertisement.at_us
         at = pose(sender.walker, at_us / 1000) if sender.walker else None
         place = (at.x_m, at.y_m, CARRIED_Z_M) if at else sender.place
@@ -155,7 +155,13 @@ def _visit(walker: Walker) -> Visit:
     return Visit(walker=walker.id, entered_ms=walker.entered_ms, left_ms=walker.until_ms, bought_ms=walker.bought_ms)
 
 
-def _fixed(floor: Floor) -> list[Receiver]:
+def transmitters(floor: Floor, carriers: Sequence[Carrier], start_ms: int, seed: int) -> list[Transmitter]:
+    """Everything that is on the air from then on, with its firmware: fixtures, and what walkers carry."""
+    return [*_shelves(floor, start_ms, seed), *_tags(carriers, start_ms, seed)]
+
+
+def fixed_receivers(floor: Floor) -> list[Receiver]:
+    """The gateways' ears."""
     return [Receiver(id=g.id, x_m=g.x_m, y_m=g.y_m, z_m=g.z_m, offset_db=-g.radio_offset_db) for g in floor.gateways]
 
 
@@ -163,20 +169,20 @@ def _listener(carrier: Carrier) -> Receiver:
     return Receiver(id=str(carrier.phone), z_m=CARRIED_Z_M, carried=True)
 
 
-def _shelves(floor: Floor, start_ms: int, seed: int) -> Iterator[_Transmitter]:
+def _shelves(floor: Floor, start_ms: int, seed: int) -> Iterator[Transmitter]:
     for n, fixture in enumerate(floor.fixtures):
         build, place = builds.fixture(fixture), (fixture.proof.x_m, fixture.proof.y_m, fixture.z_m)
         firmware = Firmware(build, start_ms, _seed(seed, 1, n))
-        yield _Transmitter(fixture.wake.id, firmware, build.power_1m_dbm, place=place)
+        yield Transmitter(fixture.wake.id, firmware, build.power_1m_dbm, place=place)
 
 
-def _tags(carriers: Sequence[Carrier], start_ms: int, seed: int) -> Iterator[_Transmitter]:
+def _tags(carriers: Sequence[Carrier], start_ms: int, seed: int) -> Iterator[Transmitter]:
     for n, carrier in enumerate(carriers):
         if carrier.build:
             boot_ms = start_ms if carrier.boot_ms is None else carrier.boot_ms
             firmware = Firmware(carrier.build, boot_ms, _seed(seed, 2, n))
             power_dbm = carrier.build.power_1m_dbm
-            yield _Transmitter(carrier.walker.id, firmware, power_dbm, walker=carrier.walker)
+            yield Transmitter(carrier.walker.id, firmware, power_dbm, walker=carrier.walker)
 
 
 def _seed(seed: int, kind: int, n: int) -> int:

@@ -1,12 +1,11 @@
 """A simulated store on the air, recorded once: every packet that its gateways pass on, beside where people truly were.
 
-shoppers, staff, passers-by ─tags─▶ World (firmware, radio) ▶ decode ▶ the gateways' filter ▶ Packets
+shoppers, staff, passers-by ─tags─▶ bulk (firmware, radio) ▶ decode ▶ the gateways' filter ▶ Packets
 
 Everybody carries a tag, every tenth shopper two; those of staff are dropped by the filter. What people's bodies block
 and how radio fades is `firmware_sim.radio`'s.
 """
 
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -21,12 +20,13 @@ from beacons.ids import IdKind, padded
 from beacons.registry import Beacon
 from beacons.wire import GatewayConfig
 from firmware_sim import builds
+from firmware_sim.bulk import Received, on_air
 from firmware_sim.floor import Floor
 from firmware_sim.market import market
 from firmware_sim.walkers import Habits, Step, Walker, arrivals, crowd
 from firmware_sim.walks.files import Ints
 from firmware_sim.walks.score import Bools
-from firmware_sim.world import Carrier, World
+from firmware_sim.world import Carrier
 from gateway.filter import Filter
 
 START_MS: Final = 1_760_000_000_000
@@ -94,10 +94,11 @@ def record(people: int, minutes: float, seed: int) -> Recording:
     passers = _passers(floor, round(people * PASSERS_SHARE), over_ms, seed)
     carriers = [*_carriers([*shoppers, *passers], two_every=TWO_TAGS_EVERY), *_carriers(staff)]
     tags = tuple(walker.id for walker in carriers)
-    world = World(floor, [_carrier(walker, n) for n, walker in enumerate(carriers)], start_ms=START_MS, seed=seed)
+    tagged = [_carrier(walker, n) for n, walker in enumerate(carriers)]
     passed = len(carriers) - len(staff)
-    packets, heard = _listen(world, until_ms, _filter(passed, len(carriers)))
-    return Recording(floor, Who(shoppers, staff, passers, tags), packets, heard, until_ms)
+    heard, payloads = on_air(floor, tagged, START_MS, until_ms, seed)
+    packets = _passed(heard, payloads, _filter(passed, len(carriers)))
+    return Recording(floor, Who(shoppers, staff, passers, tags), packets, len(heard.at_ms), until_ms)
 
 
 def _shoppers(floor: Floor, people: int, over_ms: int, seed: int) -> tuple[Walker, ...]:
@@ -151,23 +152,12 @@ def _filter(passed: int, tags: int) -> Filter:
     )
 
 
-def _listen(world: World, until_ms: int, passing: Filter) -> tuple[Packets, int]:
-    numbers = {gateway.id: n for n, gateway in enumerate(world.floor.gateways)}
-    known: dict[bytes, int] = {}
-    at_ms, gateway, tag, rssi_dbm = array("q"), array("h"), array("i"), array("h")
-    count = 0
-    for heard in world.events(until_ms):
-        count += 1
-        number = known.get(heard.payload)
-        if number is None:
-            number = known[heard.payload] = _tag(heard.payload, passing)
-        if number >= 0:
-            at_ms.append(heard.at_ms)
-            gateway.append(numbers[heard.receiver])
-            tag.append(number)
-            rssi_dbm.append(heard.rssi_dbm)
-    columns = (np.asarray(at_ms), np.asarray(gateway), np.asarray(tag), np.asarray(rssi_dbm))
-    return Packets(columns[0].astype(np.int64), columns[1], columns[2].astype(np.int32), columns[3]), count
+def _passed(heard: Received, payloads: Sequence[bytes], passing: Filter) -> Packets:
+    tags = np.array([_tag(payload, passing) for payload in payloads], dtype=np.int32)
+    order = np.argsort(heard.at_ms, kind="stable")
+    tag = tags[heard.payload[order]]
+    receiver, rssi_dbm = (column[order].astype(np.int16) for column in (heard.receiver, heard.rssi_dbm))
+    return Packets(heard.at_ms[order], receiver, tag, rssi_dbm).cut(tag >= 0)
 
 
 def _tag(payload: bytes, passing: Filter) -> int:

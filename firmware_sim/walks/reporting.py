@@ -12,7 +12,6 @@ from beacons.ids import IdKind
 from firmware_sim.radio import RadioSettings
 from firmware_sim.walks.files import Ints
 from firmware_sim.walks.recording import START_MS, Packets, Recording, tag_id
-from firmware_sim.walks.score import Bools
 from gateway.window import Window
 
 Fault = Literal["none", "dead", "deaf", "skewed", "lossy"]
@@ -113,5 +112,5 @@ def _lost(said: Reports, rng: np.random.Generator) -> Reports:
     """Whole batches: what one gateway reports at one moment."""
     batch = said.received_ms * (int(said.gateway.max(initial=0)) + 1) + said.gateway
     batches, which = np.unique(batch, return_inverse=True)
-    arrives: Bools = rng.random(len(batches)) >= LOST
+    arrives = rng.random(len(batches)) >= LOST
     return Reports(*(column[arrives[which]] for column in said))
