@@ -14,6 +14,7 @@ from push.deliver.sizes import Fit
 from push.deliver.tail import Tail
 from push.enrolment.site import Site
 from push.health.station import Station
+from push.ingest.foreign.queue import Standing
 from push.model.credentials import Asked, CredentialInfo
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
@@ -54,6 +55,10 @@ class Located(Protocol):
 
     def identify(self, ids: list[tuple[int, bytes]], at_ms: int) -> list[str | None]:
         """The registered beacons that say these (kind, id) at a time; None where there is none."""
+        ...
+
+    def standing(self, store: str, source: str) -> Standing:
+        """How a source of other people's gateways does."""
         ...
 
     async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:

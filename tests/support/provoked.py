@@ -195,6 +195,10 @@ def not_as_seen(body: object = None, **ids: str) -> Provoke:
             await on.server.operate("PUT", f"/v1/stores/{STORE}/gateways/g1", {"gateway": gateway})
         if "plan" in endpoint.path:
             await on.server.operate("PUT", f"/v1/stores/{STORE}/plan", {"width_m": 1, "height_m": 1})
+        if "sources" in endpoint.path:
+            gateway = {"id": "g1", "store": STORE}
+            await on.server.operate("PUT", f"/v1/stores/{STORE}/gateways/g1", {"gateway": gateway})
+            await on.server.operate("PUT", on.path(endpoint, ids), source(STORE, ids["id"]))
         if "presence" in endpoint.path:
             await on.server.operate("PUT", on.path(endpoint, ids), {"zone_hold_s": 1})
         if "image" in endpoint.path and endpoint.method == "PUT":
@@ -203,6 +207,11 @@ def not_as_seen(body: object = None, **ids: str) -> Provoke:
         return await on.call(endpoint, body, match='"999"', **ids)
 
     return provoke
+
+
+def source(store: str, name: str) -> dict[str, Any]:
+    topic = "home/door/BTtoMQTT/+"
+    return {"store": store, "id": name, "kind": "theengs", "topic": topic, "gateways": {"door": "g1"}}
 
 
 def small_picture() -> bytes:
@@ -234,6 +243,7 @@ _G: Final = "/v1/stores/{store}/gateways/{id}"
 _PLAN: Final = "/v1/stores/{store}/plan"
 _IMAGE: Final = "/v1/stores/{store}/plan/image"
 _SIZE: Final = {"width_m": 5, "height_m": 5}
+_SOURCE: Final = "/v1/stores/{store}/sources/{id}"
 _RULES: Final = "/v1/stores/{store}/presence"
 _ZONE_RULES: Final = "/v1/stores/{store}/zones/{zone}/presence"
 REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
@@ -266,6 +276,13 @@ REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("PUT", _IMAGE, 412): not_as_seen(store=STORE),
     ("DELETE", _IMAGE, 404): plainly(),
     ("DELETE", _IMAGE, 412): not_as_seen(store=STORE),
+    ("GET", "/v1/stores/{store}/sources", 404): plainly(),
+    ("GET", _SOURCE, 404): plainly(),
+    ("PUT", _SOURCE, 404): plainly(source(NOTHING, NOTHING)),
+    ("PUT", _SOURCE, 412): not_as_seen(source(STORE, "x"), store=STORE, id="x"),
+    ("POST", f"{_SOURCE}/login", 404): plainly(),
+    ("DELETE", _SOURCE, 404): plainly(),
+    ("DELETE", _SOURCE, 412): not_as_seen(store=STORE, id="x"),
     **{
         (method, path, status): plainly(body) if status == HTTPStatus.NOT_FOUND else not_as_seen(body, **ids)
         for path, ids in ((_RULES, {"store": STORE}), (_ZONE_RULES, {"store": STORE, "zone": "z1"}))

@@ -21,6 +21,7 @@ from push.enrolment.limits import CodeLimits
 from push.enrolment.site import Site
 from push.health.settings import HealthSettings
 from push.health.station import Station
+from push.ingest.foreign.queue import Standing
 from push.model.errors import OverloadedError, TransientError
 from push.model.hooks import Letter
 from push.model.ports import Clock, Database, Transaction
@@ -59,6 +60,10 @@ class Nowhere:
     def identify(self, ids: list[tuple[int, bytes]], at_ms: int) -> list[str | None]:
         del at_ms
         return [None] * len(ids)
+
+    def standing(self, store: str, source: str) -> Standing:
+        del store, source
+        return Standing()
 
     async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:
         del shopper, device, observations
