@@ -19,7 +19,7 @@ from push.model.ids import subject as subject_of
 from push.model.presence import Changes, JournalEntry, Near, Person, Seen, Stranger, VisitReopened
 from push.model.sites import Rules, Site
 from push.presence import moments, standing
-from push.presence.grounds import GONE, NEVER_MS, Grounds
+from push.presence.grounds import GONE, NEVER_MS, Grounds, Mask
 from push.presence.index import NOBODY
 from push.presence.moments import Told
 from push.presence.near import Strangers
@@ -152,8 +152,9 @@ class Presence:
         self._drop_lost(told)
         new = self._take(seen, told, names)
         began_s = time.process_time()
+        listening = self.grounds.listening(now_ms)
         for arena, rows in (*self._seats.by_arena(new), *self._seats.due(now_ms)):
-            self._pass(rows, arena, told)
+            self._pass(rows, arena, listening, told)
         self.filter_s += time.process_time() - began_s
         self._forget_away(now_ms)
         changes.minutes = self._seats.turn_minute(now_ms)
@@ -223,11 +224,11 @@ class Presence:
         self._seats.seat(rows)
         return rows
 
-    def _pass(self, rows: Ints, arena: int, told: Told) -> None:
+    def _pass(self, rows: Ints, arena: int, listening: Mask, told: Told) -> None:
         """Let the filter look at people of an arena, and tell what follows."""
         people = self.people
         rows = rows[people.place[rows] != NOBODY]  # who has left in this very step
-        dt_s = self._seats.look(rows, arena, self.grounds.listening(told.now_ms), told.now_ms)
+        dt_s = self._seats.look(rows, arena, listening, told.now_ms)
         zones = self._seats.zones(rows, arena)
         self._admit(rows, arena, told)
         inside = people.state[rows] == IN
