@@ -81,7 +81,7 @@ async def test_a_floor_is_drawn_named_moved_and_taken_back(page: Page, chain: Ch
     await page.get_by_label("Depth, m").fill("20")
     await page.get_by_role("button", name="Save the size").click()
     await page.get_by_text("The size is saved.").wait_for()
-    assert (await get(chain, "/v1/stores/koeln/plan"))["plan"] == {"width_m": 30, "height_m": 20}
+    assert (await get(chain, "/v1/stores/koeln/plan"))["plan"] == {"width_m": 30, "height_m": 20, "walls": []}
 
     await page.get_by_role("button", name="Draw a zone").click()
     await pull(page, editor, (2, 2), (5, 4), (10, 8))
@@ -115,6 +115,27 @@ async def test_a_floor_is_drawn_named_moved_and_taken_back(page: Page, chain: Ch
     await page.locator('[data-focus="zone:cafe-sohne"]').focus()
     await page.keyboard.press("Delete")
     await becomes(lambda: is_gone(chain, "koeln", "cafe-sohne"), "is gone")
+
+    # Two walls: one is pulled, the other is built, moved, made longer and removed by keys alone.
+    await page.get_by_role("button", name="Draw a wall").click()
+    await pull(page, editor, (20, 2), (20, 4), (20, 9))
+    await becomes(lambda: walls_are(chain, [[[20, 2], [20, 9]]]), "a wall stands")
+    await page.get_by_role("button", name="Add a wall").focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("ArrowUp")
+    await becomes(lambda: walls_are(chain, [[[20, 2], [20, 9]], [[13, 8.25], [17, 8.25]]]), "another stands")
+    await page.locator('[data-focus="corner:1"]').focus()
+    await page.keyboard.press("Shift+ArrowRight")
+    await becomes(lambda: walls_are(chain, [[[20, 2], [20, 9]], [[13, 8.25], [19.5, 8.25]]]), "it is longer")
+    await page.screenshot(path=ARTEFACTS / "console-plan-walls.png")
+    await page.keyboard.press("Delete")
+    await becomes(lambda: walls_are(chain, [[[20, 2], [20, 9]]]), "it is removed")
+    await page.get_by_role("button", name="Undo").click()
+    await becomes(lambda: walls_are(chain, [[[20, 2], [20, 9]], [[13, 8.25], [19.5, 8.25]]]), "it is back")
+
+
+async def walls_are(chain: Chain, walls: list[list[list[float]]]) -> bool:
+    return bool((await get(chain, "/v1/stores/koeln/plan"))["plan"]["walls"] == walls)
 
 
 async def corner_is(chain: Chain, store: str, zone: str, point: list[float], n: int = 0) -> bool:

@@ -56,6 +56,7 @@ def _size(store: str, held: plans.PlanRecord | None, zones: list[dict[str, Any]]
     return {
         "width_m": max([UNSAID.width_m, *(x for x, _ in points)]),
         "height_m": max([UNSAID.height_m, *(y for _, y in points)]),
+        "walls": [],
         "image": None,
         "etag": None,
     }

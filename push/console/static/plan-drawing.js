@@ -1,6 +1,6 @@
 // The plan as SVG: a thousand units wide, drawn anew from what stands on it whenever that changes.
 
-import { bounds, sides } from "./plan-geometry.js";
+import { bounds, lengthOf, outlineOf, sides } from "./plan-geometry.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 export const WIDTH = 1000;
@@ -19,7 +19,7 @@ export class Drawing {
   constructor(svg, size) {
     this.svg = svg;
     this.layers = Object.fromEntries(
-      ["image", "grid", "zones", "places", "handles", "draft"].map((name) => [name, svg.appendChild(shape("g", { class: `layer ${name}` }))]),
+      ["image", "grid", "zones", "walls", "places", "handles", "draft"].map((name) => [name, svg.appendChild(shape("g", { class: `layer ${name}` }))]),
     );
     this.resize(size);
   }
@@ -60,10 +60,12 @@ export class Drawing {
     const focused = document.activeElement?.closest?.("svg") === this.svg ? document.activeElement.dataset.focus : null;
     const shown = [...plan.items].filter(([, item]) => !item.gone);
     const zones = shown.filter(([, { kind, value }]) => kind === "zone" && value.polygon_m.length > 2);
-    const places = shown.filter(([, { kind, value }]) => kind !== "zone" && isPlaced(value));
+    const walls = shown.filter(([, { kind }]) => kind === "wall");
+    const places = shown.filter(([, { kind, value }]) => kind !== "zone" && kind !== "wall" && isPlaced(value));
     this.layers.zones.replaceChildren(...zones.map(([key, { value }]) => this._zone(key, value, selected === key)));
+    this.layers.walls.replaceChildren(...walls.map(([key, { value }]) => this._wall(key, value, selected === key)));
     this.layers.places.replaceChildren(...places.map(([key, item]) => this._place(key, item, selected === key)));
-    const chosen = zones.find(([key]) => key === selected);
+    const chosen = [...zones, ...walls].find(([key]) => key === selected);
     this.layers.handles.replaceChildren(...(chosen ? this._handles(chosen[1].value) : []));
     this.layers.draft.replaceChildren(...this._draft(draft, wrong));
     if (focused) this.svg.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
@@ -78,6 +80,18 @@ export class Drawing {
       { class: `zone${selected ? " selected" : ""}`, "data-key": key, "data-focus": key, tabindex: 0, role: "button", "aria-label": label, "aria-pressed": selected },
       shape("path", { d: this.path(value.polygon_m) }),
       shape("text", { class: "name", x: x * this.scale + 14, y: y * this.scale + 24 }, title(value)),
+    );
+  }
+
+  _wall(key, { ends }, selected) {
+    const d = this.path(ends, false);
+    const [from, to] = ends.map(([x, y]) => `${metres(x)} right, ${metres(y)} down`);
+    const label = `Wall of ${metres(lengthOf(ends))}, from ${from}, to ${to}`;
+    return shape(
+      "g",
+      { class: `wall${selected ? " selected" : ""}`, "data-key": key, "data-focus": key, tabindex: 0, role: "button", "aria-label": label, "aria-pressed": selected },
+      shape("path", { class: "grip", d }),
+      shape("path", { d }),
     );
   }
 
@@ -96,14 +110,17 @@ export class Drawing {
     );
   }
 
-  _handles({ polygon_m }) {
-    const corners = polygon_m.map((point, n) => {
+  _handles(value) {
+    const points = outlineOf(value);
+    const word = value.ends ? "End" : "Corner";
+    const corners = points.map((point, n) => {
       const [x, y] = point;
-      const label = `Corner ${n + 1} of ${polygon_m.length}: ${metres(x)} right, ${metres(y)} down`;
+      const label = `${word} ${n + 1} of ${points.length}: ${metres(x)} right, ${metres(y)} down`;
       const attributes = { class: "handle", "data-corner": n, "data-focus": `corner:${n}`, tabindex: 0, role: "button", "aria-label": label };
       return shape("g", { ...attributes, transform: `translate(${this.units(point)})` }, shape("circle", { class: "reach", r: 20 }), shape("circle", { r: 7 }));
     });
-    const middles = sides(polygon_m).map(([[x1, y1], [x2, y2]], n) => {
+    if (value.ends) return corners;
+    const middles = sides(points).map(([[x1, y1], [x2, y2]], n) => {
       const at = this.units([(x1 + x2) / 2, (y1 + y2) / 2]);
       return shape("g", { class: "handle between", "data-between": n, transform: `translate(${at})` }, shape("circle", { class: "reach", r: 16 }), shape("circle", { r: 4.5 }));
     });

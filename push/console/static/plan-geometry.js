@@ -7,6 +7,13 @@ export const rectangle = ([x1, y1], [x2, y2]) => {
   return [[left, top], [right, top], [right, bottom], [left, bottom]];
 };
 
+// What a zone or a wall is made of, and the same thing with other points.
+export const outlineOf = ({ polygon_m, ends }) => ends ?? polygon_m;
+
+export const reshaped = (value, points) => ({ ...value, [value.ends ? "ends" : "polygon_m"]: points });
+
+export const lengthOf = ([[x1, y1], [x2, y2]]) => Math.hypot(x2 - x1, y2 - y1);
+
 export const sides = (outline) => outline.map((point, n) => [point, outline[(n + 1) % outline.length]]);
 
 export const area = (outline) =>

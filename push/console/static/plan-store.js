@@ -9,12 +9,15 @@ const KINDS = {
   },
   fixture: { path: (_, id) => `/v1/beacons/${id}`, body: (value) => ({ beacon: value }), of: ({ beacon }) => beacon },
 };
+const wallsOf = ({ walls }) => walls.map((ends, n) => ({ id: String(n + 1), ends }));
 
 export class Refused extends Error {}
 
 export class Plan {
-  constructor({ store, csrf, zones, gateways, fixtures }, changed, say) {
+  constructor({ store, csrf, plan, zones, gateways, fixtures }, changed, say) {
     this.store = store;
+    this.size = { width_m: plan.width_m, height_m: plan.height_m };
+    this.etag = plan.etag;
     this.items = new Map();
     this.undoable = [];
     this.redoable = [];
@@ -26,6 +29,15 @@ export class Plan {
     for (const [kind, all] of Object.entries({ zone: zones, gateway: gateways, fixture: fixtures })) {
       for (const { value, etag } of all) this.items.set(`${kind}:${value.id}`, { kind, value, saved: value, etag });
     }
+    this._takeWalls(plan);
+  }
+
+  get path() {
+    return `/v1/stores/${this.store.id}/plan`;
+  }
+
+  get hasSize() {
+    return this.etag !== null;
   }
 
   zones() {
@@ -40,9 +52,30 @@ export class Plan {
       this.redoable.length = 0;
     }
     this._take(key, value);
+    return this.inTurn(() => this._save(key, value));
+  }
+
+  // Whether the floor is so large now; the server knows what would lie outside.
+  async resize(size) {
+    let isSaved = false;
+    await this.inTurn(async () => {
+      try {
+        await this._send({ ...size, walls: this._walls() });
+        this.size = size;
+        isSaved = true;
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        this._say(error.message);
+      }
+    });
+    return isSaved;
+  }
+
+  // After whatever is on its way: what is sent last is what stands.
+  inTurn(work) {
     this.waiting += 1;
     this._changed();
-    this._last = this._last.then(() => this._save(key, value)).finally(() => {
+    this._last = this._last.then(work).finally(() => {
       this.waiting -= 1;
       this._changed();
     });
@@ -91,6 +124,7 @@ export class Plan {
   async _save(key, value) {
     const item = this.items.get(key);
     if (!item) return;
+    if (item.kind === "wall") return void (await this._saveWall(key, item, value));
     const path = KINDS[item.kind].path(this.store.id, key.slice(key.indexOf(":") + 1));
     const held = item.etag ? { "If-Match": item.etag } : { "If-None-Match": "*" };
     try {
@@ -114,6 +148,48 @@ export class Plan {
     if (now === null) this.items.delete(key);
     else Object.assign(item, { value: now, saved: now, gone: false });
     this._say(error.status === 412 ? `${error.message} What stands there now is shown: do yours again if it still fits.` : error.message);
+  }
+
+  // ---- walls: each is a thing of its own here, and all of them together are part of the plan there ----
+
+  _walls(changed, value) {
+    const all = [...this.items].filter(([, { kind }]) => kind === "wall");
+    return all.map(([key, { saved }]) => (key === changed ? value : saved)).filter(Boolean).map(({ ends }) => ends);
+  }
+
+  _takeWalls(plan) {
+    for (const [key, { kind }] of this.items) if (kind === "wall") this.items.delete(key);
+    for (const value of wallsOf(plan)) this.items.set(`wall:${value.id}`, { kind: "wall", value, saved: value });
+  }
+
+  async _send(floor) {
+    const held = this.hasSize ? { "If-Match": this.etag } : { "If-None-Match": "*" };
+    const answer = await this.send("PUT", this.path, JSON.stringify(floor), held);
+    this.etag = answer.headers.get("ETag");
+  }
+
+  async _saveWall(key, item, value) {
+    try {
+      await this._send({ ...this.size, walls: this._walls(key, value) });
+      if (value === null) this.items.delete(key);
+      else item.saved = value;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (error.status === 412) return void (await this._othersWalls(error));
+      await this._back(key, item, this.path, error);
+    }
+  }
+
+  async _othersWalls(error) {
+    const answer = await this.send("GET", this.path).catch(() => null);
+    if (answer) {
+      const { plan } = await answer.json();
+      this.etag = answer.headers.get("ETag");
+      this.size = { width_m: plan.width_m, height_m: plan.height_m };
+      this._takeWalls(plan);
+    }
+    for (const steps of ["undoable", "redoable"]) this[steps] = this[steps].filter(({ key }) => !key.startsWith("wall:"));
+    this._say(`${error.message} The floor as it is now is shown: do yours again if it still fits.`);
   }
 
   async _now(item, path) {

@@ -1,15 +1,17 @@
-// The floor-plan editor: draw zones, place gateways and fixtures; with a pointer, or with keys alone.
+// The floor-plan editor: draw zones and walls, place gateways and fixtures; with a pointer, or with keys alone.
 
-import { bounds, contains, crossesItself, meant, moved, rectangle, snapped } from "./plan-geometry.js";
+import { bounds, contains, crossesItself, lengthOf, meant, moved, outlineOf, rectangle, reshaped, snapped } from "./plan-geometry.js";
 import { Drawing } from "./plan-drawing.js";
+import { onFloor } from "./plan-floor.js";
 import { showPanel } from "./plan-panel.js";
-import { Plan, Refused } from "./plan-store.js";
+import { Plan } from "./plan-store.js";
 
 const given = JSON.parse(document.getElementById("plan-data").textContent);
 const svg = document.getElementById("editor");
 const step = document.getElementById("step");
 const said = document.getElementById("said");
 const REACH = 12;
+const LEAST_WALL_M = 0.1;
 
 const state = { mode: "choose", selected: null, draft: null, drag: null, wrong: false };
 
@@ -37,7 +39,10 @@ const here = (event) => {
   const { width_m, height_m } = drawing.size;
   return [Math.min(Math.max(x, 0), width_m), Math.min(Math.max(y, 0), height_m)];
 };
-const corners = (except) => plan.zones().filter(({ value }) => `zone:${value.id}` !== except).flatMap(({ value }) => value.polygon_m);
+const corners = (except) =>
+  [...plan.items]
+    .filter(([key, { kind, gone }]) => key !== except && !gone && (kind === "zone" || kind === "wall"))
+    .flatMap(([, { value }]) => outlineOf(value));
 const exact = (event, except) => meant(here(event), corners(except), grid(), REACH / drawing.scale);
 const zoneAt = (point) => plan.zones().find(({ value }) => contains(value.polygon_m, point))?.value.id ?? null;
 
@@ -48,6 +53,10 @@ const saved = () => {
 
 function show() {
   svg.dataset.mode = state.mode;
+  if (drawing.size.width_m !== plan.size.width_m || drawing.size.height_m !== plan.size.height_m) {
+    drawing.resize(plan.size);
+    drawing.picture(given.plan.image);
+  }
   drawing.show(plan, state);
   for (const button of document.querySelectorAll("[data-mode-of]")) button.setAttribute("aria-pressed", button.dataset.modeOf === state.mode);
   document.getElementById("undo").disabled = !plan.undoable.length;
@@ -64,16 +73,17 @@ function choose(key, focus = false) {
 
 function setMode(mode) {
   Object.assign(state, { mode, draft: null, wrong: false });
-  if (mode === "draw") state.selected = null;
+  if (mode !== "choose") state.selected = null;
   show();
 }
 
 // What hangs in a zone stays where it hangs when the zone goes.
 function remove(key) {
   state.selected = null;
+  if (item(key).kind === "wall") return plan.change(key, null);
   const zone = item(key).value.id;
   for (const [one, { kind, value }] of plan.items) if (kind !== "zone" && value.zone === zone) plan.change(one, { ...value, zone: null });
-  plan.change(key, null);
+  return plan.change(key, null);
 }
 
 // Places a thing where its zone is, else in the middle; from there it is moved.
@@ -138,12 +148,27 @@ const middle = () => {
   return rectangle([x, y], [x + w, y + h]);
 };
 
+// ---- a new wall ----
+
+const idOfWall = () => {
+  for (let n = 1; ; n += 1) if (!plan.items.has(`wall:${n}`)) return String(n);
+};
+
+// Walls stand on a floor of which somebody said how large it is. The key of the new one, where there is one.
+const build = (ends) => {
+  if (!plan.hasSize) return void say("Say first how large the floor is: walls stand on it.");
+  if (lengthOf(ends) < LEAST_WALL_M) return undefined;
+  const id = idOfWall();
+  plan.change(`wall:${id}`, { id, ends });
+  return `wall:${id}`;
+};
+
 // ---- the pointer ----
 
 svg.addEventListener("pointerdown", (event) => {
   if (event.button || !given.may_edit) return;
   svg.setPointerCapture(event.pointerId);
-  if (state.mode === "draw") {
+  if (state.mode !== "choose") {
     state.drag = { start: exact(event) };
     return;
   }
@@ -159,18 +184,19 @@ svg.addEventListener("pointerdown", (event) => {
 
 function grabCorner({ dataset }) {
   const before = item(state.selected).value;
-  const polygon_m = before.polygon_m.map((point) => [...point]);
+  const points = outlineOf(before).map((point) => [...point]);
   let corner = Number(dataset.corner);
   if (dataset.between !== undefined) {
     corner = Number(dataset.between) + 1;
-    const [a, b] = [polygon_m[corner - 1], polygon_m[corner % polygon_m.length]];
-    polygon_m.splice(corner, 0, [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]);
+    const [a, b] = [points[corner - 1], points[corner % points.length]];
+    points.splice(corner, 0, [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]);
   }
-  return { key: state.selected, before, corner, polygon_m };
+  return { key: state.selected, before, corner, points };
 }
 
 svg.addEventListener("pointermove", (event) => {
   if (state.mode === "draw") return sketch(event);
+  if (state.mode === "wall") return stretch(event);
   if (!state.drag) return;
   const held = item(state.drag.key);
   held.value = dragged(state.drag, event, held.kind);
@@ -191,17 +217,21 @@ function sketch(event) {
   show();
 }
 
-function dragged({ key, before, from, corner, polygon_m }, event, kind) {
-  if (corner !== undefined) {
-    return { ...before, polygon_m: polygon_m.map((point, n) => (n === corner ? exact(event, key) : point)) };
-  }
-  const [x, y] = here(event);
-  if (kind !== "zone") return { ...before, x_m: snapped(x, 0.1), y_m: snapped(y, 0.1) };
-  const by = [snapped(x - from[0], grid()), snapped(y - from[1], grid())];
-  return { ...before, polygon_m: within(moved(before.polygon_m, by)) };
+function stretch(event) {
+  if (!state.drag) return;
+  state.draft = { points: [state.drag.start, exact(event)], closed: false };
+  show();
 }
 
-// Whole zones stop at the edge of the plan.
+function dragged({ key, before, from, corner, points }, event, kind) {
+  if (corner !== undefined) return reshaped(before, points.map((point, n) => (n === corner ? exact(event, key) : point)));
+  const [x, y] = here(event);
+  if (kind !== "zone" && kind !== "wall") return { ...before, x_m: snapped(x, 0.1), y_m: snapped(y, 0.1) };
+  const by = [snapped(x - from[0], grid()), snapped(y - from[1], grid())];
+  return reshaped(before, within(moved(outlineOf(before), by)));
+}
+
+// Whole zones and walls stop at the edge of the plan.
 function within(outline) {
   const { left, right, top, bottom } = bounds(outline);
   const { width_m, height_m } = drawing.size;
@@ -212,6 +242,7 @@ svg.addEventListener("pointerup", (event) => {
   const { drag } = state;
   state.drag = null;
   if (state.mode === "draw") return drag && corner(drag, event);
+  if (state.mode === "wall") return drag && wall(drag, event);
   if (!drag?.moved) return;
   const held = item(drag.key);
   const after = held.value;
@@ -234,9 +265,16 @@ function corner(drag, event) {
   show();
 }
 
+function wall(drag, event) {
+  state.draft = null;
+  build([drag.start, exact(event)]);
+  show();
+}
+
 // Takes over what a gesture made of a thing, unless it is no area any more.
 function settle(key, value) {
   const { kind } = item(key);
+  if (kind === "wall") return stand(key, value);
   if (kind !== "zone") return put(key, [value.x_m, value.y_m]);
   if (crossesItself(value.polygon_m)) {
     say("That would cross itself, so it was put back.");
@@ -244,6 +282,12 @@ function settle(key, value) {
     return undefined;
   }
   return plan.change(key, value);
+}
+
+function stand(key, value) {
+  if (lengthOf(value.ends) >= LEAST_WALL_M) return plan.change(key, value);
+  say("That would be no wall any more, so it was put back. Delete removes it.");
+  return show();
 }
 
 // ---- the keys ----
@@ -265,15 +309,17 @@ svg.addEventListener("keydown", (event) => {
 function nudge(key, corner_, by) {
   const { kind, value } = item(key);
   if (corner_ !== undefined) {
-    const polygon_m = value.polygon_m.map(([x, y], n) => (n === Number(corner_) ? [snapped(x + by[0], 0.01), snapped(y + by[1], 0.01)] : [x, y]));
-    settle(key, { ...value, polygon_m });
-  } else if (kind === "zone") settle(key, { ...value, polygon_m: within(moved(value.polygon_m, by)).map(([x, y]) => [snapped(x, 0.01), snapped(y, 0.01)]) });
-  else settle(key, { ...value, x_m: snapped(value.x_m + by[0], 0.01), y_m: snapped(value.y_m + by[1], 0.01) });
+    const points = outlineOf(value).map(([x, y], n) => (n === Number(corner_) ? [snapped(x + by[0], 0.01), snapped(y + by[1], 0.01)] : [x, y]));
+    settle(key, reshaped(value, points));
+  } else if (kind === "zone" || kind === "wall") {
+    settle(key, reshaped(value, within(moved(outlineOf(value), by)).map(([x, y]) => [snapped(x, 0.01), snapped(y, 0.01)])));
+  } else settle(key, { ...value, x_m: snapped(value.x_m + by[0], 0.01), y_m: snapped(value.y_m + by[1], 0.01) });
 }
 
 function drop(key, corner_) {
   const { kind, value } = item(key);
-  if (corner_ !== undefined && value.polygon_m.length > 3) settle(key, { ...value, polygon_m: value.polygon_m.filter((_, n) => n !== Number(corner_)) });
+  if (kind === "wall") remove(key);
+  else if (corner_ !== undefined && value.polygon_m.length > 3) settle(key, { ...value, polygon_m: value.polygon_m.filter((_, n) => n !== Number(corner_)) });
   else if (kind === "zone" && corner_ === undefined) remove(key);
 }
 
@@ -295,44 +341,13 @@ for (const button of document.querySelectorAll("[data-mode-of]")) button.addEven
 document.getElementById("undo").addEventListener("click", () => plan.undo());
 document.getElementById("redo").addEventListener("click", () => plan.redo());
 document.getElementById("rectangle")?.addEventListener("click", () => finish(middle()));
-
-const sheet = document.getElementById("sheet");
-let sheetTag = given.plan.etag;
-
-const tell = async (path, body, headers) => {
-  try {
-    return await plan.send("PUT", path, body, headers);
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    say(error.message);
-    return null;
-  }
-};
-
-sheet?.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const size = { width_m: Number(sheet.elements.width_m.value), height_m: Number(sheet.elements.height_m.value) };
-  const answer = await tell(`/v1/stores/${plan.store.id}/plan`, JSON.stringify(size), sheetTag ? { "If-Match": sheetTag } : {});
-  if (!answer) return;
-  sheetTag = answer.headers.get("ETag") ?? sheetTag;
-  drawing.resize(size);
-  drawing.picture(given.plan.image);
-  show();
-  say("The size is saved.");
+document.getElementById("wall")?.addEventListener("click", () => {
+  const [from, to] = middle();
+  const key = build([from, to]);
+  setMode("choose");
+  if (key) choose(key, true);
 });
 
-document.getElementById("picture")?.addEventListener("change", async ({ target }) => {
-  const [file] = target.files;
-  target.value = "";
-  if (!file) return;
-  if (!sheetTag) return say("Say first how large the floor is: the picture is stretched over it.");
-  const answer = await tell(`/v1/stores/${plan.store.id}/plan/image`, file, { "Content-Type": file.type || "application/octet-stream" });
-  if (!answer) return;
-  sheetTag = answer.headers.get("ETag");
-  given.plan.image = URL.createObjectURL(file);
-  drawing.picture(given.plan.image);
-  say("The picture lies under the plan now.");
-});
-
+onFloor(plan, drawing, given.plan, say);
 show();
 document.documentElement.dataset.ready = "yes";
