@@ -12,7 +12,7 @@ import numpy.typing as npt
 FEW: Final = 5
 """Fewer people than that are single people."""
 Counts = npt.NDArray[np.int64]
-Figures = npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
+Figures = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 
 def distinct(group: Counts, who: Counts, groups: int) -> Counts:
@@ -24,29 +24,33 @@ def distinct(group: Counts, who: Counts, groups: int) -> Counts:
 
 
 def counted(numbers: Figures, people: Counts, *, exact: bool) -> list[Any]:
-    """Numbers of people or visits, each about so many people; None where it may not be told."""
+    """Numbers of people or visits, each about so many people; None where it may not be told. Arrays of one shape."""
     if exact:
-        return _plain(numbers)
-    steps = np.floor(np.asarray(numbers) / FEW).astype(np.int64) * FEW
-    return [step if step >= FEW and n >= FEW else None for step, n in zip(steps.tolist(), people.tolist(), strict=True)]
+        return _told(np.round(numbers, 1), np.isfinite(numbers))
+    steps = (np.asarray(numbers) // FEW).astype(np.int64) * FEW
+    return _told(steps, (steps >= FEW) & (people >= FEW))
 
 
 def spans(seconds: Figures, people: Counts, *, exact: bool) -> list[Any]:
     """Spans of time in seconds, each about so many people; None where it may not be told, and where there is none."""
-    told = [None if np.isnan(s) else s for s in _plain(np.asarray(seconds, float))]
+    there = np.isfinite(seconds)
     if exact:
-        return told
-    return [None if s is None or n < FEW else rough(s) for s, n in zip(told, people.tolist(), strict=True)]
+        return _told(np.round(seconds, 1), there)
+    return _told(rough(seconds), there & (people >= FEW))
 
 
-def rough(seconds: float) -> float:
-    """With two digits."""
-    return float(f"{seconds:.1e}")
+def rough(seconds: Figures) -> npt.NDArray[np.float64]:
+    """With two digits, and to a tenth."""
+    size = np.floor(np.log10(np.maximum(np.nan_to_num(seconds), 1.0)))
+    step = 10.0 ** (size - 1)
+    found: npt.NDArray[np.float64] = np.round(np.round(seconds / step) * step, 1)
+    return found
 
 
-def _plain(numbers: Figures) -> list[Any]:
-    """As they are, to a tenth."""
-    found: list[Any] = np.round(numbers, 1).tolist()
+def _told(numbers: npt.NDArray[Any], may: npt.NDArray[np.bool_]) -> list[Any]:
+    told = numbers.astype(object)
+    told[~may] = None
+    found: list[Any] = told.tolist()
     return found
 
 

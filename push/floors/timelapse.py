@@ -8,7 +8,7 @@ import msgspec
 from push.floors import columns, grids
 from push.floors.asking import HOUR_MS, MINUTE_MS, Asking, Bins, TooMuchError, frames
 from push.floors.columns import told_zones
-from push.floors.few import FEW, counted, spans
+from push.floors.few import counted, is_few, spans
 from push.floors.grids import Added
 from push.floors.occupancy import STORE, of_places
 from push.model.ports import Queries
@@ -57,7 +57,7 @@ async def timelapse(db: Queries, asked: Asking, every_min: int = 10) -> TimeLaps
             for n, zone in told_zones(stays, exact=asked.exact)
         },
         other_minutes=of.others,
-        few=not asked.exact and (bool((there[STORE] < FEW).any()) or any(None in frame for frame in cells)),
+        few=not asked.exact and (is_few(there, exact=False) or any(None in frame for frame in cells)),
     )
 
 
@@ -70,7 +70,4 @@ def _parts(asked: Asking, every_min: int) -> Bins:
 
 
 def _cells(of: Added, least: int, *, exact: bool) -> tuple[tuple[float | None, ...], ...]:
-    people = grids.people(of, least)
-    return tuple(
-        tuple(spans(person_ds / 10, n, exact=exact)) for person_ds, n in zip(of.person_ds, people, strict=True)
-    )
+    return tuple(map(tuple, spans(of.person_ds / 10, grids.people(of, least), exact=exact)))

@@ -39,13 +39,14 @@ GROUP BY zone, (minute_ms - :origin_ms) / :step_ms
 SELECT id FROM zones WHERE store = :store ORDER BY id
 
 -- name: floors.visits
--- Whoever was there at some time of a period, and whether she had been there before.
+-- Whoever was there at some time of a period, and whether she had been there before. How often she came anywhere is little
+-- beside how often anybody came to this store: `|| ''` keeps SQLite from looking through all of that.
 SELECT v.id, COALESCE(p.person, v.shopper) AS person, v.entered_ms, v.left_ms,
     CASE WHEN EXISTS (
-        SELECT 1 FROM visits AS e WHERE e.shopper = v.shopper AND e.store = v.store AND e.entered_ms < v.entered_ms
+        SELECT 1 FROM visits AS e WHERE e.shopper = v.shopper AND e.store || '' = v.store AND e.entered_ms < v.entered_ms
     ) OR EXISTS (
         SELECT 1 FROM shoppers AS o INNER JOIN visits AS e ON e.shopper = o.id
-        WHERE o.person = p.person AND e.store = v.store AND e.entered_ms < v.entered_ms
+        WHERE o.person = p.person AND e.store || '' = v.store AND e.entered_ms < v.entered_ms
     ) THEN 1 ELSE 0 END AS again
 FROM visits AS v LEFT JOIN shoppers AS p ON p.id = v.shopper
 WHERE v.store = :store AND v.entered_ms >= :since_ms AND v.entered_ms < :to_ms
