@@ -77,6 +77,11 @@ def date_short(on: date) -> str:
     return format_date(on, "d MMMM", locale=LOCALE)
 
 
+def date_tiny(at_ms: int, zone: tzinfo) -> str:
+    """``22 Nov``."""
+    return format_date(local(at_ms, zone), "d MMM", locale=LOCALE)
+
+
 def when(at_ms: int, now_ms: int, zone: tzinfo) -> str:
     """As near as it is: ``14:07``, ``yesterday 21:40``, ``Fri 21:40``, ``20 Nov 2026, 21:40``."""
     then, today = local(at_ms, zone), local(now_ms, zone)

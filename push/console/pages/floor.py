@@ -26,15 +26,17 @@ MOST_EACH: Final = 6
 EVERY_S: Final = 1.0
 ALLOWED_EVERY: Final = 15
 """Pictures after which it is looked whether she may still see them."""
+VIEWS: Final = ("heat", "flows", "time-lapse")
+"""What else there is to see of a floor, as addresses end."""
 _OTHERS: Final = 200
 
 
 async def choose(console: ConsoleContext, visit: Visit) -> Answer:
     """Which floor: the only one at once, or the one that was asked for."""
     stores = stores_of(console, visit)
-    wanted = visit.query.get("store", "")
+    wanted, view = visit.query.get("store", ""), visit.query.get("view", "")
     if any(store.id == wanted for store in stores):
-        return Gone(f"/console/floor/{wanted}")
+        return Gone(f"/console/floor/{wanted}/{view}" if view in VIEWS else f"/console/floor/{wanted}")
     if len(stores) == 1:
         return Gone(f"/console/floor/{stores[0].id}")
     exact = visit.who.may("admin")
@@ -52,7 +54,7 @@ async def choose(console: ConsoleContext, visit: Visit) -> Answer:
 
 async def show(console: ConsoleContext, visit: Visit) -> Answer:
     """The page."""
-    store = _store(console, visit.session, visit.at["store"])
+    store = held(console, visit.session, visit.at["store"])
     exact, zone = visit.who.may("admin"), console.zone_of(store)
     seen = await console.floors.look(store.id, zone, sight_of(visit.who))
     day = (await console.figures.of({store.id: zone}))[store.id]
@@ -103,8 +105,8 @@ def picture_of(store: str, drawn: Plan, held: PlanRecord | None) -> Under | None
     return Under(f"/v1/stores/{store}/plan/image", *drawn.origin, round(width, 1), round(height, 1))
 
 
-def _store(console: ConsoleContext, session: Session, id_: str) -> Store:
-    """Raises `TroubleError` 404."""
+def held(console: ConsoleContext, session: Session, id_: str) -> Store:
+    """A store that she sees. Raises `TroubleError` 404."""
     store = console.directory().stores.get(id_)
     if store is None or not session.principal.sees(id_):
         raise not_found("store", ("/console/floor", "Live floors"))

@@ -6,17 +6,17 @@ from typing import Final, NamedTuple
 
 from push.console.live.shapes import Point
 
-MOST: Final = 24
+MOST: Final = 16
 """Arrows in one drawing: what is told apart. The table has them all."""
 WIDEST: Final = 16.0
 NARROWEST: Final = 1.5
-LABELLED: Final = 8
+LABELLED: Final = 6
 """The strongest that have their figure written on them."""
 _BEND: Final = 0.16
 """How far a bow leaves the straight line, as a part of its length: there and back lie side by side."""
 _HEAD: Final = 7.0
-_NEAR: Final = 14.0
-"""How far from a zone's middle arrows begin and end, beside the circle there."""
+_NEAR: Final = 3.0
+"""How far arrows end from the circle that they lead to."""
 
 
 class Way(NamedTuple):
@@ -38,8 +38,15 @@ class Arrow(NamedTuple):
     is_labelled: bool
 
 
-def arrows(ways: Sequence[Way], places: Mapping[str, Point]) -> list[Arrow]:
-    """The strongest ways between places that are drawn, the strongest last, so that it lies on top."""
+class Node(NamedTuple):
+    """A zone's circle: as large as visits came there."""
+
+    at: Point
+    radius: float
+
+
+def arrows(ways: Sequence[Way], places: Mapping[str, Node]) -> list[Arrow]:
+    """The strongest ways between circles that are drawn, the strongest last, so that it lies on top."""
     drawn = [way for way in ways if way.from_zone in places and way.to_zone in places and way.visits > 0]
     strongest = sorted((way for way in drawn if way.from_zone != way.to_zone), key=lambda way: -way.visits)[:MOST]
     most = max((way.visits for way in strongest), default=1)
@@ -50,13 +57,14 @@ def arrows(ways: Sequence[Way], places: Mapping[str, Point]) -> list[Arrow]:
     return found[::-1]
 
 
-def _arrow(way: Way, start: Point, end: Point, most: int, *, is_labelled: bool) -> Arrow:
+def _arrow(way: Way, from_: Node, to: Node, most: int, *, is_labelled: bool) -> Arrow:
+    start, end = from_.at, to.at
     width = round(max(NARROWEST, WIDEST * way.visits / most), 1)
     far = hypot(end[0] - start[0], end[1] - start[1]) or 1.0
     bend = ((start[1] - end[1]) * _BEND, (end[0] - start[0]) * _BEND)
     turn = ((start[0] + end[0]) / 2 + bend[0], (start[1] + end[1]) / 2 + bend[1])
     head = _HEAD + width
-    begin, stop = _toward(start, turn, min(_NEAR, far / 6)), _toward(end, turn, min(_NEAR, far / 6))
+    begin, stop = _toward(start, turn, from_.radius), _toward(end, turn, min(to.radius + _NEAR, far / 3))
     base = _toward(stop, turn, min(head, far / 4))
     middle = ((begin[0] + 2 * turn[0] + base[0]) / 4, (begin[1] + 2 * turn[1] + base[1]) / 4)
     path = "M{:g},{:g}Q{:g},{:g} {:g},{:g}".format(*_round(begin), *_round(turn), *_round(base))
