@@ -18,6 +18,7 @@ class StoreRules(ZoneRules, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     enter_dbm: _Dbm | None = None
     leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] | None = None
+    ranged_leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] | None = None
     again_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] | None = None
     stale_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] | None = None
     gateway_silent_s: Annotated[int, msgspec.Meta(ge=5, le=7200)] | None = None

@@ -24,6 +24,8 @@ PAGES = (
     "/console/stores",
     "/console/stores/new",
     f"/console/stores/{STORE}",
+    f"/console/stores/{STORE}/presence",
+    f"/console/stores/{STORE}/zones/cafe/presence",
     "/console/gateways",
     "/console/gateways/new",
     "/console/gateways/gw-cafe",

@@ -1,0 +1,84 @@
+"""Rules of presence at the console: what is left empty is inherited, and says from where."""
+
+import re
+from collections.abc import AsyncIterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests.support.people import Person, first_admin
+from tests.support.servers import STORE, Caller, serving, settings
+
+PAGE = f"/console/stores/{STORE}/presence"
+ZONE = f"/console/stores/{STORE}/zones/z1/presence"
+
+
+class Desk:
+    """Somebody at the console."""
+
+    def __init__(self, server: Caller, who: Person) -> None:
+        self._server = server
+        self._headers = {"Cookie": who.cookie}
+
+    async def look(self, path: str) -> str:
+        async with self._server.http.get(self._server.running.http_url + path, headers=self._headers) as answer:
+            assert answer.status == 200, await answer.text()
+            return unescape(await answer.text())
+
+    async def send(self, path: str, **fields: str) -> tuple[int, str]:
+        """Fill the form as it stands, and send it; the status, and the page that is shown again."""
+        html = await self.look(path)
+        hidden = dict(re.findall(r'type="hidden" name="(csrf|revision)" value="(\w+)"', html))
+        url = self._server.running.http_url + path
+        async with self._server.http.post(
+            url, data={**hidden, **fields}, headers=self._headers, allow_redirects=False
+        ) as answer:
+            return answer.status, unescape(await answer.text())
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Caller]:
+    async with serving(settings(tmp_path / "data")) as caller:
+        await caller.operate("PUT", f"/v1/stores/{STORE}", {"id": STORE, "name": "Hamburg"})
+        await caller.operate("PUT", f"/v1/stores/{STORE}/zones/z1", {"store": STORE, "id": "z1", "name": "Till"})
+        yield caller
+
+
+def said(rules: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in rules.items() if value is not None}
+
+
+async def test_a_form_says_what_differs_what_that_does_and_takes_it_back(server: Caller) -> None:
+    desk = Desk(server, await first_admin(server))
+    assert "Left empty: 0.6." in await desk.look(PAGE)
+    typed = {"enter_dbm": "\N{MINUS SIGN}70", "zone_enter": "0,75", "dwell_marks_s": "10, 60"}
+    assert (await desk.send(PAGE, **typed))[0] == 303
+    stored = await server.operate("GET", f"/v1{PAGE.removeprefix('/console')}")
+    assert said(stored["rules"]) == {"enter_dbm": -70.0, "zone_enter": 0.75, "dwell_marks_s": [10, 60]}
+    zone = await desk.look(ZONE)
+    assert "Left empty: 0.75." in zone
+    assert "Left empty: 10, 60." in zone
+    assert "enter_dbm" not in zone
+    assert (await desk.send(ZONE, dwell_marks_s="none"))[0] == 303
+    assert "Dwells after, seconds: none" in await desk.look(PAGE)
+    assert (await desk.send(PAGE, do="reset"))[0] == 303
+    assert "Left empty: 30, 120, 300." in await desk.look(ZONE)
+    assert (await desk.send(PAGE, do="reset"))[0] == 303, "there is nothing any more"
+
+
+async def test_what_cannot_hold_is_said_at_its_field_and_nothing_is_written_over(server: Caller) -> None:
+    desk = Desk(server, await first_admin(server))
+    for field, typed, expected in (
+        ("zone_leave", "0.9", "zone_leave (0.9) is above zone_enter (0.6)"),
+        ("leave_after_s", "1.5", "Whole seconds from 5 to 86400 were expected."),
+        ("dwell_marks_s", "10, soon", "with commas between"),
+        ("enter_dbm", "loud", "A number was expected."),
+    ):
+        status, html = await desk.send(PAGE, **{field: typed})
+        [wrong] = re.findall(rf'id="w-{field}">([^<]*)<', html)
+        assert (status, expected in wrong, f'value="{typed}"' in html) == (422, True, True), wrong
+    await server.operate("PUT", f"/v1/stores/{STORE}/presence", {"stale_s": 20})
+    status, html = await desk.send(PAGE, stale_s="40", revision="0")
+    assert (status, "changed this while you were typing" in html) == (409, True)
+    assert (await server.operate("GET", f"/v1/stores/{STORE}/presence"))["rules"]["stale_s"] == 20
