@@ -47,6 +47,7 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         crowd=engine.presence,
         directory=lambda: engine.directory,
         heard_by=engine.heard_by,
+        standing=engine.standing,
         reload=parts.registrar.reload,
         stream=stream,
         is_ending=lambda: parts.telling.tail.closed,

@@ -16,6 +16,7 @@ from push.console.persons.means import Means
 from push.console.render import Pages
 from push.console.times import Zones
 from push.enrolment.site import Site
+from push.ingest.foreign.queue import Standing
 from push.ingest.walking import HeardBy
 from push.model.ports import Clock, Database
 from push.model.sites import Rules
@@ -58,6 +59,8 @@ class ConsoleContext(NamedTuple):
     """The registry as it is in force."""
     heard_by: Callable[[str], list[HeardBy]]
     """Which gateways hear a beacon. Raises `push.ingest.walking.NotWatchedError`."""
+    standing: Callable[[str, str], Standing]
+    """How a source of other people's gateways does, by its store and its id."""
     reload: Reload
     """Bring a committed change of the registry into force."""
     stream: Callable[[web.Request, Callable[[Write], Awaitable[None]]], Awaitable[web.StreamResponse]]

@@ -1,4 +1,4 @@
-"""The real Theengs Gateway (from PyPI, in an environment of its own) as a process, on a bus and broker of the test's."""
+"""The real Theengs Gateway (from PyPI, in an environment of its own) as a process, on a bus and broker of a test's."""
 
 import asyncio
 import json
