@@ -89,28 +89,45 @@ def _mean(series: Series | None) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+class Rank(NamedTuple):
+    """What zones are ordered by: how many are there at once, or at least how many came."""
+
+    by_zone: dict[str, float]
+    is_mean: bool
+
+
+def _rank(found: _Found) -> Rank:
+    """By members at once; where fewer than five are anywhere, and that is not told, by all who came."""
+    means = {zone: _mean(series) for zone, series in found.levels.zones.items()}
+    if any(means.values()):
+        return Rank({zone: mean or 0.0 for zone, mean in means.items()}, is_mean=True)
+    return Rank({zone: float(one.people or 0) for zone, one in found.dwells.zones.items()}, is_mean=False)
+
+
 def _title(seen: Look, found: _Found) -> str:
-    means = {zone: mean for zone, series in found.levels.zones.items() if (mean := _mean(series))}
-    if means:
-        return f"Members spend most time in {seen.name(max(means, key=lambda zone: means[zone]))}"
+    rank = _rank(found)
+    if any(rank.by_zone.values()):
+        first = seen.name(max(rank.by_zone, key=lambda zone: rank.by_zone[zone]))
+        return f"Members spend most time in {first}" if rank.is_mean else f"Most members come to {first}"
     if found.dwells.store.visits == 0:
         return "Nobody was seen in this time"
     return "Too few members to say where they spend their time"
 
 
 def _rows(seen: Look, found: _Found) -> list[ZoneRow]:
-    """Zones, those first in which most are at once."""
-    means = {zone: _mean(found.levels.zones.get(zone)) for zone in {*found.levels.zones, *found.dwells.zones}}
-    most = max((mean for mean in means.values() if mean), default=1.0)
-    order = sorted(means, key=lambda zone: (-(means[zone] or 0.0), seen.name(zone).casefold()))
-    return [_row(seen, zone, means[zone], most, found.dwells.zones.get(zone)) for zone in order]
+    """Zones, those first in which most are."""
+    rank, zones = _rank(found).by_zone, {*found.levels.zones, *found.dwells.zones}
+    most = max(rank.values(), default=0.0) or 1.0
+    order = sorted(zones, key=lambda zone: (-rank.get(zone, 0.0), seen.name(zone).casefold()))
+    return [_row(seen, found, zone, round(100 * rank.get(zone, 0.0) / most)) for zone in order]
 
 
-def _row(seen: Look, zone: str, mean: float | None, most: float, one: Dwell | None) -> ZoneRow:
+def _row(seen: Look, found: _Found, zone: str, share: int) -> ZoneRow:
+    one: Dwell | None = found.dwells.zones.get(zone)
     return ZoneRow(
         name=seen.name(zone),
-        at_once=told.mean(mean),
-        share=round(100 * (mean or 0.0) / most),
+        at_once=told.mean(_mean(found.levels.zones.get(zone)), exact=seen.exact),
+        share=share,
         members=NOTHING if one is None else told.count(one.people, exact=seen.exact),
         stays=NOTHING if one is None else told.count(one.stays, exact=seen.exact),
         median=NOTHING if one is None else told.lasting(one.median_s),

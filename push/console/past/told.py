@@ -21,9 +21,11 @@ def count(n: int | None, *, exact: bool) -> str:
     return number(n) if exact or not n else f"{number(n)}+"
 
 
-def mean(value: float | None) -> str:
-    """``3.4``; a dash where it is not told."""
-    return NOTHING if value is None else format_decimal(value, "0.0", locale=LOCALE)
+def mean(value: float | None, *, exact: bool) -> str:
+    """``3.4``, ``5+``, ``fewer than 5``."""
+    if exact and value is not None:
+        return format_decimal(value, "0.0", locale=LOCALE)
+    return NOTHING if exact else count(None if value is None else int(value), exact=False)
 
 
 def lasting(seconds: float | None) -> str:

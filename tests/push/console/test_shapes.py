@@ -3,10 +3,13 @@
 from itertools import islice
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from beacons.registry import Gateway, Zone
-from push.console.live.dots import Dots
+from push.console.live.dots import MOST_HALO, At, Dots
 from push.console.live.shapes import WIDTH, Area, plan, spots
+from push.registry.layout import Plan
 
 SQUARE = Zone(store="s", id="hall", name="Hall", polygon_m=((0, 0), (20, 0), (20, 10), (0, 10)))
 HOOK = Zone(store="s", id="hook", name="Hook", polygon_m=((0, 12), (20, 12), (20, 14), (4, 14), (4, 30), (0, 30)))
@@ -59,9 +62,36 @@ def test_a_dot_keeps_its_place_and_its_number_and_gives_them_back() -> None:
     dots = Dots()
     dots.use(plan([SQUARE, HOOK], []))
     first, second = dots.place("hall", "visit-1"), dots.place("hall", "visit-2")
+    assert first is not None
     assert dots.place("hall", "visit-1") == first != second
     moved = dots.place("hook", "visit-1")
-    assert moved[0] == first[0]
-    assert dots.place("hall", "visit-3")[1:] == first[1:]
+    assert moved is not None
+    assert moved.id == first.id
+    assert dots.place("hall", "visit-3") == first._replace(id=3)
     dots.keep({"visit-2"})
-    assert dots.place("hook", "visit-4")[1:] == moved[1:]
+    assert dots.place("hook", "visit-4") == moved._replace(id=4)
+    assert dots.place(None, "visit-2") is None, "nothing tells where she is"
+
+
+@given(st.floats(-5, 30), st.floats(-5, 40), st.floats(0.1, 20), st.integers(1, 40))
+def test_a_dot_stands_in_its_zone_no_farther_off_than_is_known(x: float, y: float, spread: float, nth: int) -> None:
+    drawing = plan([SQUARE, HOOK], [], Plan(width_m=25, height_m=32))
+    dots = Dots()
+    dots.use(drawing)
+    for n in range(nth):
+        there = dots.place("hook", f"visit-{n}", At(x, y, spread))
+        between = dots.place(None, f"other-{n}", At(x, y, spread))
+    assert there is not None
+    assert between is not None
+    assert inside(drawing.areas[1], (there.x, there.y))
+    assert there.halo == pytest.approx(min(MOST_HALO, spread * drawing.unit), abs=0.1)
+    assert 0 <= between.x <= WIDTH
+    assert 0 <= between.y <= drawing.height
+    meant = drawing.point(x, y)
+    assert abs(between.x - min(max(meant[0], 0), WIDTH)) <= spread * drawing.unit + 1
+
+
+def test_a_floor_is_drawn_as_large_as_its_plan_says_with_its_walls() -> None:
+    drawing = plan([SQUARE], [], Plan(width_m=40, height_m=20, walls=(((0, 10), (20, 10)),)))
+    assert drawing.size == pytest.approx((40 * drawing.unit, 20 * drawing.unit), abs=0.1)
+    assert drawing.walls == "M{:g},{:g}L{:g},{:g}".format(*drawing.point(0, 10), *drawing.point(20, 10))
