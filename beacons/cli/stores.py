@@ -35,9 +35,11 @@ def given_only(options: Mapping[str, Any]) -> dict[str, Any]:
 # --- stores -----------------------------------------------------------------------------------------------------------
 
 
-@click.group("stores", cls=Commands, lazily={"plan": "beacons.cli.plans:plan"})
+@click.group(
+    "stores", cls=Commands, lazily={"plan": "beacons.cli.plans:plan", "presence": "beacons.cli.presence:presence"}
+)
 def stores_group() -> None:
-    """Sites: time zone, address, hours, floor plan."""
+    """Sites: time zone, address, hours, floor plan, rules of presence."""
 
 
 @stores_group.command("list")
@@ -165,7 +167,7 @@ def put_zone(  # noqa: PLR0913 - click's options
     if area is not None and polygon is not None:
         raise CommandError("--area and --polygon say the same: one of them was expected.")
     corners = None if area is None else _rectangle(area)
-    corners = corners if polygon is None else [_points(one, 1)[0] for one in polygon.split()]
+    corners = corners if polygon is None else [points(one, 1)[0] for one in polygon.split()]
     item = {"store": store, "id": zone, **given_only({"name": name, "polygon_m": corners})}
     _put(zone_at(store, zone), file, item, as_json=as_json)
 
@@ -186,11 +188,11 @@ def _spelled(polygon: list[Point]) -> str:
 
 
 def _rectangle(text: str) -> list[Point]:
-    (left, low), (right, high) = _points(text, 2)
+    (left, low), (right, high) = points(text, 2)
     return [(left, low), (right, low), (right, high), (left, high)]
 
 
-def _points(text: str, count: int) -> list[Point]:
+def points(text: str, count: int) -> list[Point]:
     """So many points from ``x,y,x,y``. Raises `CommandError`."""
     try:
         numbers = [float(part) for part in text.split(",")]

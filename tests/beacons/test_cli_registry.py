@@ -209,6 +209,26 @@ async def test_a_fixture_and_a_rotating_tag_are_registered_by_options(server: Ca
     assert (await terminal.run("delete", "shelf-1", "--yes")).out == "Beacon shelf-1 is deleted.\n"
 
 
+async def test_walls_and_rules_of_presence_are_said_shown_and_taken_back(server: Caller, terminal: Terminal) -> None:
+    await server.operate("PUT", "/v1/stores/hamburg", {"id": "hamburg", "name": "Hamburg"})
+    wall, presence = ("--wall", "1,0,1,4"), ("stores", "presence", "hamburg")
+    sized = await terminal.run("stores", "plan", "hamburg", "--width", "9", "--height", "6", *wall)
+    assert sized.out == "9 by 6 m; walls: 1; picture: none\n"
+    kept, said = await asyncio.gather(
+        terminal.run("stores", "plan", "hamburg", "--width", "10", "--height", "6", "--json"),
+        terminal.run(*presence, "zone_enter=0.7", "dwell_marks_s=10,60"),
+    )
+    assert kept.json["plan"] == {"width_m": 10, "height_m": 6, "walls": [[[1, 0], [1, 4]]]}
+    assert [line.split() for line in said.out.splitlines() if line.startswith(("zone_", "dwell"))] == [
+        ["zone_enter", "0.7", "0.7"],
+        ["zone_leave", "inherited", "0.3"],
+        ["zone_hold_s", "inherited", "0"],
+        ["dwell_marks_s", "10,", "60", "10,", "60"],
+    ]
+    reset = await terminal.run(*presence, "--reset", "--json")
+    assert (reset.json["revision"], reset.json["effective"]["zone_enter"]) == (0, 0.6)
+
+
 async def test_long_lists_filter_sort_and_stream(server: Caller, terminal: Terminal) -> None:
     await hamburg(server)
     beacons = [
