@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "stores": "beacons.cli.stores:stores_group",
     "zones": "beacons.cli.stores:zones_group",
     "gateways": "beacons.cli.gateways:gateways_group",
+    "sources": "beacons.cli.sources:sources_group",
     "register": "beacons.cli.tags:register",
     "list": "beacons.cli.tags:list_command",
     "show": "beacons.cli.tags:show_command",
