@@ -1,12 +1,18 @@
 """The live floor: who may see what, live, honest about what is old, and smooth; operators kept to some stores."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.console import KEYS, OTHER, STORE, Chain, context, headless, open_chain, sign_in
+from push.floors.asking import Period
+from push.parts import SystemClock
+from tests.support.console import KEYS, OTHER, STORE, ZONES, Chain, context, headless, open_chain, sign_in
+from tests.support.floors import Shop, a_day
+from tests.support.fresh import open_database
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -125,6 +131,73 @@ async def test_a_cut_stream_says_how_old_the_page_is_and_goes_on_by_itself(brows
         await page.screenshot(path=ARTEFACTS / "floor-stale-light-desktop.png")
         await page.unroute("**/events")
         await expect(page.locator("#stale")).to_be_empty(timeout=15_000)
+
+
+async def yesterday(chain: Chain) -> str:
+    """A plan with a wall, and eighty visits on it, from eleven to three o'clock of the day before; that day."""
+    plan = {"width_m": 50, "height_m": 27, "walls": [[[17.5, 0], [17.5, 12]]]}
+    async with chain.http.put(f"/v1/stores/{STORE}/plan", json=plan) as answer:
+        assert answer.status < 300, await answer.text()
+    noon = datetime.now(ZoneInfo("Europe/Berlin")).replace(hour=12, minute=0, second=0, microsecond=0)
+    begins_ms, hour_ms = int((noon - timedelta(days=1, hours=1)).timestamp() * 1000), 3_600_000
+    shop = Shop(STORE, {zone: ZONES[zone][1] for zone in ("entrance", "shoes", "sport", "men", "tills")}, (50.0, 27.0))
+    async with open_database(chain.settings.database(), SystemClock()) as db:
+        await a_day(db, shop, Period(begins_ms, begins_ms + 4 * hour_ms), visits=80)
+    return (noon - timedelta(days=1)).date().isoformat()
+
+
+async def test_a_day_is_seen_as_heat_flows_and_time_lapse_by_keyboard_alone(browser: Browser, chain: Chain) -> None:
+    day, viewer = await yesterday(chain), await let_in(chain, "vera", "viewer")
+    floor = f"{chain.url}/console/floor/{STORE}"
+    async with context(browser) as one, context(browser) as two:
+        page, vera = await one.new_page(), await two.new_page()
+        press, title = page.keyboard.press, page.get_by_role("heading", level=1)
+        await sign_in(page, chain.url)
+        await page.goto(f"{floor}/heat?day={day}")
+        await expect(title).to_contain_text("Members spend most time in")
+        await expect(page.locator(".walls")).to_have_count(1)
+        members = page.locator(".figure b").first
+        await expect(members).not_to_have_text("0")
+        await page.get_by_label("From which hour").focus()
+        for _ in range(16):
+            await press("ArrowRight")
+        await expect(page.locator("#hours-said")).to_have_text("16:00 to 24:00")
+        await expect(page.locator(".bar.in")).to_have_count(8)
+        await expect(members).to_have_text("0")
+        await expect(page.get_by_label("From which hour")).to_be_focused()
+        assert "from=16" in page.url, "the address can be sent on"
+
+        await page.get_by_role("link", name="Flows").focus()
+        await press("Enter")
+        await expect(title).to_contain_text("The way most taken is from")
+        assert day in page.url
+        await expect(page.locator(".flow")).not_to_have_count(0)
+        await expect(page.get_by_role("table", name="Flows between zones")).to_contain_text("Entrance")
+
+        await page.get_by_role("link", name="Time-lapse").focus()
+        await press("Enter")
+        await expect(title).to_contain_text("The floor was fullest at")
+        await page.get_by_label("Time of day").focus()
+        await press("Home")
+        await expect(page.locator("#clock")).to_have_text("11:00")
+        await press("ArrowRight")
+        await expect(page.locator("#clock")).to_have_text("11:10")
+        await press("Space")
+        await expect(page.get_by_role("button", name="Pause")).to_be_visible()
+        await expect(page.locator("#clock")).not_to_have_text("11:10")
+        await press("Space")
+        await expect(page.get_by_role("button", name="Play")).to_be_visible()
+        await expect(page.locator("svg.in-cells")).to_have_count(1)
+
+        await enter(vera, chain, "vera", viewer)
+        await vera.goto(f"{floor}/heat?day={day}")
+        await expect(vera.get_by_text("No figure is about fewer than five members")).to_be_visible()
+        await expect(vera.locator("g.hidden rect")).not_to_have_count(0)
+        await vera.goto(f"{floor}/time-lapse?day={day}")
+        await expect(vera.locator("svg.lapse")).to_have_count(1)
+        await expect(vera.locator("svg.in-cells")).to_have_count(0)
+        await vera.goto(f"{floor}/flows")
+        await expect(vera.get_by_role("heading", level=1)).to_have_text("Too few members to say which way they go")
 
 
 async def test_five_hundred_dots_move_at_sixty_frames(browser: Browser, chain: Chain) -> None:
