@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.desk import Desk
+from push.console.pages import rules
+from push.model.sites import Rules
 from tests.support.people import first_admin
 from tests.support.servers import STORE, Caller, serving, settings
 
+DOCS = (Path(__file__).parents[3] / "docs" / "presence.md").read_text(encoding="utf-8")
 PAGE = f"/console/stores/{STORE}/presence"
 ZONE = f"/console/stores/{STORE}/zones/z1/presence"
 
@@ -22,8 +25,14 @@ async def server(tmp_path: Path) -> AsyncIterator[Caller]:
         yield caller
 
 
-def said(rules: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in rules.items() if value is not None}
+def said(told: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def test_every_rule_has_its_field_its_words_and_its_line_in_the_documentation() -> None:
+    names = list(Rules.__struct_fields__)
+    assert [list(each) for each in (rules.FIELDS, rules.DOES, rules.EXPECTED)] == [names] * 3
+    assert re.findall(r"^\| `(\w+)` \|", DOCS.partition("## Rules")[2].partition("\n## ")[0], re.MULTILINE) == names
 
 
 async def test_a_form_says_what_differs_what_that_does_and_takes_it_back(server: Caller) -> None:
