@@ -71,3 +71,6 @@ async def test_rules_are_not_written_over_what_somebody_else_changed(server: Cal
     await server.call("DELETE", f"/v1/stores/{STORE}/zones/z2", server.operator)
     await server.operate("PUT", f"/v1/stores/{STORE}/zones/z2", bare)
     assert (await server.operate("GET", ZONE.replace("z1", "z2")))["revision"] == 0, "it is another zone"
+    await server.operate("PUT", "/v1/stores/s9", {"id": "s9", "name": "Bare"})
+    await server.operate("PUT", "/v1/stores/s9/presence", {"stale_s": 20})
+    assert (await server.call("DELETE", "/v1/stores/s9", server.operator)).status == 204, "rules are in nobody's way"

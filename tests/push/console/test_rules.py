@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import Desk
 from push.console.pages import rules
 from push.model.sites import Rules
+from tests.support.desk import Desk
 from tests.support.people import first_admin
 from tests.support.servers import STORE, Caller, serving, settings
 
