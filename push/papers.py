@@ -59,6 +59,13 @@ ACTIVITIES: Final = (
         "checks_d",
     ),
     Activity(
+        "Counting on floors",
+        "running the stores: how full they are, where people stay",
+        "sums of visits that were noticed by consent: anonymous (Recital 26)",
+        "person-seconds and visits by minute, area and cell of the floor; of nobody, and told of five people at least",
+        "minutes_d",
+    ),
+    Activity(
         "Rights of people",
         "answering requests in time (Art. 12)",
         "legal obligation (Art. 6(1)(c))",

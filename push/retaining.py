@@ -44,6 +44,8 @@ KINDS: Final = (
     Kind("happenings", "messages_d", ("events",)),
     Kind("audit", "audit_d", ("audit",)),
     Kind("checks", "checks_d", ("checks",)),
+    Kind("floor_minutes", "minutes_d", ("floor_minutes",)),
+    Kind("zone_minutes", "minutes_d", ("zone_minutes",)),
     Kind("requests", "requests_d", ("requests",)),
 )
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from PIL import Image
 
 from push.access.limits import LOGIN, LOOPBACK
+from push.api import floors
 from push.api.contract import Endpoint
 from push.deliver.hooks import MOST_HOOKS
 from push.model.ids import fresh
@@ -272,6 +273,7 @@ REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("DELETE", _PLAN, 404): plainly(),
     ("DELETE", _PLAN, 412): not_as_seen(store=STORE),
     ("GET", _IMAGE, 404): plainly(),
+    **{("GET", endpoint.path, 404): plainly() for endpoint in floors.ENDPOINTS},
     ("PUT", _IMAGE, 404): plainly(),
     ("PUT", _IMAGE, 412): not_as_seen(store=STORE),
     ("DELETE", _IMAGE, 404): plainly(),

@@ -113,3 +113,31 @@ SELECT MIN(closed_ms) AS oldest_ms FROM requests
 
 -- name: retention.requests_remove_requests
 DELETE FROM requests WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: retention.floor_minutes_expired
+-- The oldest minutes, of all stores together about so many rows.
+SELECT DISTINCT CAST(minute_ms AS TEXT) AS id FROM floor_minutes
+WHERE minute_ms < :before_ms AND minute_ms <= COALESCE(
+    (SELECT o.minute_ms FROM floor_minutes AS o WHERE o.minute_ms < :before_ms ORDER BY o.minute_ms LIMIT 1 OFFSET :most),
+    :before_ms
+)
+
+-- name: retention.floor_minutes_oldest
+SELECT MIN(minute_ms) AS oldest_ms FROM floor_minutes
+
+-- name: retention.floor_minutes_remove_floor_minutes
+DELETE FROM floor_minutes WHERE minute_ms IN (SELECT CAST(value AS BIGINT) FROM {json_each}(:ids{as_json}))
+
+-- name: retention.zone_minutes_expired
+-- The oldest minutes, of all stores together about so many rows.
+SELECT DISTINCT CAST(minute_ms AS TEXT) AS id FROM zone_minutes
+WHERE minute_ms < :before_ms AND minute_ms <= COALESCE(
+    (SELECT o.minute_ms FROM zone_minutes AS o WHERE o.minute_ms < :before_ms ORDER BY o.minute_ms LIMIT 1 OFFSET :most),
+    :before_ms
+)
+
+-- name: retention.zone_minutes_oldest
+SELECT MIN(minute_ms) AS oldest_ms FROM zone_minutes
+
+-- name: retention.zone_minutes_remove_zone_minutes
+DELETE FROM zone_minutes WHERE minute_ms IN (SELECT CAST(value AS BIGINT) FROM {json_each}(:ids{as_json}))

@@ -20,6 +20,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Who changed what."""
     checks_d: Days = 400
     """How often it was looked whether something of hers may be used."""
+    minutes_d: Days = 400
+    """What lay where on stores' floors, minute by minute: sums, in which nobody is."""
     requests_d: Days = 1_095
     """Requests of people that were answered: until nobody can claim anything any more."""
 
