@@ -5,6 +5,7 @@ import pytest
 
 from beacons.registry import Beacon, Gateway, Store, Zone
 from push.model.sites import Anchor, Place, Rules, Site, ZoneRules
+from push.model.sources import Source
 from push.registry.directory import Directory
 from push.registry.layout import Plan, wall_problems
 from push.registry.rules import Ruled, StoreRules
@@ -26,6 +27,7 @@ DIRECTORY = Directory(
         Beacon(id="f1", role="fixture", format="eid", store="s1", zone="till", y_m=2.5, power_1m_dbm=-65),
         Beacon(id="f2", role="fixture", format="uid", static_id="cd" * 16, store="s2"),
     ),
+    sources=(Source(store="s1", id="kitchen", kind="raddec", topic="raddec/#", gateways={"r": "g2"}),),
     plans={"s1": Plan(width_m=8, height_m=6, walls=(WALL,))},
     ruled=Ruled({"s1": StoreRules(enter_dbm=-75)}, {("s1", "till"): ZoneRules(zone_hold_s=4)}),
 )
@@ -40,7 +42,7 @@ def test_a_site_has_the_floor_what_listens_on_it_and_the_rules_that_hold_there()
             walls=(WALL,),
             anchors=(
                 Anchor("g1", "s1", "door", at_m=(1.5, 0.0)),
-                Anchor("g2", "s1", "till", at_m=None),
+                Anchor("g2", "s1", "till", at_m=None, triggers=False),
                 Anchor("f1", "s1", "till", at_m=(0.0, 2.5), is_fixture=True, power_1m_dbm=-65),
             ),
             rules=Rules(leave_after_s=90, enter_dbm=-75),
