@@ -113,7 +113,8 @@ def test_a_raddec_is_of_receivers_however_their_ids_are_spelled() -> None:
     ("one", "other", "do"),
     [
         ("a/b", "a/b", True), ("a/b", "a/c", False), ("a/+", "a/c", True), ("a/#", "a", True), ("a/#", "a/b/c", True),
-        ("a/+", "a", False), ("a/+/c", "a/b/+", True), ("a/+/c", "a/b/d", False), ("a/b/#", "a/+", True), ("a/b/c/#", "a/+", False),
+        ("a/+", "a", False), ("a/+/c", "a/b/+", True), ("a/+/c", "a/b/d", False),
+        ("a/b/#", "a/+", True), ("a/b/c/#", "a/+", False),
         ("a/+/#", "a/b", True), ("b/#", "a/#", False),
     ],
 )  # fmt: skip
