@@ -84,6 +84,13 @@ class Drift(NamedTuple):
     most_s: float
 
 
+class Learned(NamedTuple):
+    """How much more a gateway hears than its place explains, in dB (less: negative), and since when about so."""
+
+    offset_db: float
+    since_ms: int
+
+
 class Watcher(Protocol):
     """Whoever watches over the fleet; ingest tells it once a tick."""
 

@@ -1,0 +1,200 @@
+"""Gateways learn how they hear, from fixtures and from people, while the server runs; what was learned is kept.
+
+fixtures heard ─┐
+                ├▶ pool ─once a minute, in a thread▶ what is known ▶ model ─changed?─▶ presence, database
+people (sample) ┘
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import msgspec
+import numpy as np
+import structlog
+
+from push.ingest import hearings
+from push.ingest.hearings import Hearings
+from push.ingest.lessons import Fixtures, Pool, fixtures_of
+from push.model.errors import DatabaseError
+from push.model.health import Heard, Learned
+from push.model.ports import Clock, Database, Queries
+from push.model.sites import Site
+from push.presence import traffic
+from push.presence.presence import Presence
+from push.presence.radio import RadioModel
+from push.presence.traffic import Taught, Turns
+from push.registry.directory import Directory
+from push.registry.tags import Tags
+
+SAMPLE_S: Final = 5.0
+"""So often people are asked what they teach; a gateway repeats what does not change as often."""
+MOST_PEOPLE: Final = 1_000
+"""About as many at a time: some milliseconds. Stores take turns."""
+LEARN_S: Final = 60.0
+AT_ONCE: Final = 20
+"""Stores that are learned of in one go of a thread; then others have their turn."""
+MOST_WRITTEN: Final = 100
+"""Stores written in one transaction."""
+NEEDED: Final = 3
+"""A gateway is compared with what most of its store have in common: there must be as many."""
+
+log = structlog.get_logger()
+
+
+class Learning:
+    """What is known of every store's radio. Lessons come from `note` and `sample`; `learn` looks at them."""
+
+    def __init__(self) -> None:
+        self.stores: dict[str, Hearings] = {}
+        self._sites: Mapping[str, Site] = {}
+        self._corrections: dict[str, float] = {}
+        self._fixtures: Fixtures = fixtures_of({}, Tags(), {})
+        self._pool = Pool()
+        self._turns = Turns(MOST_PEOPLE)
+        self._unwritten: set[str] = set()
+
+    @property
+    def models(self) -> Mapping[str, RadioModel]:
+        """The models that are in force, by store."""
+        return {store: held.model for store, held in self.stores.items() if held.model.anchors}
+
+    def use(self, sites: Mapping[str, Site], directory: Directory) -> None:
+        """Take over a changed registry: what was learned of anchors that were moved is forgotten."""
+        self._sites = {store: site for store, site in sites.items() if site.size_m is not None}
+        self._corrections = {g.id: g.radio_offset_db for g in directory.gateways.values()}
+        before, self.stores = self.stores, {}
+        for store, site in self._sites.items():
+            held = before.get(store, Hearings())
+            self.stores[store] = hearings.settled(held, site, self._corrections)
+            if self.stores[store] is not held and held.anchors:
+                self._unwritten.add(store)
+
+    def find_fixtures(self, tags: Tags, numbers: Mapping[str, int]) -> None:
+        """Look again where fixtures stand in the registry's columns, and which numbers anchors have."""
+        self._fixtures = fixtures_of(self._sites, tags, numbers)
+
+    def note(self, heard: Heard) -> None:
+        """Take in a tick's sightings."""
+        self._pool.add(self._fixtures.teach(heard))
+
+    def sample(self, presence: Presence, now_ms: int) -> None:
+        """Ask some people what they teach."""
+        rows = self._turns.take(presence.people, presence.grounds)
+        self._pool.add(traffic.taught(presence.people, presence.grounds, rows, now_ms))
+
+    async def learn(self, numbers: Mapping[str, int], now_ms: int) -> set[str]:
+        """Learn from what was gathered, in a thread; the stores in which another model is in force now."""
+        lessons = _by_store(self._pool.drain(), self._sites, numbers)
+        changed: set[str] = set()
+        for begin in range(0, len(lessons), AT_ONCE):
+            work = {store: (self.stores[store], *lessons[store]) for store in list(lessons)[begin : begin + AT_ONCE]}
+            found = await asyncio.to_thread(_learned, work, self._corrections, now_ms)
+            for store, (before, site, _) in work.items():
+                # Unless the registry changed meanwhile.
+                if self._sites.get(store) is site and self.stores[store] is before:
+                    self.stores[store] = found[store]
+                    self._unwritten.add(store)
+                    changed |= {store} if found[store].model != before.model else set()
+        return changed
+
+    def learned(self, gateway: str, store: str) -> Learned | None:
+        """How a gateway hears, beyond what its place explains, and since when; None where too little is known."""
+        held = self.stores.get(store)
+        if held is None or gateway not in held.since or len(held.since) < NEEDED:
+            return None
+        return Learned(round(held.model.anchors[gateway].offset_db, 1), held.since[gateway].at_ms)
+
+    def off(self, least_db: float) -> dict[str, int]:
+        """Gateways that hear so much less, or more, than their places explain, in dB."""
+        found = {}
+        for store, site in self._sites.items():
+            for anchor in () if not self.stores[store].since else site.anchors:
+                one = None if anchor.is_fixture else self.learned(anchor.id, store)
+                if one is not None and abs(one.offset_db) >= least_db:
+                    found[anchor.id] = round(one.offset_db)
+        return found
+
+    # ---------------------------------------------------------------------------------------------- database
+
+    async def resume(self, db: Queries) -> None:
+        """Go on with what was learned before. Raises `DatabaseError`."""
+        for row in await db.fetch("learning.all"):
+            try:
+                self.stores[row["store"]] = msgspec.json.decode(row["state"], type=Hearings)
+            except msgspec.MsgspecError as error:
+                log.warning("what was learned of a store's radio cannot be read", store=row["store"], error=str(error))
+
+    async def write(self, db: Database, now_ms: int) -> None:
+        """Write down what is new. Raises `DatabaseError`: then it is written next time."""
+        while self._unwritten:
+            stores = sorted(self._unwritten)[:MOST_WRITTEN]
+            rows = [
+                {"store": store, "state": msgspec.json.encode(self.stores[store]).decode(), "at_ms": now_ms}
+                for store in stores
+                if store in self.stores
+            ]
+            async with db.transaction(patient=True) as tx:
+                await tx.execute_many("learning.put", rows)
+            self._unwritten.difference_update(stores)
+
+
+def _by_store(lessons: Taught, sites: Mapping[str, Site], numbers: Mapping[str, int]) -> dict[str, tuple[Site, Taught]]:
+    """Lessons of each store that has any, by its anchors' numbers in it."""
+    many = max(numbers.values(), default=-1) + 1
+    store_of, within = np.full(many, -1, dtype=np.int64), np.zeros(many, dtype=np.int32)
+    names = list(sites)
+    for n, site in enumerate(sites.values()):
+        for i, anchor in enumerate(site.anchors):
+            if anchor.id in numbers:
+                store_of[numbers[anchor.id]], within[numbers[anchor.id]] = n, i
+    of = store_of[lessons.anchor]
+    order = np.argsort(of, kind="stable")
+    begins = np.searchsorted(of[order], np.arange(len(names) + 1))
+    lessons = lessons.cut(order)._replace(anchor=within[lessons.anchor[order]])
+    return {
+        names[n]: (sites[names[n]], lessons.cut(np.arange(begins[n], begins[n + 1])))
+        for n in np.flatnonzero(np.diff(begins)).tolist()
+    }
+
+
+def _learned(
+    work: Mapping[str, tuple[Hearings, Site, Taught]], corrections: Mapping[str, float], now_ms: int
+) -> dict[str, Hearings]:
+    found = {}
+    for store, (held, site, lessons) in work.items():
+        known = hearings.taught(held, site, lessons, corrections)
+        found[store] = hearings.enforced(known, hearings.model_of(known, site), now_ms)
+    return found
+
+
+class Learner(Protocol):
+    """Whoever has presence in use, and can give it other models."""
+
+    presence: Presence
+    learning: Learning
+
+    async def use_models(self) -> None:
+        """Bring the models that were learned into force."""
+        ...
+
+
+async def run(engine: Learner, db: Database, clock: Clock) -> None:
+    """Sample and learn until cancelled."""
+    while True:
+        for _ in range(round(LEARN_S / SAMPLE_S)):
+            await asyncio.sleep(SAMPLE_S)
+            engine.learning.sample(engine.presence, clock.now_ms())
+        await step(engine, db, clock.now_ms())
+
+
+async def step(engine: Learner, db: Database, now_ms: int) -> None:
+    """Learn from what was gathered, and bring into force and keep what came of it."""
+    changed = await engine.learning.learn(engine.presence.numbers, now_ms)
+    if changed:
+        await engine.use_models()
+        log.info("gateways were learned to hear otherwise than before", stores=sorted(changed)[:10])
+    try:
+        await engine.learning.write(db, now_ms)
+    except DatabaseError as error:
+        log.warning("what was learned of gateways could not be written, trying again", error=str(error))

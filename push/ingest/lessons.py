@@ -1,0 +1,106 @@
+"""What fixtures teach of how gateways hear, as their places are known; lessons wait here until they are used, bounded."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from push.model.health import Heard, Ints
+from push.model.sites import Site
+from push.presence.radio import POWER_1M_DBM
+from push.presence.traffic import Taught, nothing
+from push.registry.tags import UNKNOWN, Tags
+
+MOST: Final = 32_768
+"""Lessons that are kept until the next look: of more, each has the same chance to be kept."""
+NONE: Final = -1
+
+Doubles = npt.NDArray[np.float64]
+
+
+class Pool:
+    """Lessons of all stores: a fair sample of those that came since the last look (reservoir sampling, Vitter 1985)."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._held = nothing()
+        self._came = 0
+        self._chance = np.random.default_rng(1)
+
+    def __len__(self) -> int:
+        """Lessons that wait."""
+        return len(self._held.anchor)
+
+    def add(self, more: Taught) -> None:
+        """Take lessons in."""
+        came = self._came + np.arange(len(more.anchor))
+        self._came += len(more.anchor)
+        place = np.where(came < self._most, came, self._chance.integers(0, came + 1))
+        kept = np.flatnonzero(place < self._most)
+        columns: list[Any] = []
+        for held, new in zip(self._held, more, strict=True):
+            room = np.zeros(min(self._came, self._most), dtype=held.dtype)
+            room[: len(held)] = held
+            room[place[kept]] = new[kept]
+            columns.append(room)
+        self._held = Taught(*columns)
+
+    def drain(self) -> Taught:
+        """All that wait; none does any more."""
+        held, self._held, self._came = self._held, nothing(), 0
+        return held
+
+
+class Fixtures(NamedTuple):
+    """Fixtures whose places are known and whose ids nobody can make up, in columns; `positions` rise.
+
+    `positions` are where they stand in the registry's columns, `store` is the number of theirs; `louder_db` is what
+    they give beyond a transmitter of the usual power. `listeners` are gateways by id: numbers of anchor and store.
+    """
+
+    positions: Ints
+    store: Ints
+    x_m: Doubles
+    y_m: Doubles
+    louder_db: Doubles
+    listeners: Mapping[str, tuple[int, int]]
+
+    def teach(self, heard: Heard) -> Taught:
+        """What a tick's sightings teach."""
+        if not len(self.positions) or not len(heard.beacon):
+            return nothing()
+        known = [self.listeners.get(name, (NONE, NONE)) for name in heard.gateways]
+        listener, store = np.array(known, dtype=np.int64).reshape(-1, 2).T
+        at = np.minimum(np.searchsorted(self.positions, heard.beacon), len(self.positions) - 1)
+        fits = (self.positions[at] == heard.beacon) & (self.store[at] == store[heard.source])
+        rows = np.flatnonzero(fits & (listener[heard.source] != NONE))
+        at = at[rows]
+        return Taught(
+            listener[heard.source[rows]].astype(np.int32),
+            at.astype(np.uint64),
+            (heard.rssi_dbm[rows] - self.louder_db[at]).astype(np.float32),
+            self.x_m[at].astype(np.float32),
+            self.y_m[at].astype(np.float32),
+            np.ones(len(rows), dtype=np.float32),
+            np.ones(len(rows), dtype=bool),
+        )
+
+
+def fixtures_of(sites: Mapping[str, Site], tags: Tags, numbers: Mapping[str, int]) -> Fixtures:
+    """The fixtures of stores that have a plan; `numbers` are presence's of anchors."""
+    found, listeners = [], {}
+    for store, site in enumerate(sites.values()):
+        if site.size_m is None:
+            continue
+        for anchor in site.anchors:
+            if anchor.at_m is None or anchor.forgeable or not anchor.triggers:
+                continue
+            if not anchor.is_fixture:
+                listeners[anchor.id] = numbers[anchor.id], store
+            elif (position := tags.find(anchor.id)) != UNKNOWN:
+                found.append((position, store, *anchor.at_m, anchor.power_1m_dbm - POWER_1M_DBM))
+    columns = np.array(sorted(found), dtype=np.float64).reshape(-1, 5).T
+    return Fixtures(
+        columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2], columns[3], columns[4], listeners
+    )
