@@ -1,4 +1,4 @@
-"""What fixtures teach of how gateways hear, as their places are known; lessons wait here until they are used, bounded."""
+"""What fixtures teach of how gateways hear, as their places are known; lessons wait here, bounded, until one looks."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
