@@ -30,7 +30,7 @@ EXPECTED: Final = {
     "gateways": "A line for each was expected: their name = the id of our gateway.",
 }
 KINDS: Final = (
-    ("theengs", "Theengs Gateway or OpenMQTTGateway"),
+    ("theengs", "Theengs or OpenMQTTGateway"),
     ("espresense", "ESPresense"),
     ("raddec", "reelyActive raddec"),
 )
@@ -39,7 +39,9 @@ _STORES: Final = ("/console/stores", "Stores")
 
 async def list_(console: ConsoleContext, visit: Visit) -> Answer:
     """All of a store, and an empty form."""
-    return await _listed(console, visit, edits.restored(visit, FIELDS) if visit.is_restored else Filled({}))
+    return await _listed(
+        console, visit, edits.restored(visit, FIELDS) if visit.is_restored else Filled({"enabled": "on"})
+    )
 
 
 async def create(console: ConsoleContext, visit: Visit) -> Answer:

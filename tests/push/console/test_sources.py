@@ -29,7 +29,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Caller]:
 
 
 def password(html: str) -> str:
-    [found] = re.findall(r'<code class="big">([^<]+)<', html)
+    [found] = re.findall(r'<code id="password">([^<]+)<', html)
     return str(found)
 
 
