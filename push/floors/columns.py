@@ -1,5 +1,6 @@
 """Visits and stays of a period as columns: read in one go, each with a number for whose it is."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -54,7 +55,10 @@ class Stays(NamedTuple):
 
 async def visits(db: Queries, asked: Asking) -> Visits:
     """Visits that touch the period. Raises `TooMuchError`, `push.model.errors.DatabaseError`."""
-    rows = await _fetched(db, "floors.visits", asked)
+    return await asyncio.to_thread(_visits, await _fetched(db, "floors.visits", asked), asked)
+
+
+def _visits(rows: Sequence[Row], asked: Asking) -> Visits:
     return Visits(
         person=_numbered(row["person"] for row in rows),
         entered_ms=_column(rows, "entered_ms"),
@@ -69,6 +73,10 @@ async def stays(db: Queries, asked: Asking) -> Stays:
     """Stays of these visits. Raises `TooMuchError`, `push.model.errors.DatabaseError`."""
     rows = await _fetched(db, "floors.stays", asked)
     registered = await registered_zones(db, asked.store)
+    return await asyncio.to_thread(_stays, rows, registered, asked)
+
+
+def _stays(rows: Sequence[Row], registered: tuple[str, ...], asked: Asking) -> Stays:
     zones = (*registered, *sorted({row["zone"] for row in rows} - set(registered)))
     number = {zone: n for n, zone in enumerate(zones)}
     return Stays(

@@ -10,7 +10,7 @@ from push.floors import columns
 from push.floors.asking import Asking
 from push.floors.columns import Flags, Stays
 from push.floors.dwell import quantiles
-from push.floors.few import FEW, Counts, counted, distinct, spans
+from push.floors.few import Counts, counted, distinct, spans
 from push.model.ports import Queries
 
 
@@ -31,7 +31,7 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Flows(msgspec.Struct, frozen=True, kw_only=True):
-    """Most visits first. What may not be told is left out, and `few` says that something may be."""
+    """Most visits first. To whoever may not know what fewer than five people did, it is left out, and `few` says so."""
 
     visits: int | None
     """Visits that came to any zone."""
@@ -68,7 +68,7 @@ def _flows(asked: Asking, stays: Stays) -> Flows:
         flows=_between(stays, steps, exact=asked.exact),
         first=tuple(Share(stays.zones[n], visits) for n, visits in _told(starts, exact=asked.exact)),
         last=tuple(Share(stays.zones[n], visits) for n, visits in _told(ends, exact=asked.exact)),
-        few=not asked.exact and any(_hides(groups) for groups in (starts, ends, _pairs(stays, steps))),
+        few=not asked.exact,
     )
 
 
@@ -101,8 +101,3 @@ def _told(of: _Groups, *, exact: bool) -> list[tuple[int, int]]:
 
 def _people(of: _Groups) -> Counts:
     return distinct(of.group, of.person, of.groups)
-
-
-def _hides(of: _Groups) -> bool:
-    people = _people(of)
-    return bool(((people > 0) & (people < FEW)).any())

@@ -42,11 +42,14 @@ class Added(NamedTuple):
 
 
 async def added(db: Queries, asked: Asking, parts: Bins) -> Added:
-    """The minutes of a period that are on the grid of its last. Raises `push.model.errors.DatabaseError`."""
+    """The minutes of a period that are on the grid that the store had by its end.
+
+    That is there whether or not anybody was in the period. Raises `push.model.errors.DatabaseError`.
+    """
     from_ms, to_ms = parts.starts_ms[0].item(), parts.end_ms
+    latest = await db.fetch_one("floors.latest_grid", store=asked.store, to_ms=to_ms)
     if not asked.exact:
         from_ms = max(from_ms, await _known_from_ms(db, asked))
-    latest = await db.fetch_one("floors.latest_grid", store=asked.store, from_ms=from_ms, to_ms=to_ms)
     found = _nothing(Grid() if latest is None else _grid(latest), parts)
     while from_ms < to_ms and latest is not None:
         until_ms = min(to_ms, from_ms + DAY_MS)

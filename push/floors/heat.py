@@ -13,8 +13,9 @@ from push.model.ports import Queries
 class Heat(msgspec.Struct, frozen=True, kw_only=True):
     """A figure for each cell, row by row from the upper left corner of the plan, cells of (width, height) metres.
 
-    Without rows nothing was kept of the period, or the store has no plan. `minutes` were added up; `other_minutes` are
-    of another grid than the last one, and were not.
+    Without rows the store had no plan by the end of the period, or nobody ever came. So many `minutes`, in which
+    somebody was there, were added up; `other_minutes` are of another grid than the last one, and were not: None for
+    whoever may not know how long somebody was there.
     """
 
     rows: int
@@ -22,8 +23,8 @@ class Heat(msgspec.Struct, frozen=True, kw_only=True):
     cell_m: tuple[float, float]
     person_s: tuple[float | None, ...]
     visits: tuple[int | None, ...]
-    minutes: int
-    other_minutes: int
+    minutes: int | None
+    other_minutes: int | None
     few: bool
 
 
@@ -40,7 +41,7 @@ async def heat(db: Queries, asked: Asking) -> Heat:
         cell_m=(grid.width_m, grid.height_m),
         person_s=tuple(spans(of.person_ds[0] / 10, people, exact=asked.exact)),
         visits=tuple(counted(of.reached[0], people, exact=asked.exact)),
-        minutes=of.minutes,
-        other_minutes=of.others,
+        minutes=of.minutes if asked.exact else None,
+        other_minutes=of.others if asked.exact else None,
         few=not asked.exact and (people.size == 0 or bool((people < FEW).any())),
     )

@@ -28,7 +28,7 @@ class TopPath(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paths(msgspec.Struct, frozen=True, kw_only=True):
-    """Most visits first; what may not be told is left out, and `few` says that something was."""
+    """Most visits first. To whoever may not know what fewer than five people did, it is left out, and `few` says so."""
 
     paths: tuple[TopPath, ...]
     few: bool
@@ -49,7 +49,7 @@ def _paths(asked: Asking, stays: Stays, most: int) -> Paths:
     top = sorted(told, key=lambda zones: (-visits[zones], zones))[:most]
     return Paths(
         paths=tuple(TopPath(zones=zones, visits=_number(visits[zones], exact=asked.exact)) for zones in top),
-        few=len(told) < len(visits),
+        few=not asked.exact,
     )
 
 

@@ -22,6 +22,7 @@ class TimeLapse(msgspec.Struct, frozen=True, kw_only=True):
     """Frames of `every_min` minutes: of each, person-seconds by cell, row by row from the plan's upper left corner.
 
     `people` are different ones in the store, `zones` the same in each zone. Frames that have not begun are not there.
+    `other_minutes` as in `push.floors.heat.Heat`.
     """
 
     rows: int
@@ -32,7 +33,7 @@ class TimeLapse(msgspec.Struct, frozen=True, kw_only=True):
     frames: tuple[tuple[float | None, ...], ...]
     people: tuple[int | None, ...]
     zones: dict[str, tuple[int | None, ...]]
-    other_minutes: int
+    other_minutes: int | None
     few: bool
 
 
@@ -56,7 +57,7 @@ async def timelapse(db: Queries, asked: Asking, every_min: int = 10) -> TimeLaps
             zone: tuple(counted(there[n + 1], there[n + 1], exact=asked.exact))
             for n, zone in told_zones(stays, exact=asked.exact)
         },
-        other_minutes=of.others,
+        other_minutes=of.others if asked.exact else None,
         few=not asked.exact and (is_few(there, exact=False) or any(None in frame for frame in cells)),
     )
 

@@ -185,7 +185,9 @@ async def test_cells_are_told_where_five_people_came_by_at_least(db: Database) -
     few = await heat.heat(db, asked(exact=False))
     assert few.person_s == (120.0, None, 300.0, None, None, None), "the third had five for a whole minute"
     assert (few.visits, few.few) == ((5, None, None, None, None, None), True)
-    assert few.minutes == 1, "of minutes from before the first visit that is kept nobody knows whom they are about"
+    assert few.minutes is None, "it would say how long somebody was there"
+    before = asked(exact=False, period=Period(AT_MS, at_ms))
+    assert (await heat.heat(db, before)).person_s == (None,) * 6, "from before the first visit that is kept"
     film = await timelapse.timelapse(db, asked(exact=False), 60)
     assert (film.frames[1], film.people) == (few.person_s, (None, 5))
     in_all = await counts.counts(db, asked(exact=False))
@@ -205,3 +207,6 @@ async def test_too_much_at_once_is_refused(db: Database) -> None:
     later = asked(period=Period(NOW_MS + DAY_MS, NOW_MS + 2 * DAY_MS))
     assert (await occupancy.occupancy(db, later)).store.people == (0,)
     assert (await heat.heat(db, later)).rows == 0
+    await kept(db, minute(AT_MS, [600] * 6, [1] * 6, {}))
+    assert (await heat.heat(db, later)).person_s == (0.0,) * 6, "a grid without anybody"
+    assert (await heat.heat(db, later._replace(exact=False))).person_s == (None,) * 6

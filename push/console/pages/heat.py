@@ -164,7 +164,7 @@ def drawn(seen: Look, found: Heat, by: By) -> Map | None:
         squares=[one for one in heat.squares(values, grid, seen.plan, most) if one.level != 0],
         darkest=f"{amount} in one square of {square}" if most else "",
         is_hidden=any(value is None for value in values),
-        other_minutes=found.other_minutes,
+        other_minutes=found.other_minutes or 0,
     )
 
 

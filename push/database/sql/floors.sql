@@ -25,7 +25,7 @@ WHERE store = :store AND minute_ms >= :from_ms AND minute_ms < :to_ms ORDER BY m
 
 -- name: floors.latest_grid
 SELECT grid_rows, grid_columns, cell_w_m, cell_h_m FROM floor_minutes
-WHERE store = :store AND minute_ms >= :from_ms AND minute_ms < :to_ms ORDER BY minute_ms DESC LIMIT 1
+WHERE store = :store AND minute_ms < :to_ms ORDER BY minute_ms DESC LIMIT 1
 
 -- name: floors.zone_spans
 -- Sums of zones over equal spans of time, and the most that one minute had.
