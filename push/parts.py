@@ -33,7 +33,7 @@ from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
 from push.model.sites import Rules
 from push.model.vault import Vault
-from push.presence.thresholds import Presence
+from push.presence.presence import Presence
 from push.profiles import consent, guarded, nicknames, outgoing, registered
 from push.profiles.catalogue.view import Catalogue
 from push.profiles.collect.collecting import Collecting
@@ -120,7 +120,8 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     tls = await secure(settings, db, vault, clock)
     broker, endpoint = await open_broker(settings, stack, tls)
     client = BrokerClient(endpoint)
-    streams, consents, presence = EventStreams(), ConsentBook(), Presence(settings.presence, {})
+    rules = rules_of(settings)
+    streams, consents, presence = EventStreams(), ConsentBook(), Presence(rules)
     shown = showing.open_showing(settings.screen, showing.Profiles(db, keyring), clock, presence, consents)
     channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams, shown.channel))
     links = unsubscribe.links(vault, settings.http.public_url)
@@ -129,7 +130,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     sender = Sender(settings.sender, Means(db, seals, clock, channels, links, settings.longest_s, confirms))
     read_traits = guarded.reader(keyring, settings.profiles.traits)
     outside = Outside(db, clock, client, sender.wake, keyring, read_traits)
-    engine = Engine(settings.ingest, outside, presence, consents, stale_ms=settings.presence.stale_s * 1000)
+    engine = Engine(settings.ingest, outside, presence, consents, rules)
     desk = collecting.desk_of(settings.profiles, vault, keyring, catalogue, settings.app.consent_texts)
     following = collecting.Following(consents, engine, shown.screens)
     await consent.use_minimum_age(db, settings.profiles.minimum_age, collecting.aging(desk, following, clock))

@@ -13,7 +13,7 @@ from push.console.files import screen_files
 from push.console.routes import add_screen_routes
 from push.ingest.stage import PresenceStage
 from push.model.ports import Clock, Database
-from push.presence.thresholds import Presence
+from push.presence.presence import Presence
 from push.profiles import nicknames
 from push.profiles.consent import ConsentBook
 from push.profiles.keys import Keyring

@@ -19,9 +19,9 @@ from push.enrolment.site import Site
 from push.ingest.foreign.queue import Standing
 from push.ingest.walking import HeardBy
 from push.model.ports import Clock, Database
+from push.model.presence import Person
 from push.model.sites import Rules
 from push.model.tokens import Principal
-from push.presence.thresholds import Person
 from push.registry.directory import Directory
 
 Write = Callable[[bytes], Awaitable[None]]

@@ -19,7 +19,8 @@ from push.campaigns.book import Book
 from push.ingest import downlink, keeping, searching
 from push.ingest.ears import Ears, EarSettings
 from push.ingest.foreign.queue import Standing
-from push.ingest.record import Limits, Queued, Recorder
+from push.ingest.record import Queued, Recorder
+from push.ingest.seen import cut, observations
 from push.ingest.strays import Strays
 from push.ingest.take import Taker, Waiting
 from push.ingest.tick import Report, Tick, Withdrawal, Writer
@@ -28,7 +29,8 @@ from push.model.errors import OverloadedError
 from push.model.health import Watcher
 from push.model.ports import Clock, Database, Publisher
 from push.model.presence import Changes, Observation
-from push.presence.thresholds import Presence
+from push.model.sites import Rules
+from push.presence.presence import Presence
 from push.profiles import guarded
 from push.profiles.consent import ConsentBook
 from push.profiles.guarded import ReadTraits
@@ -79,18 +81,16 @@ class Engine:
     """Owns presence, marks and the resolver's table; everything else it is given."""
 
     def __init__(
-        self, settings: IngestSettings, outside: Outside, presence: Presence, consents: ConsentBook, *, stale_ms: int
+        self, settings: IngestSettings, outside: Outside, presence: Presence, consents: ConsentBook, rules: Rules
     ) -> None:
         self._settings = settings
         self._db, self._clock, self._publisher, self._wake_senders, keyring, read_traits = outside
         self._consents = consents
         self.presence = presence
         self.counts: Counter[str] = Counter()
-        self._taker = Taker(self._db, self._located, self.counts)
-        limits = Limits(
-            stale_ms=stale_ms, leave_after_ms=presence.leave_after_ms, pushes_per_visit=settings.pushes_per_visit
-        )
-        self._recorder = Recorder(limits, keyring, read_traits)
+        self._rules = rules
+        self._taker = Taker(self._db, consents, self.counts)
+        self._recorder = Recorder(presence.rules, settings.pushes_per_visit, keyring, read_traits)
         self._writer = Writer(self._db, self._clock, presence, self._recorder, settings.checkpoint_s * 1000)
         self._strays = Strays()
         self._queue: deque[Waiting] = deque()
@@ -191,12 +191,13 @@ class Engine:
         ears = self.ears
         if directory.tags is not ears.resolver.tags:
             ears = Ears(await self._resolver(directory.tags), self._settings, self.counts)
+        sites = directory.sites(self._rules)
         async with self._stepping:
-            self._taker.use(directory, ears)
+            if self.presence.use(sites):
+                self._writer.want_checkpoint()
+            self._taker.use(directory, ears, self.presence.numbers)
             self._recorder.directory = directory
             self._recorder.book = book
-            if self.presence.use_anchors(directory.anchors):
-                self._writer.want_checkpoint()
 
     async def _resolver(self, tags: Tags) -> Resolver:
         """What resolves the beacons of these columns by what was learned of them, and knows what is valid about now."""
@@ -313,24 +314,39 @@ class Engine:
 
     def _step(self, tick: Tick) -> None:
         """Let presence take what is fresh, and what prolongs the visits of those who are there."""
+        self._listen(tick)
         changes = [self.presence.forget(w.shopper, tick.now_ms) for w in tick.withdrawals]
         if changes:
             self._writer.want_checkpoint()
-        tick.late = [o for o in tick.observations if self.presence.is_stale(o.last_ms, tick.now_ms)]
-        tick.observations = [
-            o
-            for o in tick.observations
-            if not self.presence.is_stale(o.last_ms, tick.now_ms) or self.presence.concerns(o)
-        ]
-        changes.append(self.presence.step(tick.observations, tick.now_ms))
+        stale = self.presence.is_stale(tick.seen.last_ms, tick.seen.anchor, tick.now_ms)
+        if stale.any():
+            tick.late = observations(cut(tick.seen, stale), tick.names, self.presence.numbers)
+            tick.seen = cut(tick.seen, ~stale | self.presence.is_here(tick.seen))
+        changes.append(self.presence.step(tick.seen, tick.now_ms, tick.names))
         self.presence.note_strangers(tick.strangers)
-        tick.changes = Changes([r for c in changes for r in c.records], [m for c in changes for m in c.moments])
+        tick.changes = Changes(
+            [record for c in changes for record in c.records],
+            [moment for c in changes for moment in c.moments],
+            [minute for c in changes for minute in c.minutes],
+        )
+
+    def _listen(self, tick: Tick) -> None:
+        """Let presence know which gateways are up, and which said that they go."""
+        heard = {a.batch.gateway for a in (*tick.batches, *tick.foreign)}
+        for said in tick.statuses:
+            if said.status.state == "online":
+                heard.add(said.gateway)
+            else:
+                heard.discard(said.gateway)
+                self.presence.deaf(said.gateway)
+        self.presence.listen(heard, tick.now_ms)
 
     def _count(self, tick: Tick) -> None:
         self.counts["batches"] += len(tick.batches)
         self.counts["moments"] += len(tick.changes.moments)
         self.counts["late"] += len(tick.late)
-        self.counts["sightings"] += sum(len(a.columns.kind) for a in tick.batches if a.columns is not None)
+        taken = (*tick.batches, *tick.foreign)
+        self.counts["sightings"] += sum(len(a.columns.kind) for a in taken if a.columns is not None)
 
     def _located(self, shopper: str) -> bool:
         return self._consents.allows(shopper, "location")

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from beacons.columns import frame_of
 from push.ingest.intake import Arrived, StatusArrived
-from push.ingest.observe import Ints, Sightings
+from push.ingest.observe import Sightings
 from push.model.health import Arrival, Heard, Spoken, Telemetry, Watcher
+from push.registry.tags import Ints
 
 
 class Nobody:

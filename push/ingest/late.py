@@ -86,5 +86,5 @@ def _resolved(waiting: Sequence[Arrived], observer: Observer) -> list[Resolved]:
 def _of_one(i: int, arrived: Arrived, sightings: Sightings, beacons: Ints, observer: Observer) -> Resolved:
     its = sightings.source == i
     own = select(sightings, its)._replace(source=np.zeros(int(np.count_nonzero(its)), dtype=np.int64))
-    observations, _ = observer.observe(own, beacons[its], [arrived])
+    observations = observer.observations(own, beacons[its], [arrived])
     return Resolved(arrived, observations, int(np.count_nonzero(beacons[its] != UNKNOWN)))

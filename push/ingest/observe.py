@@ -1,20 +1,22 @@
-"""From sightings in columns to observations: people who did not agree dropped, one row per person and gateway."""
+"""From sightings in columns to what presence takes in: who did not agree dropped, a row for each person and gateway."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from beacons.columns import Columns
 from beacons.ids import IdKind
 from push.ingest.intake import Arrived
+from push.ingest.seen import NOWHERE, Found, Rows, summed
 from push.model.presence import Observation, Stranger
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
 from push.registry.rows import begins
-from push.registry.tags import CARRIED, FIXTURE, PERSON, STAFF, UNKNOWN
+from push.registry.tags import CARRIED, FIXTURE, LOCATED, NOT_LOCATED, PERSON, STAFF, UNKNOWN, Ints, Mask
 
-Ints = npt.NDArray[np.int64]
+_ID: Final = np.dtype("V20")
 
 
 class Sightings(NamedTuple):
@@ -26,118 +28,155 @@ class Sightings(NamedTuple):
     first_ms: Ints
     last_ms: Ints
     rssi_dbm: Ints
+    median_dbm: Ints
     packets: Ints
 
 
 def gather(arrived: Sequence[Arrived]) -> Sightings:
-    """The sightings of batches whose clock is known; `source` is the position in `arrived`."""
-    parts = [_part(i, a) for i, a in enumerate(arrived) if a.columns is not None and a.offset_ms is not None]
-    empty = np.zeros(0, dtype=np.int64)
-    if not parts:
-        return Sightings(np.zeros(0, dtype=np.uint8), np.zeros(0, dtype="V20"), empty, empty, empty, empty, empty)
+    """The sightings of batches whose clock is known, in order; `source` is the position in `arrived`."""
+    timed = [(i, a, a.columns) for i, a in enumerate(arrived) if a.columns is not None and a.offset_ms is not None]
+    columns = [c for _, _, c in timed]
+    lengths = np.array([len(c.kind) for c in columns], dtype=np.int64)
+    base_ms = np.array([a.batch.base_ms + (a.offset_ms or 0) for _, a, _ in timed], dtype=np.int64).repeat(lengths)
+    received_ms = np.array([a.received_ms for _, a, _ in timed], dtype=np.int64).repeat(lengths)
     return Sightings(
-        np.concatenate([p.kind for p in parts]),
-        np.concatenate([p.id for p in parts]),
-        np.concatenate([p.source for p in parts]),
-        np.concatenate([p.first_ms for p in parts]),
-        np.concatenate([p.last_ms for p in parts]),
-        np.concatenate([p.rssi_dbm for p in parts]),
-        np.concatenate([p.packets for p in parts]),
+        _joined([c.kind for c in columns], np.uint8),
+        _joined([c.id for c in columns], _ID),
+        np.array([i for i, _, _ in timed], dtype=np.int64).repeat(lengths),
+        np.minimum(base_ms + _numbers(columns, "first_ms"), received_ms),
+        np.minimum(base_ms + _numbers(columns, "last_ms"), received_ms),
+        _numbers(columns, "rssi_max_dbm"),
+        _numbers(columns, "rssi_median_dbm"),
+        _numbers(columns, "packets"),
     )
 
 
-def _part(i: int, a: Arrived) -> Sightings:
-    columns, base = a.columns, a.batch.base_ms + (a.offset_ms or 0)
-    if columns is None:
-        raise ValueError("a batch with columns was expected")
-    return Sightings(
-        columns.kind,
-        columns.id,
-        np.full(len(columns.kind), i, dtype=np.int64),
-        np.minimum(columns.first_ms + np.int64(base), a.received_ms),
-        np.minimum(columns.last_ms + np.int64(base), a.received_ms),
-        columns.rssi_max_dbm.astype(np.int64),
-        columns.packets.astype(np.int64),
-    )
+def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type[np.generic] | np.dtype[Any]) -> npt.NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
 
 
-def select(sightings: Sightings, mask: npt.NDArray[np.bool_]) -> Sightings:
+def _numbers(columns: Sequence[Columns], name: str) -> Ints:
+    return _joined([getattr(c, name) for c in columns], np.int64).astype(np.int64)
+
+
+def select(sightings: Sightings, mask: Mask) -> Sightings:
     """The rows where `mask` is true."""
-    s = sightings
-    return Sightings(
-        s.kind[mask], s.id[mask], s.source[mask], s.first_ms[mask], s.last_ms[mask], s.rssi_dbm[mask], s.packets[mask]
-    )
+    columns: Any = (column[mask] for column in sightings)
+    return Sightings(*columns)
 
 
 class Observer:
-    """Knows which beacons are people's tags, and who carries them."""
+    """Knows which beacons are people's tags, who carries them, and the number of each gateway."""
 
-    def __init__(self, directory: Directory, resolver: Resolver, allows: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        resolver: Resolver,
+        allows: Callable[[str], bool],
+        numbers: Mapping[str, int] | None = None,
+    ) -> None:
         self.resolver = resolver
         self._allows = allows
-        self._static_stores = directory.static_tag_stores()
-        self._stores = {g.id: g.store for g in directory.gateways.values()}
+        self._numbers = {} if numbers is None else numbers
+        static_stores = directory.static_tag_stores()
+        self._static = frozenset(g.id for g in directory.gateways.values() if g.store in static_stores)
         self._by_screens = directory.gateways_by_screens
         self._tags = resolver.tags
 
-    def observe(self, sightings: Sightings, beacons: Ints, arrived: Sequence[Arrived]) -> tuple[list[Observation], int]:
-        """Observations of people who agreed to be located, and how many sightings resolved to any beacon."""
-        known = beacons != UNKNOWN
-        resolved = int(known.sum())
-        tags = known.copy()
-        tags[known] = self._tags.flags[beacons[known]] & PERSON == CARRIED
-        rows = np.flatnonzero(tags)
+    def observe(self, sightings: Sightings, beacons: Ints, arrived: Sequence[Arrived]) -> Found:
+        """Who agreed to be located, a row for each person and gateway that is known to presence."""
+        anchors = np.array([self._numbers.get(a.batch.gateway, NOWHERE) for a in arrived], dtype=np.int64)
+        received_ms = np.array([a.received_ms for a in arrived], dtype=np.int64)
+        rows = np.flatnonzero(beacons != UNKNOWN)
+        rows = rows[self._tags.flags[beacons[rows]] & PERSON == CARRIED]
+        rows = rows[self._is_located(beacons[rows], self._allow_static(arrived)[sightings.source[rows]])]
+        rows = rows[anchors[sightings.source[rows]] != NOWHERE]
+        position, source = beacons[rows], sightings.source[rows]
+        return summed(
+            Rows(
+                self._tags.subject[position],
+                anchors[source],
+                sightings.first_ms[rows],
+                sightings.last_ms[rows],
+                received_ms[source],
+                sightings.median_dbm[rows],
+                sightings.rssi_dbm[rows],
+                sightings.packets[rows],
+                position,
+            )
+        )
+
+    def _allow_static(self, arrived: Sequence[Arrived]) -> Mask:
+        return np.array([a.batch.gateway in self._static for a in arrived], dtype=bool)
+
+    def _is_located(self, position: Ints, may_be_static: Mask) -> Mask:
+        """Whether who carries each tag agreed to be located, where it was heard, by a tag of its kind."""
+        may_be: Mask = may_be_static | (self._tags.kind[position] == IdKind.EID)
+        return self._has_agreed(position) & may_be
+
+    def _has_agreed(self, position: Ints) -> Mask:
+        """By what was found of each; who was not asked after yet is now."""
+        verdict = self._tags.verdict[position]
+        new = np.unique(position[verdict == 0])
+        if len(new):
+            found = [LOCATED if who and self._allows(who) else NOT_LOCATED for who in self._tags.shoppers(new)]
+            self._tags.verdict[new] = found
+            verdict = self._tags.verdict[position]
+        agreed: Mask = verdict == LOCATED
+        return agreed
+
+    def observations(self, sightings: Sightings, beacons: Ints, arrived: Sequence[Arrived]) -> list[Observation]:
+        """The same for what was heard some time ago, one by one, a row for each tag and batch: may run in a thread."""
+        rows = np.flatnonzero(beacons != UNKNOWN)
+        rows = rows[self._tags.flags[beacons[rows]] & PERSON == CARRIED]
         if not len(rows):
-            return [], resolved
+            return []
         rows, starts = _grouped(rows, beacons, sightings.source, len(arrived))
-        heads, found = rows[starts], []
+        heads = rows[starts]
+        is_kind = self._allow_static(arrived)[sightings.source[heads]] | (self._tags.kind[beacons[heads]] == IdKind.EID)
         columns = (
             self._tags.shoppers(beacons[heads]),
-            (self._tags.kind[beacons[heads]] != IdKind.EID).tolist(),
-            sightings.source[heads].tolist(),
+            is_kind.tolist(),
+            [arrived[source] for source in sightings.source[heads].tolist()],
             np.minimum.reduceat(sightings.first_ms[rows], starts).tolist(),
             np.maximum.reduceat(sightings.last_ms[rows], starts).tolist(),
             np.maximum.reduceat(sightings.rssi_dbm[rows], starts).tolist(),
             np.add.reduceat(sightings.packets[rows], starts).tolist(),
         )
-        for shopper, is_static, source, first_ms, last_ms, rssi_dbm, packets in zip(*columns, strict=True):
-            a = arrived[source]
-            if self._is_located(shopper, a.topic.gateway, is_static=is_static):
-                found.append(
-                    Observation(shopper, a.topic.gateway, first_ms, last_ms, float(rssi_dbm), packets, a.received_ms)
-                )
-        return found, resolved
+        return [
+            Observation(shopper, a.batch.gateway, first_ms, last_ms, float(rssi_dbm), packets, a.received_ms)
+            for shopper, is_allowed, a, first_ms, last_ms, rssi_dbm, packets in zip(*columns, strict=True)
+            if is_allowed and shopper and self._allows(shopper)
+        ]
 
     def strangers(self, sightings: Sightings, beacons: Ints, arrived: Sequence[Arrived]) -> list[Stranger]:
         """Who is heard by gateways before screens and not located: how strongly and when, never who."""
-        watched = np.array([a.topic.gateway in self._by_screens for a in arrived], dtype=bool)
+        if not self._by_screens:
+            return []
+        watched = np.array([a.batch.gateway in self._by_screens for a in arrived], dtype=bool)
         rows = np.flatnonzero(watched[sightings.source])
         if not len(rows):
             return []
         rows, starts = _grouped(rows, beacons, sightings.source, len(arrived))
-        last = np.maximum.reduceat(sightings.last_ms[rows], starts)
-        rssi = np.maximum.reduceat(sightings.rssi_dbm[rows], starts)
-        found = []
-        for i, row in enumerate(rows[starts]):
-            gateway = arrived[int(sightings.source[row])].topic.gateway
-            if self._is_stranger(int(beacons[row]), gateway):
-                found.append(Stranger(gateway, float(rssi[i]), int(last[i])))
-        return found
-
-    def _is_stranger(self, beacon: int, gateway: str) -> bool:
-        if beacon == UNKNOWN:
-            return True
-        flags, shopper = self._tags.flags[beacon], self._tags.shopper(beacon) or ""
-        is_static = bool(self._tags.kind[beacon] != IdKind.EID)
-        return not flags & FIXTURE and bool(
-            flags & STAFF or not self._is_located(shopper, gateway, is_static=is_static)
+        heads = rows[starts]
+        is_stranger = self._are_strangers(beacons[heads], self._allow_static(arrived)[sightings.source[heads]])
+        columns = (
+            sightings.source[heads],
+            np.maximum.reduceat(sightings.rssi_dbm[rows], starts),
+            np.maximum.reduceat(sightings.last_ms[rows], starts),
         )
+        found = zip(*(column[is_stranger].tolist() for column in columns), strict=True)
+        return [Stranger(arrived[i].batch.gateway, float(rssi_dbm), last_ms) for i, rssi_dbm, last_ms in found]
 
-    def _is_located(self, shopper: str, gateway: str, *, is_static: bool) -> bool:
-        """Whether who carries a tag agreed to be located, and the store allows tags of its kind."""
-        if not shopper or not self._allows(shopper):
-            return False
-        return not is_static or self._stores.get(gateway) in self._static_stores
+    def _are_strangers(self, beacons: Ints, may_be_static: Mask) -> Mask:
+        """Those whom nobody knows, staff, and whoever is not located; fixtures are nobody."""
+        found: Mask = beacons == UNKNOWN
+        known = np.flatnonzero(~found)
+        position = beacons[known]
+        flags = self._tags.flags[position]
+        is_located = self._is_located(position, may_be_static[known])
+        found[known] = (flags & FIXTURE == 0) & ((flags & STAFF != 0) | ~is_located)
+        return found
 
 
 def _grouped(rows: Ints, beacons: Ints, source: Ints, sources: int) -> tuple[Ints, Ints]:

@@ -1,8 +1,8 @@
 """The effects of one tick, written in its transaction: visits, stays, moments, decisions, outbox."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -25,7 +25,9 @@ from push.model.presence import (
     StayOpened,
     VisitClosed,
     VisitOpened,
+    VisitReopened,
 )
+from push.model.sites import Rules
 from push.profiles import consent, guarded, keys, permits
 from push.profiles.consent import Granted, Standing
 from push.profiles.guarded import ReadTraits
@@ -39,6 +41,20 @@ ANSWER_MS: Final = 250
 
 
 _OF_ABSENCE: Final = frozenset({"zone_left", "left"})
+_STATEMENTS: Final[Mapping[type[Record], tuple[str, Mapping[str, str]]]] = {
+    VisitOpened: (
+        "ingest.open_visit",
+        {"id": "visit", "store": "store", "shopper": "shopper", "entered_ms": "entered_ms", "heard_ms": "entered_ms"},
+    ),
+    VisitReopened: ("ingest.reopen_visit", {"id": "visit"}),
+    VisitClosed: ("ingest.close_visit", {"id": "visit", "left_ms": "left_ms"}),
+    StayOpened: (
+        "ingest.open_stay",
+        {"id": "stay", "visit": "visit", "store": "store", "zone": "zone", "entered_ms": "entered_ms"},
+    ),
+    StayClosed: ("ingest.close_stay", {"id": "stay", "left_ms": "left_ms"}),
+}
+"""How each record is written: by which statement, and what of it where."""
 
 
 class Queued(msgspec.Struct, frozen=True):
@@ -48,38 +64,38 @@ class Queued(msgspec.Struct, frozen=True):
     device: str
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How old evidence may be to trigger, how long absence takes to be noticed, and the cap of pushes."""
-
-    stale_ms: int
-    leave_after_ms: int
-    pushes_per_visit: int
-
-    def is_fresh(self, moment: Moment, now_ms: int) -> bool:
-        """Whether a moment's evidence may trigger. What tells that somebody left is that nothing was heard since."""
-        silence_ms = self.leave_after_ms if moment.kind in _OF_ABSENCE else 0
-        return moment.heard_ms >= now_ms - self.stale_ms - silence_ms
+def is_fresh(moment: Moment, rules: Rules, now_ms: int) -> bool:
+    """Whether a moment's evidence may trigger. What tells that somebody left is that nothing was heard since."""
+    silence_s = rules.leave_after_s if moment.kind in _OF_ABSENCE else 0
+    return moment.heard_ms >= now_ms - 1000 * (rules.stale_s + silence_s)
 
 
 class Recorder:
-    """Writes what presence found, and decides at every moment that is new."""
+    """Writes what presence found, and decides at every moment that is new. `rules` are each store's."""
 
-    def __init__(self, limits: Limits, keyring: Keyring, read_traits: ReadTraits = guarded.nothing) -> None:
+    def __init__(
+        self,
+        rules: Callable[[str], Rules],
+        pushes_per_visit: int,
+        keyring: Keyring,
+        read_traits: ReadTraits = guarded.nothing,
+    ) -> None:
         self.directory = Directory()
         self.book = Book(())
-        self._limits = limits
+        self._rules = rules
+        self._pushes_per_visit = pushes_per_visit
         self._keyring = keyring
         self._read_traits = read_traits
 
     async def write(self, tx: Transaction, changes: Changes, reporting: Mapping[str, str], now_ms: int) -> list[Queued]:
         """Write a tick's changes; `reporting` maps shoppers to the device whose own report this tick took in."""
-        for record in changes.records:
-            await _keep(tx, record)
+        for statement, rows in statements(changes.records):
+            await tx.execute_many(statement, rows)
         queued = []
-        for moment in changes.moments:
-            if await tx.execute("ingest.moment", **msgspec.structs.asdict(moment)) == 1:
-                if moment.kind == "left":
-                    await outbox.cancel_visit(tx, moment.visit, now_ms)
+        for moment in await _keep_new(tx, changes.moments):
+            if moment.kind == "left":
+                await outbox.cancel_visit(tx, moment.visit, now_ms)
+            if moment.triggers:
                 delivery = await self._answer(tx, moment, reporting.get(moment.shopper), now_ms)
                 queued += [] if delivery is None else [delivery]
         await look_at_visits(tx, map(_place, changes.records), now_ms)
@@ -102,9 +118,9 @@ class Recorder:
             granted=standing.granted,
             channels=() if to is None else to.channels,
             pushes_this_visit=used.own + used.beside,
-            max_pushes_per_visit=self._limits.pushes_per_visit,
+            max_pushes_per_visit=self._pushes_per_visit,
             is_snoozed=standing.snoozed_until_ms > now_ms,
-            is_fresh=self._limits.is_fresh(moment, now_ms),
+            is_fresh=is_fresh(moment, self._rules(moment.store), now_ms),
         )
         decision, chosen = await self._decide(tx, moment, candidates, facts, now_ms)
         await outbox.keep_decision(tx, opened[moment.shopper], decision)
@@ -124,8 +140,8 @@ class Recorder:
             return render(campaign.template, words)
 
         decision, chosen = decide(moment, candidates, facts, content, now_ms)
-        if chosen is not None and not await outbox.take_cap(tx, cap, self._limits.pushes_per_visit, now_ms):
-            used_up = msgspec.structs.replace(facts, pushes_this_visit=self._limits.pushes_per_visit)
+        if chosen is not None and not await outbox.take_cap(tx, cap, self._pushes_per_visit, now_ms):
+            used_up = msgspec.structs.replace(facts, pushes_this_visit=self._pushes_per_visit)
             decision, chosen = decide(moment, candidates, used_up, content, now_ms)
         return decision, chosen
 
@@ -157,18 +173,29 @@ def plan(ways: Sequence[Route], standing: Standing, reporting: str | None, now_m
     return msgspec.structs.replace(found, hold_ms=ANSWER_MS)
 
 
-async def _keep(tx: Transaction, record: Record) -> None:
-    match record:
-        case VisitOpened(visit, store, shopper, entered_ms):
-            await tx.execute(
-                "ingest.open_visit", id=visit, store=store, shopper=shopper, entered_ms=entered_ms, heard_ms=entered_ms
-            )
-        case VisitClosed(visit, left_ms):
-            await tx.execute("ingest.close_visit", id=visit, left_ms=left_ms)
-        case StayOpened(stay, visit, store, zone, entered_ms):
-            await tx.execute("ingest.open_stay", id=stay, visit=visit, store=store, zone=zone, entered_ms=entered_ms)
-        case StayClosed(stay, left_ms):
-            await tx.execute("ingest.close_stay", id=stay, left_ms=left_ms)
+def statements(records: Iterable[Record]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """How records are written: few statements, each with many rows; what is about one thing stays in order."""
+    found: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    turns: dict[str, int] = {}
+    for record in records:
+        row = msgspec.structs.asdict(record)
+        about = [row[name] for name in ("visit", "stay") if name in row]
+        turn = max((turns.get(name, -1) for name in about), default=-1) + 1
+        turns.update(dict.fromkeys(about, turn))
+        statement, shape = _STATEMENTS[type(record)]
+        found.setdefault((turn, statement), []).append({name: row[source] for name, source in shape.items()})
+    return [(statement, rows) for (_, statement), rows in sorted(found.items(), key=lambda item: item[0])]
+
+
+async def _keep_new(tx: Transaction, moments: Sequence[Moment]) -> list[Moment]:
+    """Write moments; those that had not happened before."""
+    if not moments:
+        return []
+    asked = json.dumps([moment.id for moment in moments])
+    known = {row["id"] for row in await tx.fetch("ingest.moments_known", moments=asked)}
+    new = list({moment.id: moment for moment in moments if moment.id not in known}.values())
+    await tx.execute_many("ingest.moment", [msgspec.structs.asdict(moment) for moment in new])
+    return new
 
 
 def _place(record: Record) -> str:

@@ -8,7 +8,7 @@ from push.model.ports import Clock
 from push.model.presence import Near
 from push.model.screens import Screen, Sight
 from push.presence.near import FRESH_MS
-from push.presence.thresholds import Presence
+from push.presence.presence import Presence
 from push.registry.directory import Directory
 
 NEEDED: Final[tuple[Purpose, ...]] = ("location", "marketing", "screen")

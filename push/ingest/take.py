@@ -1,12 +1,12 @@
 """What one tick takes in: payloads are opened, settled against their boots' marks, and resolved in one pass.
 
 payload ─open▶ Batch ─is it late?▶ lane
-                 └─settle▶ mark ─observe▶ observations ◀ phones' reports, and what the lane has resolved
+                 └─settle▶ mark ─observe▶ rows ◀ phones' reports, and what the lane has resolved
 others' messages ─translate─────────┘
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -18,9 +18,12 @@ from push.ingest.intake import Arrived, Intake, StatusArrived
 from push.ingest.late import LateLane
 from push.ingest.ledger import Ledger
 from push.ingest.observe import Observer, gather
+from push.ingest.seen import joined, seen_of
 from push.ingest.tick import Tick, insist
 from push.ingest.walking import WalkTest
 from push.model.ports import Database
+from push.model.presence import Observation
+from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
 from push.registry.resolver import BEHIND_MS, Resolver
 from push.registry.tags import UNKNOWN, Tags
@@ -30,15 +33,17 @@ Waiting = tuple[str, bytes, int]
 
 
 class Taker:
-    """Fills ticks. `allows` says who may be located; `counts` is told what became of batches."""
+    """Fills ticks. `consents` say who may be located; `counts` is told what became of batches."""
 
-    def __init__(self, db: Database, allows: Callable[[str], bool], counts: Counter[str]) -> None:
+    def __init__(self, db: Database, consents: ConsentBook, counts: Counter[str]) -> None:
         self._db = db
-        self._allows = allows
+        self._consents = consents
+        self._heeded = 0
         self._counts = counts
         self._intake = Intake(Directory())
         self.ears = Ears(Resolver(Tags(), tolerance_ms=0), EarSettings(), counts)
-        self.observer = Observer(Directory(), self.ears.resolver, allows)
+        self._numbers: Mapping[str, int] = {}
+        self.observer = Observer(Directory(), self.ears.resolver, self._allows)
         self.ledger = Ledger()
         self.late = LateLane()
         self.watcher = hearing.nobody()
@@ -55,34 +60,47 @@ class Taker:
         """The registry in use."""
         return self._intake.directory
 
-    def use(self, directory: Directory, ears: Ears) -> None:
-        """Take over a changed registry."""
+    def use(self, directory: Directory, ears: Ears, numbers: Mapping[str, int]) -> None:
+        """Take over a changed registry, and presence's numbers of anchors."""
+        self._numbers = numbers
         self._intake.directory = directory
         self.ears = ears
         ears.journeys.use(directory.stores)
-        self.observer = Observer(directory, ears.resolver, self._allows)
+        self.observer = Observer(directory, ears.resolver, self._allows, numbers)
         self.foreign.use(directory)
 
+    def _allows(self, shopper: str) -> bool:
+        return self._consents.allows(shopper, "location")
+
     async def take(self, tick: Tick, waiting: Sequence[Waiting]) -> None:
-        """Open what waits, and find the observations in what is new."""
+        """Open what waits, and find the people in what is new."""
         opened = [self._intake.open(*payload) for payload in waiting]
         tick.statuses = [s for s in opened if isinstance(s, StatusArrived)]
         batches = [a for a in opened if isinstance(a, Arrived)]
-        foreign = self.foreign.take()
-        hearing.tell(self.watcher, [*batches, *foreign], tick.statuses)
+        tick.foreign = self.foreign.take()
+        hearing.tell(self.watcher, [*batches, *tick.foreign], tick.statuses)
         past = self.late.take()
         boots = {(a.batch.gateway, a.batch.boot) for a in (*batches, *(r.arrived for r in past))}
         tick.marks = await insist(lambda: self.ledger.load(self._db, boots), self._counts)
+        told = [o for report in tick.reports for o in report.observations]
         for resolved in past:
             if self._settle(tick, resolved.arrived):
-                tick.observations += resolved.observations
+                told += resolved.observations
                 self._count_minute(tick, resolved.arrived, resolved.resolved)
         new = [a for a in batches if not self._is_late(tick, a) and self._settle(tick, a)]
-        self._observe(tick, [*new, *foreign])  # nobody waits for an acknowledgement of what others' gateways said
-        for report in tick.reports:
-            tick.observations += report.observations
-        # Somebody may have withdrawn since she was observed, or since her phone reported.
-        tick.observations = [o for o in tick.observations if self._allows(o.shopper)]
+        self._observe(tick, [*new, *tick.foreign])  # nobody waits for an acknowledgement of what others' gateways said
+        # Somebody may have withdrawn since she was observed in the lane, or since her phone reported.
+        self._tell(tick, [o for o in told if self._allows(o.shopper)])
+
+    def _tell(self, tick: Tick, told: Sequence[Observation]) -> None:
+        tick.names.say(told)
+        tick.seen = joined([tick.seen, seen_of(told, self._numbers)])
+
+    def _heed(self) -> None:
+        """Ask anew about whoever said something since: what she withdrew holds from this tick on."""
+        self._heeded, changed = self._consents.changed_since(self._heeded)
+        if changed is None or changed:
+            self.ears.resolver.tags.doubt(changed)
 
     def _is_late(self, tick: Tick, a: Arrived) -> bool:
         """Whether a batch goes to the lane, because the table holds no windows as old as its sightings."""
@@ -115,11 +133,13 @@ class Taker:
 
     def _observe(self, tick: Tick, new: Sequence[Arrived]) -> None:
         """Resolve a tick's sightings in one pass."""
+        self._heed()
         sightings = gather(new)
         beacons = self.ears.take(sightings, [self._store(a) for a in new], tick.now_ms)
         hearing.tell_heard(self.watcher, sightings, beacons, new)
-        found, _ = self.observer.observe(sightings, beacons, new)
-        tick.observations += found
+        found = self.observer.observe(sightings, beacons, new)
+        tick.names.hold(self.observer.resolver.tags, found)
+        tick.seen = found.seen
         tick.strangers += self.observer.strangers(sightings, beacons, new)
         self.walk.note(self.observer.resolver.tags, sightings, beacons, new)
         resolved = np.bincount(sightings.source[beacons != UNKNOWN], minlength=len(new)).tolist()

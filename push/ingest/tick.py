@@ -8,15 +8,18 @@ from typing import Final, TypeVar
 import msgspec
 import structlog
 
+from push.floors import keeping as floors
 from push.ingest import journal
 from push.ingest.intake import Arrived, StatusArrived
 from push.ingest.ledger import Boot
 from push.ingest.marks import Mark
+from push.ingest.packing import pack
 from push.ingest.record import Queued, Recorder, keep_late
+from push.ingest.seen import Names, nothing
 from push.model.errors import DatabaseError
 from push.model.ports import Clock, Database, Transaction
-from push.model.presence import Anchor, Changes, Observation, Stranger
-from push.presence.thresholds import Presence
+from push.model.presence import Anchor, Changes, JournalEntry, Observation, Seen, Stranger
+from push.presence.presence import Presence
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -50,12 +53,15 @@ class Tick(msgspec.Struct):
 
     now_ms: int
     batches: list[Arrived] = []
+    foreign: list[Arrived] = []
+    """What other people's gateways said: nothing acknowledges it."""
     statuses: list[StatusArrived] = []
     reports: list[Report] = []
     withdrawals: list[Withdrawal] = []
     marks: dict[Boot, Mark] = {}
     changed: dict[Boot, Mark] = {}
-    observations: list[Observation] = []
+    seen: Seen = msgspec.field(default_factory=nothing)
+    names: Names = msgspec.field(default_factory=Names)
     late: list[Observation] = []
     strangers: list[Stranger] = []
     minutes: dict[tuple[str, str], Counter[str]] = {}
@@ -63,8 +69,13 @@ class Tick(msgspec.Struct):
 
     def is_idle(self) -> bool:
         """Whether there is nothing to write."""
-        written = (self.statuses, self.changed, self.observations, self.late, self.minutes)
-        return not (any(written) or self.changes.records or self.changes.moments)
+        written = (self.statuses, self.changed, self.late, self.minutes)
+        changed = (self.changes.records, self.changes.moments, self.changes.minutes)
+        return not (len(self.seen.subject) or any(written) or any(changed))
+
+    def entry(self) -> JournalEntry:
+        """What the journal says of it."""
+        return JournalEntry(self.now_ms, self.seen, self.names.asked, self.changes.records)
 
 
 async def insist(work: Callable[[], Awaitable[T]], counts: Counter[str]) -> T:
@@ -112,7 +123,9 @@ class Writer:
         due = self._overdue or self._is_due(tick.now_ms)
         if tick.is_idle() and not due:
             return []
-        payload = journal.packed(tick.observations)
+        numbers = self._presence.numbers
+        payload = pack(tick.entry(), {number: name for name, number in numbers.items()})
+        state = await journal.state(self._presence) if due else b""
         queued: list[Queued] = []
         tried = False
 
@@ -125,7 +138,7 @@ class Writer:
                 await journal.append(tx, self._seq + 1, payload, tick.now_ms)
                 queued[:] = await self._effects(tx, tick, anchors)
                 if due:
-                    await journal.checkpoint(tx, self._presence, self._seq + 1, tick.now_ms)
+                    await journal.checkpoint(tx, state, self._seq + 1, tick.now_ms)
 
         await insist(attempt, counts)
         self._seq += 1
@@ -145,23 +158,39 @@ class Writer:
         return self._seq > self._checkpoint_seq and not 0 <= now_ms - self._checkpoint_ms < self._period_ms
 
     async def _effects(self, tx: Transaction, tick: Tick, anchors: Mapping[str, Anchor]) -> list[Queued]:
-        for (gateway, boot), mark in tick.changed.items():
-            applied = msgspec.json.encode(mark).decode()
-            await tx.execute("ingest.put_mark", gateway=gateway, boot=boot, applied=applied, updated_ms=tick.now_ms)
-        for status in tick.statuses:
-            await tx.execute(
-                "ingest.put_status",
-                gateway=status.gateway,
-                state=status.status.state,
-                status=msgspec.json.encode(status.status).decode(),
-                received_ms=status.received_ms,
-            )
+        await tx.execute_many("ingest.put_mark", _mark_rows(tick))
+        await tx.execute_many("ingest.put_status", _status_rows(tick))
         # Decisions are made at the time of the attempt: what was fresh before a database's outage may not be after it.
         reporting = {r.shopper: r.device for r in tick.reports}
         queued = await self._recorder.write(tx, tick.changes, reporting, self._clock.now_ms())
         await keep_late(tx, anchors, tick.late)
         await tx.execute_many("ingest.count_minute", _minute_rows(tick))
+        await floors.keep(tx, tick.changes.minutes)
         return queued
+
+
+def _mark_rows(tick: Tick) -> list[dict[str, object]]:
+    return [
+        {
+            "gateway": gateway,
+            "boot": boot,
+            "applied": msgspec.json.encode(mark).decode(),
+            "updated_ms": tick.now_ms,
+        }
+        for (gateway, boot), mark in tick.changed.items()
+    ]
+
+
+def _status_rows(tick: Tick) -> list[dict[str, object]]:
+    return [
+        {
+            "gateway": said.gateway,
+            "state": said.status.state,
+            "status": msgspec.json.encode(said.status).decode(),
+            "received_ms": said.received_ms,
+        }
+        for said in tick.statuses
+    ]
 
 
 def _minute_rows(tick: Tick) -> list[dict[str, object]]:

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from push.ingest.intake import Arrived
-from push.ingest.observe import Ints, Sightings
-from push.registry.tags import CARRIED, GONE, PERSON, UNKNOWN, Tags
+from push.ingest.observe import Sightings
+from push.registry.tags import CARRIED, GONE, PERSON, UNKNOWN, Ints, Tags
 
 MOST_WATCHED: Final = 16
 """Beacons at a time: an installer has one in her hand."""

@@ -9,12 +9,13 @@ import pytest
 from push.campaigns import outbox
 from push.campaigns.decide import Chosen
 from push.campaigns.routes import Plan
-from push.ingest.record import Limits, Recorder
+from push.ingest.record import Recorder
 from push.model.campaigns import Decision
 from push.model.delivery import Content, Route
 from push.model.errors import ConflictError
 from push.model.ports import Database, Transaction
 from push.model.presence import Changes
+from push.model.sites import Rules
 from push.profiles import keys
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
@@ -88,7 +89,7 @@ async def test_a_rolled_back_decision_takes_nothing(db: Database) -> None:
 
 async def test_two_moments_of_a_visit_decided_at_once_push_once(db: Database) -> None:
     """Both decisions may read an unused cap; the one that comes second learns of it, and says so."""
-    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1), KEYRING)
+    recorder = Recorder(lambda _: Rules(), 1, KEYRING)
     recorder.book = type(recorder.book)(versioned(campaign("c")))
 
     async def answer(name: str) -> int:
@@ -109,7 +110,7 @@ async def test_two_moments_of_a_visit_decided_at_once_push_once(db: Database) ->
 
 
 async def test_a_cap_that_is_used_up_between_reading_and_taking_is_noticed(db: Database) -> None:
-    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1), KEYRING)
+    recorder = Recorder(lambda _: Rules(), 1, KEYRING)
     recorder.book = type(recorder.book)(versioned(campaign("c")))
 
     class Late:

@@ -2,18 +2,18 @@
 
 import asyncio
 import random
-import zlib
 from collections.abc import AsyncIterator, Mapping
 
-import msgspec
 import pytest
 
 from push.access import tokens
 from push.campaigns import outbox
 from push.campaigns.decide import Chosen, Facts, decide
 from push.campaigns.routes import Plan
+from push.ingest.packing import unpack
 from push.model.campaigns import Trigger
 from push.model.delivery import Content, Route
+from push.model.ids import subject
 from push.model.people import PURPOSES, Purpose
 from push.model.ports import Database, Row
 from push.model.presence import Observation
@@ -59,8 +59,9 @@ class Watch:
         located = {name for name in PEOPLE if "location" in granted[name]}
         assert self.server.engine.presence.shoppers() <= located
         for row in await self._new("ingest.journal_after", "seq", {"seq": -1}):
-            observations = msgspec.msgpack.decode(zlib.decompress(row["payload"]), type=list[Observation])
-            assert {o.shopper for o in observations} <= located
+            entry = unpack(bytes(row["payload"]), self.server.engine.presence.numbers)
+            assert set(entry.seen.subject.tolist()) <= {subject(name) for name in located}
+            assert set(entry.names.values()) <= located
         for row in await self._new("ingest.visits", "id", ALL_TIME):
             assert row["shopper"] in located
         for row in await self._new("deliver.list", "id", ALL_TIME):

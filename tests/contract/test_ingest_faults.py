@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from beacons.registry import Zone
 from push.ingest.tick import RivalError
 from push.model.campaigns import Trigger
 from push.model.errors import OverloadedError
@@ -163,6 +164,15 @@ async def test_any_schedule_of_loss_duplicates_reordering_and_crashes_applies_ea
     assert len({d["visit"] for d in deliveries}) == len(deliveries), "one push a visit"
 
 
+def there(server: Server) -> set[tuple[object, ...]]:
+    """Who is where, since when, and in which visit."""
+    return {
+        (store, p.shopper, p.visit, p.zone, p.entered_ms, p.last_ms, p.stay_since_ms if p.zone else None)
+        for store in ("s1", "s2")
+        for p in server.engine.presence.present(store)
+    }
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_a_crash_at_any_point_leads_to_the_state_of_a_run_without_one(
     db: Database, clock: SettableClock, seed: int
@@ -182,13 +192,21 @@ async def test_a_crash_at_any_point_leads_to_the_state_of_a_run_without_one(
         while server.engine.depth or await server.engine.catch_up():
             await server.engine.tick()
         await server.engine.tick()
-    before, people = await rows(db), server.engine.presence.dump()
+    before = await rows(db)
     reborn = await Server(db, clock, Box()).start()
-    server.engine.presence.resume(clock.now_ms())
-    assert reborn.engine.presence.dump() == server.engine.presence.dump(), people
+    assert there(reborn) == there(server)
     assert await rows(db) == before, "coming back writes nothing by itself"
-    for one in (server, reborn):
-        assert one.engine.presence.step([], clock.now_ms() + 10**6) is not None
+    for _ in range(20):
+        clock.advance(1000)
+        await reborn.take(gateways[0], gateways[0].batch())
+    after = await rows(db)
+    assert [m["id"] for m in after["ingest.moments"]][: len(before["ingest.moments"])] == [
+        m["id"] for m in before["ingest.moments"]
+    ]
+    visits = after["ingest.visits"]
+    assert len({(v["store"], v["shopper"]) for v in visits if v["left_ms"] is None}) == len(
+        [v for v in visits if v["left_ms"] is None]
+    ), "nobody is in a store twice"
 
 
 async def test_a_second_crash_right_after_a_restart_loses_no_visit(db: Database, clock: SettableClock) -> None:
@@ -205,8 +223,10 @@ async def test_a_second_crash_right_after_a_restart_loses_no_visit(db: Database,
     assert server.engine.presence.shoppers() == {"ann", "bob"}
     server = await Server(db, clock, Box()).start()
     assert server.engine.presence.shoppers() == {"ann", "bob"}
+    await server.take(gateway, gateway.batch())
     await server.pass_time(65)
     visits = await db.fetch("ingest.visits", **ALL_TIME)
+    assert len(visits) == 2
     assert all(v["left_ms"] is not None for v in visits)
 
 
@@ -219,9 +239,10 @@ async def test_a_registry_that_changed_before_a_crash_opens_and_closes_the_same_
     async with db.transaction() as tx:
         for name in ("g1", "g2"):
             held = server.engine.directory.gateways[name]
-            await directory.put_gateway(tx, msgspec.structs.replace(held, zone="renamed"), b"", VAULT)
+            await directory.put_gateway(tx, msgspec.structs.replace(held, zone="coats"), b"", VAULT)
     server = await Server(db, clock, Box()).start()
     assert server.engine.presence.present("s1")[0].zone == "shoes"
+    await server.take(gateway, gateway.batch())
     await server.pass_time(70)
     moments = await db.fetch("ingest.moments", **ALL_TIME)
     assert [m["zone"] for m in moments if m["kind"] == "zone_left"] == ["shoes"]
@@ -245,15 +266,16 @@ async def test_a_crash_after_the_registry_changed_leads_to_the_same_stays(db: Da
     await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
     async with db.transaction() as tx:
         held = server.engine.directory.gateways["g2"]
-        await directory.put_gateway(tx, msgspec.structs.replace(held, zone="renamed"), b"", VAULT)
+        await directory.put_zone(tx, Zone(store="s1", id="coats", name="Coats"))
+        await directory.put_gateway(tx, msgspec.structs.replace(held, zone="coats"), b"", VAULT)
     await server.reload()
-    clock.advance(1000)
-    server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"]))))
-    await server.engine.tick()
+    for _ in range(5):
+        clock.advance(1000)
+        await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
     (ann,) = server.engine.presence.present("s1")
-    assert ann.zone == "renamed"
+    assert ann.zone == "coats"
     reborn = await Server(db, clock, Box()).start()
-    assert [(p.zone, p.stay) for p in reborn.engine.presence.present("s1")] == [("renamed", ann.stay)]
+    assert there(reborn) == there(server)
 
 
 async def test_the_journal_is_let_go_of_at_checkpoints(db: Database, clock: SettableClock) -> None:
@@ -288,9 +310,10 @@ async def test_a_standstill_of_the_server_empties_no_store(db: Database, clock: 
     await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
     clock.advance(300_000)
     await server.engine.tick()
-    assert server.engine.presence.shoppers() == {"ann"}
-    await server.pass_time(60)
-    assert server.engine.presence.shoppers() == set()
+    assert [p.shopper for p in server.engine.presence.present("s1")] == ["ann"]
+    await server.take(gateway, gateway.batch())
+    await server.pass_time(65)
+    assert server.engine.presence.present("s1") == []
 
 
 def ranged(shopper: str, clock: SettableClock, ago_ms: int = 0) -> Observation:

@@ -18,8 +18,9 @@ from push.model.campaigns import Campaign
 from push.model.errors import DatabaseError
 from push.model.people import Device, Purpose
 from push.model.ports import Database, Row, Transaction
+from push.model.sites import Rules
 from push.model.vault import Vault
-from push.presence.thresholds import Presence, PresenceSettings
+from push.presence.presence import Presence
 from push.profiles import consent, guarded, people
 from push.profiles.consent import ConsentBook
 from push.registry import directory
@@ -178,14 +179,12 @@ class Server:
         self.box = box
         self.woken = 0
 
-    async def start(self, ingest: IngestSettings | None = None, presence: PresenceSettings | None = None) -> "Server":
-        rules = presence or PresenceSettings()
+    async def start(self, ingest: IngestSettings | None = None, presence: Rules | None = None) -> "Server":
+        rules = presence or Rules()
         self.consents = ConsentBook()
         await self.consents.load(self.db)
         outside = Outside(self.db, self.clock, self.box, self.wake, KEYRING, guarded.reader(KEYRING, {}))
-        self.engine = Engine(
-            ingest or IngestSettings(), outside, Presence(rules, {}), self.consents, stale_ms=rules.stale_s * 1000
-        )
+        self.engine = Engine(ingest or IngestSettings(), outside, Presence(rules), self.consents, rules)
         await self.reload()
         await self.engine.resume()
         return self

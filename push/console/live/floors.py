@@ -10,7 +10,7 @@ import msgspec
 
 from push.console import times, words
 from push.console.live import feed
-from push.console.live.dots import Dots
+from push.console.live.dots import At, Dots
 from push.console.live.ears import Dark, dark, ears
 from push.console.live.feed import Happening
 from push.console.live.mask import Seen, masked, shade
@@ -18,8 +18,8 @@ from push.console.live.shapes import Plan, plan
 from push.console.words import FEW
 from push.model.errors import DatabaseError
 from push.model.ports import Clock, Database, Row
+from push.model.presence import Person
 from push.model.tokens import Principal
-from push.presence.thresholds import Person
 from push.profiles.keys import Keyring
 from push.registry.directory import Directory
 
@@ -251,10 +251,17 @@ def _dots(floor: _Floor, people: Sequence[Person], zones: Collection[str], shown
     """Dots of everybody in the zones that may show them."""
     floor.dots.keep({p.visit for p in people})
     told = sorted((p for p in people if _zone_of(p, zones) in shown), key=lambda p: p.entered_ms)[:MOST_DOTS]
-    stood = ((p, floor.dots.place(p.zone, p.visit)) for p in told)
+    stood = ((p, floor.dots.place(p.zone, p.visit, _at(p))) for p in told)
     return tuple(
         (dot.id, dot.x, dot.y, p.shopper in floor.facts.pushed, dot.halo) for p, dot in stood if dot is not None
     )
+
+
+def _at(person: Person) -> At | None:
+    """Where she is, where the store's plan tells."""
+    if person.x_m is None or person.y_m is None or person.spread_m is None:
+        return None
+    return At(person.x_m, person.y_m, person.spread_m)
 
 
 def _lines(happened: Sequence[Happening], zone: tzinfo) -> tuple[Line, ...]:

@@ -61,6 +61,14 @@ UPDATE visits SET left_ms = NULL WHERE id = :id
 -- name: ingest.close_visit
 UPDATE visits SET left_ms = :left_ms WHERE id = :id AND left_ms IS NULL
 
+-- name: ingest.visits_open
+SELECT id, store, shopper, entered_ms FROM visits WHERE left_ms IS NULL ORDER BY entered_ms, id
+
+-- name: ingest.stays_open
+SELECT s.id, s.visit, s.store, s.zone, s.entered_ms
+FROM stays AS s INNER JOIN visits AS v ON v.id = s.visit
+WHERE s.left_ms IS NULL AND v.left_ms IS NULL ORDER BY s.entered_ms, s.id
+
 -- name: ingest.late_visit
 INSERT INTO visits (id, store, shopper, entered_ms, left_ms, heard_ms, late)
 VALUES (:id, :store, :shopper, :entered_ms, :left_ms, :heard_ms, 1) ON CONFLICT (id) DO NOTHING
@@ -83,6 +91,9 @@ VALUES (:id, :visit, :store, :zone, :entered_ms, NULL) ON CONFLICT (id) DO NOTHI
 
 -- name: ingest.close_stay
 UPDATE stays SET left_ms = :left_ms WHERE id = :id AND left_ms IS NULL
+
+-- name: ingest.moments_known
+SELECT id FROM moments WHERE id IN (SELECT value FROM {json_each}(:moments{as_json}))
 
 -- name: ingest.moment
 INSERT INTO moments (id, kind, store, zone, shopper, visit, mark_s, at_ms, heard_ms, received_ms, confidence, triggers)

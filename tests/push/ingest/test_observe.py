@@ -1,5 +1,7 @@
 """One pass over a tick's sightings gives what looking at them one by one would."""
 
+from typing import NamedTuple
+
 import msgspec
 import numpy as np
 from hypothesis import given
@@ -11,12 +13,14 @@ from beacons.registry import Beacon, Gateway, Store
 from beacons.topics import Topic
 from beacons.wire import Batch
 from push.ingest.intake import Arrived
-from push.ingest.observe import Observer, gather, select
-from push.model.presence import Observation, Stranger
+from push.ingest.observe import Observer, Sightings, gather, select
+from push.ingest.seen import Names, observations
+from push.model.ids import subject
+from push.model.presence import Stranger
 from push.model.screens import Screen
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
-from push.registry.tags import UNKNOWN, Tags, tags_of
+from push.registry.tags import UNKNOWN, Ints, Tags, tags_of
 
 NOW_MS = 1_700_000_000_000
 IDS = [bytes([n]) * 20 for n in range(7)]
@@ -68,52 +72,107 @@ def arrived(gateway: str, offset_ms: int | None, sightings: list[Sighting]) -> A
     return Arrived(Topic("s1", gateway, "sightings"), "k", batch, view(columns), offset_ms, NOW_MS)
 
 
-def one_by_one(taken: list[tuple[str, int | None, list[Sighting]]]) -> list[Observation]:
-    found = []
+NUMBERS = {"g3": 0, "g1": 7, "g2": 2, "shelf": 9}
+"""As presence has them, in no order."""
+
+
+class Row(NamedTuple):
+    """What is expected of one person at one gateway."""
+
+    shopper: str
+    anchor: str
+    first_ms: int
+    last_ms: int
+    median_dbm: float
+    loudest_dbm: float
+    packets: int
+
+
+def one_by_one(taken: list[tuple[str, int | None, list[Sighting]]]) -> list[Row]:
+    """Two tags of one person are one row, batches of one gateway too; the tag heard loudest says how loudly."""
+    held: dict[tuple[str, str], list[tuple[int, int, Sighting]]] = {}
     for gateway, offset_ms, sightings in taken:
-        for n, who in ((0, "ann"), (1, "ann"), (2, "bob")):
-            mine = [s for s in sightings if s.id == IDS[n]]
-            if mine and offset_ms is not None and gateway != "g3":
-                times = [(min(NOW_MS, s.first_ms + offset_ms), min(NOW_MS, s.last_ms + offset_ms)) for s in mine]
-                found.append(
-                    Observation(
-                        who,
-                        gateway,
-                        min(t[0] for t in times),
-                        max(t[1] for t in times),
-                        float(max(s.rssi_max_dbm for s in mine)),
-                        sum(s.packets for s in mine),
-                        NOW_MS,
-                    )
-                )
+        for s in sightings:
+            who = {IDS[0]: "ann", IDS[1]: "ann", IDS[2]: "bob"}.get(s.id)
+            if who is not None and offset_ms is not None and gateway != "g3":
+                times = min(NOW_MS, s.first_ms + offset_ms), min(NOW_MS, s.last_ms + offset_ms)
+                held.setdefault((who, gateway), []).append((*times, s))
+    found = []
+    for (who, gateway), mine in held.items():
+        loudest_dbm, median_dbm = max((float(s.rssi_max_dbm), float(s.rssi_median_dbm)) for _, _, s in mine)
+        first_ms, last_ms = min(first_ms for first_ms, _, _ in mine), max(last_ms for _, last_ms, _ in mine)
+        packets = sum(s.packets for _, _, s in mine)
+        found.append(Row(who, gateway, first_ms, last_ms, median_dbm, loudest_dbm, packets))
     return found
 
 
-def sorting(o: Observation) -> tuple[object, ...]:
-    return o.shopper, o.anchor, o.first_ms, o.last_ms, o.rssi_dbm, o.packets
+def resolved(observer: Observer, all_of: list[Arrived]) -> tuple[Sightings, Ints]:
+    sightings = gather(all_of)
+    return sightings, observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
+
+
+def observer_of(directory: Directory, shy: str = "shy") -> Observer:
+    """Everybody agreed but one; nobody was asked yet."""
+    TAGS.doubt(None)
+    return Observer(directory, Resolver(TAGS, tolerance_ms=0), lambda shopper: shopper != shy, NUMBERS)
 
 
 @given(batches)
-def test_a_row_for_each_tag_and_batch_of_who_agreed_and_no_other(
+def test_a_row_for_each_person_and_gateway_of_who_agreed_and_no_other(
     taken: list[tuple[str, int | None, list[Sighting]]],
 ) -> None:
-    observer = Observer(DIRECTORY, Resolver(TAGS, tolerance_ms=0), lambda shopper: shopper != "shy")
+    observer = observer_of(DIRECTORY)
     all_of = [arrived(*batch) for batch in taken]
-    sightings = gather(all_of)
-    beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
-    found, resolved = observer.observe(sightings, beacons, all_of)
-    assert sorted(found, key=sorting) == sorted(one_by_one(taken), key=sorting)
+    sightings, beacons = resolved(observer, all_of)
+    seen, position = observer.observe(sightings, beacons, all_of)
+    names = [TAGS.shopper(p) or "" for p in position.tolist()]
+    assert seen.subject.tolist() == [subject(name) for name in names]
+    assert set(seen.received_ms.tolist()) <= {NOW_MS}
+    anchors = {number: name for name, number in NUMBERS.items()}
+    at = (anchors[number] for number in seen.anchor.tolist())
+    columns = (seen.first_ms, seen.last_ms, seen.rssi_dbm, seen.loudest_dbm, seen.packets)
+    found = [Row(*row) for row in zip(names, at, *(column.tolist() for column in columns), strict=True)]
+    assert sorted(found) == sorted(one_by_one(taken))
     timed = [s for _, offset, batch in taken if offset is not None for s in batch]
     assert len(sightings.kind) == len(timed)
-    assert resolved == sum(s.id != IDS[6] for s in timed) == int(np.count_nonzero(beacons != UNKNOWN))
-    assert len(select(sightings, beacons != UNKNOWN).kind) == resolved
+    assert sum(s.id != IDS[6] for s in timed) == int(np.count_nonzero(beacons != UNKNOWN))
+    assert len(select(sightings, beacons != UNKNOWN).kind) == int(np.count_nonzero(beacons != UNKNOWN))
+
+
+def test_what_somebody_says_holds_from_the_next_look_on() -> None:
+    """What was found about her is kept, also by who looks; whoever is doubted is asked anew, and only she."""
+    agreed = {"ann", "bob"}
+    asked: list[str] = []
+
+    def allows(shopper: str) -> bool:
+        asked.append(shopper)
+        return shopper in agreed
+
+    TAGS.doubt(None)
+    observer = Observer(DIRECTORY, Resolver(TAGS, tolerance_ms=0), allows, NUMBERS)
+    all_of = [arrived("g1", NOW_MS - 10, [Sighting(IdKind.IBEACON, IDS[n], 0, 0, -60, -60, 1) for n in range(4)])]
+    sightings, beacons = resolved(observer, all_of)
+
+    def seen() -> set[str]:
+        found = observer.observe(sightings, beacons, all_of)
+        return {TAGS.shopper(p) or "" for p in found.position.tolist()}
+
+    assert seen() == seen() == {"ann", "bob"}
+    assert sorted(asked) == ["ann", "ann", "bob", "shy"], "once for each tag"
+    asked.clear()
+    agreed.remove("ann")
+    TAGS.doubt({"ann"})
+    assert seen() == {"bob"}
+    assert asked == ["ann", "ann"]
 
 
 def test_nothing_registered_observes_nobody() -> None:
     observer = Observer(Directory(), Resolver(Tags(), tolerance_ms=0), lambda _: True)
-    sightings = gather([arrived("g1", NOW_MS - 10, [Sighting(1, IDS[0], 0, 0, -60, -60, 1)])])
-    beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
-    assert observer.observe(sightings, beacons, []) == ([], 0)
+    all_of = [arrived("g1", NOW_MS - 10, [Sighting(1, IDS[0], 0, 0, -60, -60, 1)])]
+    found = observer.observe(*resolved(observer, all_of), all_of)
+    assert len(found.seen.subject) == 0
+    nobody = observer.observe(*resolved(observer, []), [])
+    assert observations(nobody.seen, Names(), NUMBERS) == []
 
 
 SCREENS = msgspec.structs.replace(
@@ -128,10 +187,9 @@ def test_whoever_is_heard_before_a_screen_is_located_a_fixture_or_a_stranger(
     taken: list[tuple[str, int | None, list[Sighting]]],
 ) -> None:
     """Shy did not agree, the guard is staff, nobody knows the last: no id of any of them is kept."""
-    observer = Observer(SCREENS, Resolver(TAGS, tolerance_ms=0), lambda shopper: shopper != "shy")
+    observer = observer_of(SCREENS)
     all_of = [arrived(*batch) for batch in taken]
-    sightings = gather(all_of)
-    beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
+    sightings, beacons = resolved(observer, all_of)
     expected = sorted(
         Stranger("g1", float(max(s.rssi_max_dbm for s in mine)), max(min(NOW_MS, s.last_ms + offset) for s in mine))
         for gateway, offset, batch in taken
@@ -142,8 +200,7 @@ def test_whoever_is_heard_before_a_screen_is_located_a_fixture_or_a_stranger(
 
 
 def test_without_screens_nobody_asks_who_is_near() -> None:
-    observer = Observer(DIRECTORY, Resolver(TAGS, tolerance_ms=0), lambda _: True)
+    observer = observer_of(DIRECTORY, "")
     all_of = [arrived("g1", NOW_MS - 10, [Sighting(IdKind.IBEACON, IDS[6], 0, 0, -60, -60, 1)])]
-    sightings = gather(all_of)
-    beacons = observer.resolver.find(sightings.kind, sightings.id, sightings.first_ms)
+    sightings, beacons = resolved(observer, all_of)
     assert observer.strangers(sightings, beacons, all_of) == []
