@@ -1,8 +1,9 @@
 """Minutes of floors, written by ingest in its own transaction; what is told of a minute twice adds up."""
 
+import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from push.floors.packing import TENTHS, VISITS, Cells, packed, raw, unpacked
 from push.model.ports import Row, Transaction
@@ -19,11 +20,8 @@ async def keep(tx: Transaction, minutes: Sequence[FloorMinute]) -> None:
     """
     drawn = [minute for minute in minutes if _has_floor(minute)]
     if drawn:
-        written = await _written(tx, drawn)
-        for minute in drawn:
-            key = minute.store, minute.minute_ms
-            written[key] = _added(minute, written.get(key))
-        await tx.execute_many("floors.put_minute", [dict(written[key]) for key in _keys(drawn)])
+        rows = await asyncio.to_thread(_rows, drawn, await _written(tx, drawn))
+        await tx.execute_many("floors.put_minute", rows)
     await tx.execute_many("floors.add_zone_minute", [row for minute in minutes for row in _of_zones(minute)])
 
 
@@ -32,9 +30,16 @@ def _has_floor(minute: FloorMinute) -> bool:
     return minute.rows * minute.columns > 0 and min(minute.cell_m) > 0 and any(minute.person_ds)
 
 
-def _keys(minutes: Iterable[FloorMinute]) -> list[_Key]:
-    """Each once, in one order: transactions that meet wait for each other, and not both for both."""
-    return sorted({(minute.store, minute.minute_ms) for minute in minutes})
+def _rows(minutes: Sequence[FloorMinute], written: Mapping[_Key, Row]) -> list[Mapping[str, object]]:
+    """What is to stand there, in a thread: of a thousand stores it takes some hundredths of a second.
+
+    Each once, in one order: transactions that meet wait for each other, and not both for both.
+    """
+    found: dict[_Key, Mapping[str, object]] = {}
+    for minute in minutes:
+        key = minute.store, minute.minute_ms
+        found[key] = _added(minute, found.get(key) or written.get(key))
+    return [found[key] for key in sorted(found)]
 
 
 async def _written(tx: Transaction, minutes: Sequence[FloorMinute]) -> dict[_Key, Row]:
@@ -45,7 +50,7 @@ async def _written(tx: Transaction, minutes: Sequence[FloorMinute]) -> dict[_Key
     return {(row["store"], row["minute_ms"]): row for row in rows}
 
 
-def _added(minute: FloorMinute, before: Row | None) -> Mapping[str, object]:
+def _added(minute: FloorMinute, before: Mapping[str, Any] | None) -> Mapping[str, object]:
     person_ds, reached = raw(minute.person_ds, TENTHS), raw(minute.reached, VISITS)
     width, height = minute.cell_m
     grid = dict(zip(_GRID, (minute.rows, minute.columns, width, height), strict=True))
@@ -61,7 +66,7 @@ def _added(minute: FloorMinute, before: Row | None) -> Mapping[str, object]:
     }
 
 
-def _kept(row: Row, name: str, kind: str) -> Cells:
+def _kept(row: Mapping[str, Any], name: str, kind: str) -> Cells:
     return unpacked(bytes(row[name]), kind)
 
 

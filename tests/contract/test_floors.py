@@ -13,6 +13,9 @@ from push.floors.visits import Wanted
 from push.model.errors import MisfitError
 from push.model.ports import Database
 from push.model.presence import FloorMinute
+from push.profiles.rights.settings import RetentionSettings
+from push.retaining import Retainer
+from tests.support.clocks import SettableClock
 from tests.support.floors import Stay, Visit, written
 
 AT_MS = 1_699_999_200_000
@@ -210,3 +213,14 @@ async def test_too_much_at_once_is_refused(db: Database) -> None:
     await kept(db, minute(AT_MS, [600] * 6, [1] * 6, {}))
     assert (await heat.heat(db, later)).person_s == (0.0,) * 6, "a grid without anybody"
     assert (await heat.heat(db, later._replace(exact=False))).person_s == (None,) * 6
+
+
+async def test_minutes_go_when_they_are_too_old(db: Database, clock: SettableClock) -> None:
+    old_ms = clock.now_ms() - 2 * DAY_MS
+    shoes = {"shoes": (60.0, 1)}
+    await kept(
+        db, *(minute(old_ms + n * MINUTE_MS, [600] * 6, [0] * 6, shoes) for n in (0, 1, 2 * DAY_MS // MINUTE_MS))
+    )
+    found = {one.kind: one for one in await Retainer(db, clock, RetentionSettings(minutes_d=1)).look()}
+    assert (found["floor_minutes"].removed, found["zone_minutes"].removed) == (2, 2)
+    assert found["zone_minutes"].oldest_ms == clock.now_ms()
