@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
 from push import collecting, confirming, entrance, showing, telling, watching, ways
@@ -31,7 +30,6 @@ from push.keys import read_keys
 from push.model.errors import PermanentError
 from push.model.people import Purpose
 from push.model.ports import Addressed, Channel, Clock, Database
-from push.model.sites import Rules
 from push.model.vault import Vault
 from push.presence.presence import Presence
 from push.profiles import consent, guarded, nicknames, outgoing, registered
@@ -120,7 +118,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     tls = await secure(settings, db, vault, clock)
     broker, endpoint = await open_broker(settings, stack, tls)
     client = BrokerClient(endpoint)
-    rules = rules_of(settings)
+    rules = settings.presence
     streams, consents, presence = EventStreams(), ConsentBook(), Presence(rules)
     shown = showing.open_showing(settings.screen, showing.Profiles(db, keyring), clock, presence, consents)
     channels = await stack.enter_async_context(ways.open_ways(settings, clock, streams, shown.channel))
@@ -235,7 +233,7 @@ def context_of(parts: Parts) -> Context:
         wake_senders=sender.wake,
         application_server_keys=lambda: ways.application_server_keys(parts.channels),
         pushes_per_visit=parts.settings.ingest.pushes_per_visit,
-        rules=rules_of(parts.settings),
+        rules=parts.settings.presence,
         check_address=_checker(parts.channels),
         statistics=statistics,
         screens=parts.showing.screens,
@@ -257,12 +255,6 @@ def context_of(parts: Parts) -> Context:
         keyring=parts.keyring,
         catalogue=parts.catalogue,
     )
-
-
-def rules_of(settings: PushSettings) -> Rules:
-    """By which people come and go where a store says nothing else."""
-    given = msgspec.structs.asdict(settings.presence)
-    return Rules(**{name: given[name] for name in Rules.__struct_fields__ if name in given})
 
 
 def _checker(channels: Mapping[str, Channel]) -> Callable[[str, Mapping[str, object]], Reachable]:

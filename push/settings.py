@@ -22,9 +22,10 @@ from push.enrolment.site import ClientCertificates, EnrolmentSettings
 from push.health.settings import HealthSettings
 from push.ingest.engine import IngestSettings
 from push.model.people import Locale, Purpose
-from push.presence.thresholds import PresenceSettings
+from push.model.sites import Rules
 from push.profiles.purposes.settings import refuse_unknown
 from push.profiles.settings import ProfileSettings
+from push.registry.rules import problem
 
 Origin = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/\s]+$")]
 PublicUrl = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^/\s?#]+(/[^\s?#]*)?)?$(?!\n)")]
@@ -93,7 +94,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     access: AccessSettings = AccessSettings()
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
-    presence: PresenceSettings = PresenceSettings()
+    presence: Rules = Rules()
     sender: SenderSettings = SenderSettings()
     webpush: WebPushSettings = WebPushSettings()
     fcm: FcmSettings = FcmSettings()
@@ -115,6 +116,8 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("expected both broker.cert_file and broker.key_file, or neither")
         if (self.broker.client_certificates == "site") != bool(self.broker.client_ca_file):
             raise ValueError('expected broker.client_ca_file with client_certificates "site", and only then')
+        if (why := problem(self.presence)) is not None:
+            raise ValueError(f"presence: {why}")
         for locale, words in self.app.consent_texts.items():
             refuse_unknown(f"app.consent_texts.{locale}", tuple(words), self.profiles.purposes)
 

@@ -17,7 +17,7 @@ from push.console.live.floors import Floors, Kept
 from push.console.persons.means import Means
 from push.console.render import Pages
 from push.console.times import Zones
-from push.parts import Parts, context_of, rules_of
+from push.parts import Parts, context_of
 
 
 async def serve(app: web.Application, parts: Parts) -> None:
@@ -54,7 +54,7 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         end_screen=parts.showing.screens.end,
         site=parts.site,
         people=_people(parts),
-        rules=rules_of(parts.settings),
+        rules=parts.settings.presence,
         origin=parts.settings.http.public_url,
         body_timeout_s=parts.settings.http.body_timeout_s,
     )

@@ -171,6 +171,7 @@ class Presence:
         if not is_ours.all():
             seen, site = Seen(*(column[is_ours] for column in seen)), site[is_ours]
         np.maximum.at(grounds.heard_ms, seen.anchor, np.minimum(seen.last_ms, now_ms))
+        np.maximum.at(grounds.said_ms, seen.anchor, np.minimum(seen.received_ms, now_ms))
         is_stale = self.is_stale(seen.last_ms, seen.anchor, now_ms)
         rows = self._find(seen)
         state = np.where(rows == NOBODY, 0, people.state[rows])
