@@ -119,5 +119,10 @@ async def test_what_does_not_fit_is_refused_and_an_editor_trusts_nobody(server: 
     for method, path, body in (("PUT", "", SOURCE), ("POST", "/login", None), ("DELETE", "", None)):
         answer = await server.call(method, f"{SOURCES}/kitchen{path}", body=body, headers=bob.headers)
         assert answer.status == 403, (method, answer)
+    await server.operate(
+        "PUT", f"{SOURCES}/door", {**SOURCE, "id": "door", "topic": "d/+/BTtoMQTT/+", "gateways": {"d": "g2"}}
+    )
     assert (await server.call("DELETE", f"{SOURCES}/kitchen", server.operator)).status == 204
-    assert await server.operate("GET", SOURCES) == []
+    assert [one["source"]["id"] for one in await server.operate("GET", SOURCES)] == ["door"]
+    for path in ("/v1/beacons/fix-1", *(f"/v1/stores/{STORE}/gateways/g{n}" for n in (1, 2)), f"/v1/stores/{STORE}"):
+        assert (await server.call("DELETE", path, server.operator)).status == 204
