@@ -31,7 +31,8 @@ from push.ingest.engine import Engine, IngestSettings, Outside
 from push.ingest.intake import Arrived, Intake
 from push.ingest.observe import Observer, gather
 from push.model.ports import Clock, Database
-from push.presence.thresholds import Presence, PresenceSettings
+from push.model.sites import Rules
+from push.presence.presence import Presence
 from push.profiles.consent import ConsentBook
 from push.registry.directory import Directory
 from push.registry.resolver import Resolver
@@ -155,7 +156,9 @@ def table(directory: Directory) -> Resolver:
 
 def summary_us(directory: Directory, resolver: Resolver, load: Load) -> dict[str, float]:
     """µs per sighting of each step and of all."""
-    steps = Steps(Intake(directory), Ears(resolver, EarSettings(), Counter()), Observer(directory, resolver, allow_all))
+    numbers = {name: number for number, name in enumerate(directory.gateways)}
+    observer = Observer(directory, resolver, allow_all, numbers)
+    steps = Steps(Intake(directory), Ears(resolver, EarSettings(), Counter()), observer)
     payloads = batches(directory, load, 1, START_MS + 5000)
     total = load.batches * load.sightings
     best: dict[str, float] = {}
@@ -184,9 +187,9 @@ def _steps(steps: Steps, payloads: list[tuple[str, bytes]], total: int) -> Itera
     yield "gathered", time.process_time()
     beacons = ears.take(sightings, [a.topic.store for a in arrived], START_MS + 5000)
     yield "resolved", time.process_time()
-    found, resolved = observer.observe(sightings, beacons, arrived)
+    found = observer.observe(sightings, beacons, arrived)
     yield "summarised", time.process_time()
-    assert (len(found), resolved) == (total, total), (len(found), resolved, intake.refused)
+    assert len(found.seen.subject) == total, (len(found.seen.subject), total, intake.refused)
 
 
 async def engine(db: Database, directory: Directory, clock: Clock) -> Engine:
@@ -194,9 +197,9 @@ async def engine(db: Database, directory: Directory, clock: Clock) -> Engine:
     consents = ConsentBook()
     for position in directory.tags.all().tolist():
         consents.note(directory.tags.shopper(position) or "", {"location": True})
-    settings = PresenceSettings()
+    rules = Rules()
     outside = Outside(db, clock, Nowhere(), lambda: None, KEYRING)
-    made = Engine(IngestSettings(), outside, Presence(settings, {}), consents, stale_ms=settings.stale_s * 1000)
+    made = Engine(IngestSettings(), outside, Presence(rules), consents, rules)
     await made.use(directory, Book(()))
     return made
 

@@ -170,9 +170,8 @@ def hear_all(ears: Ears) -> float:
         n = len(listed)
         raw = b"".join(padded(said(tags, position, START_MS)) for position in listed)
         at_ms, one = np.full(n, START_MS, dtype=np.int64), np.ones(n, dtype=np.int64)
-        heard = Sightings(
-            np.full(n, IdKind.EID, dtype=np.uint8), np.frombuffer(raw, dtype=ID), 0 * one, at_ms, at_ms, -60 * one, one
-        )
+        kind, ids, dbm = np.full(n, IdKind.EID, dtype=np.uint8), np.frombuffer(raw, dtype=ID), -60 * one
+        heard = Sightings(kind, ids, 0 * one, at_ms, at_ms, dbm, dbm, one)
         began_s = time.process_time()
         found = ears.take(heard, ["s1"], START_MS)
         costs.append((time.process_time() - began_s) / n)

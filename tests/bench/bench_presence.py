@@ -1,0 +1,258 @@
+"""From the broker to presence: what a sighting costs the server, what the filter costs beside it, how soon it tells.
+
+python tests/bench/bench_presence.py [quick]
+
+Three processes: nats-server, a load of sealed batches, and the server's way in, whole: MQTT client, authentication,
+resolving, presence with its filter, journal and commits on SQLite, acknowledgements, and the watch over the fleet's
+health. CPU is what the server's process spends, all threads (one core: numerical libraries have one), from the load's
+first packet until all of it is handled; what the filter spends is taken out and stated for each person and second.
+Everybody is registered, agreed, and is in a store, heard by four gateways.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from push.broker.embedded import EmbeddedSettings, run_broker
+from push.broker.users import BrokerUser
+from tests.bench.crowd import Crowd
+from tests.bench.feeder import Send, feed
+from tests.bench.served import Heard, Mark, serve
+from tests.bench.table import Line, say, show
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized  # generic for type checkers alone
+
+USER: Final = BrokerUser(name="peer", password="not-a-secret", publish=("#",), subscribe=("#",))  # noqa: S106 - a bench
+ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+BUDGET_US: Final = {50: 5.0, 500: 2.0}
+FILTER_US: Final = 20.0
+MOST_GROWTH: Final = 1.2
+LATENCY_MS: Final = {50: 200.0, 95: 300.0}
+SECONDS: Final = 10.0
+WARM_RATE: Final = 60_000.0
+WAIT_S: Final = 1200.0
+STEP_S: Final = 0.02
+
+
+class Case(NamedTuple):
+    """A crowd, batches of so many, and so many sightings a second."""
+
+    crowd: Crowd
+    size: int
+    rate: float
+
+    def __str__(self) -> str:
+        """As it stands in the table."""
+        people, stores, has_plan, _ = self.crowd
+        plan = "" if has_plan else ", no plan"
+        return f"{people:,} people, {stores:,} store{'s' * (stores > 1)}{plan}, batches of {self.size}"
+
+
+CASES: Final = (
+    Case(Crowd(1_000, 1), 50, 100_000),
+    Case(Crowd(1_000, 1), 500, 200_000),
+    Case(Crowd(50_000, 100), 50, 100_000),
+    Case(Crowd(50_000, 100), 500, 200_000),
+    Case(Crowd(50_000, 1_000), 50, 100_000),
+    Case(Crowd(50_000, 100, has_plan=False), 50, 100_000),
+    Case(Crowd(1_000_000, 1_000), 50, 100_000),
+    Case(Crowd(1_000_000, 1_000), 500, 200_000),
+)
+QUICK: Final = (Case(Crowd(1_000, 1), 50, 50_000), Case(Crowd(5_000, 10), 500, 50_000))
+PROBED: Final = Case(Crowd(50_000, 100, probes=200), 50, 100_000)
+
+
+class Cost(NamedTuple):
+    """What one case came to. µs per sighting, µs of the filter per person and second, bytes per person."""
+
+    case: Case
+    sighting_us: float
+    filter_us: float
+    resident: float
+    rate: float
+    lost: int
+
+
+class House(NamedTuple):
+    """The processes, and how far the server has come."""
+
+    server: Connection
+    feeder: Connection
+    handled: "Synchronized[int]"
+    registered: int
+
+    def mark(self) -> Mark:
+        """What the server has spent so far."""
+        found: Mark = ask(self.server, "mark")
+        return found
+
+    def send(self, what: Send) -> tuple[int, int, float]:
+        """Send it, and wait until it is handled. Raises TimeoutError."""
+        before = self.handled.value
+        sent: tuple[int, int, float] = ask(self.feeder, what)
+        until_s = time.monotonic() + WAIT_S
+        while self.handled.value - before < sent[0]:
+            if time.monotonic() > until_s:
+                raise TimeoutError(f"{self.handled.value - before:,} of {sent[0]:,} sightings were handled")
+            time.sleep(STEP_S)
+        return sent
+
+
+def ask(pipe: Connection, what: object) -> Any:  # noqa: ANN401 - as asked
+    """What the other end answers. Raises TimeoutError."""
+    pipe.send(what)
+    return hear(pipe)
+
+
+def hear(pipe: Connection) -> Any:  # noqa: ANN401 - as said
+    """What the other end says. Raises TimeoutError."""
+    if not pipe.poll(WAIT_S):
+        raise TimeoutError("a process of the bench said nothing")
+    return pipe.recv()
+
+
+@contextmanager
+def house(crowd: Crowd, url: str, folder: Path) -> Iterator[House]:
+    """The server and its load, for the length of the block."""
+    spawn = multiprocessing.get_context("spawn")
+    handled = spawn.Value("q", 0)
+    pipes = [spawn.Pipe() for _ in range(2)]
+    server = spawn.Process(target=serve, args=(pipes[0][1], url, crowd, folder, handled))
+    feeder = spawn.Process(target=feed, args=(pipes[1][1], url, crowd, handled))
+    server.start()
+    feeder.start()
+    try:
+        registered = hear(pipes[0][0])
+        hear(pipes[0][0])
+        hear(pipes[1][0])
+        yield House(pipes[0][0], pipes[1][0], handled, registered)
+    finally:
+        for (here, _), process in zip(pipes, (server, feeder), strict=True):
+            if process.is_alive():
+                here.send(None)
+            process.join(30)
+            process.kill()
+
+
+def everybody(crowd: Crowd, size: int, times: int = 1) -> Send:
+    """Everybody heard by everybody, so many times."""
+    return Send(4 * crowd.people * times, size, WARM_RATE)
+
+
+def cost(case: Case, there: House, empty: Mark) -> Cost:
+    """One case, once everybody is in."""
+    crowd = case.crowd
+    there.send(everybody(crowd, case.size))
+    time.sleep(1)
+    before = there.mark()
+    sent, _, _ = there.send(Send(int(case.rate * SECONDS), case.size, case.rate))
+    after = there.mark()
+    filter_s = after.filter_s - before.filter_s
+    seconds = after.at_s - before.at_s
+    return Cost(
+        case,
+        (after.cpu_s - before.cpu_s - filter_s) / sent * 1e6,
+        filter_s / seconds / max(1, after.present) * 1e6,
+        (after.resident - empty.resident + there.registered) / crowd.people,
+        sent / seconds,
+        after.lost + abs(after.sightings - before.sightings - sent) + abs(crowd.people - after.present),
+    )
+
+
+def costs(cases: Sequence[Case], url: str, folder: Path) -> list[Cost]:
+    """Cases one after the other; those of one crowd in one house."""
+    found = []
+    for n, crowd in enumerate(dict.fromkeys(case.crowd for case in cases)):
+        (folder / str(n)).mkdir()
+        with house(crowd, url, folder / str(n)) as there:
+            empty = there.mark()
+            for case in (c for c in cases if c.crowd == crowd):
+                found.append(cost(case, there, empty))
+                say(f"{case!s}: {found[-1].rate:,.0f} a second, {found[-1].sighting_us:.2f} µs")
+    return found
+
+
+def latency(case: Case, url: str, folder: Path) -> list[Line]:
+    """How soon people who come in are told of, while everybody else is heard."""
+    (folder / "latency").mkdir()
+    crowd = case.crowd
+    with house(crowd, url, folder / "latency") as there:
+        there.send(everybody(crowd, case.size))
+        time.sleep(2)
+        ask(there.server, "note")
+        probe_s = SECONDS / crowd.probes * 2
+        sent, probes, took_s = there.send(Send(int(2 * case.rate * SECONDS), case.size, case.rate, probe_s))
+        heard: list[Heard] = ask(there.server, "entered")
+    names = {f"shp_{crowd.people + n:024d}" for n in range(probes)}
+    probed = [one for one in heard if one.shopper in names]
+    decided = sorted(one.at_ms - one.heard_ms for one in probed)
+    durable = sorted(one.durable_ms - one.heard_ms for one in probed if one.durable_ms)
+    say(f"{sent / took_s:,.0f} sightings a second, {len(probed)} of {probes} probes entered")
+    lines = [Line(f"heard to moment, p{p}", quantile(decided, p), "ms", LATENCY_MS.get(p)) for p in (50, 95, 99)]
+    lines += [Line(f"heard to durable, p{p}", quantile(durable, p), "ms") for p in (50, 95, 99)]
+    return [*lines, Line("probes that did not enter", probes - len(probed), "", 0)]
+
+
+def quantile(values: Sequence[int], percent: int) -> float:
+    """The value below which so many percent lie."""
+    return float(values[min(len(values) - 1, len(values) * percent // 100)]) if values else float("nan")
+
+
+def lines_of(found: Sequence[Cost]) -> list[Line]:
+    """A table's lines."""
+    lines = []
+    for one in found:
+        lines.append(Line(f"{one.case!s}: a sighting", one.sighting_us, "µs", BUDGET_US[one.case.size]))
+        lines.append(Line("  its filter, for each person and second", one.filter_us, "µs", FILTER_US))
+        lines.append(Line("  lost, applied twice, not in", one.lost, "", 0))
+        lines.append(Line("  memory for each person", one.resident, "B"))
+    return lines
+
+
+def growth(found: Sequence[Cost]) -> list[Line]:
+    """From few people to many, from few stores to many."""
+    lines = []
+    for size in BUDGET_US:
+        same = [one for one in found if one.case.size == size and one.case.crowd.has_plan]
+        if len(same) > 1:
+            few, many = same[0], same[-1]
+            lines.append(
+                Line(
+                    f"from {few.case.crowd.people:,} people in {few.case.crowd.stores:,}"
+                    f" to {many.case.crowd.people:,} in {many.case.crowd.stores:,}, batches of {size}",
+                    many.sighting_us / few.sighting_us,
+                    "times",
+                    MOST_GROWTH,
+                )
+            )
+    return lines
+
+
+async def main(names: Sequence[str]) -> None:
+    """Print the tables."""
+    cases = QUICK if "quick" in names else CASES
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with run_broker(EmbeddedSettings(folder=folder / "broker", free_ports=True), [USER]) as broker:
+            url = f"mqtt://{USER.name}:{USER.password}@{broker.endpoint.host}:{broker.endpoint.port}"
+            if "latency" not in names:
+                found = await asyncio.to_thread(costs, cases, url, folder)
+                show("Broker to presence", lines_of(found))
+                show("Growth", growth(found))
+            if "costs" not in names:
+                probed = PROBED._replace(crowd=Crowd(5_000, 10, probes=50), rate=20_000) if "quick" in names else PROBED
+                show(f"{probed!s}", await asyncio.to_thread(latency, probed, url, folder))
+
+
+if __name__ == "__main__":
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    asyncio.run(main(sys.argv[1:]))
