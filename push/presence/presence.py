@@ -68,6 +68,11 @@ class Presence:
         number = self.grounds.store_numbers.get(store)
         return [] if number is None else standing.persons(self.people, self.grounds, self.people.rows_in(number))
 
+    def top(self, store: str) -> list[tuple[str, str | None, float]]:
+        """The likeliest zone of everybody in a store, and how likely; None: likelier none, or nobody knows which."""
+        number = self.grounds.store_numbers.get(store)
+        return [] if number is None else standing.top(self.people, self.grounds, self.people.rows_in(number))
+
     def is_in(self, store: str, shopper: str) -> bool:
         """Whether a shopper is in a store."""
         number = self.grounds.store_numbers.get(store)

@@ -52,6 +52,23 @@ def _person(people: People, grounds: Grounds, row: int, at: npt.NDArray[np.float
     )
 
 
+def top(people: People, grounds: Grounds, rows: Ints) -> list[tuple[str, str | None, float]]:
+    """The likeliest zone of each of one store's people, and how likely; None: likelier none, or nobody knows which."""
+    rows = rows[people.place[rows] != NOBODY]
+    if not len(rows):
+        return []
+    zones = grounds.floors[grounds.stores[people.site[rows[0]]]].zones
+    share = grounds.arenas[int(people.arena[rows[0]])].zones(people.place[rows])
+    best = np.where(np.arange(share.shape[1]) < len(zones), share, 0).argmax(axis=1)
+    elsewhere = share[:, -2:].max(axis=1)
+    return [
+        (people.shopper[row], zones[n], float(share[i, n]))
+        if zones and share[i, n] >= elsewhere[i]
+        else (people.shopper[row], None, float(elsewhere[i]))
+        for i, (row, n) in enumerate(zip(rows.tolist(), best.tolist(), strict=True))
+    ]
+
+
 def near(people: People, grounds: Grounds, rows: Ints, zone: str) -> list[Near]:
     """Who of one store's people may be in a zone, and how surely; less, where that is only her phone's word."""
     rows = rows[people.place[rows] != NOBODY]
