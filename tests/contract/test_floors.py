@@ -17,6 +17,7 @@ from push.profiles.rights.settings import RetentionSettings
 from push.retaining import Retainer
 from tests.support.clocks import SettableClock
 from tests.support.floors import Stay, Visit, written
+from tests.support.ingest import STATIC, Box, Server, WireGateway
 
 AT_MS = 1_699_999_200_000
 """23:00 in Berlin, some minutes before the clock of these tests."""
@@ -224,3 +225,19 @@ async def test_minutes_go_when_they_are_too_old(db: Database, clock: SettableClo
     found = {one.kind: one for one in await Retainer(db, clock, RetentionSettings(minutes_d=1)).look()}
     assert (found["floor_minutes"].removed, found["zone_minutes"].removed) == (2, 2)
     assert found["zone_minutes"].oldest_ms == clock.now_ms()
+
+
+async def test_what_gateways_hear_is_on_the_floor_afterwards(db: Database, clock: SettableClock) -> None:
+    server, gateway = await Server(db, clock, Box()).start(), WireGateway("g2", clock)
+    begin_ms = clock.now_ms()
+    for _ in range(30):
+        await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"], rssi_dbm=-50)))
+        await server.pass_time(5)
+    period = Period(begin_ms - HOUR_MS, begin_ms + HOUR_MS)
+    now = (await occupancy.occupancy(db, asked(period=period, now_ms=clock.now_ms()))).now
+    assert now is not None
+    assert (now.people, now.zones["shoes"]) == (1, 1)
+    spent = (await counts.counts(db, asked(period=period, now_ms=clock.now_ms()), "minute")).zones["shoes"]
+    assert sum(n or 0 for n in spent.entered) == 1
+    whole = (begin_ms // MINUTE_MS + 1) * MINUTE_MS - begin_ms
+    assert sum(s or 0.0 for s in spent.person_s) == pytest.approx(whole / 1000 + 60, abs=10), "of minutes that are over"
