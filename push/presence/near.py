@@ -33,11 +33,6 @@ class Heard(NamedTuple):
     claimed: bool = False
 
 
-def heard_of(zone: str | None, one: Stranger) -> Heard:
-    """What an anchor in a zone said of a stranger."""
-    return Heard(zone, one.rssi_dbm, one.last_ms)
-
-
 def near(everybody: Iterable[tuple[str | None, Sequence[Heard]]], zone: str, now_ms: int, forget_ms: int) -> list[Near]:
     """Who of `everybody`, each with what was heard of them, may be in a zone, and how surely."""
     found = [Near(shopper, chance(heard, zone, now_ms, forget_ms)) for shopper, heard in everybody]

@@ -27,6 +27,7 @@ from push.presence.people import AWAY, IN, NEAR, NOWHERE, People, Said
 from push.presence.radio import RadioModel
 from push.presence.replaying import Replay
 from push.presence.seats import Seats
+from push.presence.standing import Spot
 
 OUTSIDE: Final = 0.5
 """So probably outside, and nobody's visit begins."""
@@ -86,12 +87,14 @@ class Presence:
         return {self.people.shopper[row] for row in np.flatnonzero(self.people.state).tolist()}
 
     def near(self, store: str, zone: str, now_ms: int) -> list[Near]:
-        """Who may be in a zone now, and how surely: everybody who is located, and strangers, who have no name."""
-        number = self.grounds.store_numbers.get(store)
-        if number is None:
+        """Who may stand right at a zone's anchors now, and how surely: who is located, and strangers, without a name.
+
+        Whoever is not listed is elsewhere, as far as radio can tell: nobody hears who carries no tag.
+        """
+        if store not in self.grounds.floors:
             return []
-        found = standing.near(self.people, self.grounds, self.people.rows_in(number), zone)
-        return found + standing.strangers_near(self._strangers.all(), self.grounds, store, zone, now_ms)
+        rows = self.people.rows_in(self.grounds.store_numbers[store])
+        return standing.near(self.people, self.grounds, rows, self._strangers.all(), Spot(store, zone, now_ms))
 
     def is_stale(self, last_ms: Ints, anchors: npt.NDArray[np.int32], now_ms: int) -> npt.NDArray[np.bool_]:
         """Which of these, heard by those anchors then, are too old to trigger. Shape (n,)."""

@@ -1,7 +1,7 @@
 """Who stands where, as others ask for it, and as checkpoints keep it."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -12,15 +12,27 @@ from push.model.presence import Near, Person, Stranger
 from push.presence import moments
 from push.presence.grounds import GONE, NEVER_MS, Grounds
 from push.presence.index import NOBODY
-from push.presence.near import CLAIMED, chance, heard_of
+from push.presence.near import Heard
+from push.presence.near import near as near_one
 from push.presence.people import AWAY, IN, LINKS, NOWHERE, People
 
 Ints = npt.NDArray[np.int64]
+
+FORGET_MS: Final = 12_000
+"""What another anchor heard so much earlier does not speak against this one: two steady reports (5 s) and a margin."""
 
 _KEPT: Final = (
     "state", "entered_ms", "last_ms", "alive_ms", "left_ms", "stay_since_ms", "marks_done", "triggers",
     "link_rssi_dbm", "link_ms",
 )  # fmt: skip
+
+
+class Spot(NamedTuple):
+    """A zone of a store, at a time."""
+
+    store: str
+    zone: str
+    now_ms: int
 
 
 def persons(people: People, grounds: Grounds, rows: Ints) -> list[Person]:
@@ -69,34 +81,37 @@ def top(people: People, grounds: Grounds, rows: Ints) -> list[tuple[str, str | N
     ]
 
 
-def near(people: People, grounds: Grounds, rows: Ints, zone: str) -> list[Near]:
-    """Who of one store's people may be in a zone, and how surely; less, where that is only her phone's word."""
-    rows = rows[people.place[rows] != NOBODY]
-    if not len(rows):
-        return []
-    floor = grounds.floors[grounds.stores[people.site[rows[0]]]]
-    if zone not in floor.zones:
-        return []
-    arena = grounds.arenas[int(people.arena[rows[0]])]
-    share = arena.zones(people.place[rows])[:, floor.zones.index(zone)]
-    anchors = people.link_anchor[rows]
-    proven = ((anchors != NOBODY) & ~grounds.forgeable[anchors]).any(axis=1)
-    share = np.where(proven, share, share * CLAIMED)
-    return [Near(people.shopper[row], float(p)) for row, p in zip(rows.tolist(), share, strict=True) if p > 0]
+def near(people: People, grounds: Grounds, rows: Ints, strangers: Sequence[Stranger], at: Spot) -> list[Near]:
+    """Who of one store's people, and which strangers, may stand right at the anchors of a zone, and how surely.
+
+    A zone is wider than that: this goes by how strongly, how clearly and how lately they are heard there.
+    """
+    everybody = [(people.shopper[row], _heard(people, grounds, row)) for row in rows.tolist()]
+    zones, number = grounds.floors[at.store].zones, grounds.store_numbers[at.store]
+    unknown = []
+    for one in strangers:
+        anchor = grounds.numbers.get(one.anchor, NOBODY)
+        if anchor != NOBODY and grounds.site_of[anchor] == number:
+            unknown.append((None, [Heard(_name(zones, int(grounds.zone_of[anchor])), one.rssi_dbm, one.last_ms)]))
+    return near_one(everybody, at.zone, at.now_ms, FORGET_MS) + near_one(unknown, at.zone, at.now_ms, FORGET_MS)
 
 
-def strangers_near(all_: Sequence[Stranger], grounds: Grounds, store: str, zone: str, now_ms: int) -> list[Near]:
-    """Strangers who may be in a zone, and how surely."""
-    number = grounds.store_numbers[store]
-    zones = grounds.floors[store].zones if store in grounds.floors else ()
-    found = []
-    for one in all_:
-        anchor = grounds.numbers.get(one.anchor)
-        if anchor is not None and grounds.site_of[anchor] == number:
-            of = int(grounds.zone_of[anchor])
-            heard = heard_of(zones[of] if of != GONE else None, one)
-            found.append(Near(None, chance([heard], zone, now_ms, 0)))
-    return [one for one in found if one.probability > 0]
+def _heard(people: People, grounds: Grounds, row: int) -> list[Heard]:
+    """What anchors of her store said of somebody last."""
+    site = people.site[row]
+    zones = grounds.floors[grounds.stores[site]].zones
+    links = zip(
+        people.link_anchor[row].tolist(), people.link_rssi_dbm[row].tolist(), people.link_ms[row].tolist(), strict=True
+    )
+    return [
+        Heard(_name(zones, int(grounds.zone_of[anchor])), rssi_dbm, last_ms, bool(grounds.forgeable[anchor]))
+        for anchor, rssi_dbm, last_ms in links
+        if anchor != NOBODY and grounds.site_of[anchor] == site
+    ]
+
+
+def _name(zones: Sequence[str], zone: int) -> str | None:
+    return None if zone == GONE else zones[zone]
 
 
 class Checkpoint(msgspec.Struct, array_like=True):

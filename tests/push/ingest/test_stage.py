@@ -2,15 +2,18 @@
 
 import pytest
 
-from beacons.registry import Gateway, Store
+from beacons.registry import Gateway, Store, Zone
 from push.ingest.stage import NEEDED, PresenceStage
 from push.model.people import Purpose
-from push.model.presence import Observation, Stranger
+from push.model.presence import Stranger
 from push.model.screens import Screen, Sight
+from push.model.sites import Rules
 from push.presence.near import FRESH_MS
-from push.presence.thresholds import Presence, PresenceSettings
+from push.presence.presence import Presence
 from push.registry.directory import Directory
 from tests.support.clocks import SettableClock
+from tests.support.seeing import Sight as Seen
+from tests.support.seeing import look
 
 T0_MS = 1_700_000_000_000
 DIRECTORY = Directory(
@@ -19,6 +22,10 @@ DIRECTORY = Directory(
         "shelf": Gateway(id="shelf", store="s1", zone="shoes"),
         "door": Gateway(id="door", store="s1", zone="entrance"),
         "till": Gateway(id="till", store="s2", zone="tills"),
+    },
+    zones={
+        (store, zone): Zone(store=store, id=zone, name=zone)
+        for store, zone in (("s1", "shoes"), ("s1", "entrance"), ("s2", "tills"))
     },
     screens={
         "wall": Screen(id="wall", store="s1", zone="shoes", name="Wall"),
@@ -36,14 +43,15 @@ class Floor:
     def __init__(self, directory: Directory = DIRECTORY) -> None:
         self.clock = SettableClock(T0_MS)
         self.withdrawn: set[Purpose] = set()
-        self.presence = Presence(PresenceSettings(), directory.anchors)
+        self.presence = Presence()
+        self.presence.use(directory.sites(Rules()))
         self.stage = PresenceStage(self.presence, lambda _, purpose: purpose not in self.withdrawn, self.clock, 0.95)
         self.stage.use(directory)
         self.clock.advance(FRESH_MS + 1)
 
     def hear(self, shopper: str, anchor: str = "shelf", rssi_dbm: float = -50) -> None:
         now_ms = self.clock.now_ms()
-        self.presence.step([Observation(shopper, anchor, now_ms, now_ms, rssi_dbm, 1, now_ms)], now_ms)
+        look(self.presence, [Seen(shopper, anchor, now_ms, now_ms, rssi_dbm)], now_ms)
 
     def sight(self, shopper: str = "ann") -> Sight:
         return self.stage.sight(shopper, self.clock.now_ms())
@@ -58,7 +66,7 @@ def test_who_is_alone_stands_before_every_screen_of_her_zone() -> None:
 def test_who_is_in_no_store_or_in_one_without_screens_stands_before_none() -> None:
     floor = Floor()
     assert floor.sight() == Sight()
-    bare = Floor(Directory(stores=DIRECTORY.stores, gateways=DIRECTORY.gateways))
+    bare = Floor(Directory(stores=DIRECTORY.stores, zones=DIRECTORY.zones, gateways=DIRECTORY.gateways))
     bare.hear("ann")
     assert bare.sight() == Sight()
 
@@ -117,10 +125,12 @@ def test_who_falls_silent_is_not_there_any_more() -> None:
 def test_nobody_stands_anywhere_before_gateways_had_the_time_to_say_who_else_does() -> None:
     floor = Floor()
     moved = {**DIRECTORY.gateways, "door": Gateway(id="door", store="s1", zone="shoes")}
-    floor.stage.use(Directory(stores=DIRECTORY.stores, gateways=moved, screens=DIRECTORY.screens))
+    floor.stage.use(
+        Directory(stores=DIRECTORY.stores, zones=DIRECTORY.zones, gateways=moved, screens=DIRECTORY.screens)
+    )
     floor.hear("ann")
     assert floor.sight() == ALONE_AT_SHOES, "the same gateways stand by screens as before"
-    floor.stage.use(Directory(stores=DIRECTORY.stores, gateways=DIRECTORY.gateways, screens={}))
+    floor.stage.use(Directory(stores=DIRECTORY.stores, zones=DIRECTORY.zones, gateways=DIRECTORY.gateways, screens={}))
     floor.stage.use(DIRECTORY)
     assert floor.sight() == Sight(has_screens=True)
     floor.clock.advance(FRESH_MS + 1)

@@ -3,18 +3,27 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push.model.presence import Anchor, Near, Observation, Stranger
+from push.model.presence import Near, Stranger
+from push.model.sites import Anchor, Place, Site
 from push.presence.near import FRESH_MS, Heard, chance
-from push.presence.thresholds import Presence, PresenceSettings
+from push.presence.presence import Presence
+from tests.support.seeing import Sight, look
 
 T0_MS = 1_700_000_000_000
 FORGET_MS = 12_000
-ANCHORS = {
-    "by-screen": Anchor("by-screen", "s1", "screen"),
-    "door": Anchor("door", "s1", "entrance"),
-    "plain": Anchor("plain", "s1", None),
-    "other": Anchor("other", "s2", "screen"),
-    "label": Anchor("label", "s1", "screen", forgeable=True),
+PLACES = (Place("screen"), Place("entrance"))
+SITES = {
+    "s1": Site(
+        store="s1",
+        places=PLACES,
+        anchors=(
+            Anchor("by-screen", "s1", "screen"),
+            Anchor("door", "s1", "entrance"),
+            Anchor("plain", "s1", None),
+            Anchor("label", "s1", "screen", forgeable=True, is_fixture=True),
+        ),
+    ),
+    "s2": Site(store="s2", places=PLACES, anchors=(Anchor("other", "s2", "screen"),)),
 }
 SURE = 0.95
 
@@ -25,11 +34,13 @@ heard_anything = st.lists(st.builds(Heard, zones, levels_dbm, times_ms), max_siz
 
 
 def presence() -> Presence:
-    return Presence(PresenceSettings(), ANCHORS)
+    made = Presence()
+    made.use(SITES)
+    return made
 
 
-def heard(shopper: str, anchor: str = "by-screen", rssi_dbm: float = -50, ago_ms: int = 0) -> Observation:
-    return Observation(shopper, anchor, T0_MS - ago_ms, T0_MS - ago_ms, rssi_dbm, 1, T0_MS)
+def heard(shopper: str, anchor: str = "by-screen", rssi_dbm: float = -50, ago_ms: int = 0) -> Sight:
+    return Sight(shopper, anchor, T0_MS - ago_ms, T0_MS - ago_ms, rssi_dbm, 1, T0_MS)
 
 
 def near(there: Presence, after_ms: int = 0) -> dict[str | None, float]:
@@ -68,13 +79,13 @@ def test_it_takes_a_clear_lead_over_the_next_best_place() -> None:
 
 def test_an_anchor_without_a_zone_that_hears_her_better_speaks_against_it() -> None:
     there = presence()
-    there.step([heard("ann"), heard("ann", "plain", -45)], T0_MS)
+    look(there, [heard("ann"), heard("ann", "plain", -45)], T0_MS)
     assert near(there)["ann"] < 0.5
 
 
 def test_what_is_silent_decays_until_nobody_is_near() -> None:
     there = presence()
-    there.step([heard("ann")], T0_MS)
+    look(there, [heard("ann")], T0_MS)
     assert near(there)["ann"] == near(there, FRESH_MS)["ann"] > SURE
     assert near(there, FRESH_MS + 1_000)["ann"] < SURE
     assert near(there, 30_000)["ann"] < 0.05
@@ -82,7 +93,7 @@ def test_what_is_silent_decays_until_nobody_is_near() -> None:
 
 def test_two_people_at_one_anchor_are_both_near() -> None:
     there = presence()
-    there.step([heard("ann"), heard("bob", rssi_dbm=-75)], T0_MS)
+    look(there, [heard("ann"), heard("bob", rssi_dbm=-75)], T0_MS)
     found = near(there)
     assert found["ann"] > SURE
     assert found["bob"] > 0.05
@@ -90,21 +101,21 @@ def test_two_people_at_one_anchor_are_both_near() -> None:
 
 def test_what_anybody_may_claim_makes_nobody_sure_and_yet_somebody_near() -> None:
     there = presence()
-    there.step([heard("ann", "label", -30)], T0_MS)
+    look(there, [heard("ann", "label", -30)], T0_MS)
     assert SURE > near(there)["ann"] > 0.8
-    there.step([heard("ann")], T0_MS)
+    look(there, [heard("ann")], T0_MS)
     assert near(there)["ann"] > SURE
 
 
 def test_somebody_who_is_heard_well_elsewhere_is_not() -> None:
     there = presence()
-    there.step([heard("ann"), heard("bob", "door"), heard("bob", rssi_dbm=-80)], T0_MS)
+    look(there, [heard("ann"), heard("bob", "door"), heard("bob", rssi_dbm=-80)], T0_MS)
     assert near(there)["bob"] < 0.05
 
 
 def test_another_stores_zone_of_the_same_name_is_another_place() -> None:
     there = presence()
-    there.step([heard("ann"), heard("bob", "other")], T0_MS)
+    look(there, [heard("ann"), heard("bob", "other")], T0_MS)
     assert near(there).keys() == {"ann"}
     assert [n.shopper for n in there.near("s2", "screen", T0_MS)] == ["bob"]
     assert there.is_in("s1", "ann")
@@ -113,7 +124,7 @@ def test_another_stores_zone_of_the_same_name_is_another_place() -> None:
 
 def test_who_left_the_store_is_not_near() -> None:
     there = presence()
-    there.step([heard("ann")], T0_MS)
+    look(there, [heard("ann")], T0_MS)
     there.forget("ann", T0_MS)
     assert near(there) == {}
     assert there.present("s1") == []
@@ -121,7 +132,7 @@ def test_who_left_the_store_is_not_near() -> None:
 
 def test_strangers_are_near_without_a_name_and_only_for_a_while() -> None:
     there = presence()
-    there.step([heard("ann")], T0_MS)
+    look(there, [heard("ann")], T0_MS)
     there.note_strangers([Stranger("by-screen", -60, T0_MS), Stranger("door", -50, T0_MS)])
     found = near(there)
     assert found.keys() == {"ann", None}
@@ -146,7 +157,7 @@ def test_strangers_are_written_nowhere() -> None:
 
 def test_a_restart_still_knows_who_was_there_but_not_that_they_still_are() -> None:
     there, after = presence(), presence()
-    there.step([heard("ann")], T0_MS)
+    look(there, [heard("ann")], T0_MS)
     after.replay(there.dump(), [])
     after.resume(T0_MS + 60_000)
     assert [p.shopper for p in after.present("s1")] == ["ann"]
