@@ -7,14 +7,16 @@ Only offsets, power and the line are learned so: what shelves do here and there 
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from push.model.sites import Anchor, Site
+from push.presence.evidence import TAIL
 from push.presence.fitting import Samples, fit
+from push.presence.floors import Floor
 from push.presence.radio import (
     ABOVE_M,
     DEFAULT,
@@ -24,31 +26,57 @@ from push.presence.radio import (
     RadioModel,
     distance_m,
     line_dbm,
+    tables,
 )
 from push.presence.traffic import Taught
 
 EDGES_M: Final = (2.0, 3.0, 4.5, 6.0, 8.0, 11.0)
-"""Rings around anchors. Nearer than that a place is not sure enough; farther off only what is loud is heard at all."""
+"""Rings around anchors, in which what is mounted is heard."""
 RINGS: Final = len(EDGES_M) - 1
-FADING: Final = 0.93
-"""What is left of old lessons after new ones, a minute apart: half of it after ten minutes."""
+SLOTS: Final = RINGS + 1
+"""One more for people: of whom it is not sure how far away they are teaches nothing of how what is heard falls off."""
+NEAR_M: Final = 8.0
+"""Who is farther away is heard only when she is loud, which would teach too much."""
+FADING: Final = 0.9
+"""What is left of old lessons after new ones, a minute apart: half of it after seven minutes."""
 FEWEST: Final = 3
 """People who must teach of a gateway at once, so that one with a strange transmitter does not."""
 ENOUGH: Final = 20.0
 """Lessons that an anchor needs before it is said to differ."""
+DOUBT: Final = 4.0
+"""As many lessons say that it is like the others."""
 MOST_DB: Final = 25.0
 """No anchor is taken to be further off: it is broken, and the fleet's health says so."""
 ODD_DB: Final = 15.0
 """What is further off what was expected tells of something else; it counts as if it were just so far."""
-CHANGED_DB: Final = 2.0
+CHANGED_DB: Final = 1.5
 """Less than that between two models is noise."""
 MOST_CHANGE_DB: Final = 12.0
 """The line and power of a store are not taken to be further off than this: transmitters differ by so much."""
 SLOPES_DB: Final = (-28.0, -16.0)
 
+AT_ONCE: Final = 4
+"""Anchors that must have heard her at once: three place her, and tell what the fourth should have heard."""
+MOST_GROUPS: Final = 200
+"""So many people's hearings at a time are looked at in a store: some hundredths of a second."""
+ROUNDS: Final = 3
+LEAST: Final = 0.6
+"""Who is less likely near an anchor tells nothing of it."""
+
+_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 over the golden ratio: with it anchors' numbers make hashes differ in all of their bits."""
+
 Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Place = tuple[float, ...]
 """Where an anchor is and what is set of it: where that changes, what was learned of it holds no more."""
+
+
+class Ground(NamedTuple):
+    """A store as it is, and its floor."""
+
+    site: Site
+    floor: Floor
 
 
 class Since(msgspec.Struct, frozen=True, array_like=True):
@@ -59,11 +87,11 @@ class Since(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hearing(msgspec.Struct, frozen=True, array_like=True):
-    """What an anchor heard, by ring: mean dBm, of how many lessons."""
+    """What an anchor heard: mean dBm, of how many lessons; by ring of what is mounted, of people as if at `PIVOT_M`."""
 
     place: Place
-    rssi_dbm: tuple[float, ...] = (0.0,) * RINGS
-    weight: tuple[float, ...] = (0.0,) * RINGS
+    rssi_dbm: tuple[float, ...] = (0.0,) * SLOTS
+    weight: tuple[float, ...] = (0.0,) * SLOTS
 
 
 class Hearings(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,48 +125,140 @@ def place_of(anchor: Anchor, corrections: Mapping[str, float]) -> Place:
 # ------------------------------------------------------------------------------------------------------ lessons
 
 
-class _Rings(NamedTuple):
-    """Lessons by anchor and ring, one of each teller, however often it was heard there: as if in the ring's middle."""
+class _Told(NamedTuple):
+    """What anchors heard, as columns: `ring` is a slot of `Hearing`, `rssi_dbm` as if heard in the ring's middle."""
 
-    anchor: npt.NDArray[np.int64]
-    ring: npt.NDArray[np.int64]
+    anchor: Ints
+    ring: Ints
     teller: npt.NDArray[np.uint64]
     rssi_dbm: Doubles
     weight: Doubles
-    mounted: npt.NDArray[np.bool_]
 
 
-def taught(held: Hearings, site: Site, lessons: Taught, corrections: Mapping[str, float]) -> Hearings:
+def taught(held: Hearings, ground: Ground, lessons: Taught, corrections: Mapping[str, float]) -> Hearings:
     """What is known after some lessons; their `anchor` is a number in the site."""
-    rings, anchors = _rings(held.model, site, lessons), dict(held.anchors)
-    for number in np.unique(rings.anchor).tolist():
-        anchor, of = site.anchors[number], rings.anchor == number
-        before = anchors.get(anchor.id, Hearing(place_of(anchor, corrections)))
-        if rings.mounted[of].any() or len(np.unique(rings.teller[of])) >= FEWEST:
-            anchors[anchor.id] = _after(before, _Rings(*(column[of] for column in rings)))
+    mounted = np.isfinite(lessons.x_m)
+    known, people = _of_mounted(held.model, ground.site, lessons.cut(mounted)), _in_groups(lessons.cut(~mounted))
+    after, model = held, held.model
+    for _ in range(ROUNDS):  # where she was depends on how they hear, and how they hear on where she was
+        found = _of_people(model, ground, people)
+        after = _with(held, ground.site, (known, found), corrections)
+        model = model_of(after, ground.site)
+    return after
+
+
+def _with(held: Hearings, site: Site, told: tuple[_Told, _Told], corrections: Mapping[str, float]) -> Hearings:
+    anchors = dict(held.anchors)
+    for number in np.unique(np.r_[told[0].anchor, told[1].anchor]).tolist():
+        own, anchor = _joined(*told, number, few=FEWEST), site.anchors[number]
+        if len(own.ring):
+            before = anchors.get(anchor.id, Hearing(place_of(anchor, corrections)))
+            anchors[anchor.id] = _after(before, own)
     return msgspec.structs.replace(held, anchors=anchors)
 
 
-def _rings(model: RadioModel, site: Site, lessons: Taught) -> _Rings:
-    at_m = np.array([(np.nan, np.nan) if a.at_m is None else a.at_m for a in site.anchors]).reshape(-1, 2)
+def _joined(known: _Told, found: _Told, number: int, few: int) -> _Told:
+    """What was told of one anchor; by people only if they are enough."""
+    of, by = known.anchor == number, found.anchor == number
+    by &= len(np.unique(found.teller[by])) >= few
+    columns: list[Any] = [np.r_[one[of], other[by]] for one, other in zip(known, found, strict=True)]
+    return _Told(*columns)
+
+
+def _of_mounted(model: RadioModel, site: Site, lessons: Taught) -> _Told:
+    at_m = _places(site)
     away_m = distance_m(at_m[lessons.anchor], np.column_stack([lessons.x_m, lessons.y_m]).astype(np.float64))
     ring = np.digitize(away_m, EDGES_M) - 1  # nan lies beyond the last
-    usable = (ring >= 0) & (ring < RINGS) & (lessons.weight > 0)
-    order = np.flatnonzero(usable)[np.lexsort((lessons.teller[usable], ring[usable], lessons.anchor[usable]))]
+    order = np.flatnonzero((ring >= 0) & (ring < RINGS))
+    order = order[np.lexsort((lessons.teller[order], lessons.anchor[order]))]
     lessons, ring, away_m = lessons.cut(order), ring[order], away_m[order]
-    own = np.array([model.anchors.get(a.id, AnchorFit()).offset_db for a in site.anchors])
-    power_db = np.array([_power_db(a) for a in site.anchors])
-    expected = line_dbm(model, away_m) + own[lessons.anchor]
-    beyond = np.clip(lessons.rssi_dbm - power_db[lessons.anchor] - expected, -ODD_DB, ODD_DB)
-    in_middle = expected + beyond + line_dbm(model, _middles_m()[ring]) - line_dbm(model, away_m)
-    begins = _begins(lessons.anchor, ring, lessons.teller)
-    weight = np.add.reduceat(lessons.weight.astype(np.float64), begins) if len(begins) else away_m
-    mean = np.add.reduceat(lessons.weight * in_middle, begins) / weight if len(begins) else away_m
+    in_middle = lessons.rssi_dbm + _to_middle_db(model, away_m, ring)
+    begins = _begins(lessons.anchor, lessons.teller)
+    mean = np.add.reduceat(in_middle, begins) / np.diff(np.r_[begins, len(order)]) if len(begins) else in_middle
     one = lessons.cut(begins)
-    return _Rings(one.anchor.astype(np.int64), ring[begins], one.teller, mean, np.minimum(weight, 1), one.mounted)
+    return _Told(one.anchor.astype(np.int64), ring[begins], one.teller, mean, np.ones(len(begins)))
 
 
-def _begins(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+def _of_people(model: RadioModel, ground: Ground, lessons: Taught) -> _Told:
+    """Each anchor is told of by where the others that heard the same person place her."""
+    begins = _begins(lessons.teller, lessons.at_ms)
+    many = np.diff(np.r_[begins, len(lessons.anchor)])
+    group = np.repeat(np.arange(len(begins)), many)
+    expected, spread = _expected(model, ground)
+    anchor = lessons.anchor.astype(np.int64)
+    rssi_dbm = lessons.rssi_dbm.astype(np.float64)
+    off = (rssi_dbm[:, None] - expected[anchor]) / spread[anchor]
+    log = -(TAIL + 1) / 2 * np.log1p(off**2 / TAIL)
+    together = np.add.reduceat(log, begins) if len(begins) else log
+    where = _likely(together[group] - log)
+    return _where_heard(model, ground, lessons, where)
+
+
+def _likely(log: Doubles) -> Doubles:
+    """Probabilities by row. Shape (n, C)."""
+    p = np.exp(log - log.max(axis=1, keepdims=True))
+    likely: Doubles = p / p.sum(axis=1, keepdims=True)
+    return likely
+
+
+def _in_groups(lessons: Taught) -> Taught:
+    """Lessons of people whom enough anchors heard at once, together; some of them, where there are very many."""
+    order = np.lexsort((lessons.at_ms, lessons.teller))
+    lessons = lessons.cut(order)
+    begins = _begins(lessons.teller, lessons.at_ms)
+    many = np.diff(np.r_[begins, len(order)])
+    kept = np.flatnonzero(many >= AT_ONCE)
+    kept = kept[:: 1 + len(kept) // MOST_GROUPS]
+    return lessons.cut(np.isin(np.repeat(np.arange(len(many)), many), kept))
+
+
+def _expected(model: RadioModel, ground: Ground) -> tuple[Doubles, Doubles]:
+    """What anchors should hear from the cells inside, and its spread. Shapes (A, C)."""
+    of = tables(model, ground.floor)
+    inside = ground.floor.inside
+    return of.dbm[:, inside].astype(np.float64), of.spread_db[:, inside].astype(np.float64)
+
+
+def _where_heard(model: RadioModel, ground: Ground, lessons: Taught, where: Doubles) -> _Told:
+    """What was heard beyond the usual line, by where she was; somebody weighs one, however often she was heard."""
+    centre_m = ground.floor.centre_m[ground.floor.inside].astype(np.float64)
+    away_m = distance_m(_places(ground.site)[:, None], centre_m)
+    line, anchor = line_dbm(DEFAULT, away_m), lessons.anchor.astype(np.int64)
+    near = (where * (away_m <= NEAR_M)[anchor]).sum(axis=1)
+    told = near > LEAST
+    anchor, teller, near = anchor[told], lessons.teller[told], near[told]
+    expected = (where[told] * line[anchor]).sum(axis=1)
+    power_db = np.array([_power_db(a) for a in ground.site.anchors])[anchor]
+    usual_db = (_beyond_default(model) + _offsets(model, ground.site))[anchor]
+    off = np.clip(lessons.rssi_dbm[told] - power_db - expected - usual_db, -ODD_DB, ODD_DB) + usual_db
+    pairs = teller ^ (anchor.astype(np.uint64) + np.uint64(1)) * _SPREAD
+    _, pair, often = np.unique(pairs, return_inverse=True, return_counts=True)
+    at_pivot = line_dbm(DEFAULT, np.array([PIVOT_M])) + off
+    return _Told(anchor, np.full(len(anchor), RINGS), teller, at_pivot, near / often[pair])
+
+
+def _beyond_default(model: RadioModel) -> float:
+    """How much more all anchors hear than by default, at `PIVOT_M`."""
+    pivot_m = np.array([PIVOT_M])
+    return float((line_dbm(model, pivot_m) - line_dbm(DEFAULT, pivot_m))[0])
+
+
+def _offsets(model: RadioModel, site: Site) -> Doubles:
+    return np.array([model.anchors.get(anchor.id, AnchorFit()).offset_db for anchor in site.anchors])
+
+
+def _places(site: Site) -> Doubles:
+    """Where anchors are, nan where nobody said. Shape (A, 2)."""
+    return np.array([(np.nan, np.nan) if a.at_m is None else a.at_m for a in site.anchors]).reshape(-1, 2)
+
+
+def _to_middle_db(model: RadioModel, away_m: Doubles, ring: Ints) -> Doubles:
+    """How much more would have been heard in the middle of the ring."""
+    more: Doubles = line_dbm(model, _middles_m()[ring]) - line_dbm(model, away_m)
+    return more
+
+
+def _begins(*columns: npt.NDArray[Any]) -> Ints:
     """Where rows of columns begin that are alike; such rows stand together."""
     if not len(columns[0]):
         return np.zeros(0, dtype=np.int64)
@@ -152,13 +272,12 @@ def _middles_m() -> Doubles:
     return middles
 
 
-def _after(before: Hearing, rings: _Rings) -> Hearing:
+def _after(before: Hearing, told: _Told) -> Hearing:
     """An anchor's rings after lessons of its own."""
     old = FADING * np.array(before.weight)
-    new = np.bincount(rings.ring, rings.weight, minlength=RINGS)
-    weight = old + new
-    heard = old * np.array(before.rssi_dbm) + np.bincount(rings.ring, rings.weight * rings.rssi_dbm, minlength=RINGS)
-    mean = np.divide(heard, weight, out=np.zeros(RINGS), where=weight > 0)
+    weight = old + np.bincount(told.ring, told.weight, minlength=SLOTS)
+    heard = old * np.array(before.rssi_dbm) + np.bincount(told.ring, told.weight * told.rssi_dbm, minlength=SLOTS)
+    mean = np.divide(heard, weight, out=np.zeros(SLOTS), where=weight > 0)
     return Hearing(before.place, tuple(mean.round(2).tolist()), tuple(weight.round(3).tolist()))
 
 
@@ -167,38 +286,42 @@ def _after(before: Hearing, rings: _Rings) -> Hearing:
 
 def model_of(held: Hearings, site: Site) -> RadioModel:
     """The radio that follows from what is known: of anchors of which too little is, what all have in common."""
-    known = [n for n, a in enumerate(site.anchors) if a.at_m and sum(_of(held, a).weight) >= ENOUGH]
-    fitted = fit(_samples(held, site, known), site)
-    if not fitted.anchors:
-        return DEFAULT
-    offsets = {name: one.offset_db for name, one in fitted.anchors.items()}
-    gateways = [offsets[site.anchors[n].id] for n in known if not site.anchors[n].is_fixture]
-    common = float(np.median(gateways)) if gateways else 0.0
-    slope = float(np.clip(fitted.slope_db, *SLOPES_DB))
-    at_pivot = float(line_dbm(fitted, np.array([PIVOT_M]))[0]) + common
-    level = at_pivot - slope * float(np.log10(PIVOT_M))
-    return RadioModel(
-        at_1m_dbm=float(np.clip(level, DEFAULT.at_1m_dbm - MOST_CHANGE_DB, DEFAULT.at_1m_dbm + MOST_CHANGE_DB)),
-        slope_db=slope,
-        faint_dbm=DEFAULT.faint_dbm,
-        anchors={name: AnchorFit(float(np.clip(own - common, -MOST_DB, MOST_DB))) for name, own in offsets.items()},
-    )
+    known = [a for a in site.anchors if a.at_m and a.id in held.anchors and sum(held.anchors[a.id].weight) >= ENOUGH]
+    slope_db = float(np.clip(fit(_of_rings(held, site), site).slope_db, *SLOPES_DB))
+    line = RadioModel(at_1m_dbm=_at_1m_dbm(slope_db, 0.0), slope_db=slope_db)
+    beyond_db = {anchor.id: _beyond(held.anchors[anchor.id], line) for anchor in known}
+    gateways = [beyond_db[anchor.id] for anchor in known if not anchor.is_fixture]
+    common_db = float(np.clip(np.median(gateways or [0.0]), -MOST_CHANGE_DB, MOST_CHANGE_DB))
+    fits = {}
+    for anchor in known:
+        weight = sum(held.anchors[anchor.id].weight)
+        own_db = (beyond_db[anchor.id] - common_db) * weight / (weight + DOUBT)
+        fits[anchor.id] = AnchorFit(round(float(np.clip(own_db, -MOST_DB, MOST_DB)), 2))
+    return RadioModel(at_1m_dbm=_at_1m_dbm(slope_db, common_db), slope_db=slope_db, anchors=fits)
 
 
-def _of(held: Hearings, anchor: Anchor) -> Hearing:
-    return held.anchors.get(anchor.id, Hearing(()))
+def _at_1m_dbm(slope_db: float, more_db: float) -> float:
+    """What makes a line hear so much more at `PIVOT_M` than the default."""
+    pivot_dbm = float(line_dbm(DEFAULT, np.array([PIVOT_M]))[0])
+    return round(pivot_dbm + more_db - slope_db * float(np.log10(PIVOT_M)), 2)
 
 
-def _samples(held: Hearings, site: Site, known: list[int]) -> Samples:
-    """What is known of anchors, as if it had been heard at one place in each ring."""
+def _beyond(one: Hearing, line: RadioModel) -> float:
+    """What an anchor heard beyond a line, in the mean."""
+    expected = line_dbm(line, np.r_[_middles_m(), PIVOT_M])
+    return float(np.average(np.array(one.rssi_dbm) - expected, weights=one.weight))
+
+
+def _of_rings(held: Hearings, site: Site) -> Samples:
+    """What was heard of what is mounted, as if at one place in each ring."""
     along_m = np.sqrt(_middles_m() ** 2 - ABOVE_M**2)
-    parts = []
-    for number in known:
-        anchor = site.anchors[number]
-        x_m, y_m = anchor.at_m or (0.0, 0.0)
-        one = _of(held, anchor)
-        rssi_dbm = np.array(one.rssi_dbm) + _power_db(anchor)
-        parts.append((np.full(RINGS, number), rssi_dbm, x_m + along_m, np.full(RINGS, y_m), np.array(one.weight)))
+    parts: list[list[Any]] = []
+    for number, anchor in enumerate(site.anchors):
+        one = held.anchors.get(anchor.id)
+        if one is not None and anchor.at_m is not None:
+            rssi_dbm = np.array(one.rssi_dbm[:RINGS]) + _power_db(anchor)
+            x_m, y_m = anchor.at_m[0] + along_m, np.full(RINGS, anchor.at_m[1])
+            parts.append([np.full(RINGS, number), rssi_dbm, x_m, y_m, np.array(one.weight[:RINGS])])
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)] or [np.zeros(0)] * 5
     return Samples(columns[0].astype(np.int64), *columns[1:])
 
@@ -218,8 +341,7 @@ def enforced(held: Hearings, model: RadioModel, now_ms: int) -> Hearings:
 
 def _differs(one: RadioModel, other: RadioModel) -> bool:
     """Whether any anchor should hear what is `PIVOT_M` away otherwise, beyond noise."""
-    pivot_m = np.array([PIVOT_M])
-    line_db = float((line_dbm(one, pivot_m) - line_dbm(other, pivot_m))[0])
+    line_db = _beyond_default(one) - _beyond_default(other)
     names = {*one.anchors, *other.anchors}
     none = AnchorFit()
     own_db = [one.anchors.get(n, none).offset_db - other.anchors.get(n, none).offset_db for n in names]

@@ -6,15 +6,15 @@ people (sample) ┘
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Final, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 import structlog
 
 from push.ingest import hearings
-from push.ingest.hearings import Hearings
+from push.ingest.hearings import Ground, Hearings
 from push.ingest.lessons import Fixtures, Pool, fixtures_of
 from push.model.errors import DatabaseError
 from push.model.health import Heard, Learned
@@ -83,19 +83,25 @@ class Learning:
         rows = self._turns.take(presence.people, presence.grounds)
         self._pool.add(traffic.taught(presence.people, presence.grounds, rows, now_ms))
 
-    async def learn(self, numbers: Mapping[str, int], now_ms: int) -> set[str]:
+    async def learn(self, presence: Presence, now_ms: int) -> set[str]:
         """Learn from what was gathered, in a thread; the stores in which another model is in force now."""
-        lessons = _by_store(self._pool.drain(), self._sites, numbers)
+        lessons = _by_store(self._pool.drain(), self._sites, presence.numbers)
         changed: set[str] = set()
         for begin in range(0, len(lessons), AT_ONCE):
-            work = {store: (self.stores[store], *lessons[store]) for store in list(lessons)[begin : begin + AT_ONCE]}
-            found = await asyncio.to_thread(_learned, work, self._corrections, now_ms)
-            for store, (before, site, _) in work.items():
-                # Unless the registry changed meanwhile.
-                if self._sites.get(store) is site and self.stores[store] is before:
-                    self.stores[store] = found[store]
-                    self._unwritten.add(store)
-                    changed |= {store} if found[store].model != before.model else set()
+            stores = list(lessons)[begin : begin + AT_ONCE]
+            floors = presence.grounds.floors
+            work = [
+                Work(store, self.stores[store], Ground(self._sites[store], floors[store]), lessons[store])
+                for store in stores
+                if store in self._sites and store in floors
+            ]
+            for one, known in zip(
+                work, await asyncio.to_thread(_learned, work, self._corrections, now_ms), strict=True
+            ):
+                if self.stores.get(one.store) is one.held:  # and not what the registry made of it meanwhile
+                    self.stores[one.store] = known
+                    self._unwritten.add(one.store)
+                    changed |= {one.store} if known.model != one.held.model else set()
         return changed
 
     def learned(self, gateway: str, store: str) -> Learned | None:
@@ -139,11 +145,19 @@ class Learning:
             self._unwritten.difference_update(stores)
 
 
-def _by_store(lessons: Taught, sites: Mapping[str, Site], numbers: Mapping[str, int]) -> dict[str, tuple[Site, Taught]]:
+class Work(NamedTuple):
+    """What there is to learn of a store."""
+
+    store: str
+    held: Hearings
+    ground: Ground
+    lessons: Taught
+
+
+def _by_store(lessons: Taught, sites: Mapping[str, Site], numbers: Mapping[str, int]) -> dict[str, Taught]:
     """Lessons of each store that has any, by its anchors' numbers in it."""
-    many = max(numbers.values(), default=-1) + 1
+    many, names = max(numbers.values(), default=-1) + 1, list(sites)
     store_of, within = np.full(many, -1, dtype=np.int64), np.zeros(many, dtype=np.int32)
-    names = list(sites)
     for n, site in enumerate(sites.values()):
         for i, anchor in enumerate(site.anchors):
             if anchor.id in numbers:
@@ -153,18 +167,15 @@ def _by_store(lessons: Taught, sites: Mapping[str, Site], numbers: Mapping[str, 
     begins = np.searchsorted(of[order], np.arange(len(names) + 1))
     lessons = lessons.cut(order)._replace(anchor=within[lessons.anchor[order]])
     return {
-        names[n]: (sites[names[n]], lessons.cut(np.arange(begins[n], begins[n + 1])))
-        for n in np.flatnonzero(np.diff(begins)).tolist()
+        names[n]: lessons.cut(np.arange(begins[n], begins[n + 1])) for n in np.flatnonzero(np.diff(begins)).tolist()
     }
 
 
-def _learned(
-    work: Mapping[str, tuple[Hearings, Site, Taught]], corrections: Mapping[str, float], now_ms: int
-) -> dict[str, Hearings]:
-    found = {}
-    for store, (held, site, lessons) in work.items():
-        known = hearings.taught(held, site, lessons, corrections)
-        found[store] = hearings.enforced(known, hearings.model_of(known, site), now_ms)
+def _learned(work: Sequence[Work], corrections: Mapping[str, float], now_ms: int) -> list[Hearings]:
+    found = []
+    for one in work:
+        known = hearings.taught(one.held, one.ground, one.lessons, corrections)
+        found.append(hearings.enforced(known, hearings.model_of(known, one.ground.site), now_ms))
     return found
 
 
@@ -190,7 +201,7 @@ async def run(engine: Learner, db: Database, clock: Clock) -> None:
 
 async def step(engine: Learner, db: Database, now_ms: int) -> None:
     """Learn from what was gathered, and bring into force and keep what came of it."""
-    changed = await engine.learning.learn(engine.presence.numbers, now_ms)
+    changed = await engine.learning.learn(engine.presence, now_ms)
     if changed:
         await engine.use_models()
         log.info("gateways were learned to hear otherwise than before", stores=sorted(changed)[:10])

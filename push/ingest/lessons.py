@@ -39,7 +39,8 @@ class Pool:
         place = np.where(came < self._most, came, self._chance.integers(0, came + 1))
         kept = np.flatnonzero(place < self._most)
         columns: list[Any] = []
-        for held, new in zip(self._held, more, strict=True):
+        pairs: Any = zip(self._held, more, strict=True)
+        for held, new in pairs:
             room = np.zeros(min(self._came, self._most), dtype=held.dtype)
             room[: len(held)] = held
             room[place[kept]] = new[kept]
@@ -79,11 +80,10 @@ class Fixtures(NamedTuple):
         return Taught(
             listener[heard.source[rows]].astype(np.int32),
             at.astype(np.uint64),
+            heard.last_ms[rows],
             (heard.rssi_dbm[rows] - self.louder_db[at]).astype(np.float32),
             self.x_m[at].astype(np.float32),
             self.y_m[at].astype(np.float32),
-            np.ones(len(rows), dtype=np.float32),
-            np.ones(len(rows), dtype=bool),
         )
 
 

@@ -1,7 +1,7 @@
-"""What people teach of how gateways hear: of whom it is all but certain where she stands, and who heard her there.
+"""What people teach of how gateways hear: what several heard of her at once. Where she was follows from the others.
 
-It is a sample, taken every now and then, store by store in turns. Whose place rests on what may be made up teaches
-nothing: her own phone's word, other people's gateways.
+It is a sample, taken every now and then, store by store in turns. What may be made up teaches nothing: a phone's word
+of where it is, other people's gateways, fixtures that always say the same.
 """
 
 from typing import Any, Final, NamedTuple
@@ -9,18 +9,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from push.presence.grounds import GONE, Grounds
+from push.presence.grounds import Grounds
 from push.presence.index import NOBODY
 from push.presence.people import IN, People
 
 FRESH_MS: Final = 2_000
 """What was heard longer ago was heard elsewhere: she walks up to 1.5 m in a second."""
 DOUBTED_MS: Final = 60_000
-"""So long after the last doubtful word of her, her place may still rest on it."""
-SURE_M: Final = 4.0
-"""Whose place is less certain than that teaches nothing."""
-OUTSIDE: Final = 0.1
-"""Nor who is outside more probably than that."""
+"""So long after the last doubtful word of her she teaches nothing of gateways."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -30,17 +26,16 @@ Mask = npt.NDArray[np.bool_]
 class Taught(NamedTuple):
     """What was heard of known places, as columns: by which anchor (`Presence.numbers`), and who was there.
 
-    `teller` is who was heard (a gateway's word) or who heard (a phone's, of a fixture). `weight`, 0 to 1, is how surely
-    she was there; what is `mounted` always is, and is told as if it had the usual power.
+    `teller` is who was heard (a gateway's word) or who heard (a phone's, of a fixture), at `at_ms`. What is mounted was
+    at (`x_m`, `y_m`), and is told as if it had the usual power; of people these are nan.
     """
 
     anchor: npt.NDArray[np.int32]
     teller: npt.NDArray[np.uint64]
+    at_ms: Ints
     rssi_dbm: Floats
     x_m: Floats
     y_m: Floats
-    weight: Floats
-    mounted: Mask
 
     def cut(self, of: Mask | Ints) -> "Taught":
         """Some of them."""
@@ -51,12 +46,7 @@ class Taught(NamedTuple):
 def nothing() -> Taught:
     """No lesson."""
     none = np.zeros(0, dtype=np.float32)
-    return Taught(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.uint64), none, none, none, none, none.astype(bool))
-
-
-def together(parts: list[Taught]) -> Taught:
-    """All of them."""
-    return Taught(*(np.concatenate(columns) for columns in zip(*parts, strict=True))) if parts else nothing()
+    return Taught(none.astype(np.int32), none.astype(np.uint64), none.astype(np.int64), none, none, none)
 
 
 class Turns:
@@ -85,33 +75,20 @@ class Turns:
 
 def taught(people: People, grounds: Grounds, rows: Ints, now_ms: int) -> Taught:
     """What these people teach now."""
-    found = []
-    arenas = people.arena[rows]
-    for arena in np.unique(arenas).tolist():
-        of = rows[arenas == arena]
-        seats = people.place[of]
-        at = grounds.arenas[arena].positions(seats)
-        sure = (at.spread_m < SURE_M) & (grounds.arenas[arena].outside(seats) < OUTSIDE)
-        found.append(_links(people, grounds, of[sure], (at.x_m[sure], at.y_m[sure], at.spread_m[sure]), now_ms))
-    return together(found)
-
-
-def _links(people: People, grounds: Grounds, rows: Ints, at: tuple[Floats, Floats, Floats], now_ms: int) -> Taught:
     anchors, ago_ms = people.link_anchor[rows], now_ms - people.link_ms[rows]
     is_known = anchors != NOBODY
     doubtful = is_known & (grounds.is_fixture[anchors] | ~grounds.triggers[anchors])
     is_doubted = (doubtful & (ago_ms < DOUBTED_MS)).any(axis=1)
     teaches = np.where(grounds.is_fixture[anchors], ~grounds.forgeable[anchors], ~is_doubted[:, None])
     teaches &= is_known & (ago_ms < FRESH_MS) & grounds.triggers[anchors]
-    teaches &= (grounds.site_of[anchors] == people.site[rows][:, None]) & (grounds.in_arena[anchors] != GONE)
+    teaches &= grounds.site_of[anchors] == people.site[rows][:, None]
     who, column = np.nonzero(teaches)
-    x_m, y_m, spread_m = at
+    nowhere = np.full(len(who), np.nan, dtype=np.float32)
     return Taught(
         anchors[who, column],
         people.subject[rows[who]],
+        np.full(len(who), now_ms),
         people.link_rssi_dbm[rows[who], column],
-        x_m[who],
-        y_m[who],
-        (1 - (spread_m[who] / SURE_M) ** 2).astype(np.float32),
-        np.zeros(len(who), dtype=bool),
+        nowhere,
+        nowhere,
     )
