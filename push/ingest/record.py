@@ -16,7 +16,6 @@ from push.model.delivery import Content, Route
 from push.model.ids import derived
 from push.model.ports import Transaction
 from push.model.presence import (
-    Anchor,
     Changes,
     Moment,
     Observation,
@@ -27,7 +26,7 @@ from push.model.presence import (
     VisitOpened,
     VisitReopened,
 )
-from push.model.sites import Rules
+from push.model.sites import Anchor, Rules
 from push.profiles import consent, guarded, keys, permits
 from push.profiles.consent import Granted, Standing
 from push.profiles.guarded import ReadTraits

@@ -18,7 +18,8 @@ from push.ingest.record import Queued, Recorder, keep_late
 from push.ingest.seen import Names, nothing
 from push.model.errors import DatabaseError
 from push.model.ports import Clock, Database, Transaction
-from push.model.presence import Anchor, Changes, JournalEntry, Observation, Seen, Stranger
+from push.model.presence import Changes, JournalEntry, Observation, Seen, Stranger
+from push.model.sites import Anchor
 from push.presence.presence import Presence
 
 log = structlog.get_logger()

@@ -10,18 +10,6 @@ import numpy.typing as npt
 MomentKind = Literal["store_entered", "zone_entered", "dwelled", "zone_left", "left"]
 
 
-class Anchor(msgspec.Struct, frozen=True):
-    """A known end of a radio link: a gateway that hears tags, or a fixture that phones hear.
-
-    It is `forgeable` where anybody may claim to have heard it: a fixture that always says the same.
-    """
-
-    id: str
-    store: str
-    zone: str | None
-    forgeable: bool = False
-
-
 class Observation(msgspec.Struct, frozen=True, array_like=True):
     """One shopper at one anchor over one short window; times in UTC ms, RSSI in dBm as the gateway corrected it.
 

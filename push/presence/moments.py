@@ -63,7 +63,8 @@ def place(told: Told, rows: Ints, zones: Floats) -> Ints:
         if enters[i]:
             people.zone_p[row] = zones[i, best[i]]
             _enter_zone(told, row, int(best[i]))
-    return rows[enters]
+    entered: Ints = rows[enters]
+    return entered
 
 
 def dwell(told: Told, rows: Ints) -> None:

@@ -104,7 +104,8 @@ class Presence:
     def is_here(self, seen: Seen) -> npt.NDArray[np.bool_]:
         """Which rows are of somebody who is in that store."""
         rows = self._find(seen)
-        return (rows != NOBODY) & (self.people.state[rows] == IN)
+        found: Mask = (rows != NOBODY) & (self.people.state[rows] == IN)
+        return found
 
     # ---------------------------------------------------------------------------------------- what it is told
 

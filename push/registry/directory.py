@@ -9,10 +9,9 @@ import msgspec
 from beacons.registry import Beacon, Gateway, Store, Zone
 from beacons.wire import GatewayConfig, Key, key_of
 from push.model.ports import Queries, Transaction
-from push.model.presence import Anchor
 from push.model.screens import Offer, Screen
+from push.model.sites import Anchor, Place, Rules, Site
 from push.model.sites import Anchor as Placed
-from push.model.sites import Place, Rules, Site
 from push.model.sources import Source
 from push.model.vault import Vault
 from push.registry import layout, loading, remote, rules, screens, sources
@@ -82,12 +81,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def anchors(self) -> Mapping[str, Anchor]:
         """Gateways and fixtures by id: the known ends of radio links."""
-        places = {g.id: Anchor(g.id, g.store, g.zone) for g in self.gateways.values()}
-        return places | {
-            b.id: Anchor(b.id, b.store, b.zone, forgeable=b.format != "eid")
-            for b in self.fixtures
-            if b.store is not None
-        }
+        return {anchor.id: anchor for of_store in self._placed.values() for anchor in of_store}
 
     @cached_property
     def _filter(self) -> GatewayConfig:

@@ -269,7 +269,7 @@ async def test_payloads_larger_together_than_what_can_wait_are_dropped_and_count
 
 async def test_payloads_beyond_what_can_wait_are_dropped_and_counted(server: Server, gateway: WireGateway) -> None:
     for _ in range(10_002):
-        server.engine.offer("x", b"")
+        server.engine.offer("footfall/v1/x", b"")
     assert server.engine.depth == 10_000
     assert server.engine.counts["dropped"] == 2
     await server.engine.tick()

@@ -12,13 +12,14 @@ from push.campaigns import outbox, routes
 from push.campaigns.outbox import Send
 from push.campaigns.routes import Plan
 from push.deliver import load
-from push.ingest.record import Limits, Recorder
+from push.ingest.record import Recorder
 from push.model.delivery import Content, Lane, Message, Route, State
 from push.model.errors import ConflictError
 from push.model.people import Purpose
 from push.model.ports import Database
 from push.model.presence import Changes, Record, VisitOpened
 from push.model.screens import Screen
+from push.model.sites import Rules
 from push.profiles import consent, ledger, nicknames
 from push.profiles.collect.gate import covered, gate
 from push.profiles.ledger import Circumstances, Word
@@ -328,7 +329,7 @@ async def floor(database_url: str) -> AsyncIterator[Database]:
 async def test_one_person_with_two_tags_gets_one_push(floor: Database, *, linked: bool, at_once: bool) -> None:
     if linked:
         await link(floor, {"ann": "ann", "bob": "ann"})
-    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1), KEYRING)
+    recorder = Recorder(lambda _: Rules(), 1, KEYRING)
     recorder.book = type(recorder.book)(versioned(campaign("c")))
 
     async def enter(names: Iterable[str]) -> int:
@@ -352,7 +353,7 @@ async def test_one_person_with_two_tags_gets_one_push(floor: Database, *, linked
 
 async def test_a_screen_greets_a_person_whichever_facet_chose_the_nickname(floor: Database) -> None:
     await link(floor, {"ann": "ann", "bob": "ann"})
-    recorder = Recorder(Limits(stale_ms=30_000, leave_after_ms=60_000, pushes_per_visit=1), KEYRING)
+    recorder = Recorder(lambda _: Rules(), 1, KEYRING)
     async with floor.transaction() as tx:
         await nicknames.put(tx, KEYRING, "bob", "Bobby", T0_MS)
         await screens.put_screen(tx, Screen(id="sc", store="s1", zone="shoes", name="Hall"), T0_MS)
