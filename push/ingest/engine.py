@@ -245,10 +245,12 @@ class Engine:
             group.create_task(searching.run(self, self._clock), name="search for beacons")
 
     async def _run_ticks(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._wait()
+            next_s = loop.time() + self._settings.tick_ms / 1000
             await self.tick()
-            await asyncio.sleep(self._settings.tick_ms / 1000)
+            await asyncio.sleep(max(0.0, next_s - loop.time()))
 
     async def _wait(self) -> None:
         if not self.depth:

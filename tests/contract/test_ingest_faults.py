@@ -7,14 +7,12 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from beacons.registry import Zone
 from push.ingest.tick import RivalError
 from push.model.campaigns import Trigger
 from push.model.errors import OverloadedError
 from push.model.ports import Database, Row
 from push.model.presence import Observation
 from push.profiles import consent
-from push.registry import directory
 from push.registry.tags import tags_of
 from tests.support.campaigns import campaign
 from tests.support.clocks import SettableClock
@@ -24,7 +22,6 @@ from tests.support.ingest import (
     PEOPLE,
     STATIC,
     T0_MS,
-    VAULT,
     Box,
     Flaky,
     Server,
@@ -162,120 +159,6 @@ async def test_any_schedule_of_loss_duplicates_reordering_and_crashes_applies_ea
     assert sorted(m["visit"] for m in entered) == sorted(v["id"] for v in visits if not v["late"])
     deliveries = await db.fetch("deliver.list", **ALL_TIME)
     assert len({d["visit"] for d in deliveries}) == len(deliveries), "one push a visit"
-
-
-def there(server: Server) -> set[tuple[object, ...]]:
-    """Who is where, since when, and in which visit."""
-    return {
-        (store, p.shopper, p.visit, p.zone, p.entered_ms, p.last_ms, p.stay_since_ms if p.zone else None)
-        for store in ("s1", "s2")
-        for p in server.engine.presence.present(store)
-    }
-
-
-@pytest.mark.parametrize("seed", range(8))
-async def test_a_crash_at_any_point_leads_to_the_state_of_a_run_without_one(
-    db: Database, clock: SettableClock, seed: int
-) -> None:
-    chance = random.Random(seed)  # noqa: S311 - a schedule that repeats itself
-    for name in PEOPLE:
-        await agree(db, name)
-    server = await Server(db, clock, Box()).start()
-    gateways = [WireGateway("g1", clock), WireGateway("g2", clock, boot="11" * 8)]
-    for _ in range(60):
-        clock.advance(chance.choice([200, 1000, 4000, 9000]))
-        if chance.random() < 0.5:
-            gateway = chance.choice(gateways)
-            seen = [gateway.heard(STATIC[n], rssi_dbm=-chance.randint(40, 95), ago_ms=chance.choice([0, 500, 35_000]))
-                    for n in chance.sample(PEOPLE, 2)]  # fmt: skip
-            server.engine.offer(*gateway.sealed(gateway.batch(*seen)))
-        while server.engine.depth or await server.engine.catch_up():
-            await server.engine.tick()
-        await server.engine.tick()
-    before = await rows(db)
-    reborn = await Server(db, clock, Box()).start()
-    assert there(reborn) == there(server)
-    assert await rows(db) == before, "coming back writes nothing by itself"
-    for _ in range(20):
-        clock.advance(1000)
-        await reborn.take(gateways[0], gateways[0].batch())
-    after = await rows(db)
-    assert [m["id"] for m in after["ingest.moments"]][: len(before["ingest.moments"])] == [
-        m["id"] for m in before["ingest.moments"]
-    ]
-    visits = after["ingest.visits"]
-    assert len({(v["store"], v["shopper"]) for v in visits if v["left_ms"] is None}) == len(
-        [v for v in visits if v["left_ms"] is None]
-    ), "nobody is in a store twice"
-
-
-async def test_a_second_crash_right_after_a_restart_loses_no_visit(db: Database, clock: SettableClock) -> None:
-    """Each restart gives a fresh deadline; the replay after the next one must know of it."""
-    await agree(db, "bob")
-    gateway = WireGateway("g1", clock)
-    server = await Server(db, clock, Box()).start()
-    await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
-    clock.advance(600_000)
-    server = await Server(db, clock, Box()).start()
-    clock.advance(1000)
-    server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["bob"]))))
-    await server.engine.tick()
-    assert server.engine.presence.shoppers() == {"ann", "bob"}
-    server = await Server(db, clock, Box()).start()
-    assert server.engine.presence.shoppers() == {"ann", "bob"}
-    await server.take(gateway, gateway.batch())
-    await server.pass_time(65)
-    visits = await db.fetch("ingest.visits", **ALL_TIME)
-    assert len(visits) == 2
-    assert all(v["left_ms"] is not None for v in visits)
-
-
-async def test_a_registry_that_changed_before_a_crash_opens_and_closes_the_same_stays(
-    db: Database, clock: SettableClock
-) -> None:
-    server = await Server(db, clock, Box()).start()
-    gateway = WireGateway("g2", clock)
-    await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
-    async with db.transaction() as tx:
-        for name in ("g1", "g2"):
-            held = server.engine.directory.gateways[name]
-            await directory.put_gateway(tx, msgspec.structs.replace(held, zone="coats"), b"", VAULT)
-    server = await Server(db, clock, Box()).start()
-    assert server.engine.presence.present("s1")[0].zone == "shoes"
-    await server.take(gateway, gateway.batch())
-    await server.pass_time(70)
-    moments = await db.fetch("ingest.moments", **ALL_TIME)
-    assert [m["zone"] for m in moments if m["kind"] == "zone_left"] == ["shoes"]
-
-
-async def test_a_crash_after_a_standstill_loses_no_visit(db: Database, clock: SettableClock) -> None:
-    await agree(db, "bob")
-    gateway = WireGateway("g1", clock)
-    server = await Server(db, clock, Box()).start()
-    await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
-    clock.advance(300_000)
-    server.engine.offer(*gateway.sealed(gateway.batch(gateway.heard(STATIC["bob"]))))
-    await server.engine.tick()
-    server = await Server(db, clock, Box()).start()
-    assert server.engine.presence.shoppers() == {"ann", "bob"}
-
-
-async def test_a_crash_after_the_registry_changed_leads_to_the_same_stays(db: Database, clock: SettableClock) -> None:
-    server = await Server(db, clock, Box()).start()
-    gateway = WireGateway("g2", clock)
-    await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
-    async with db.transaction() as tx:
-        held = server.engine.directory.gateways["g2"]
-        await directory.put_zone(tx, Zone(store="s1", id="coats", name="Coats"))
-        await directory.put_gateway(tx, msgspec.structs.replace(held, zone="coats"), b"", VAULT)
-    await server.reload()
-    for _ in range(5):
-        clock.advance(1000)
-        await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
-    (ann,) = server.engine.presence.present("s1")
-    assert ann.zone == "coats"
-    reborn = await Server(db, clock, Box()).start()
-    assert there(reborn) == there(server)
 
 
 async def test_the_journal_is_let_go_of_at_checkpoints(db: Database, clock: SettableClock) -> None:
