@@ -16,7 +16,7 @@ from beacons.ids import ID_BYTES, padded
 from beacons.topics import ROOT
 from beacons.wire import MAX_PAYLOAD_BYTES
 from push.campaigns.book import Book
-from push.ingest import downlink, keeping, searching
+from push.ingest import downlink, keeping, learning, searching
 from push.ingest.ears import Ears, EarSettings
 from push.ingest.foreign.queue import Standing
 from push.ingest.record import Queued, Recorder
@@ -26,7 +26,7 @@ from push.ingest.take import Taker, Waiting
 from push.ingest.tick import Report, Tick, Withdrawal, Writer
 from push.ingest.walking import HeardBy
 from push.model.errors import OverloadedError
-from push.model.health import Watcher
+from push.model.health import Learned, Watcher
 from push.model.ports import Clock, Database, Publisher
 from push.model.presence import Changes, Observation
 from push.model.sites import Rules
@@ -192,8 +192,9 @@ class Engine:
         if directory.tags is not ears.resolver.tags:
             ears = Ears(await self._resolver(directory.tags), self._settings, self.counts)
         sites = directory.sites(self._rules)
+        await self.learning.resume(self._db)
         async with self._stepping:
-            if self.presence.use(sites):
+            if self.learning.use(self.presence, sites, directory):
                 self._writer.want_checkpoint()
             self._taker.use(directory, ears, self.presence.numbers)
             self._recorder.directory = directory
@@ -219,6 +220,22 @@ class Engine:
         """The registered beacons as they are heard: clocks, clones, and the search for those that are far off."""
         return self._taker.ears
 
+    @property
+    def learning(self) -> learning.Learning:
+        """How gateways hear, as it is learned."""
+        return self._taker.learning
+
+    def learned(self, gateway: str) -> Learned | None:
+        """How a gateway hears beyond what its place explains; None where that is not known."""
+        placed = self.directory.gateways.get(gateway)
+        return None if placed is None else self.learning.learned(gateway, placed.store)
+
+    async def use_models(self) -> None:
+        """Bring what was learned of gateways into force."""
+        async with self._stepping:
+            if self.learning.enforce(self.presence):
+                self._writer.want_checkpoint()
+
     async def publish_configs(self) -> None:
         """Publish every gateway's configuration, retained."""
         await self._publish_configs(self.directory.gateways)
@@ -243,6 +260,7 @@ class Engine:
             group.create_task(self._run_turns(), name="turning ids")
             group.create_task(keeping.run(self, self._db, self._settings.checkpoint_s), name="clocks of beacons")
             group.create_task(searching.run(self, self._clock), name="search for beacons")
+            group.create_task(learning.run(self, self._db, self._clock), name="learning how gateways hear")
 
     async def _run_ticks(self) -> None:
         loop = asyncio.get_running_loop()

@@ -16,8 +16,9 @@ import structlog
 from push.ingest import hearings
 from push.ingest.hearings import Ground, Hearings
 from push.ingest.lessons import Fixtures, Pool, fixtures_of
+from push.ingest.observe import Sightings
 from push.model.errors import DatabaseError
-from push.model.health import Heard, Learned
+from push.model.health import Ints, Learned
 from push.model.ports import Clock, Database, Queries
 from push.model.sites import Site
 from push.presence import traffic
@@ -47,20 +48,36 @@ class Learning:
 
     def __init__(self) -> None:
         self.stores: dict[str, Hearings] = {}
+        self._all_sites: Mapping[str, Site] = {}
         self._sites: Mapping[str, Site] = {}
         self._corrections: dict[str, float] = {}
         self._fixtures: Fixtures = fixtures_of({}, Tags(), {})
         self._pool = Pool()
         self._turns = Turns(MOST_PEOPLE)
         self._unwritten: set[str] = set()
+        self._is_resumed = False
 
     @property
     def models(self) -> Mapping[str, RadioModel]:
         """The models that are in force, by store."""
         return {store: held.model for store, held in self.stores.items() if held.model.anchors}
 
-    def use(self, sites: Mapping[str, Site], directory: Directory) -> None:
-        """Take over a changed registry: what was learned of anchors that were moved is forgotten."""
+    def use(self, presence: Presence, sites: Mapping[str, Site], directory: Directory) -> bool:
+        """Bring a changed registry into force in presence; whether that changed anything.
+
+        What was learned of anchors that were moved is forgotten.
+        """
+        self._settle(sites, directory)
+        is_changed = presence.use(sites, self.models)
+        self._fixtures = fixtures_of(self._sites, directory.tags, presence.numbers)
+        return is_changed
+
+    def enforce(self, presence: Presence) -> bool:
+        """Bring what was learned into force in presence; whether that changed anything."""
+        return presence.use(self._all_sites, self.models)
+
+    def _settle(self, sites: Mapping[str, Site], directory: Directory) -> None:
+        self._all_sites = sites
         self._sites = {store: site for store, site in sites.items() if site.size_m is not None}
         self._corrections = {g.id: g.radio_offset_db for g in directory.gateways.values()}
         before, self.stores = self.stores, {}
@@ -70,13 +87,9 @@ class Learning:
             if self.stores[store] is not held and held.anchors:
                 self._unwritten.add(store)
 
-    def find_fixtures(self, tags: Tags, numbers: Mapping[str, int]) -> None:
-        """Look again where fixtures stand in the registry's columns, and which numbers anchors have."""
-        self._fixtures = fixtures_of(self._sites, tags, numbers)
-
-    def note(self, heard: Heard) -> None:
-        """Take in a tick's sightings."""
-        self._pool.add(self._fixtures.teach(heard))
+    def note(self, heard: Sightings, beacons: Ints, gateways: Sequence[str]) -> None:
+        """Take in a tick's sightings; `beacons` are their positions in the registry, `gateways` their sources."""
+        self._pool.add(self._fixtures.teach(heard, beacons, gateways))
 
     def sample(self, presence: Presence, now_ms: int) -> None:
         """Ask some people what they teach."""
@@ -124,7 +137,10 @@ class Learning:
     # ---------------------------------------------------------------------------------------------- database
 
     async def resume(self, db: Queries) -> None:
-        """Go on with what was learned before. Raises `DatabaseError`."""
+        """Go on with what was learned before, once. Raises `DatabaseError`."""
+        if self._is_resumed:
+            return
+        self._is_resumed = True
         for row in await db.fetch("learning.all"):
             try:
                 self.stores[row["store"]] = msgspec.json.decode(row["state"], type=Hearings)
@@ -183,7 +199,11 @@ class Learner(Protocol):
     """Whoever has presence in use, and can give it other models."""
 
     presence: Presence
-    learning: Learning
+
+    @property
+    def learning(self) -> Learning:
+        """What is learned; it is the same from call to call."""
+        ...
 
     async def use_models(self) -> None:
         """Bring the models that were learned into force."""

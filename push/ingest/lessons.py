@@ -1,12 +1,13 @@
 """What fixtures teach of how gateways hear, as their places are known; lessons wait here, bounded, until one looks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from push.model.health import Heard, Ints
+from push.ingest.observe import Sightings
+from push.model.health import Ints
 from push.model.sites import Site
 from push.presence.radio import POWER_1M_DBM
 from push.presence.traffic import Taught, nothing
@@ -67,21 +68,21 @@ class Fixtures(NamedTuple):
     louder_db: Doubles
     listeners: Mapping[str, tuple[int, int]]
 
-    def teach(self, heard: Heard) -> Taught:
-        """What a tick's sightings teach."""
-        if not len(self.positions) or not len(heard.beacon):
+    def teach(self, heard: Sightings, beacons: Ints, gateways: Sequence[str]) -> Taught:
+        """What a tick's sightings teach; `beacons` are their positions in the registry, `gateways` their sources."""
+        if not len(self.positions) or not len(beacons):
             return nothing()
-        known = [self.listeners.get(name, (NONE, NONE)) for name in heard.gateways]
+        known = [self.listeners.get(name, (NONE, NONE)) for name in gateways]
         listener, store = np.array(known, dtype=np.int64).reshape(-1, 2).T
-        at = np.minimum(np.searchsorted(self.positions, heard.beacon), len(self.positions) - 1)
-        fits = (self.positions[at] == heard.beacon) & (self.store[at] == store[heard.source])
+        at = np.minimum(np.searchsorted(self.positions, beacons), len(self.positions) - 1)
+        fits = (self.positions[at] == beacons) & (self.store[at] == store[heard.source])
         rows = np.flatnonzero(fits & (listener[heard.source] != NONE))
         at = at[rows]
         return Taught(
             listener[heard.source[rows]].astype(np.int32),
             at.astype(np.uint64),
             heard.last_ms[rows],
-            (heard.rssi_dbm[rows] - self.louder_db[at]).astype(np.float32),
+            (heard.median_dbm[rows] - self.louder_db[at]).astype(np.float32),
             self.x_m[at].astype(np.float32),
             self.y_m[at].astype(np.float32),
         )

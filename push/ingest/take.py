@@ -16,6 +16,7 @@ from push.ingest.ears import Ears, EarSettings
 from push.ingest.foreign.queue import Foreign
 from push.ingest.intake import Arrived, Intake, StatusArrived
 from push.ingest.late import LateLane
+from push.ingest.learning import Learning
 from push.ingest.ledger import Ledger
 from push.ingest.observe import Observer, gather
 from push.ingest.seen import joined, seen_of
@@ -48,6 +49,7 @@ class Taker:
         self.late = LateLane()
         self.watcher = hearing.nobody()
         self.walk = WalkTest()
+        self.learning = Learning()
         self.foreign = Foreign()
 
     @property
@@ -142,6 +144,7 @@ class Taker:
         tick.seen = found.seen
         tick.strangers += self.observer.strangers(sightings, beacons, new)
         self.walk.note(self.observer.resolver.tags, sightings, beacons, new)
+        self.learning.note(sightings, beacons, [a.batch.gateway for a in new])
         resolved = np.bincount(sightings.source[beacons != UNKNOWN], minlength=len(new)).tolist()
         for a, known in zip(new, resolved, strict=True):
             self._count_minute(tick, a, known)
