@@ -15,7 +15,9 @@ GOLDEN: Final = pi * (3 - sqrt(5))
 SPREADS: Final = 16
 """As many distances from the middle of what is known, so that those who stand together are still told apart."""
 MOST_HALO: Final = 90.0
-"""Units: a halo wider than that says "somewhere", and would cover the plan."""
+"""Units: a halo wider than that would cover the plan."""
+SURE_M: Final = 4.0
+"""Who is in no zone is drawn where her place is known at least so well: between zones. Else she is "somewhere"."""
 _STEPS: Final = 5
 
 
@@ -73,7 +75,7 @@ class Dots:
 
     def place(self, zone: str | None, visit: str, at: At | None = None) -> Stood | None:
         """The dot of somebody; None: nothing tells where to draw her."""
-        if at is not None and self._plan is not None and self._plan.is_drawn:
+        if at is not None and self._plan is not None and self._plan.is_drawn and _says_where(zone, at):
             self._give_back(visit)
             return self._located(self._plan, zone, self._id(visit), at)
         if zone not in self._rooms:
@@ -110,6 +112,10 @@ class Dots:
         halo = round(min(MOST_HALO, at.spread_m * drawing.unit), 1)
         room = self._rooms.get(zone or "")
         return Stood(id_, *((x, y) if room is None else within(room.area, x, y)), halo)
+
+
+def _says_where(zone: str | None, at: At) -> bool:
+    return zone is not None or at.spread_m <= SURE_M
 
 
 def _on(drawing: Plan, point: Point) -> Point:
