@@ -119,8 +119,11 @@ def _says_where(zone: str | None, at: At) -> bool:
 
 
 def _on(drawing: Plan, point: Point) -> Point:
-    """The nearest point that the drawing has."""
-    return min(max(point[0], 0.0), WIDTH), min(max(point[1], 0.0), drawing.height)
+    """The nearest point that the floor has: who is in the store is not beside it."""
+    (left, top), (wide, high) = (
+        (drawing.origin, drawing.size) if drawing.size else ((0.0, 0.0), (WIDTH, drawing.height))
+    )
+    return min(max(point[0], left), left + wide), min(max(point[1], top), top + high)
 
 
 def within(area: Area, x: float, y: float) -> Point:

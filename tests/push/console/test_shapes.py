@@ -87,10 +87,11 @@ def test_a_dot_stands_in_its_zone_no_farther_off_than_is_known(x: float, y: floa
     assert (between is None) == (spread > SURE_M), "somewhere in the store is said, not drawn"
     if between is None:
         return
-    assert 0 <= between.x <= WIDTH
-    assert 0 <= between.y <= drawing.height
-    meant = drawing.point(x, y)
-    assert abs(between.x - min(max(meant[0], 0), WIDTH)) <= spread * drawing.unit + 1
+    (left, top), (wide, high) = drawing.origin, drawing.size or (0, 0)
+    assert left <= between.x <= left + wide
+    assert top <= between.y <= top + high
+    meant = min(max(drawing.point(x, y)[0], left), left + wide)
+    assert abs(between.x - meant) <= spread * drawing.unit + 1
 
 
 def test_a_floor_is_drawn_as_large_as_its_plan_says_with_its_walls() -> None:
