@@ -20,6 +20,8 @@ from firmware_sim.floor import hamburg
 from firmware_sim.radio import Heard
 from firmware_sim.roster import carrier, people, roster
 from firmware_sim.stopping import until_stopped
+from firmware_sim.walks.command import walks
+from firmware_sim.walks.floor_command import floor
 from firmware_sim.world import World
 
 OFFLINE_START_MS: Final = 1_760_000_000_000
@@ -35,6 +37,8 @@ def main() -> None:
 main.add_command(demo)
 main.add_command(phones)
 main.add_command(roster)
+main.add_command(walks)
+main.add_command(floor)
 
 
 def _crowd_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -10,59 +10,49 @@ from firmware_sim.floor import CEILING_M, FIXTURE_POWER_1M_DBM, SIM_UUID, Fixtur
 
 _STORE: Final = "market"
 _ZONES_M: Final[dict[str, tuple[float, float, float, float]]] = {
-    "entrance": (11, 0, 21, 6),
-    "tills": (11, 6, 21, 12),
-    "cafe": (11, 12, 21, 24),
-    "home": (0, 0, 11, 12),
-    "fashion": (0, 12, 11, 24),
-    "toys": (21, 0, 32, 8),
-    "garden": (21, 8, 32, 16),
-    "sport": (21, 16, 32, 24),
+    "entrance": (8, 0, 16, 6),
+    "tills": (8, 6, 16, 12),
+    "cafe": (8, 12, 16, 18),
+    "home": (0, 0, 8, 6),
+    "books": (0, 6, 8, 12),
+    "fashion": (0, 12, 8, 18),
+    "toys": (16, 0, 24, 9),
+    "sport": (16, 9, 24, 18),
 }
-"""Left, south, right and north side of each: a hall of 32 by 24 m without walls between departments."""
+"""Left, south, right and north side of each: a hall of 24 by 18 m; departments meet in the middle of the aisles."""
 
 _GATEWAYS_M: Final[tuple[tuple[str, Point], ...]] = (
-    ("entrance", (16.0, 1.5)),
-    ("tills", (16.0, 9.0)),
-    ("cafe", (16.0, 15.0)),
-    ("cafe", (16.0, 21.0)),
-    ("home", (3.5, 3.5)),
-    ("home", (7.0, 9.0)),
-    ("fashion", (3.5, 15.0)),
-    ("fashion", (7.0, 21.0)),
-    ("toys", (26.5, 4.0)),
-    ("garden", (26.5, 12.0)),
-    ("sport", (24.0, 19.0)),
-    ("sport", (29.5, 21.0)),
+    ("entrance", (9.0, 3.0)),
+    ("entrance", (15.0, 3.0)),
+    ("tills", (9.0, 9.0)),
+    ("tills", (15.0, 9.0)),
+    ("cafe", (9.0, 15.0)),
+    ("cafe", (15.0, 15.0)),
+    ("home", (3.0, 3.0)),
+    ("books", (3.0, 9.0)),
+    ("fashion", (3.0, 15.0)),
+    ("toys", (21.0, 4.0)),
+    ("sport", (21.0, 11.5)),
+    ("sport", (21.0, 16.0)),
 )
+"""Under the ceiling, 6 m apart: one for 36 m2, as sites are equipped that want to know the department."""
 
 
 def market() -> Floor:
-    """An invented store: whoever comes in stands before the tills, departments lie around."""
+    """An invented store: the tills in the middle, an aisle around them, departments off the aisle."""
     return Floor(
         store=Store(id=_STORE, name="Footfall Market", time_zone="Europe/Berlin"),
-        width_m=32.0,
-        depth_m=24.0,
+        width_m=24.0,
+        depth_m=18.0,
         zones=tuple(Zone(store=_STORE, id=z, name=z.title(), polygon_m=_box(*sides)) for z, sides in _ZONES_M.items()),
         gateways=tuple(
             Gateway(id=f"{_STORE}-{n}", store=_STORE, zone=zone, x_m=x, y_m=y, z_m=CEILING_M)
             for n, (zone, (x, y)) in enumerate(_GATEWAYS_M, start=1)
         ),
         fixtures=tuple(_fixture(zone, n) for n, zone in enumerate(_ZONES_M, start=1)),
-        tills_m=((14.0, 9.0), (18.0, 9.0)),
-        door_m=(16.0, 0.0),
-        aisle_m=(
-            (16, 4),
-            (12, 5),
-            (9.5, 9),
-            (9.5, 12),
-            (9.5, 15),
-            (16, 16.5),
-            (22.5, 15),
-            (22.5, 12),
-            (22.5, 7),
-            (20, 5),
-        ),
+        tills_m=((11.0, 9.0), (13.0, 9.0)),
+        door_m=(12.0, 0.0),
+        aisle_m=((12, 6), (8, 6), (8, 9), (8, 12), (12, 12), (16, 12), (16, 9), (16, 6)),
         entrance="entrance",
         desk="tills",
     )

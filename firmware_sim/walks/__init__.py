@@ -1,5 +1,9 @@
-"""The real `Presence`, held against the truth: on recorded walks, and on simulated stores.
+"""The real `Presence`, held against the truth: on recorded walks, and in a simulated store.
 
-files ─▶ Walk, Receivers ─replay▶ Answers, second by second ─score▶ Figures ▶ table, plot
-                            baselines ▶ Answers ────┘
+files ─▶ Walk, Receivers ─replay─▶ Answers ─┐
+                         └baselines▶ Answers ┴score, second by second▶ Figures ▶ table, plot, a line of JSON
+
+recording (firmware, radio) ▶ Packets ─reporting (windows, faults)─▶ Reports ─watching─▶ what presence said
+                                                                     └schooling: gateways learn
+truth ─────────────────────────────────────────────────────────────────▶ verdict ▶ table, a line of JSON
 """

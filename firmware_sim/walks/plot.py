@@ -59,6 +59,8 @@ def plot(path: Path, title: str, receivers: Receivers, truth: Floats, answers: A
         sheet.line(np.stack([a, b]), _MISS, 1)
     _track(sheet, truth, _TRUTH)
     _track(sheet, answers.at_m, _ESTIMATE)
+    x, y = sheet.at(truth[0])
+    sheet.text((x, y + 10), "start", anchor="ma")
     _head(sheet, title)
     sheet.image.save(path, format="PNG")
 

@@ -2,8 +2,8 @@
 
 shoppers, staff, passers-by ─tags─▶ bulk (firmware, radio) ▶ decode ▶ the gateways' filter ▶ Packets
 
-Everybody carries a tag, every tenth shopper two; those of staff are dropped by the filter. What people's bodies block
-and how radio fades is `firmware_sim.radio`'s.
+Everybody carries a tag, every tenth shopper two; those of staff are dropped by the filter. Fixtures pass: gateways
+learn from them. What people's bodies block and how radio fades is `firmware_sim.radio`'s.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from beacons import ad
 from beacons.frames import decode, identity
-from beacons.ids import IdKind, padded
+from beacons.ids import WIDTH, IdKind, padded
 from beacons.registry import Beacon
 from beacons.wire import GatewayConfig
 from firmware_sim import builds
@@ -34,7 +34,8 @@ START_MS: Final = 1_760_000_000_000
 APPROACH_M: Final = 6.0
 """So far along the street shoppers are on the air before they come in, and after."""
 TWO_TAGS_EVERY: Final = 10
-STAFF: Final = 6
+A_STAFF: Final = 30
+"""So many shoppers to one who works there."""
 _STAFF_HABITS: Final = Habits(zones=(6, 6), stops=(4, 8), dwell_s=60.0, buys=0.0)
 PASSERS_SHARE: Final = 0.25
 """For four who come in, one passes by."""
@@ -45,9 +46,14 @@ PASSER_REACH_M: Final = 10.0
 
 
 class Who(NamedTuple):
-    """The people of a run; `tags` says whose the numbers in `Packets.tag` are, by walker's id."""
+    """The people of a run; `tags` says whose the numbers in `Packets.tag` are, by walker's id.
+
+    Those who come `early`, while gateways still learn how they hear, are shoppers as well, but not judged. Numbers
+    from `len(tags)` on are the floor's fixtures, in their order.
+    """
 
     shoppers: tuple[Walker, ...]
+    early: tuple[Walker, ...]
     staff: tuple[Walker, ...]
     passers: tuple[Walker, ...]
     tags: tuple[str, ...]
@@ -84,26 +90,40 @@ def tag_id(tag: int) -> bytes:
     return b"footfall-s" + tag.to_bytes(6, "big")
 
 
-def record(people: int, minutes: float, seed: int) -> Recording:
-    """Let people come over a time, and wait until the last of them is gone. The same seed records the same."""
+def record(people: int, minutes: float, warm_up_min: float, seed: int) -> Recording:
+    """Let people come over a time, and wait until the last of them is gone. The same seed records the same.
+
+    During the warm-up before it, others come at the same rate.
+    """
     floor = market()
-    over_ms = int(minutes * 60_000)
-    shoppers = _shoppers(floor, people, over_ms, seed)
-    until_ms = max(walker.until_ms for walker in shoppers)
-    staff = _named("staff", crowd(floor, [START_MS] * STAFF, seed + 1, _STAFF_HABITS))
-    passers = _passers(floor, round(people * PASSERS_SHARE), over_ms, seed)
-    carriers = [*_carriers([*shoppers, *passers], two_every=TWO_TAGS_EVERY), *_carriers(staff)]
-    tags = tuple(walker.id for walker in carriers)
+    early, shoppers = _shoppers(floor, people, minutes, warm_up_min, seed)
+    coming = [*early, *shoppers]
+    until_ms = max(walker.until_ms for walker in coming)
+    staff = _named("staff", crowd(floor, [START_MS] * max(1, len(coming) // A_STAFF), seed + 1, _STAFF_HABITS))
+    passers = _passers(floor, round(len(coming) * PASSERS_SHARE), _ms(minutes + warm_up_min), seed)
+    carriers = [*_carriers([*coming, *passers], two_every=TWO_TAGS_EVERY), *_carriers(staff)]
     tagged = [_carrier(walker, n) for n, walker in enumerate(carriers)]
-    passed = len(carriers) - len(staff)
     heard, payloads = on_air(floor, tagged, START_MS, until_ms, seed)
-    packets = _passed(heard, payloads, _filter(passed, len(carriers)))
-    return Recording(floor, Who(shoppers, staff, passers, tags), packets, len(heard.at_ms), until_ms)
+    known = _known(floor, len(carriers))
+    packets = _passed(heard, payloads, known, _filter(known, range(len(carriers) - len(staff), len(carriers))))
+    who = Who(shoppers, early, staff, passers, tuple(walker.id for walker in carriers))
+    return Recording(floor, who, packets, len(heard.at_ms), until_ms)
 
 
-def _shoppers(floor: Floor, people: int, over_ms: int, seed: int) -> tuple[Walker, ...]:
-    when = arrivals(people, START_MS, over_ms, np.random.default_rng(seed))
-    return tuple(crowd(floor, when, seed, Habits(approach_m=APPROACH_M)))
+def _shoppers(
+    floor: Floor, people: int, minutes: float, warm_up_min: float, seed: int
+) -> tuple[tuple[Walker, ...], tuple[Walker, ...]]:
+    """Those who come during the warm-up, and those who come after it."""
+    rng = np.random.default_rng(seed)
+    early = round(people * warm_up_min / minutes)
+    opens_ms = START_MS + _ms(warm_up_min)
+    when = arrivals(early, START_MS, _ms(warm_up_min), rng) + arrivals(people, opens_ms, _ms(minutes), rng)
+    walkers = crowd(floor, when, seed, Habits(approach_m=APPROACH_M))
+    return tuple(walkers[:early]), tuple(walkers[early:])
+
+
+def _ms(minutes: float) -> int:
+    return round(minutes * 60_000)
 
 
 def _named(kind: str, walkers: Sequence[Walker]) -> tuple[Walker, ...]:
@@ -138,33 +158,45 @@ def _carrier(walker: Walker, tag: int) -> Carrier:
     return Carrier(walker=walker, build=builds.tag(beacon))
 
 
-def _filter(passed: int, tags: int) -> Filter:
-    """As the server sends it: ids of shoppers pass, those of staff are dropped by name."""
-    uid = bytes([IdKind.UID])
+def _known(floor: Floor, tags: int) -> dict[bytes, int]:
+    """What is on the air of tags and fixtures, and their numbers."""
+    fixtures = [bytes.fromhex(fixture.wake.static_id or "") for fixture in floor.fixtures]
+    return {tag_id(n): n for n in range(tags)} | {said: n for n, said in enumerate(fixtures, start=tags)}
+
+
+def _filter(known: dict[bytes, int], staff: range) -> Filter:
+    """As the server sends it: what is registered passes, staff's is dropped by name."""
+    passed = [said for said, number in known.items() if number not in staff]
+    dropped = [said for said, number in known.items() if number in staff]
     return Filter(
         GatewayConfig(
             version=1,
-            pass_kind=uid * passed,
-            pass_id=b"".join(padded(tag_id(n)) for n in range(passed)),
-            drop_kind=uid * (tags - passed),
-            drop_id=b"".join(padded(tag_id(n)) for n in range(passed, tags)),
+            pass_eid=False,
+            pass_kind=_kinds(passed),
+            pass_id=b"".join(map(padded, passed)),
+            drop_kind=_kinds(dropped),
+            drop_id=b"".join(map(padded, dropped)),
         )
     )
 
 
-def _passed(heard: Received, payloads: Sequence[bytes], passing: Filter) -> Packets:
-    tags = np.array([_tag(payload, passing) for payload in payloads], dtype=np.int32)
+def _kinds(ids: Sequence[bytes]) -> bytes:
+    return bytes(IdKind.IBEACON if len(said) == WIDTH[IdKind.IBEACON] else IdKind.UID for said in ids)
+
+
+def _passed(heard: Received, payloads: Sequence[bytes], known: dict[bytes, int], passing: Filter) -> Packets:
+    tags = np.array([_number(payload, known, passing) for payload in payloads], dtype=np.int32)
     order = np.argsort(heard.at_ms, kind="stable")
     tag = tags[heard.payload[order]]
     receiver, rssi_dbm = (column[order].astype(np.int16) for column in (heard.receiver, heard.rssi_dbm))
     return Packets(heard.at_ms[order], receiver, tag, rssi_dbm).cut(tag >= 0)
 
 
-def _tag(payload: bytes, passing: Filter) -> int:
+def _number(payload: bytes, known: dict[bytes, int], passing: Filter) -> int:
     """Whose packet this is, -1 where it may not leave the gateway."""
     malformed: Counter[str] = Counter()
     frame = decode(*ad.split(payload, malformed), malformed)
     named = None if frame is None else identity(frame)
     if named is None or not passing.passes(named[0], named[1]):
         return -1
-    return int.from_bytes(named[1][10:], "big")
+    return known[named[1]]

@@ -17,8 +17,8 @@ def test_a_zone_is_entered_by_staying_and_left_by_staying_away() -> None:
     floor = market()
     zones = {zone.id: n for n, zone in enumerate(floor.zones)}
     track = (
-        Step(0, 16, -6), Step(5000, 16, 0), Step(11_000, 16, 9), Step(41_000, 16, 9), Step(44_000, 16, 14),
-        Step(46_000, 16, 14), Step(49_000, 16, 9), Step(60_000, 16, 0), Step(66_000, 16, -6),
+        Step(0, 12, -6), Step(5000, 12, 0), Step(11_000, 12, 9), Step(41_000, 12, 9), Step(44_000, 12, 13.5),
+        Step(46_000, 12, 13.5), Step(49_000, 12, 9), Step(60_000, 12, 0), Step(66_000, 12, -6),
     )  # fmt: skip
     truth = truth_of(Walker(id="w", track=track, entered_ms=5000), floor)
     assert truth.left_ms == 60_000
