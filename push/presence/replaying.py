@@ -74,5 +74,6 @@ class Replay:
             people.free(held)
         row = people.add(int(who[0]), site, opened.shopper, opened.visit)
         people.entered_ms[row] = people.last_ms[row] = people.alive_ms[row] = opened.entered_ms
-        people.since_first_ms[row], people.triggers[row] = NEVER_MS, True
+        # What was seen in the same tick says whether she may trigger: that follows, as it did then.
+        people.since_first_ms[row], people.triggers[row] = NEVER_MS, False
         self._visits[opened.visit] = row

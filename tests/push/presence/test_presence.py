@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -286,7 +287,8 @@ def standing(there: Presence) -> Mapping[str, tuple[str | None, int, int]]:
 @settings(max_examples=60)
 @given(plan=schedule, at=st.integers(0, 30))
 def test_a_checkpoint_and_the_journal_lead_to_where_the_live_run_is(plan: Plan, at: int) -> None:
-    live, checkpoint, journal = ready(), None, []
+    live, checkpoint = ready(), None
+    journal: list[JournalEntry] = []
     for n, (sights, now_ms) in enumerate(timed(plan)):
         if n == at:
             checkpoint, journal = live.dump(), []
@@ -297,6 +299,28 @@ def test_a_checkpoint_and_the_journal_lead_to_where_the_live_run_is(plan: Plan, 
     restored.replay(checkpoint, journal)
     assert standing(restored) == standing(live)
     assert restored.shoppers() >= {p.shopper for store in ("s1", "s2") for p in live.present(store)}
+
+
+def test_whom_only_others_gateways_hear_triggers_nothing_also_after_a_crash() -> None:
+    quiet = [msgspec.structs.replace(anchor, triggers=False) for anchor in (DOOR, RACK)]
+    site = msgspec.structs.replace(sites(RULES)["s1"], anchors=(*quiet, PLAIN))
+
+    def made() -> Presence:
+        there = Presence()
+        there.use({"s1": site})
+        return there
+
+    live, restored = made(), made()
+    sights = [heard(0), heard(0, "plain", shopper="bob")]
+    entered = look(live, sights, T0_MS)
+    assert {(m.shopper, m.triggers) for m in entered.moments} == {("ann", False), ("bob", True)}
+    restored.replay(None, [JournalEntry(T0_MS, seen(live, sights), NAMES, entered.records)])
+    for there in (live, restored):
+        there.listen(there.numbers, T0_MS + 1000)
+        later = [
+            m for s in range(1, 9) for m in step(there, s, heard(s, "rack"), heard(s, "rack", shopper="bob")).moments
+        ]
+        assert {(m.shopper, m.triggers) for m in later if m.kind == "zone_entered"} == {("ann", False), ("bob", True)}
 
 
 @settings(max_examples=100)
