@@ -1,7 +1,6 @@
 """From any bytes to authentic batches and statuses; everything else is a counted, clear refusal."""
 
 from collections import Counter
-from typing import Final
 
 import msgspec
 import structlog
@@ -9,12 +8,9 @@ import structlog
 from beacons.columns import Columns, view
 from beacons.topics import Topic, parse_topic
 from beacons.wire import Batch, Envelope, Status, WireError, decode_body, parse_envelope, verify
+from push.ingest.quiet import Quiet
 from push.ingest.times import utc_offset_ms
 from push.registry.directory import Directory
-
-_LOG_EVERY_MS: Final = 60_000
-_LOG_SOURCES: Final = 1000
-"""Sources remembered for quieting; more of them are an attack, and stay unlogged."""
 
 log = structlog.get_logger()
 
@@ -45,7 +41,7 @@ class Intake:
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
         self.refused: Counter[str] = Counter()
-        self._logged_ms: dict[str, int] = {}
+        self._quiet = Quiet()
 
     def open(self, topic_text: str, payload: bytes, received_ms: int) -> Arrived | StatusArrived | None:
         """What a payload says, None where it is refused. Never raises."""
@@ -73,13 +69,7 @@ class Intake:
 
     def _refuse(self, reason: str, expected: str, source: str, now_ms: int) -> None:
         self.refused[reason] += 1
-        last_ms = self._logged_ms.get(source)
-        if last_ms is None and len(self._logged_ms) >= _LOG_SOURCES:
-            self._logged_ms = {s: at for s, at in self._logged_ms.items() if 0 <= now_ms - at < _LOG_EVERY_MS}
-            if len(self._logged_ms) >= _LOG_SOURCES:
-                return
-        if last_ms is None or not 0 <= now_ms - last_ms < _LOG_EVERY_MS:
-            self._logged_ms[source] = now_ms
+        if self._quiet.may_say(source, now_ms):
             log.warning("payload refused", source=source, reason=reason, expected=expected)
 
 
