@@ -9,7 +9,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const says = (node, text) => { if (node && node.textContent !== text) node.textContent = text; };
 const bySelector = (selector, key) => new Map([...document.querySelectorAll(selector)].map((n) => [n.dataset[key], n]));
 
-const zones = bySelector(".zone", "zone");
+const shapes = bySelector(".zone[data-shape]", "shape");
+const labels = bySelector(".labels", "zone");
 const rows = bySelector("[data-says]", "says");
 const whys = bySelector("[data-why]", "why");
 const gateways = bySelector(".gateway[data-gateway]", "gateway");
@@ -23,12 +24,13 @@ for (const dot of dots.values()) {
 
 const showZones = (all) => {
   for (const { id, text, shade, why } of all) {
-    const zone = zones.get(id);
-    if (!zone) continue;
-    zone.dataset.shade = shade;
-    zone.toggleAttribute("data-unknown", why !== "");
-    says(zone.querySelector("title"), why);
-    says(zone.querySelector(".says"), text);
+    const shape = shapes.get(id);
+    const label = labels.get(id);
+    if (!shape || !label) continue;
+    shape.dataset.shade = shade;
+    for (const part of [shape, label]) part.toggleAttribute("data-unknown", why !== "");
+    says(shape.querySelector("title"), why);
+    says(label.querySelector(".says"), text);
     says(rows.get(id), text);
     says(whys.get(id), why);
   }
