@@ -29,6 +29,11 @@ from push.rewrapping import Rewrapper
 MOST_GATES: Final = 100
 """Gates with a line of their own: apps have names that senders may make up. The others share one, ``other``."""
 
+OFF_DB: Final = 6.0
+"""A gateway that hears so much more or less than its place explains is worth a look: bodies and shelves give less."""
+MOST_OFF: Final = 100
+"""Gateways of which that is told, those that are furthest off."""
+
 
 class Measured(NamedTuple):
     """The parts that are measured; `answered` counts answers by class of status."""
@@ -111,6 +116,11 @@ def figures(of: Measured) -> metrics.Counters:
             ),
             "footfall_hooks": ("Hooks that are posted to", "what", lambda: of.hooks.now),
             "footfall_findings": ("Findings on the fleet's health that stand", "kind", lambda: of.health.counts),
+            "footfall_gateway_off_db": (
+                "Gateways that hear otherwise than their places explain",
+                "gateway",
+                lambda: of.engine.learning.off(OFF_DB, MOST_OFF),
+            ),
             "footfall_sealed_before": (
                 "Secrets still sealed under a former master key",
                 "column",

@@ -48,6 +48,7 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         directory=lambda: engine.directory,
         heard_by=engine.heard_by,
         standing=engine.standing,
+        learned=engine.learned,
         reload=parts.registrar.reload,
         stream=stream,
         is_ending=lambda: parts.telling.tail.closed,

@@ -16,6 +16,7 @@ from push.enrolment.site import Site
 from push.health.station import Station
 from push.ingest.foreign.queue import Standing
 from push.model.credentials import Asked, CredentialInfo
+from push.model.health import Learned
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
 from push.model.presence import Observation
@@ -59,6 +60,10 @@ class Located(Protocol):
 
     def standing(self, store: str, source: str) -> Standing:
         """How a source of other people's gateways does."""
+        ...
+
+    def learned(self, gateway: str) -> Learned | None:
+        """How a gateway hears beyond what its place explains; None where that is not known."""
         ...
 
     async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:

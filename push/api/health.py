@@ -99,7 +99,8 @@ async def delete_known(context: Context, call: Call) -> Finding:
 
 async def gateway(context: Context, call: Call) -> GatewayHealth:
     """A gateway's evidence: when it was heard of, and how well it hears."""
-    found = await inbox.gateway_health(context.db, context.health, call.path["id"], context.clock.now_ms())
+    name, now_ms = call.path["id"], context.clock.now_ms()
+    found = await inbox.gateway_health(context.db, context.health, name, now_ms, context.presence.learned(name))
     if found is None or not call.principal.sees(found.store):
         raise ProblemError(404, "Not there", f"There is no gateway {call.path['id']}.")
     return found

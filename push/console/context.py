@@ -18,6 +18,7 @@ from push.console.times import Zones
 from push.enrolment.site import Site
 from push.ingest.foreign.queue import Standing
 from push.ingest.walking import HeardBy
+from push.model.health import Learned
 from push.model.ports import Clock, Database
 from push.model.presence import Person
 from push.model.sites import Rules
@@ -61,6 +62,8 @@ class ConsoleContext(NamedTuple):
     """Which gateways hear a beacon. Raises `push.ingest.walking.NotWatchedError`."""
     standing: Callable[[str, str], Standing]
     """How a source of other people's gateways does, by its store and its id."""
+    learned: Callable[[str], Learned | None]
+    """How a gateway hears beyond what its place explains."""
     reload: Reload
     """Bring a committed change of the registry into force."""
     stream: Callable[[web.Request, Callable[[Write], Awaitable[None]]], Awaitable[web.StreamResponse]]

@@ -14,7 +14,7 @@ from push.health.rules_gateways import hearing
 from push.health.settings import DAY_MS, HOUR_MS
 from push.health.station import Station
 from push.health.telling_beacons import heard_by
-from push.model.health import Finding, Kind, Severity
+from push.model.health import Finding, Kind, Learned, Severity
 from push.model.ports import Queries, Transaction
 from push.registry.audit import audit
 from push.registry.records import Hand
@@ -168,7 +168,8 @@ class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway: when it was heard of, how well it hears, what it last said of itself, and what is wrong with it.
 
     `share` is of what it should hear by what its neighbours hear (without any: by what it used to), `fainter_db` by how
-    much its fixtures became fainter; both None where nothing can be told.
+    much its fixtures became fainter; both None where nothing can be told. `learned_db` is how much more it hears than
+    its place explains (less: negative), as fixtures and people taught, about so since `learned_since_ms`.
     """
 
     id: str
@@ -180,6 +181,8 @@ class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
     share: float | None
     fainter_db: float | None
     fixtures: int
+    learned_db: float | None
+    learned_since_ms: int | None
     late_ms: int | None
     skew_ms: int | None
     status: dict[str, Any] | None
@@ -227,7 +230,9 @@ def _battery(station: Station, name: str, kind: str) -> Battery:
     )
 
 
-async def gateway_health(db: Queries, station: Station, name: str, now_ms: int) -> GatewayHealth | None:
+async def gateway_health(
+    db: Queries, station: Station, name: str, now_ms: int, learned: Learned | None = None
+) -> GatewayHealth | None:
     """A gateway's evidence; None where there is none."""
     facts = station.facts(now_ms)
     view = facts.view
@@ -247,6 +252,8 @@ async def gateway_health(db: Queries, station: Station, name: str, now_ms: int) 
         share=round(float(heard.share[at]), 3) if tells else None,
         fainter_db=round(float(heard.fainter_db[at]), 1) if tells else None,
         fixtures=int(heard.fixtures[at]),
+        learned_db=None if learned is None else learned.offset_db,
+        learned_since_ms=None if learned is None else learned.since_ms,
         late_ms=_middle(held["late_ms"][at]),
         skew_ms=_middle(held["skew_ms"][at]),
         status=None if said is None else msgspec.to_builtins(said.status),

@@ -49,7 +49,7 @@ MOST_DB: Final = 25.0
 """No anchor is taken to be further off: it is broken, and the fleet's health says so."""
 ODD_DB: Final = 15.0
 """What is further off what was expected tells of something else; it counts as if it were just so far."""
-CHANGED_DB: Final = 1.5
+CHANGED_DB: Final = 1.0
 """Less than that between two models is noise."""
 MOST_CHANGE_DB: Final = 12.0
 """The line and power of a store are not taken to be further off than this: transmitters differ by so much."""
@@ -57,8 +57,11 @@ SLOPES_DB: Final = (-28.0, -16.0)
 
 AT_ONCE: Final = 4
 """Anchors that must have heard her at once: three place her, and tell what the fourth should have heard."""
-MOST_GROUPS: Final = 200
-"""So many people's hearings at a time are looked at in a store: some hundredths of a second."""
+MOST_GROUPS: Final = 1000
+"""So many people's hearings at a time are looked at in a store: a tenth of a second."""
+POWERS_DB: Final = (-4.0, 0.0, 4.0)
+POWERS: Final = (0.25, 0.5, 0.25)
+"""How likely her transmitter, and the body that carries it, give so much more or less than others."""
 ROUNDS: Final = 3
 LEAST: Final = 0.6
 """Who is less likely near an anchor tells nothing of it."""
@@ -190,7 +193,8 @@ def _of_people(model: RadioModel, ground: Ground, lessons: Taught) -> _Told:
     off = (rssi_dbm[:, None] - expected[anchor]) / spread[anchor]
     log = -(TAIL + 1) / 2 * np.log1p(off**2 / TAIL)
     together = np.add.reduceat(log, begins) if len(begins) else log
-    where = _likely(together[group] - log)
+    prior = np.log(np.repeat(POWERS, log.shape[1] // len(POWERS)))
+    where = _likely(together[group] - log + prior)
     return _where_heard(model, ground, lessons, where)
 
 
@@ -213,18 +217,23 @@ def _in_groups(lessons: Taught) -> Taught:
 
 
 def _expected(model: RadioModel, ground: Ground) -> tuple[Doubles, Doubles]:
-    """What anchors should hear from the cells inside, and its spread. Shapes (A, C)."""
+    """What anchors should hear from the cells inside, under each power, and its spread. Shapes (A, powers * C)."""
     of = tables(model, ground.floor)
-    inside = ground.floor.inside
-    return of.dbm[:, inside].astype(np.float64), of.spread_db[:, inside].astype(np.float64)
+    inside, many = ground.floor.inside, len(POWERS)
+    return _powered(of.dbm[:, inside]), np.tile(of.spread_db[:, inside].astype(np.float64), many)
+
+
+def _powered(dbm: npt.NDArray[Any]) -> Doubles:
+    """What is heard (A, C) under each power. Shape (A, powers * C)."""
+    return np.concatenate([dbm.astype(np.float64) + more_db for more_db in POWERS_DB], axis=1)
 
 
 def _where_heard(model: RadioModel, ground: Ground, lessons: Taught, where: Doubles) -> _Told:
     """What was heard beyond the usual line, by where she was; somebody weighs one, however often she was heard."""
     centre_m = ground.floor.centre_m[ground.floor.inside].astype(np.float64)
     away_m = distance_m(_places(ground.site)[:, None], centre_m)
-    line, anchor = line_dbm(DEFAULT, away_m), lessons.anchor.astype(np.int64)
-    near = (where * (away_m <= NEAR_M)[anchor]).sum(axis=1)
+    line, anchor = _powered(line_dbm(DEFAULT, away_m)), lessons.anchor.astype(np.int64)
+    near = (where * np.tile(away_m <= NEAR_M, len(POWERS))[anchor]).sum(axis=1)
     told = near > LEAST
     anchor, teller, near = anchor[told], lessons.teller[told], near[told]
     expected = (where[told] * line[anchor]).sum(axis=1)

@@ -124,15 +124,15 @@ class Learning:
             return None
         return Learned(round(held.model.anchors[gateway].offset_db, 1), held.since[gateway].at_ms)
 
-    def off(self, least_db: float) -> dict[str, int]:
-        """Gateways that hear so much less, or more, than their places explain, in dB."""
+    def off(self, least_db: float, most: int) -> dict[str, int]:
+        """Gateways that hear so much less, or more, than their places explain, in dB: those that are furthest off."""
         found = {}
         for store, site in self._sites.items():
-            for anchor in () if not self.stores[store].since else site.anchors:
+            for anchor in site.anchors if self.stores[store].since else ():
                 one = None if anchor.is_fixture else self.learned(anchor.id, store)
                 if one is not None and abs(one.offset_db) >= least_db:
                     found[anchor.id] = round(one.offset_db)
-        return found
+        return dict(sorted(found.items(), key=lambda item: -abs(item[1]))[:most])
 
     # ---------------------------------------------------------------------------------------------- database
 

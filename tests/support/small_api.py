@@ -65,6 +65,9 @@ class Nowhere:
         del store, source
         return Standing()
 
+    def learned(self, gateway: str) -> None:
+        del gateway
+
     async def report(self, shopper: str, device: str, observations: list[Observation]) -> list[str]:
         del shopper, device, observations
         return []

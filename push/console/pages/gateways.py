@@ -20,6 +20,7 @@ from push.console.tables import Column, cut, heads, link
 from push.enrolment import gateways as enrolment
 from push.enrolment.gateways import Place
 from push.model.errors import RegistryError
+from push.model.health import Learned
 from push.model.ports import Row, Transaction
 from push.registry import editing
 from push.registry.records import Hand
@@ -54,6 +55,8 @@ COLUMNS: Final = (
     Column("Since"),
 )
 PATH: Final = "/console/gateways"
+OFF_DB: Final = 6
+"""So much more or less than expected is worth a look."""
 PER_PAGE: Final = 50
 
 
@@ -238,7 +241,7 @@ async def _shown(  # noqa: PLR0913 - what is shown of it
         "stores": stores_of(console, visit),
         "zones": [(id_, zone.name) for (of, id_), zone in console.directory().zones.items() if of == gateway.store],
         "state": said(row, visit.now_ms),
-        "facts": _facts(row, visit.now_ms),
+        "facts": [*_facts(row, visit.now_ms), *_hearing(console.learned(gateway.id), visit.now_ms)],
         "enrolment": state,
         "code": code,
         "tz": console.zones.named("UTC") if store is None else console.zone_of(store),
@@ -260,6 +263,17 @@ def _facts(row: Row | None, now_ms: int) -> list[tuple[str, str]]:
         applied += f", for {times.lasting(now_ms - status.config_since_ms)}"
     found.append(("Configuration in force", applied))
     return found
+
+
+def _hearing(learned: Learned | None, now_ms: int) -> list[tuple[str, str]]:
+    """How it hears, by what fixtures and people taught."""
+    if learned is None:
+        return []
+    off_db, lasting = round(learned.offset_db), times.lasting(now_ms - learned.since_ms)
+    if abs(off_db) < OFF_DB:
+        return [("Hears", f"what its place explains, within {OFF_DB} dB")]
+    way, why = ("less", "antenna, something before it, or moved?") if off_db < 0 else ("more", "moved?")
+    return [("Hears", f"{abs(off_db)} dB {way} than its place explains, for {lasting}: {why}")]
 
 
 def fill(gateway: Gateway) -> dict[str, str]:
