@@ -22,6 +22,8 @@ BLOCK: Final = 512
 """People whom it looks at in one go: their beliefs fit the cache."""
 STAGGER: Final = 137
 """Blocks begin at other times of the second: this many ms times their number."""
+STORES_AT_ONCE: Final = 100
+"""Stores whose minute is closed in one step: a chain's would hold up the others."""
 LONGEST_MS: Final = 30_000
 """Time that is caught up with in one look: after longer, she may be anywhere."""
 
@@ -40,6 +42,8 @@ class Seats:
         self._looked_ms: list[Ints] = []
         self._minutes: list[Minutes] = []
         self._minute: int | None = None
+        self._ended: int | None = None
+        self._turning: list[str] = []
 
     def make_room(self) -> None:
         """Take over arenas that are new."""
@@ -144,17 +148,20 @@ class Seats:
         self._minutes[arena].entered(self._grounds.store_in_arena[people.site[rows]], people.zone[rows])
 
     def turn_minute(self, now_ms: int) -> list[FloorMinute]:
-        """What a minute came to that is over."""
+        """What a minute came to that is over, of some stores: the others follow in the next steps."""
         minute = now_ms // MINUTE_MS
-        before, self._minute = self._minute, minute
-        if before is None or before == minute:
-            return []
-        grounds, found = self._grounds, []
-        for store, floor in grounds.floors.items():
-            number = grounds.store_numbers[store]
-            minutes = self._minutes[grounds.arena[number]]
-            found.append(minutes.take(int(grounds.store_in_arena[number]), floor, before * MINUTE_MS))
+        if minute != self._minute:
+            self._ended, self._minute = self._minute, minute
+            self._turning = [] if self._ended is None else sorted(self._grounds.floors)
+        now, self._turning = self._turning[:STORES_AT_ONCE], self._turning[STORES_AT_ONCE:]
+        found = (self._take(store, (self._ended or 0) * MINUTE_MS) for store in now if store in self._grounds.floors)
         return [one for one in found if one is not None]
+
+    def _take(self, store: str, minute_ms: int) -> FloorMinute | None:
+        grounds = self._grounds
+        number = grounds.store_numbers[store]
+        minutes = self._minutes[grounds.arena[number]]
+        return minutes.take(int(grounds.store_in_arena[number]), grounds.floors[store], minute_ms)
 
     def resume(self, now_ms: int) -> None:
         """Let nobody have been looked at later than now: the clock was set."""

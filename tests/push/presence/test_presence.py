@@ -347,3 +347,14 @@ def test_every_visit_and_stay_opens_once_closes_once_and_in_order(plan: Plan) ->
     assert len({m.id for m in moments}) == len(moments)
     assert {m.visit for m in moments} == opened.keys()
     assert all(0 <= m.confidence <= 1 for m in moments)
+
+
+def test_a_minute_of_the_floor_tells_how_long_zones_had_people_and_how_many_came() -> None:
+    there, found = presence(leave_after_s=600), []
+    for at_s in range(0, 130, 5):
+        found += step(there, at_s, heard(at_s, rssi_dbm=-55), heard(at_s, rssi_dbm=-55, shopper="bob")).minutes
+    assert [m.minute_ms % 60_000 for m in found] == [0] * len(found)
+    assert {m.store for m in found} == {"s1"}
+    assert sum(m.zones["entrance"][1] for m in found) == 2
+    seconds = sum(m.zones["entrance"][0] for m in found)
+    assert 180 <= seconds <= 250, "two people, for about two minutes"
