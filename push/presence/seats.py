@@ -160,7 +160,7 @@ class Seats:
     def _take(self, store: str, minute_ms: int) -> FloorMinute | None:
         grounds = self._grounds
         number = grounds.store_numbers[store]
-        minutes = self._minutes[grounds.arena[number]]
+        minutes = self._minutes[int(grounds.arena[number])]
         return minutes.take(int(grounds.store_in_arena[number]), grounds.floors[store], minute_ms)
 
     def resume(self, now_ms: int) -> None:
