@@ -266,7 +266,9 @@ async def test_names_do_nothing_to_a_terminal(terminal: Terminal) -> None:
     assert (await terminal.run("stores", "show", "s1", "--json")).json["store"]["name"] == evil
 
 
-async def test_a_gateway_gets_a_code_and_is_shut_out(server: Caller, terminal: Terminal) -> None:
+async def test_a_gateway_gets_a_code_and_is_shut_out_and_other_peoples_a_login(
+    server: Caller, terminal: Terminal
+) -> None:
     await hamburg(server)
     told = (await terminal.run("gateways", "code", "hamburg", "g1", "--json")).json
     assert told["url"].startswith(f"{server.running.http_url}/enrol/")
@@ -283,20 +285,7 @@ async def test_a_gateway_gets_a_code_and_is_shut_out(server: Caller, terminal: T
     assert (late.code, "its secret is not shown again" in late.err) == (2, True)
     revoked = await terminal.run("gateways", "revoke", "hamburg", "g1", "--yes")
     assert (revoked.code, revoked.out[:26]) == (0, "Gateway g1 is let in no mo")
-
-
-async def test_a_source_is_believed_with_a_login_that_is_shown_once(server: Caller, terminal: Terminal) -> None:
-    await hamburg(server)
-    put = ("sources", "put", "hamburg", "door", "--topic", "hamburg/+/BTtoMQTT/+")
-    short = await terminal.run(*put, "--kind", "theengs")
-    assert (short.code, "a new one needs --gateway" in short.err) == (2, True)
-    made = (await terminal.run(*put, "--kind", "theengs", "--gateway", "door=g1", "--json")).json
-    assert made["source"]["gateways"] == {"door": "g1"}
-    again = await terminal.run("sources", "put", "hamburg", "door", "--triggers")
-    assert (again.code, "password" in again.out) == (0, False)
-    renewed = await terminal.run("sources", "login", "hamburg", "door", "--yes")
-    assert "source.hamburg.door" in renewed.out
-    assert made["login"]["password"] not in renewed.out
+    told = ("--kind", "theengs", "--topic", "hamburg/+/BTtoMQTT/+", "--gateway", "door=g2")
+    made = await terminal.run("sources", "put", "hamburg", "door", *told)
+    assert ("source.hamburg.door" in made.out, "shown this once" in made.out) == (True, True)
     assert "hamburg/+/BTtoMQTT/+" in (await terminal.run("sources", "list", "hamburg")).out
-    assert (await terminal.run("sources", "delete", "hamburg", "door", "--yes")).code == 0
-    assert "believes nobody" in (await terminal.run("sources", "list", "hamburg")).out

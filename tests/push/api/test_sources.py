@@ -39,8 +39,8 @@ async def prepare(server: Caller) -> None:
         await server.operate("PUT", f"/v1/stores/{STORE}/gateways/{gateway}", body)
 
 
-async def test_what_a_source_hears_makes_visits_once_it_is_set_up(any_server: Caller) -> None:
-    store = any_server
+async def test_what_a_source_hears_makes_visits_while_it_has_a_login(server: Caller) -> None:
+    store = server
     await prepare(store)
     phone = await store.phone(location=True)
     beacon = {"id": "card", "role": "tag", "format": "ibeacon", "static_id": CARD, "shopper": phone.shopper}
@@ -63,6 +63,7 @@ async def test_what_a_source_hears_makes_visits_once_it_is_set_up(any_server: Ca
     doing = (await store.operate("GET", SOURCES))[0]["doing"]
     assert doing["unmapped"] == ["attic"]
     assert doing["messages"] >= doing["sightings"] >= 1
+    await _is_shown_once_and_ended_by_another(store, made["login"])
 
 
 def _doing(store: Caller, *, refused: int, unmapped: int) -> Callable[[], Awaitable[bool]]:
@@ -73,10 +74,8 @@ def _doing(store: Caller, *, refused: int, unmapped: int) -> Callable[[], Awaita
     return holds
 
 
-async def test_a_login_is_shown_once_and_another_one_ends_it(server: Caller) -> None:
-    store = server
-    await prepare(store)
-    first = (await store.operate("PUT", f"{SOURCES}/kitchen", SOURCE))["login"]
+async def _is_shown_once_and_ended_by_another(store: Caller, first: dict[str, str]) -> None:
+    """A login: shown when it was made, and good until there is another, or the source is off."""
     changed = await store.operate("PUT", f"{SOURCES}/kitchen", {**SOURCE, "triggers": True})
     assert (changed["login"], changed["revision"]) == (None, 2)
     assert first["password"] not in json.dumps(await store.operate("GET", "/v1/audit"))

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from tests.support.desk import Desk
-from tests.support.people import first_admin, hired
+from tests.support.people import first_admin
 from tests.support.servers import STORE, Caller, serving, settings
 
 PAGE: Final = f"/console/stores/{STORE}/sources"
@@ -49,10 +49,6 @@ async def test_a_source_is_added_changed_given_another_password_and_taken_away(s
     assert password((await desk.send(f"{PAGE}/door", do="renew"))[1]) != first
     assert (await desk.send(f"{PAGE}/door", do="delete"))[0] == 303
     assert "Nobody yet" in await desk.look(PAGE)
-
-
-async def test_what_does_not_fit_is_said_at_its_field_and_an_editor_trusts_nobody(server: Caller) -> None:
-    desk = Desk(server, await first_admin(server))
     for field, typed, expected in (
         ("topic", "#/x", "levels of letters"),
         ("gateways", "hamburg-door", "A line for each was expected"),
@@ -62,6 +58,3 @@ async def test_what_does_not_fit_is_said_at_its_field_and_an_editor_trusts_nobod
         status, html = await desk.send(PAGE, **{"id": "door", **TYPED, field: typed})
         [wrong] = re.findall(rf'id="w-{field}">([^<]*)<', html)
         assert (status, expected in wrong) == (422, True), wrong
-    editor = Desk(server, await hired(server, "bob", "editor"))
-    assert "Believe somebody" not in await editor.look(PAGE)
-    assert (await editor.send(PAGE, **TYPED, id="door"))[0] == 403
