@@ -15,10 +15,14 @@ import numpy.typing as npt
 from push.model.ids import derived
 from push.model.presence import Changes, Moment, MomentKind, StayClosed, StayOpened, VisitClosed, VisitOpened
 from push.presence.grounds import MOST_ZONES, Grounds
+from push.presence.index import NOBODY
 from push.presence.people import NOWHERE, People
 
 BLIND: Final = 0.5
 """So probable that it is unknown where she is, and it is not said that she left."""
+
+LATELY_MS: Final = 15_000
+"""Three reports of a gateway."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -145,5 +149,18 @@ def moment(told: Told, row: int, kind: MomentKind, confidence: float, *, mark_s:
         heard_ms=first_ms if first_ms and kind in {"store_entered", "zone_entered"} else int(people.last_ms[row]),
         received_ms=received_ms or told.now_ms,
         confidence=round(confidence, 4),
-        triggers=bool(people.triggers[row]),
+        triggers=_triggers(told, row, kind),
     )
+
+
+def _triggers(told: Told, row: int, kind: MomentKind) -> bool:
+    """Whether anything may answer: not where only those told of it who trigger nothing.
+
+    Where she is goes by who heard her lately; that she came, and that she went, by who heard her in all of her visit.
+    """
+    people, grounds = told.people, told.grounds
+    if kind not in {"zone_entered", "dwelled"}:
+        return bool(people.triggers[row])
+    anchors = people.link_anchor[row]
+    lately = (anchors != NOBODY) & (people.link_ms[row] >= people.last_ms[row] - LATELY_MS)
+    return bool((lately & grounds.triggers[anchors]).any())

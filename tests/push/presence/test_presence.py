@@ -358,3 +358,21 @@ def test_a_minute_of_the_floor_tells_how_long_zones_had_people_and_how_many_came
     assert sum(m.zones["entrance"][1] for m in found) == 2
     seconds = sum(m.zones["entrance"][0] for m in found)
     assert 180 <= seconds <= 250, "two people, for about two minutes"
+
+
+def test_where_only_others_gateways_hear_her_triggers_nothing() -> None:
+    there = Presence()
+    theirs = Anchor("theirs", "s1", "shoes", triggers=False)
+    there.use({"s1": Site(store="s1", places=(Place("entrance"), Place("shoes")), anchors=(DOOR, theirs))})
+    first = step(there, 0, heard(0, rssi_dbm=-50)).moments
+    assert [m.triggers for m in first] == [True, True]
+    later: list[Moment] = []
+    for at_s in range(1, 40):
+        later += step(there, at_s, heard(at_s, "theirs", -45)).moments
+    assert [(m.kind, m.zone, m.triggers) for m in later if m.kind != "zone_left"] == [
+        ("zone_entered", "shoes", True),  # the door heard her just now
+        ("dwelled", "shoes", False),
+    ]
+    assert not any(
+        m.triggers for m in step(there, 60, heard(60, "theirs", shopper="bob")).moments if m.shopper == "bob"
+    )
