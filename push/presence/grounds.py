@@ -221,7 +221,7 @@ class Grounds:
     def listening(self, now_ms: int) -> Mask:
         """Which of them tell something by what they do not hear. Shape (anchors,)."""
         many = len(self.anchors)
-        heard_ms = self.heard_ms[:many]
+        heard_ms = np.where(self.is_fixture[:many], 0, self.heard_ms[:many])  # of phones nobody expects it
         of_store = np.zeros(len(self.stores) + 1, dtype=np.int64)
         np.maximum.at(of_store, self.site_of[:many], heard_ms)  # those that are gone count for the last, nobody's place
         is_deaf = (now_ms - heard_ms > DEAF_MS) & (now_ms - of_store[self.site_of[:many]] <= DEAF_MS)
