@@ -13,7 +13,7 @@ from firmware_sim.radio import RadioSettings
 from firmware_sim.walks.files import Ints
 from firmware_sim.walks.recording import START_MS, Packets, Recording, tag_id
 from firmware_sim.walks.score import Bools
-from gateway.window import Window, WindowTimes
+from gateway.window import Window
 
 Fault = Literal["none", "dead", "deaf", "skewed", "lossy"]
 FAULTS: Final[tuple[Fault, ...]] = ("none", "dead", "deaf", "skewed", "lossy")
@@ -89,7 +89,7 @@ def _deafened(packets: Packets) -> Packets:
 
 def _reported(packets: Packets, gateway: int) -> Reports:
     """One gateway's packets through its window."""
-    window = Window(WindowTimes(changing_ms=1000))
+    window = Window()
     mine = packets.gateway == gateway
     rows: list[tuple[int, ...]] = []
     names = {tag: tag_id(tag) for tag in np.unique(packets.tag[mine]).tolist()}

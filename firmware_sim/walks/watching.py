@@ -15,7 +15,7 @@ from firmware_sim.walks.reporting import Reports
 from firmware_sim.walks.schooling import School
 from push.model.ids import subject
 from push.model.presence import Moment, Seen, VisitReopened
-from push.model.sites import Anchor, Place, Rules, Site
+from push.model.sites import Anchor, Place, Rules, Site, Wall
 from push.presence.presence import Presence
 from push.presence.radio import DEFAULT, RadioModel
 
@@ -25,6 +25,7 @@ AFTER_MS: Final = 30_000
 """So long after the last of them is gone, everything must have been said."""
 LEAVE_AFTER_S: Final = 12
 """Two steady reports of a gateway (5 s) and a margin: no tag is silent for so long among twelve gateways."""
+DOOR_M: Final = 3.0
 OPEN_MS: Final = 1 << 62
 
 Span = tuple[int, int]
@@ -58,9 +59,17 @@ def site_of(floor: Floor, rules: Rules | None = None) -> Site:
         store=store,
         size_m=(floor.width_m, floor.depth_m),
         places=tuple(Place(zone.id, zone.polygon_m) for zone in floor.zones),
+        walls=_walls(floor),
         anchors=tuple(Anchor(g.id, store, g.zone, at_m=(g.x_m, g.y_m)) for g in floor.gateways),
         rules=rules or Rules(leave_after_s=LEAVE_AFTER_S),
     )
+
+
+def _walls(floor: Floor) -> tuple[Wall, ...]:
+    """Around the store, but for its door in the south."""
+    w, d, (door_m, _) = floor.width_m, floor.depth_m, floor.door_m
+    left, right = (door_m - DOOR_M / 2, 0.0), (door_m + DOOR_M / 2, 0.0)
+    return ((0.0, 0.0), left), (right, (w, 0.0)), ((w, 0.0), (w, d)), ((w, d), (0.0, d)), ((0.0, d), (0.0, 0.0))
 
 
 def watch(recording: Recording, said: Reports, model: RadioModel = DEFAULT) -> tuple[Happened, Thought]:
