@@ -167,6 +167,10 @@ async def test_a_day_is_seen_as_heat_flows_and_time_lapse_by_keyboard_alone(brow
         await expect(page.get_by_label("From which hour")).to_be_focused()
         assert "from=16" in page.url, "the address can be sent on"
 
+        csv = await page.get_by_role("link", name="heat", exact=True).get_attribute("href")
+        told = await page.evaluate(f"fetch('{csv}').then((answer) => answer.text())")
+        assert told.startswith("x_m,y_m,"), "a session opens the table as well"
+
         await page.get_by_role("link", name="Flows").focus()
         await press("Enter")
         await expect(title).to_contain_text("The way most taken is from")
@@ -224,7 +228,7 @@ async def test_who_is_kept_to_a_store_learns_of_no_other(browser: Browser, chain
             await page.goto(f"{chain.url}/console/{path}")
             assert "Hamburg" not in await page.content(), path
             assert "gw-shoes" not in await page.content(), path
-        for path in (f"stores/{STORE}", f"floor/{STORE}", "gateways/gw-shoes"):
+        for path in (f"stores/{STORE}", f"floor/{STORE}", f"floor/{STORE}/heat", "gateways/gw-shoes"):
             answer = await page.goto(f"{chain.url}/console/{path}")
             assert answer is not None
             assert answer.status == 404, path
