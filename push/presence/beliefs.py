@@ -14,27 +14,28 @@ import numpy as np
 import numpy.typing as npt
 
 from push.presence import evidence, motion
-from push.presence.evidence import REPORT_S, Pairs
+from push.presence.evidence import REPORT_S, Pairs, Unsure
 from push.presence.floors import NOWHERE, Floor
 from push.presence.motion import Ways
 from push.presence.radio import RadioModel
 from push.presence.stacks import Stack
 
-STAY: Final = 4.0
-"""The zone that was likeliest before is so much likelier than evidence of this second has it: people seldom change."""
-DOUBT: Final = 0.8
-"""Probabilities of zones are flattened by this power: what makes them true on recorded walks, after `STAY`."""
+STAY: Final = 7.0
+"""Where one zone is to be named: the one named before, unless another is so much likelier; people seldom change."""
+DOUBT: Final = 0.55
+"""Probabilities of named zones are flattened by this power: what makes them true on recorded walks, after `STAY`."""
+UNKNOWN: Final = 0.5
+"""So probable that nobody knows, and no zone is named."""
 FADE_S: Final = 20.0
 """Not heard for so long beyond a report, and two thirds of what was known is not known any more."""
-BIAS_GAIN: Final = 0.05
-"""Share of what she was heard beyond expectation, each second, that is laid to her own power, body and pocket."""
-BIAS_PRIOR: Final = 2.0
-"""As many gateways as must hear her before half of that share counts: with few, she may as well stand elsewhere."""
-BIAS_S: Final = 300.0
-"""A bias is forgotten over this time: she takes her phone in her hand."""
-MOST_BIAS_DB: Final = 12.0
+POWER_S: Final = 60.0
+"""Over this time her power is another: she turns, or takes her phone in her hand."""
+POWER_SURE_DB: Final = 3.0
+"""Known better than that, it is looked for only now and then (`evidence.LISTEN_S`)."""
+POWER_SHARE: Final = 0.1
+"""Weight of a second's evidence of it: errors of a place last as long as she stands there."""
 NEVER_S: Final = 1e6
-BLOCK: Final = 128
+BLOCK: Final = 256
 """People whose cells are worked on at once: about a megabyte, so that it stays in a core's cache."""
 _LEAST: Final = 64
 
@@ -65,6 +66,15 @@ class Positions(NamedTuple):
     spread_m: Floats
 
 
+class _Block(NamedTuple):
+    """Some of a step's people: rows, their stores, the time that passes, and what was heard of them."""
+
+    rows: Ints
+    stores: Ints
+    dt_s: Floats
+    pairs: Pairs
+
+
 class Arena:
     """Everybody in all stores whose floors have one shape, by row. Memory grows by doubling and is never given back."""
 
@@ -76,8 +86,10 @@ class Arena:
         self._belief: Floats = np.zeros((0, cells), dtype=np.float32)
         self._store: Ints = np.zeros(0, dtype=np.int32)
         self._velocity: Floats = np.zeros((0, 2), dtype=np.float32)
-        self._bias: Floats = np.zeros(0, dtype=np.float32)
-        self._likeliest: Ints = np.zeros(0, dtype=np.int32)
+        self._power: Floats = np.zeros((0, 2), dtype=np.float32)
+        self._named: Ints = np.zeros(0, dtype=np.int32)
+        self._claim: Floats = np.zeros(0, dtype=np.float32)
+        self._unweighed: Floats = np.zeros(0, dtype=np.float32)
         self._silent: Floats = np.zeros((0, 1), dtype=np.float32)
         self._held: Floats = np.zeros((0, 1), dtype=np.float32)
         self._zones: Floats = np.zeros((0, 3), dtype=np.float32)
@@ -118,8 +130,9 @@ class Arena:
         rows = np.array([self._free.pop() for _ in range(len(stores))], dtype=np.int32)
         self._belief[rows] = self._stack.prior[stores]
         self._store[rows] = stores
-        self._velocity[rows] = self._bias[rows] = 0
-        self._likeliest[rows] = NOWHERE
+        self._velocity[rows] = self._unweighed[rows] = 0
+        self._power[rows, 0], self._power[rows, 1] = 0, self._stack.power_db[stores] ** 2
+        self._named[rows] = NOWHERE
         self._silent[rows] = NEVER_S
         self._held[rows] = evidence.LEAST_DBM
         self._zones[rows] = 0
@@ -133,7 +146,7 @@ class Arena:
     def _grow(self) -> None:
         held = len(self._store)
         more = max(held, _LEAST)
-        for name in ("belief", "store", "velocity", "bias", "likeliest", "silent", "held", "zones"):
+        for name in ("belief", "store", "velocity", "power", "named", "claim", "unweighed", "silent", "held", "zones"):
             column = getattr(self, f"_{name}")
             setattr(self, f"_{name}", np.concatenate([column, np.zeros((more, *column.shape[1:]), column.dtype)]))
         self._free.extend(range(held + more - 1, held - 1, -1))
@@ -151,7 +164,7 @@ class Arena:
             before, self._zones = self._zones, np.zeros((many, zones + 2), dtype=np.float32)
             kept = min(zones, before.shape[1] - 2)
             self._zones[:, :kept], self._zones[:, -2:] = before[:, :kept], before[:, -2:]
-            self._likeliest[self._likeliest == before.shape[1] - 2] = zones
+            self._named[self._named == before.shape[1] - 2] = zones
 
     # ------------------------------------------------------------------------------------------------ a step
 
@@ -190,33 +203,39 @@ class Arena:
 
     def _pass(self, rows: Ints, dt_s: Floats, pairs: Pairs, silence_s: Floats | None) -> None:
         """One block of people, through prediction and evidence."""
-        stores = self._store[rows]
-        self._note(rows, dt_s, pairs)
-        log = self._log_evidence(rows, stores, dt_s, pairs)
+        block = _Block(rows, self._store[rows], dt_s, pairs)
+        self._note(block)
         belief = self._belief[rows]
-        before, after = self._predicted(belief, rows, stores, dt_s), belief
-        log -= log.max(axis=1, keepdims=True)
-        after *= np.exp(log, out=log)
-        after /= after.sum(axis=1, keepdims=True)
-        self._belief[rows] = after
+        before = self._predicted(belief, block)
+        log = np.zeros_like(belief)
         if self._stack.has_plan:
-            is_met = (self._likeliest[rows] != NOWHERE)[:, None]
-            surprise_m = (after @ self._at[:, :2] - before) * self._stack.cell_m[stores] * is_met
-            self._velocity[rows] = motion.turned(self._velocity[rows], surprise_m, dt_s)
-            self._learn_bias(rows, after, pairs, dt_s)
-        self._zones[rows] = self._zones_of(rows, stores, after, silence_s)
+            due = self._due(block)
+            unsure, own = self._add_heard(log, block, due)
+            self._add_silence(log, block, due)
+        else:
+            self._add_loudest(log, block)
+        log -= log.max(axis=1, keepdims=True)
+        belief *= np.exp(log, out=log)
+        belief /= belief.sum(axis=1, keepdims=True)
+        self._belief[rows] = belief
+        if self._stack.has_plan:
+            self._turn(block, before, belief)
+            self._learn_power(block, unsure, own, belief)
+        self._zones[rows] = self._zones_of(block, belief, silence_s)
 
-    def _note(self, rows: Ints, dt_s: Floats, pairs: Pairs) -> None:
+    def _note(self, block: _Block) -> None:
         """Remember who was heard by what."""
+        rows, _, dt_s, pairs = block
         who, slot = rows[pairs.row], self._stack.slot[pairs.anchor]
         self._silent[rows] += dt_s[:, None]
         self._silent[who, slot] = 0
         if not self._stack.has_plan:
             self._held[who, slot] = pairs.rssi_dbm
 
-    def _predicted(self, belief: Floats, rows: Ints, stores: Ints, dt_s: Floats) -> Floats:
+    def _predicted(self, belief: Floats, block: _Block) -> Floats:
         """Let people move, changing `belief` (n, C). Their mean place then, in cells (n, 2)."""
         stack = self._stack
+        rows, stores, dt_s, _ = block
         if stack.has_plan:
             ways = Ways(stack.right[stores], stack.down[stores], stack.per_m[stores])
             motion.moved(belief.reshape(-1, *self.shape), ways, self._velocity[rows], dt_s)
@@ -225,35 +244,59 @@ class Arena:
         belief += leap * stack.prior[stores]
         return belief @ self._at[:, :2]
 
-    def _log_evidence(self, rows: Ints, stores: Ints, dt_s: Floats, pairs: Pairs) -> Floats:
-        """Log-likelihoods of cells. Shape (n, C)."""
-        log = np.zeros((len(rows), self._stack.cells), dtype=np.float32)
-        if self._stack.has_plan:
-            own = pairs._replace(rssi_dbm=pairs.rssi_dbm - self._bias[rows[pairs.row]])
-            evidence.heard(self._stack.told, own, log)
-            self._add_silence(log, rows, stores, dt_s)
-        else:
-            self._add_loudest(log, rows, stores, dt_s)
-        return log
+    def _due(self, block: _Block) -> npt.NDArray[np.int64]:
+        """Who is to be looked at more closely in this step: what says little is not weighed in each."""
+        self._unweighed[block.rows] += block.dt_s
+        return np.flatnonzero(self._unweighed[block.rows] >= evidence.LISTEN_S)
 
-    def _add_silence(self, log: Floats, rows: Ints, stores: Ints, dt_s: Floats) -> None:
+    def _add_heard(self, log: Floats, block: _Block, due: npt.NDArray[np.int64]) -> tuple[Unsure, Floats]:
+        """Weigh by what was heard. Whose power was looked for, and what it would be in each cell."""
+        power, variance = self._power[block.rows].T
+        is_heard = np.zeros(len(block.rows), dtype=bool)
+        is_heard[block.pairs.row] = True
+        is_looked_for = variance > POWER_SURE_DB**2
+        is_looked_for[due] = True
+        row = np.flatnonzero(is_looked_for & is_heard)
+        unsure = Unsure(row, variance[row])
+        beyond = block.pairs._replace(rssi_dbm=block.pairs.rssi_dbm - power[block.pairs.row])
+        return unsure, evidence.heard(self._stack.told, beyond, unsure, log)
+
+    def _learn_power(self, block: _Block, unsure: Unsure, own: Floats, belief: Floats) -> None:
+        """Take what she is heard beyond expectation, over all cells where she may be, for her own; outside it is not.
+
+        A filter of one number each, with the prior that her power is nothing special.
+        """
+        keep = np.exp(-block.dt_s / POWER_S)
+        power, variance = self._power[block.rows].T
+        power *= keep
+        variance[:] = variance * keep**2 + self._stack.power_db[block.stores] ** 2 * (1 - keep**2)
+        many = np.bincount(block.pairs.row, minlength=len(block.rows))[unsure.row]
+        inside = self._stack.inside[block.stores[unsure.row]]
+        mean = (belief[unsure.row] * own * inside).sum(axis=1) * (1 + evidence.ERROR_DB**2 / unsure.variance / many)
+        gain = POWER_SHARE * many * unsure.variance / (POWER_SHARE * many * unsure.variance + evidence.ERROR_DB**2)
+        power[unsure.row] += gain * mean
+        variance[unsure.row] *= 1 - gain
+        self._power[block.rows] = np.column_stack([power, variance])
+
+    def _add_silence(self, log: Floats, block: _Block, due: npt.NDArray[np.int64]) -> None:
         """Weigh by which gateways should have heard her and did not; nothing, where none hears her at all."""
-        stack = self._stack
-        recent = self._silent[rows] < REPORT_S
-        row, slot = np.nonzero(recent)
-        anchor = stack.anchor_at[stores[row], slot]
+        stack, rows = self._stack, block.rows[due]
+        row, slot = np.nonzero(self._silent[rows] < REPORT_S)
+        anchor = stack.anchor_at[block.stores[due[row]], slot]
         is_up = stack.alive[anchor]
         row, anchor = row[is_up], anchor[is_up]
-        share = np.minimum(dt_s / REPORT_S, 1) * evidence.SILENCE
-        share[~np.isin(np.arange(len(rows)), row)] = 0
-        silence = stack.silence[stores]
-        if len(row):
-            evidence.add_up(-stack.missed[anchor], row, silence)
-        log += share[:, None] * silence
+        silence = stack.silence[block.stores[due]]
+        evidence.add_up(-stack.missed[anchor], row, silence)
+        is_near = np.zeros(len(due), dtype=bool)
+        is_near[row] = True
+        share = np.minimum(self._unweighed[rows] / REPORT_S, 1) * evidence.SILENCE * is_near
+        log[due] += share[:, None] * silence
+        self._unweighed[rows] = 0
 
-    def _add_loudest(self, log: Floats, rows: Ints, stores: Ints, dt_s: Floats) -> None:
+    def _add_loudest(self, log: Floats, block: _Block) -> None:
         """Without a plan: weigh each cell by the loudest of its gateways that heard her lately."""
         stack = self._stack
+        rows, stores, dt_s, _ = block
         row, slot = np.nonzero(self._silent[rows] < REPORT_S)
         anchor = stack.anchor_at[stores[row], slot]
         home = stack.home[anchor]
@@ -261,39 +304,42 @@ class Arena:
         loud = np.full_like(log, evidence.LEAST_DBM)
         loud[stack.blind[stores]] = evidence.GUESS_DBM
         np.maximum.at(loud, (row, home), self._held[rows[row], slot])
-        is_heard = np.isin(np.arange(len(rows)), row)
+        is_heard = np.zeros(len(rows), dtype=bool)
+        is_heard[row] = True
         pace = np.clip(dt_s, evidence.AT_ONCE_S, REPORT_S) * is_heard / evidence.LOUDER_DB
         log += pace[:, None] * (loud - evidence.LEAST_DBM)
 
-    def _learn_bias(self, rows: Ints, belief: Floats, pairs: Pairs, dt_s: Floats) -> None:
-        """Take what all gateways together hear beyond expectation, where she most likely is, for her own."""
-        many = np.bincount(pairs.row, minlength=len(rows))
-        told = self._stack.told[pairs.anchor, :, belief.argmax(axis=1)[pairs.row]]
-        known = told[:, 1] > 0
-        expected = np.where(known, told[:, 0] / np.where(known, told[:, 1], 1), pairs.rssi_dbm)
-        beyond = np.clip(pairs.rssi_dbm - self._bias[rows[pairs.row]] - expected, -MOST_BIAS_DB, MOST_BIAS_DB)
-        mean = np.bincount(pairs.row, beyond, minlength=len(rows)) / (many + BIAS_PRIOR)
-        found = self._bias[rows] * np.exp(-dt_s / BIAS_S) + BIAS_GAIN * np.clip(dt_s, 0, 1) * mean
-        self._bias[rows] = np.clip(found, -MOST_BIAS_DB, MOST_BIAS_DB)
+    def _turn(self, block: _Block, before: Floats, belief: Floats) -> None:
+        """Let evidence change where people are heading: not at once for who is new, whom it brings to her place."""
+        is_met = (self._zones[block.rows, -1] < 1)[:, None]
+        surprise_m = (belief @ self._at[:, :2] - before) * self._stack.cell_m[block.stores] * is_met
+        self._velocity[block.rows] = motion.turned(self._velocity[block.rows], surprise_m, block.dt_s)
 
-    def _zones_of(self, rows: Ints, stores: Ints, belief: Floats, silence_s: Floats | None) -> Floats:
+    def _zones_of(self, block: _Block, belief: Floats, silence_s: Floats | None) -> Floats:
         """Probabilities of zones, of none, and that nobody knows. Shape (n, zones + 2)."""
-        stack = self._stack
-        at = np.arange(len(rows))
+        stack, stores = self._stack, block.stores
+        at = np.arange(len(block.rows))
         cells = stack.part_cell[stores] + (at * stack.cells)[:, None]
         seen = belief.ravel()[cells] * stack.part_seen[stores]
         starts = stack.part_start[stores] + (at * seen.shape[1])[:, None]
         zones = np.add.reduceat(seen.ravel(), starts.ravel()).reshape(starts.shape)
-        known = np.minimum(zones.sum(axis=1), 1)
-        before = self._likeliest[rows]
-        zones[at, before] *= np.where(before == NOWHERE, 1, STAY)
-        self._likeliest[rows] = zones.argmax(axis=1)
-        zones **= DOUBT
         if silence_s is None:
-            silence_s = self._silent[rows].min(axis=1)
-        known *= np.exp(-np.maximum(silence_s - REPORT_S, 0) / FADE_S)
-        zones *= (known / np.maximum(zones.sum(axis=1), 1e-30))[:, None]
-        return np.column_stack([zones, 1 - known])
+            silence_s = self._silent[block.rows].min(axis=1)
+        zones *= np.exp(-np.maximum(silence_s - REPORT_S, 0) / FADE_S)[:, None]
+        self._name(block.rows, zones)
+        return np.column_stack([zones, np.maximum(1 - zones.sum(axis=1), 0)])
+
+    def _name(self, rows: Ints, zones: Floats) -> None:
+        """Decide which zone to name, by probabilities of zones and of none (n, zones + 1)."""
+        at, none = np.arange(len(rows)), zones.shape[1] - 1
+        before = self._named[rows]
+        known = zones.sum(axis=1)
+        zones = zones.copy()
+        zones[at, before] *= np.where(before == NOWHERE, 1, STAY)
+        is_none = zones[:, none] > zones[:, :none].sum(axis=1)
+        self._named[rows] = found = np.where(is_none, none, zones[:, :none].argmax(axis=1))
+        zones **= DOUBT
+        self._claim[rows] = zones[at, found] * known / np.maximum(zones.sum(axis=1), 1e-30)
 
     # ------------------------------------------------------------------------------------------------ who asks
 
@@ -303,6 +349,16 @@ class Arena:
         Shape (n, Z + 2), Z being as many as the store with the most zones has; the others' are 0.
         """
         return self._zones[rows]
+
+    def named(self, rows: Ints) -> tuple[Ints, Floats]:
+        """The one zone to name for each, (n,), and how likely that is: a steadier answer than `zones` gives.
+
+        Z stands for none, Z + 1 for unknown, as the columns of `zones`. A zone is named where she is likelier in zones
+        than not, and stays named until another is far likelier (`STAY`).
+        """
+        is_unknown = self._zones[rows, -1] > UNKNOWN
+        named = np.where(is_unknown, self._zones.shape[1] - 1, self._named[rows])
+        return named.astype(np.int32), np.where(is_unknown, self._zones[rows, -1], self._claim[rows])
 
     def positions(self, rows: Ints) -> Positions:
         """Where people are. Three arrays (n,)."""

@@ -11,8 +11,12 @@ import numpy.typing as npt
 
 TAIL: Final = 4.0
 """Degrees of freedom of Student's t: RSSI residuals have heavy tails; figures are flat from 3 to 10."""
-FRESH: Final = 0.75
+FRESH: Final = 1.2
 """Weight of a summary of many packets: errors of successive seconds correlate by about 0.2 (recorded walks)."""
+ERROR_DB: Final = 6.0
+"""What one summary may be off, where her power is looked for in it."""
+LISTEN_S: Final = 3.0
+"""Silences of so long are weighed at once: they say little, and looking them up takes as long as what was heard."""
 SILENCE: Final = 0.5
 """Weight of a silence: silences of neighbours have common reasons, a body or a pocket."""
 REPORT_S: Final = 6.0
@@ -43,39 +47,71 @@ class Pairs(NamedTuple):
         return Pairs(self.row[of] - first, self.anchor[of], self.rssi_dbm[of], self.packets[of])
 
 
-def students(dbm: Floats, spread_db: Floats) -> Floats:
-    """What `heard` needs of an anchor's expectations (A, C). Shape (A, 3, C).
+class Unsure(NamedTuple):
+    """People of a block whose own power is not known well: their places in it, and its variance in dB^2."""
 
-    With m and s expected, log t(r; m, s) = -(TAIL + 1) / 2 * log(g + (e r - e m)^2), where g = s^(2 / (TAIL + 1)) and
-    e^2 = g / (TAIL s^2): three numbers for each cell, and one logarithm. An endless spread gives 0.
+    row: Ints
+    variance: Floats
+
+
+def students(dbm: Floats, spread_db: Floats) -> Floats:
+    """What `heard` needs of an anchor's expectations (A, C). Shape (A, 3, C): m, e and g.
+
+    With m and s expected, log t(r; m, s) = -(TAIL + 1) / 2 * log(g + (e (r - m))^2), where g = s^(2 / (TAIL + 1)) and
+    e^2 = g / (TAIL s^2): one logarithm for each cell. An endless spread gives 0.
     """
     known = np.isfinite(spread_db)
     spread = np.where(known, spread_db, 1)
     g = spread ** (2 / (TAIL + 1))
     e = np.where(known, np.sqrt(g / TAIL) / spread, 0)
-    return np.stack([e * dbm, e, np.where(known, g, 1)], axis=1).astype(np.float32)
+    return np.stack([np.where(known, dbm, 0), e, np.where(known, g, 1)], axis=1).astype(np.float32)
 
 
-def heard(told: Floats, pairs: Pairs, out: Floats) -> None:
-    """Add the evidence of what was heard to `out` (n, C); `told` (A, 3, C) is of `students`."""
-    if not len(pairs.row):
-        return
+def heard(told: Floats, pairs: Pairs, unsure: Unsure, out: Floats) -> Floats:
+    """Add the evidence of what was heard to `out` (n, C); `told` (A, 3, C) is of `students`.
+
+    Of people whose own power is `unsure`, each cell is weighed under the power that explains best what was heard if
+    she is there, which is likelier the smaller it is (the profile of a Gaussian prior). Returns that power in dB,
+    shape (len(unsure.row), C).
+    """
     of = told[pairs.anchor]
-    log = of[:, 1]
-    log *= pairs.rssi_dbm[:, None]
-    log -= of[:, 0]
-    np.square(log, out=log)
-    log += of[:, 2]
-    np.log(log, out=log)
+    off = of[:, 0]
+    np.subtract(pairs.rssi_dbm[:, None], off, out=off)
+    own = np.zeros((len(unsure.row), out.shape[1]), dtype=np.float32)
+    if len(unsure.row):
+        place = np.full(len(out), -1)
+        place[unsure.row] = np.arange(len(unsure.row))
+        of_pair = place[pairs.row]
+        at = np.flatnonzero((of_pair >= 0) & (of[:, 1, 0] > 0))
+        add_up(off[at], of_pair[at], own)
+        many = np.bincount(of_pair[at], minlength=len(own))
+        own /= (many + ERROR_DB**2 / unsure.variance)[:, None]
+        off[at] -= own[of_pair[at]]
+        out[unsure.row] -= own**2 * (FRESH / 2 / unsure.variance)[:, None]
+    off *= of[:, 1]
+    np.square(off, out=off)
+    off += of[:, 2]
+    np.log(off, out=off)
     weight = -(TAIL + 1) / 2 * FRESH * pairs.packets / (pairs.packets + 1)
-    log *= weight.astype(np.float32)[:, None]
-    add_up(log, pairs.row, out)
+    off *= weight.astype(np.float32)[:, None]
+    add_up(off, pairs.row, out)
+    return own
 
 
 def add_up(values: Floats, rows: Ints, out: Floats) -> None:
-    """Add values (p, C) to the rows (p,) of `out` that they belong to; rows are sorted."""
+    """Add values (p, C) to the rows (p,) of `out` that they belong to; rows are sorted.
+
+    The first of every row at once, then the second of all that have one, and so on: `np.add.reduceat` along the first
+    axis takes three times as long.
+    """
+    if not len(rows):
+        return
     starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-    if len(starts) == len(rows):
-        out[rows] += values
-    else:
-        out[rows[starts]] += np.add.reduceat(values, starts, axis=0)
+    many = np.diff(np.r_[starts, len(rows)])
+    order = np.argsort(-many, kind="stable")
+    starts, many = starts[order], many[order]
+    total = values[starts]
+    for n in range(1, int(many[0])):
+        having = int(np.searchsorted(-many, -n))
+        total[:having] += values[starts[:having] + n]
+    out[rows[starts]] += total

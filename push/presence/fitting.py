@@ -33,10 +33,12 @@ OFFSET_DB: Final = 4.0
 OWN_SLOPE_DB: Final = 4.0
 SPREAD_DB: Final = 6.0
 """What one sighting may be off."""
-FEW: Final = 0.15
-"""Successive sightings of one walk err together: as evidence of the line, one in seven counts."""
-LOCAL: Final = 0.5
-"""As evidence of what is heard at a place, every other."""
+FEW: Final = 0.2
+"""Successive sightings of one walk err together: as evidence of the line, one in five counts."""
+LOCAL: Final = 1.0
+"""As evidence of what is heard at a place, each."""
+POWER_DB: Final = 2.5
+"""What people's transmitters and pockets still differ by, where their store is known."""
 ROUNDS: Final = 10
 BIN_M: Final = 1.0
 """Sightings within so much of a place tell one thing."""
@@ -76,6 +78,7 @@ def fit(samples: Samples, site: Site, prior: RadioModel = DEFAULT) -> RadioModel
         at_1m_dbm=prior.at_1m_dbm + level + slope * float(np.log10(NEAREST_M / PIVOT_M)),
         slope_db=prior.slope_db + slope,
         faint_dbm=prior.faint_dbm,
+        power_db=POWER_DB,
         anchors={
             anchor.id: AnchorFit(
                 offset_db=float(own[number, 0]),

@@ -21,8 +21,8 @@ SIZES: Final = (4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 50, 100)
 """Rows or columns a grid may have: few, so that stores share shapes; cells of like floors differ by a fifth at most."""
 LISTS: Final = (2, 4, 8, 16, 32, 64, 128, 256, MOST_CELLS)
 """Cells a floor without plan may have."""
-DOORWAY: Final = 0.1
-"""How freely people pass the plan's edge, against an open floor: most of it is wall or window, and somewhere a door."""
+DOORWAY: Final = 0.03
+"""How freely people pass the plan's edge, against an open floor: a door of 2 m in 80 m of wall and window."""
 FINE: Final = 5
 """Each cell is looked at in so many points by so many, for what zones it lies in."""
 NOWHERE: Final = -1

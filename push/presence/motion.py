@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-SPREAD_M: Final = 0.7
+SPREAD_M: Final = 0.8
 """A shopper's place spreads by so much in a second (square root of its variance): she stops, turns, or walks on."""
 FASTEST_MPS: Final = 1.5
 """People in stores walk at 0.4 to 1.3 m/s (Fruin, Pedestrian Planning and Design, 1971: 1.35 in the open)."""
 HEADING_S: Final = 10.0
 """A heading is believed in for so long."""
-TURN: Final = 0.1
+TURN: Final = 0.05
 """Share of a surprise (where evidence moves her within a second) that is taken for a change of velocity."""
 LONGEST_S: Final = 6.0
 """After so long without a look the walk is as wide as it gets at once; the next looks widen it further."""

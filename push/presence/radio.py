@@ -22,10 +22,10 @@ ABOVE_M: Final = 1.0
 """Anchors hang about so far above what people carry; where exactly, nobody registers."""
 POWER_1M_DBM: Final = -59
 """What the line's transmitter gives at one metre; a fixture's differs by what it says of itself."""
-FIELD_DB: Final = 5.0
-"""Spread of an anchor's field: indoor shadowing is 4 to 6 dB (Rappaport, Wireless Communications, 4.11)."""
-FIELD_M: Final = 5.0
-"""Its correlation falls to 1/e over this distance (exponential, as Gudmundson 1991); figures are flat from 4 to 8."""
+FIELD_DB: Final = 7.0
+"""Spread of an anchor's field: indoor shadowing is 4 to 9 dB (Rappaport, Wireless Communications, table 4.6)."""
+FIELD_M: Final = 8.0
+"""Its correlation falls to 1/e over this distance (exponential, as Gudmundson 1991); figures are flat from 5 to 12."""
 ERROR_DB: Final = 3.0
 """What is left between a second's median and line plus field."""
 UNPLACED_DB: Final = 12.0
@@ -57,15 +57,17 @@ class AnchorFit(msgspec.Struct, frozen=True):
 
 
 class RadioModel(msgspec.Struct, frozen=True, kw_only=True):
-    """Path loss in one store. Without any fit, free space with the power that beacons are shipped with.
+    """Path loss in one store. Without a fit, what stores have in common, and the power beacons are shipped with.
 
-    `slope_db` is per tenfold distance: -20 in free space, and in halls and stores (ITU-R P.1238: 18 to 22 at 2 GHz).
-    `faint_dbm` is where half of the packets are lost.
+    `slope_db` is per tenfold distance: -22 in stores (Rappaport, table 4.6; ITU-R P.1238 has the same). `faint_dbm` is
+    where half of the packets are lost. `power_db` is how far what people carry may differ from the line: by its power,
+    by body and pocket, and by the store, as long as that is not fitted.
     """
 
     at_1m_dbm: float = -59.0
-    slope_db: float = -20.0
+    slope_db: float = -22.0
     faint_dbm: float = -93.0
+    power_db: float = 5.0
     anchors: dict[str, AnchorFit] = {}
 
 

@@ -43,10 +43,10 @@ class Stack:
 
     By anchor: `told` (A, 3, C) as `evidence.students` has it, `missed` (A + 1, C), `home` (A + 1,), `of_store`, `slot`
     (its place among its store's anchors).
-    By store: `anchor_at` (S, slots), A where there is none; `right`, `down`, `per_m`, `origin_m`, `cell_m`, `prior`
-    (S, C), `inside` (S, C); `part_cell` (S, parts) and `part_start` (S, zones + 1) say which cells make up each zone,
-    `part_seen` (S, parts) with what share of them, as far as anybody sees them; `silence` (S, C) is the log-chance
-    that none of its gateways hears her, `blind` (S, C) where none would tell.
+    By store: `anchor_at` (S, slots), A where there is none; `right`, `down`, `per_m`, `origin_m`, `cell_m`, `power_db`,
+    `prior` (S, C), `inside` (S, C); `part_cell` (S, parts) and `part_start` (S, zones + 1) say which cells make up each
+    zone, `part_seen` (S, parts) with what share of them, as far as anybody sees them; `silence` (S, C) is the
+    log-chance that none of its gateways hears her, `blind` (S, C) where none would tell.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -127,6 +127,7 @@ class Stack:
         self.down: Floats = np.zeros((many, rows - 1, columns), dtype=np.float32)
         self.origin_m: Floats = np.zeros((many, 2), dtype=np.float32)
         self.cell_m: Floats = np.zeros((many, 2), dtype=np.float32)
+        self.power_db: Floats = np.zeros(many, dtype=np.float32)
         self.prior: Floats = np.zeros((many, self.cells), dtype=np.float32)
         self.inside: Mask = np.zeros((many, self.cells), dtype=bool)
         for number, store in zip(numbers, stores, strict=True):
@@ -135,6 +136,7 @@ class Stack:
             self.origin_m[number], self.cell_m[number] = floor.origin_m, floor.cell_m
             self.inside[number] = floor.inside
             self.prior[number] = _prior(floor)
+            self.power_db[number] = store.model.power_db
         self.per_m: Floats = (1 / np.where(self.cell_m > 0, self.cell_m, np.inf)).astype(np.float32)
         self.slots = max([1, *(len(store.floor.anchors) for store in stores)])
         self.anchor_at: Ints = np.full((many, self.slots), len(self.of_store), dtype=np.int32)

@@ -70,14 +70,10 @@ def top(people: People, grounds: Grounds, rows: Ints) -> list[tuple[str, str | N
     if not len(rows):
         return []
     zones = grounds.floors[grounds.stores[people.site[rows[0]]]].zones
-    share = grounds.arenas[int(people.arena[rows[0]])].zones(people.place[rows])
-    best = np.where(np.arange(share.shape[1]) < len(zones), share, 0).argmax(axis=1)
-    elsewhere = share[:, -2:].max(axis=1)
+    named, share = grounds.arenas[int(people.arena[rows[0]])].named(people.place[rows])
     return [
-        (people.shopper[row], zones[n], float(share[i, n]))
-        if zones and share[i, n] >= elsewhere[i]
-        else (people.shopper[row], None, float(elsewhere[i]))
-        for i, (row, n) in enumerate(zip(rows.tolist(), best.tolist(), strict=True))
+        (people.shopper[row], zones[zone] if zone < len(zones) else None, float(probability))
+        for row, zone, probability in zip(rows.tolist(), named.tolist(), share, strict=True)
     ]
 
 
