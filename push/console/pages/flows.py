@@ -75,7 +75,6 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
         "nodes": nodes.values(),
         "rows": _rows(seen, found.flows),
         "more": max(0, len(found.flows.flows) - MOST_ROWS),
-        "is_hidden": found.flows.few,
         "first": _lines(seen, found.flows.first),
         "last": _lines(seen, found.flows.last),
         "paths": _paths(seen, found.paths),

@@ -102,7 +102,7 @@ def _hours(seen: Look, day: Day) -> list[HourRow]:
             NOTHING if hour.zone is None else seen.name(hour.zone),
             "" if hour.zone is None else told.count(hour.in_zone, exact=seen.exact),
         )
-        for hour in lapse.hours(day)
+        for hour in lapse.hours(day, lambda at_ms: times.local(at_ms, seen.zone).hour)
     ]
 
 

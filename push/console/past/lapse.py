@@ -1,6 +1,6 @@
 """A time-lapse: every frame of a day as the page's script draws it, and the day hour by hour as a table. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -71,9 +71,9 @@ class Hour(NamedTuple):
     in_zone: int | None
 
 
-def hours(day: Day, hour_ms: int = 3_600_000) -> list[Hour]:
-    """The day, hour by hour."""
-    numbered = groupby(range(len(day.starts_ms)), key=lambda n: day.starts_ms[n] // hour_ms)
+def hours(day: Day, hour_of: Callable[[int], int]) -> list[Hour]:
+    """The day by the hours that its clock shows; `hour_of` reads them from times in ms."""
+    numbered = groupby(range(len(day.starts_ms)), key=lambda n: hour_of(day.starts_ms[n]))
     return [_hour(day, list(frames)) for _, frames in numbered]
 
 

@@ -100,7 +100,8 @@ def test_a_time_lapse_begins_and_ends_with_somebody_and_is_told_hour_by_hour() -
     assert lapse.shades(day, "hall") == "5055"
     scale = lapse.scale(day.cells)
     assert [lapse.levels(frame, scale) for frame in day.cells] == ["6-", "7-", "9-", "9-"]
-    assert [(hour.people, hour.zone, hour.in_zone) for hour in lapse.hours(day)] == [(9, None, None), (12, "hall", 9)]
+    told_hours = lapse.hours(day, lambda at_ms: at_ms // HOUR_MS)
+    assert [(hour.people, hour.zone, hour.in_zone) for hour in told_hours] == [(9, None, None), (12, "hall", 9)]
     assert lapse.lively(Day(quarters, [None] * 8, {}, [])).people == ()
 
 
