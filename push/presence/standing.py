@@ -65,15 +65,15 @@ def _person(people: People, grounds: Grounds, row: int, at: npt.NDArray[np.float
 
 
 def top(people: People, grounds: Grounds, rows: Ints) -> list[tuple[str, str | None, float]]:
-    """The likeliest zone of each of one store's people, and how likely; None: likelier none, or nobody knows which."""
+    """The one zone to name for each of one store's people, and how likely; None: likelier none, or nobody knows."""
     rows = rows[people.place[rows] != NOBODY]
     if not len(rows):
         return []
     zones = grounds.floors[grounds.stores[people.site[rows[0]]]].zones
-    named, share = grounds.arenas[int(people.arena[rows[0]])].named(people.place[rows])
+    named, likely = grounds.arenas[int(people.arena[rows[0]])].named(people.place[rows])
     return [
-        (people.shopper[row], zones[zone] if zone < len(zones) else None, float(probability))
-        for row, zone, probability in zip(rows.tolist(), named.tolist(), share, strict=True)
+        (people.shopper[row], zones[zone] if zone < len(zones) else None, share)
+        for row, zone, share in zip(rows.tolist(), named.tolist(), likely.tolist(), strict=True)
     ]
 
 
