@@ -31,7 +31,8 @@ async def visited(tx: Transaction, name: str, shopper: str, at_ms: int) -> None:
 async def decided(tx: Transaction, name: str, at_ms: int, verdicts: list[tuple[Verdict, str]]) -> None:
     """A decision of which nothing was sent."""
     moment = {"id": f"m-{name}", "kind": "zone_entered", "store": "s1", "zone": "shoes", "shopper": TWIN}
-    await tx.execute("ingest.moment", **moment, visit="v", mark_s=0, at_ms=at_ms, heard_ms=at_ms, received_ms=at_ms)
+    times = {"at_ms": at_ms, "heard_ms": at_ms, "received_ms": at_ms}
+    await tx.execute("ingest.moment", **moment, **times, visit="v", mark_s=0, confidence=0.9, triggers=True)
     considered = tuple(
         Considered(campaign=f"c{n}", version=1, verdict=verdict, why=why) for n, (verdict, why) in enumerate(verdicts)
     )

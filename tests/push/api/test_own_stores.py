@@ -57,7 +57,8 @@ async def happen(tx: Transaction, key: DataKey, store: str, at_ms: int) -> None:
     visit = {"id": id_, "store": store, "shopper": "ada", "entered_ms": at_ms, "heard_ms": at_ms}
     await tx.execute("ingest.open_visit", **visit)
     moment = {"kind": "store_entered", "zone": None, "visit": id_, "mark_s": 0, "at_ms": at_ms, "received_ms": at_ms}
-    await tx.execute("ingest.moment", id=id_, store=store, shopper="ada", heard_ms=at_ms, **moment)
+    sure = {"confidence": 0.9, "triggers": True}
+    await tx.execute("ingest.moment", id=id_, store=store, shopper="ada", heard_ms=at_ms, **moment, **sure)
     decision = Decision(id=id_, moment=id_, shopper="ada", store=store, campaign=None, considered=(), decided_ms=at_ms)
     await outbox.keep_decision(tx, key, decision)
 
