@@ -20,9 +20,9 @@ from push.presence.motion import Ways
 from push.presence.radio import RadioModel
 from push.presence.stacks import Stack
 
-STAY: Final = 7.0
+STAY: Final = 6.0
 """Where one zone is to be named: the one named before, unless another is so much likelier; people seldom change."""
-DOUBT: Final = 0.55
+DOUBT: Final = 0.6
 """Probabilities of named zones are flattened by this power: what makes them true on recorded walks, after `STAY`."""
 UNKNOWN: Final = 0.5
 """So probable that nobody knows, and no zone is named."""
