@@ -1,6 +1,7 @@
 """What presence is rebuilt from: a row per tick, and a checkpoint that lets go of the rows before it."""
 
 import asyncio
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -47,6 +48,7 @@ async def checkpoint(tx: Transaction, payload: bytes, seq: int, now_ms: int) -> 
 
 async def resume(db: Queries, presence: Presence) -> int:
     """Bring presence to where the last commit left it; the sequence of the last journal row."""
+    began_s = time.perf_counter()
     row = await db.fetch_one("ingest.checkpoint")
     seq = 0 if row is None else int(row["journal_seq"])
     rows = await db.fetch("ingest.journal_after", seq=seq)
@@ -57,6 +59,8 @@ async def resume(db: Queries, presence: Presence) -> int:
     else:
         log.warning("presence was written down by a release before: visits that are open go on")
         presence.replay(None, [await before.entry(db, row, rows, presence.numbers)])
+    in_ms = round((time.perf_counter() - began_s) * 1000)
+    log.info("presence is back where it was", people=len(presence.shoppers()), ticks=len(rows), in_ms=in_ms)
     return int(rows[-1]["seq"]) if rows else seq
 
 
