@@ -38,6 +38,7 @@ NEVER_S: Final = 1e6
 BLOCK: Final = 256
 """People whose cells are worked on at once: about a megabyte, so that it stays in a core's cache."""
 _LEAST: Final = 64
+_COLUMNS: Final = ("belief", "store", "velocity", "power", "named", "claim", "unweighed", "silent", "held", "zones")
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -106,6 +107,11 @@ class Arena:
         """The anchors' numbers: 0, 1, 2, … They may change with each `use`."""
         return self._stack.anchors
 
+    @property
+    def row_bytes(self) -> int:
+        """Memory that each row takes."""
+        return sum(getattr(self, f"_{name}")[:1].nbytes for name in _COLUMNS)
+
     def zones_of(self, store: int) -> tuple[str, ...]:
         """The zones of a store, in the order of `zones`. Raises `KeyError`."""
         return self._stack.floor(store).zones
@@ -146,7 +152,7 @@ class Arena:
     def _grow(self) -> None:
         held = len(self._store)
         more = max(held, _LEAST)
-        for name in ("belief", "store", "velocity", "power", "named", "claim", "unweighed", "silent", "held", "zones"):
+        for name in _COLUMNS:
             column = getattr(self, f"_{name}")
             setattr(self, f"_{name}", np.concatenate([column, np.zeros((more, *column.shape[1:]), column.dtype)]))
         self._free.extend(range(held + more - 1, held - 1, -1))
