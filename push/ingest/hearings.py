@@ -300,7 +300,8 @@ def model_of(held: Hearings, site: Site) -> RadioModel:
     line = RadioModel(at_1m_dbm=_at_1m_dbm(slope_db, 0.0), slope_db=slope_db)
     beyond_db = {anchor.id: _beyond(held.anchors[anchor.id], line) for anchor in known}
     gateways = [beyond_db[anchor.id] for anchor in known if not anchor.is_fixture]
-    common_db = float(np.clip(np.median(gateways or [0.0]), -MOST_CHANGE_DB, MOST_CHANGE_DB))
+    usual_db = np.median(gateways or list(beyond_db.values()) or [0.0])
+    common_db = float(np.clip(usual_db, -MOST_CHANGE_DB, MOST_CHANGE_DB))
     fits = {}
     for anchor in known:
         weight = sum(held.anchors[anchor.id].weight)

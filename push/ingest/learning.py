@@ -77,13 +77,15 @@ class Learning:
         return presence.use(self._all_sites, self.models)
 
     def _settle(self, sites: Mapping[str, Site], directory: Directory) -> None:
-        self._all_sites = sites
+        as_before, before = self._sites, self.stores
+        corrections = {g.id: g.radio_offset_db for g in directory.gateways.values()}
+        is_corrected = corrections != self._corrections
+        self._all_sites, self._corrections, self.stores = sites, corrections, {}
         self._sites = {store: site for store, site in sites.items() if site.size_m is not None}
-        self._corrections = {g.id: g.radio_offset_db for g in directory.gateways.values()}
-        before, self.stores = self.stores, {}
         for store, site in self._sites.items():
             held = before.get(store, Hearings())
-            self.stores[store] = hearings.settled(held, site, self._corrections)
+            is_same = not is_corrected and as_before.get(store) == site
+            self.stores[store] = held if is_same else hearings.settled(held, site, corrections)
             if self.stores[store] is not held and held.anchors:
                 self._unwritten.add(store)
 

@@ -147,6 +147,18 @@ async def test_what_anybody_could_make_up_teaches_nothing() -> None:
     assert learning.stores["s1"].anchors == {}
 
 
+async def test_phones_teach_of_rotating_fixtures_in_the_same_way() -> None:
+    anchors = [msgspec.structs.replace(anchor, is_fixture=True, power_1m_dbm=-65) for anchor in store().anchors]
+    there, learning = opened(store(anchors=tuple(anchors)))
+    traffic = Traffic(there, learning, dict.fromkeys(range(6), 6.0) | {1: 6.0 + 9.0})  # as -65 dBm has it; one fades
+    await traffic.go_on(minutes=3)
+    offset_db = {name: fit.offset_db for name, fit in learning.models["s1"].anchors.items()}
+    assert -12 <= offset_db.pop("g1") <= -6
+    assert max(abs(other) for other in offset_db.values()) < 4
+    assert learning.learned("g1", "s1") is not None
+    assert learning.off(6, most=10) == {}, "no gateway is meant"
+
+
 def test_lessons_that_wait_are_bounded_and_a_fair_sample() -> None:
     pool = Pool(most=100)
     for n in range(50):
