@@ -7,11 +7,17 @@ import pytest
 from beacons.columns import Sighting
 from beacons.ids import IdKind
 from beacons.registry import Beacon, Gateway
+from push.api import health
+from push.api.contract import Call, Context
+from push.channels.inapp import EventStreams
+from push.health.inbox import GatewayHealth
 from push.ingest import learning
 from push.model.ports import Database
+from push.model.tokens import Principal
 from push.registry import directory, plans
 from push.registry.layout import Plan
 from push.registry.records import NOBODY
+from tests.support import small_api
 from tests.support.clocks import SettableClock
 from tests.support.ingest import EXPONENT, SECRETS, T0_MS, VAULT, Box, Server, WireGateway, identity_key, rotating_id
 
@@ -57,6 +63,14 @@ def heard(gateway: WireGateway) -> list[Sighting]:
     return found
 
 
+async def api_told(server: Server, gateway: str) -> GatewayHealth:
+    """What operators are told of a gateway's health."""
+    context: Context = small_api.context(server.db, server.clock, EventStreams(), small_api.Nowhere())
+    context.health.use(server.engine.directory, server.clock.now_ms())
+    call = Call(Principal("operator", "olga"), {"id": gateway}, {}, None)
+    return await health.gateway(context._replace(presence=server.engine), call)
+
+
 async def test_what_fixtures_teach_survives_a_restart_and_not_a_move(server: Server, clock: SettableClock) -> None:
     gateways = [WireGateway(name, clock) for name in GATEWAYS_M]
     for _ in range(FOLDS):
@@ -70,6 +84,8 @@ async def test_what_fixtures_teach_survives_a_restart_and_not_a_move(server: Ser
     straight = server.engine.learned("g1")
     assert straight is not None
     assert abs(straight.offset_db) < 2
+    told = await api_told(server, "g3")
+    assert (told.learned_db, told.learned_since_ms) == deaf
     again = await Server(server.db, clock, Box()).start()
     assert again.engine.learned("g3") == deaf
     await put_gateway(server.db, "g3", (18.0, 9.0))
