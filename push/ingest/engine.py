@@ -46,8 +46,9 @@ MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
 """And their size: 10,000 batches of a busy store take a tenth of it; 10,000 of the largest would take 2.5 GB."""
 MAX_REPORTS: Final = 2_000
 """Phones' reports waiting for a tick; more are refused: a phone reports again in a second."""
-MAX_TAKEN: Final = 500
-"""Payloads taken in by one tick, so that the loop is not held up for long; the others wait for the next."""
+MAX_TAKEN: Final = 2_000
+MAX_TAKEN_BYTES: Final = 4 * 1024 * 1024
+"""Payloads taken in by one tick, and their size, so that the loop is not held up for long; the others wait."""
 SLICE: Final = 500
 """Beacons whose windows are computed in one slice: some milliseconds of work in a thread, less than one here."""
 QUIET_MS: Final = 1000
@@ -311,9 +312,7 @@ class Engine:
             self._mind_the_clock(now_ms)
             tick = Tick(now_ms, reports=self._reports, withdrawals=self._withdrawals)
             self._reports, self._withdrawals = [], []
-            waiting = [self._queue.popleft() for _ in range(min(MAX_TAKEN, len(self._queue)))]
-            self._queued_bytes -= sum(len(payload) for _, payload, _ in waiting)
-            await self._taker.take(tick, waiting)
+            await self._taker.take(tick, self._next())
             self._step(tick)
             queued = await self._writer.write(tick, self.directory.anchors, self.counts)
             self._taker.ledger.keep(tick.marks)
@@ -324,6 +323,16 @@ class Engine:
         for where, payload in downlink.acks(tick.batches, tick.marks, self.directory, self._clock.now_ms()):
             await self._publisher.publish(where, payload)
         await self._publish_configs(self._strays.found(tick.statuses, self.directory))
+
+    def _next(self) -> list[Waiting]:
+        """What one tick takes in: the oldest payloads, and at least one."""
+        taken: list[Waiting] = []
+        size = 0
+        while self._queue and len(taken) < MAX_TAKEN and size < MAX_TAKEN_BYTES:
+            taken.append(self._queue.popleft())
+            size += len(taken[-1][1])
+        self._queued_bytes -= size
+        return taken
 
     def _mind_the_clock(self, now_ms: int) -> None:
         """After a standstill, or a clock that was set, nobody has been silent: we have not listened."""

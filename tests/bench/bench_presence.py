@@ -1,6 +1,6 @@
 """From the broker to presence: what a sighting costs the server, what the filter costs beside it, how soon it tells.
 
-python tests/bench/bench_presence.py [quick]
+python tests/bench/bench_presence.py [quick] [costs | latency | flame FILE.svg] [WORDS OF A CASE]
 
 Three processes: nats-server, a load of sealed batches, and the server's way in, whole: MQTT client, authentication,
 resolving, presence with its filter, journal and commits on SQLite, acknowledgements, and the watch over the fleet's
@@ -12,6 +12,8 @@ Everybody is registered, agreed, and is in a store, heard by four gateways.
 import asyncio
 import multiprocessing
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -89,6 +91,7 @@ class House(NamedTuple):
     feeder: Connection
     handled: "Synchronized[int]"
     registered: int
+    pid: int
 
     def mark(self) -> Mark:
         """What the server has spent so far."""
@@ -134,7 +137,7 @@ def house(crowd: Crowd, url: str, folder: Path) -> Iterator[House]:
         registered = hear(pipes[0][0])
         hear(pipes[0][0])
         hear(pipes[1][0])
-        yield House(pipes[0][0], pipes[1][0], handled, registered)
+        yield House(pipes[0][0], pipes[1][0], handled, registered, server.pid or 0)
     finally:
         for (here, _), process in zip(pipes, (server, feeder), strict=True):
             if process.is_alive():
@@ -151,9 +154,10 @@ def everybody(crowd: Crowd, size: int, times: int = 1) -> Send:
 def cost(case: Case, there: House, empty: Mark) -> Cost:
     """One case, once everybody is in."""
     crowd = case.crowd
-    there.send(everybody(crowd, case.size))
+    came_s = there.send(everybody(crowd, case.size))[2]
     time.sleep(1)
     before = there.mark()
+    say(f"{before.present:,} people came in within {came_s:.0f} s")
     sent, _, _ = there.send(Send(int(case.rate * SECONDS), case.size, case.rate))
     after = there.mark()
     filter_s = after.filter_s - before.filter_s
@@ -202,6 +206,22 @@ def latency(case: Case, url: str, folder: Path) -> list[Line]:
     return [*lines, Line("probes that did not enter", probes - len(probed), "", 0)]
 
 
+def flame(case: Case, url: str, folder: Path, file: str) -> None:
+    """Where the server's time goes, as py-spy sees it (`pip install py-spy`), into a drawing."""
+    program = shutil.which("py-spy")
+    if program is None:
+        say("py-spy is not on the path: pip install py-spy")
+        return
+    (folder / "flame").mkdir()
+    with house(case.crowd, url, folder / "flame") as there:
+        there.send(everybody(case.crowd, case.size))
+        time.sleep(2)
+        command = [program, "record", "--pid", str(there.pid), "--duration", "8", "--rate", "250", "--output", file]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as looking:  # noqa: S603 - as asked for
+            there.send(Send(int(case.rate * SECONDS), case.size, case.rate))
+            looking.wait()
+
+
 def quantile(values: Sequence[int], percent: int) -> float:
     """The value below which so many percent lie."""
     return float(values[min(len(values) - 1, len(values) * percent // 100)]) if values else float("nan")
@@ -239,11 +259,16 @@ def growth(found: Sequence[Cost]) -> list[Line]:
 
 async def main(names: Sequence[str]) -> None:
     """Print the tables."""
-    cases = QUICK if "quick" in names else CASES
+    cases: Sequence[Case] = QUICK if "quick" in names else CASES
+    words = set(names) - {"quick", "costs", "latency", "flame"}
+    cases = [case for case in cases if all(word in str(case) for word in words)] or cases
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with run_broker(EmbeddedSettings(folder=folder / "broker", free_ports=True), [USER]) as broker:
             url = f"mqtt://{USER.name}:{USER.password}@{broker.endpoint.host}:{broker.endpoint.port}"
+            if "flame" in names:
+                await asyncio.to_thread(flame, PROBED, url, folder, names[-1])
+                return
             if "latency" not in names:
                 found = await asyncio.to_thread(costs, cases, url, folder)
                 show("Broker to presence", lines_of(found))
