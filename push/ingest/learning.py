@@ -13,10 +13,11 @@ import msgspec
 import numpy as np
 import structlog
 
-from push.ingest import hearings
-from push.ingest.hearings import Ground, Hearings
+from push.ingest import hearings, teaching
+from push.ingest.hearings import Hearings
 from push.ingest.lessons import Fixtures, Pool, fixtures_of
 from push.ingest.observe import Sightings
+from push.ingest.teaching import Ground
 from push.model.errors import DatabaseError
 from push.model.health import Ints, Learned
 from push.model.ports import Clock, Database, Queries
@@ -192,7 +193,7 @@ def _by_store(lessons: Taught, sites: Mapping[str, Site], numbers: Mapping[str, 
 def _learned(work: Sequence[Work], corrections: Mapping[str, float], now_ms: int) -> list[Hearings]:
     found = []
     for one in work:
-        known = hearings.taught(one.held, one.ground, one.lessons, corrections)
+        known = teaching.taught(one.held, one.ground, one.lessons, corrections)
         found.append(hearings.enforced(known, hearings.model_of(known, one.ground.site), now_ms))
     return found
 
