@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from push.presence import evidence, motion
+from push.presence import evidence, motion, power
 from push.presence.evidence import REPORT_S, Pairs, Unsure
 from push.presence.floors import NOWHERE, Floor
 from push.presence.motion import Ways
@@ -28,12 +28,6 @@ UNKNOWN: Final = 0.5
 """So probable that nobody knows, and no zone is named."""
 FADE_S: Final = 20.0
 """Not heard for so long beyond a report, and two thirds of what was known is not known any more."""
-POWER_S: Final = 60.0
-"""Over this time her power is another: she turns, or takes her phone in her hand."""
-POWER_SURE_DB: Final = 3.0
-"""Known better than that, it is looked for only now and then (`evidence.LISTEN_S`)."""
-POWER_SHARE: Final = 0.1
-"""Weight of a second's evidence of it: errors of a place last as long as she stands there."""
 NEVER_S: Final = 1e6
 BLOCK: Final = 256
 """People whose cells are worked on at once: about a megabyte, so that it stays in a core's cache."""
@@ -134,7 +128,7 @@ class Arena:
         while len(self._free) < len(stores):
             self._grow()
         rows = np.array([self._free.pop() for _ in range(len(stores))], dtype=np.int32)
-        self._belief[rows] = self._stack.prior[stores]
+        self._belief[rows] = self._stack.entry[stores]
         self._store[rows] = stores
         self._velocity[rows] = self._unweighed[rows] = 0
         self._power[rows, 0], self._power[rows, 1] = 0, self._stack.power_db[stores] ** 2
@@ -246,6 +240,7 @@ class Arena:
             ways = Ways(stack.right[stores], stack.down[stores], stack.per_m[stores])
             motion.moved(belief.reshape(-1, *self.shape), ways, self._velocity[rows], dt_s)
         leap = (1 - np.exp(-(motion.LEAP if stack.has_plan else motion.CHANGE) * dt_s))[:, None]
+        belief *= np.where(stack.inside[stores], np.float32(1), np.exp(-dt_s / motion.PASSING_S)[:, None])
         belief *= 1 - leap
         belief += leap * stack.prior[stores]
         return belief @ self._at[:, :2]
@@ -257,32 +252,19 @@ class Arena:
 
     def _add_heard(self, log: Floats, block: _Block, due: npt.NDArray[np.int64]) -> tuple[Unsure, Floats]:
         """Weigh by what was heard. Whose power was looked for, and what it would be in each cell."""
-        power, variance = self._power[block.rows].T
-        is_heard = np.zeros(len(block.rows), dtype=bool)
-        is_heard[block.pairs.row] = True
-        is_looked_for = variance > POWER_SURE_DB**2
-        is_looked_for[due] = True
-        row = np.flatnonzero(is_looked_for & is_heard)
-        unsure = Unsure(row, variance[row])
-        beyond = block.pairs._replace(rssi_dbm=block.pairs.rssi_dbm - power[block.pairs.row])
+        held = self._power[block.rows]
+        unsure = power.unsure(held, due, block.pairs.row)
+        beyond = block.pairs._replace(rssi_dbm=block.pairs.rssi_dbm - held[block.pairs.row, 0])
         return unsure, evidence.heard(self._stack.told, beyond, unsure, log)
 
     def _learn_power(self, block: _Block, unsure: Unsure, own: Floats, belief: Floats) -> None:
-        """Take what she is heard beyond expectation, over all cells where she may be, for her own; outside it is not.
-
-        A filter of one number each, with the prior that her power is nothing special.
-        """
-        keep = np.exp(-block.dt_s / POWER_S)
-        power, variance = self._power[block.rows].T
-        power *= keep
-        variance[:] = variance * keep**2 + self._stack.power_db[block.stores] ** 2 * (1 - keep**2)
-        many = np.bincount(block.pairs.row, minlength=len(block.rows))[unsure.row]
+        """Take what she is heard beyond expectation, over all cells where she may be inside, for her own."""
         inside = self._stack.inside[block.stores[unsure.row]]
-        mean = (belief[unsure.row] * own * inside).sum(axis=1) * (1 + evidence.ERROR_DB**2 / unsure.variance / many)
-        gain = POWER_SHARE * many * unsure.variance / (POWER_SHARE * many * unsure.variance + evidence.ERROR_DB**2)
-        power[unsure.row] += gain * mean
-        variance[unsure.row] *= 1 - gain
-        self._power[block.rows] = np.column_stack([power, variance])
+        mean_db = (belief[unsure.row] * own * inside).sum(axis=1)
+        many = np.bincount(block.pairs.row, minlength=len(block.rows))[unsure.row]
+        at_most_db = self._stack.power_db[block.stores]
+        held = power.faded(self._power[block.rows], at_most_db, block.dt_s)
+        self._power[block.rows] = power.learned(held, unsure, mean_db, many)
 
     def _add_silence(self, log: Floats, block: _Block, due: npt.NDArray[np.int64]) -> None:
         """Weigh by which gateways should have heard her and did not; nothing, where none hears her at all."""

@@ -24,6 +24,8 @@ MOST_SHARE: Final = 0.9
 LEAP: Final = 1e-3
 """Each second she is anywhere at all with this probability: no error of the past lasts."""
 
+PASSING_S: Final = 10.0
+"""Who passes by outside, 12 m of shop front at 1.2 m/s, is out of hearing then; whoever is still heard came in."""
 CHANGE: Final = 1 / 30
 """Where there is no plan: zones are changed so often in a second, to whichever."""
 

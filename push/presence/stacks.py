@@ -14,8 +14,12 @@ from push.presence.evidence import students
 from push.presence.floors import NOWHERE, Floor
 from push.presence.radio import RadioModel, tables
 
-OUTSIDE: Final = 0.1
-"""How likely somebody who is new is in the margin: most who are heard at all are inside."""
+NEW_OUTSIDE: Final = 0.3
+"""How likely somebody who is new is in the margin: passers-by before the window are heard as well."""
+OUTSIDE: Final = 0.05
+"""How likely anybody is: most who are heard for long are inside."""
+LEAST_POWER_DB: Final = 0.5
+"""Nobody's power is known better."""
 DULL_DB: Final = 3.0
 """Where the best gateway that is up should hear her by so much less than the best there is, doubt begins."""
 BLIND_DB: Final = 12.0
@@ -44,9 +48,9 @@ class Stack:
     By anchor: `told` (A, 3, C) as `evidence.students` has it, `missed` (A + 1, C), `home` (A + 1,), `of_store`, `slot`
     (its place among its store's anchors).
     By store: `anchor_at` (S, slots), A where there is none; `right`, `down`, `per_m`, `origin_m`, `cell_m`, `power_db`,
-    `prior` (S, C), `inside` (S, C); `part_cell` (S, parts) and `part_start` (S, zones + 1) say which cells make up each
-    zone, `part_seen` (S, parts) with what share of them, as far as anybody sees them; `silence` (S, C) is the
-    log-chance that none of its gateways hears her, `blind` (S, C) where none would tell.
+    `prior` and `entry` (S, C), `inside` (S, C); `part_cell` (S, parts) and `part_start` (S, zones + 1) say which cells
+    make up each zone, `part_seen` (S, parts) with what share of them, as far as anybody sees them; `silence` (S, C) is
+    the log-chance that none of its gateways hears her, `blind` (S, C) where none would tell.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -129,14 +133,15 @@ class Stack:
         self.cell_m: Floats = np.zeros((many, 2), dtype=np.float32)
         self.power_db: Floats = np.zeros(many, dtype=np.float32)
         self.prior: Floats = np.zeros((many, self.cells), dtype=np.float32)
+        self.entry: Floats = np.zeros((many, self.cells), dtype=np.float32)
         self.inside: Mask = np.zeros((many, self.cells), dtype=bool)
         for number, store in zip(numbers, stores, strict=True):
             floor = store.floor
             self.right[number], self.down[number] = floor.right, floor.down
             self.origin_m[number], self.cell_m[number] = floor.origin_m, floor.cell_m
             self.inside[number] = floor.inside
-            self.prior[number] = _prior(floor)
-            self.power_db[number] = store.model.power_db
+            self.prior[number], self.entry[number] = _prior(floor, OUTSIDE), _prior(floor, NEW_OUTSIDE)
+            self.power_db[number] = max(LEAST_POWER_DB, store.model.power_db)
         self.per_m: Floats = (1 / np.where(self.cell_m > 0, self.cell_m, np.inf)).astype(np.float32)
         self.slots = max([1, *(len(store.floor.anchors) for store in stores)])
         self.anchor_at: Ints = np.full((many, self.slots), len(self.of_store), dtype=np.int32)
@@ -208,11 +213,11 @@ def _store(floor: Floor, model: RadioModel) -> _Store:
     return _Store(floor, model, told, missed, parts.cell.astype(np.int32), parts.share, ends)
 
 
-def _prior(floor: Floor) -> Floats:
-    """Where somebody is of whom nothing is known yet. Shape (C,)."""
+def _prior(floor: Floor, outside: float) -> Floats:
+    """Where somebody is of whom nothing is known, outside so likely. Shape (C,)."""
     inside = floor.inside / max(1, int(floor.inside.sum()))
     margin = ~floor.inside / max(1, int((~floor.inside).sum()))
-    prior = (1 - OUTSIDE) * inside + OUTSIDE * margin if floor.has_plan and not floor.inside.all() else inside
+    prior = (1 - outside) * inside + outside * margin if floor.has_plan and not floor.inside.all() else inside
     return prior.astype(np.float32)
 
 
