@@ -6,6 +6,7 @@ people (sample) ┘
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -31,8 +32,10 @@ from push.registry.tags import Tags
 
 SAMPLE_S: Final = 5.0
 """So often people are asked what they teach; a gateway repeats what does not change as often."""
-MOST_PEOPLE: Final = 1_000
-"""About as many at a time: some milliseconds. Stores take turns."""
+MOST_PEOPLE: Final = 600
+"""About as many at a time, as stores take turns: to learn from them takes a thread some hundredths of its time."""
+MOST_SAMPLES: Final = 24
+"""Samples that wait to be learned from."""
 LEARN_S: Final = 60.0
 AT_ONCE: Final = 20
 """Stores that are learned of in one go of a thread; then others have their turn."""
@@ -54,6 +57,7 @@ class Learning:
         self._corrections: dict[str, float] = {}
         self._fixtures: Fixtures = fixtures_of({}, Tags(), {})
         self._pool = Pool()
+        self._samples: deque[Taught] = deque(maxlen=MOST_SAMPLES)
         self._turns = Turns(MOST_PEOPLE)
         self._unwritten: set[str] = set()
         self._is_resumed = False
@@ -97,11 +101,13 @@ class Learning:
     def sample(self, presence: Presence, now_ms: int) -> None:
         """Ask some people what they teach."""
         rows = self._turns.take(presence.people, presence.grounds)
-        self._pool.add(traffic.taught(presence.people, presence.grounds, rows, now_ms))
+        self._samples.append(traffic.taught(presence.people, presence.grounds, rows, now_ms))
 
     async def learn(self, presence: Presence, now_ms: int) -> set[str]:
         """Learn from what was gathered, in a thread; the stores in which another model is in force now."""
-        lessons = _by_store(self._pool.drain(), self._sites, presence.numbers)
+        gathered = traffic.together([self._pool.drain(), *self._samples])
+        self._samples.clear()
+        lessons = _by_store(gathered, self._sites, presence.numbers)
         changed: set[str] = set()
         for begin in range(0, len(lessons), AT_ONCE):
             stores = list(lessons)[begin : begin + AT_ONCE]

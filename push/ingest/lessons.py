@@ -21,36 +21,37 @@ Doubles = npt.NDArray[np.float64]
 
 
 class Pool:
-    """Lessons of all stores: a fair sample of those that came since the last look (reservoir sampling, Vitter 1985)."""
+    """Fixtures' lessons of all stores: a fair sample of what came since the last look (reservoirs, Vitter 1985)."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._held = nothing()
         self._came = 0
         self._chance = np.random.default_rng(1)
+        self._room: Taught | None = None
 
     def __len__(self) -> int:
         """Lessons that wait."""
-        return len(self._held.anchor)
+        return min(self._came, self._most)
 
     def add(self, more: Taught) -> None:
         """Take lessons in."""
+        if not len(more.anchor):
+            return
         came = self._came + np.arange(len(more.anchor))
         self._came += len(more.anchor)
         place = np.where(came < self._most, came, self._chance.integers(0, came + 1))
         kept = np.flatnonzero(place < self._most)
-        columns: list[Any] = []
-        pairs: Any = zip(self._held, more, strict=True)
+        if self._room is None:
+            empty: list[Any] = [np.zeros(self._most, dtype=column.dtype) for column in nothing()]
+            self._room = Taught(*empty)
+        pairs: Any = zip(self._room, more, strict=True)
         for held, new in pairs:
-            room = np.zeros(min(self._came, self._most), dtype=held.dtype)
-            room[: len(held)] = held
-            room[place[kept]] = new[kept]
-            columns.append(room)
-        self._held = Taught(*columns)
+            held[place[kept]] = new[kept]
 
     def drain(self) -> Taught:
         """All that wait; none does any more."""
-        held, self._held, self._came = self._held, nothing(), 0
+        held = nothing() if self._room is None else self._room.cut(np.arange(len(self)))
+        self._came = 0
         return held
 
 

@@ -4,6 +4,7 @@ It is a sample, taken every now and then, store by store in turns. What may be m
 of where it is, other people's gateways, fixtures that always say the same.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -47,6 +48,12 @@ def nothing() -> Taught:
     """No lesson."""
     none = np.zeros(0, dtype=np.float32)
     return Taught(none.astype(np.int32), none.astype(np.uint64), none.astype(np.int64), none, none, none)
+
+
+def together(parts: Sequence[Taught]) -> Taught:
+    """All of them."""
+    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Taught(*columns)
 
 
 class Turns:
