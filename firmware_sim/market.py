@@ -50,7 +50,7 @@ def market() -> Floor:
             for n, (zone, (x, y)) in enumerate(_GATEWAYS_M, start=1)
         ),
         fixtures=tuple(_fixture(zone, n) for n, zone in enumerate(_ZONES_M, start=1)),
-        tills_m=((11.0, 9.0), (13.0, 9.0)),
+        tills_m=((10.0, 10.0), (11.5, 10.0), (13.0, 10.0), (14.5, 10.0)),
         door_m=(12.0, 0.0),
         aisle_m=((12, 6), (8, 6), (8, 9), (8, 12), (12, 12), (16, 12), (16, 9), (16, 6)),
         entrance="entrance",

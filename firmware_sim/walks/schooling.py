@@ -10,10 +10,11 @@ import numpy as np
 
 from firmware_sim.floor import Floor
 from firmware_sim.walks.reporting import Reports
-from push.ingest import hearings
-from push.ingest.hearings import Ground, Hearings
+from push.ingest import hearings, teaching
+from push.ingest.hearings import Hearings
 from push.ingest.learning import LEARN_S, MOST_PEOPLE, SAMPLE_S
 from push.ingest.lessons import Pool
+from push.ingest.teaching import Ground
 from push.model.sites import Site
 from push.presence import traffic
 from push.presence.presence import Presence
@@ -64,7 +65,7 @@ class School:
         lessons = self._pool.drain()
         lessons = lessons._replace(anchor=self._within[lessons.anchor])
         ground = Ground(self._site, self._presence.grounds.floors[self._site.store])
-        known = hearings.taught(self._held, ground, lessons, {})
+        known = teaching.taught(self._held, ground, lessons, {})
         before, self._held = self._held, hearings.enforced(known, hearings.model_of(known, self._site), now_ms)
         if self._held.model != before.model:
             self._presence.use({self._site.store: self._site}, {self._site.store: self._held.model})
