@@ -93,6 +93,8 @@ class Learning:
             self.stores[store] = held if is_same else hearings.settled(held, site, corrections)
             if self.stores[store] is not held and held.anchors:
                 self._unwritten.add(store)
+                self._samples.clear()  # what was heard before the change would be taken for what is heard now
+                self._pool.drain()
 
     def note(self, heard: Sightings, beacons: Ints, gateways: Sequence[str]) -> None:
         """Take in a tick's sightings; `beacons` are their positions in the registry, `gateways` their sources."""
@@ -115,7 +117,7 @@ class Learning:
             work = [
                 Work(store, self.stores[store], Ground(self._sites[store], floors[store]), lessons[store])
                 for store in stores
-                if store in self._sites and store in floors
+                if store in self._sites and store in floors and floors[store].has_plan
             ]
             for one, known in zip(
                 work, await asyncio.to_thread(_learned, work, self._corrections, now_ms), strict=True
