@@ -95,6 +95,7 @@ async def happened(server: Server, shopper: str) -> list[tuple[str, str | None]]
     return [(m["kind"], m["zone"]) for m in hers if m["kind"] != "dwelled"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what is meant is between phone and presence
 async def test_a_phone_that_ranges_fixtures_gets_the_moments_that_gateways_give(
     server: Server, clock: SettableClock
 ) -> None:
