@@ -37,9 +37,15 @@ class _Store(NamedTuple):
     model: RadioModel
     told: Floats
     missed: Floats
+    silence: Floats
     cell: Ints
     share: Floats
     ends: list[int]
+    prior: Floats
+    entry: Floats
+
+
+_Laid = tuple[Ints, Floats, list[int]]
 
 
 class Stack:
@@ -61,6 +67,7 @@ class Stack:
         self.anchors: dict[str, int] = {}
         self.zones = 1
         self._stores: list[_Store | None] = []
+        self._laid: dict[int, tuple[int, _Laid]] = {}
         self._pile()
 
     def use(self, stores: Mapping[str, tuple[Floor, RadioModel]]) -> set[int]:
@@ -92,6 +99,7 @@ class Stack:
             self._stores[number : number + 1] = [None]
             self.number[store] = number
         self._stores[number] = _store(floor, model)
+        self._laid.pop(number, None)
         return number
 
     # ---------------------------------------------------------------------------------------------------- arrays
@@ -108,9 +116,10 @@ class Stack:
         self._pile_parts(stores, numbers)
         self.alive: Mask = np.ones(len(anchors) + 1, dtype=bool)
         self.silence: Floats = np.zeros((len(self._stores), self.cells), dtype=np.float32)
-        self.part_seen = self._part_share.copy()
         self.blind: Mask = np.zeros(self.silence.shape, dtype=bool)
-        self._heed(numbers)
+        self.part_seen = self._part_share.copy()
+        for number, store in zip(numbers, stores, strict=True):
+            self.silence[number] = store.silence
 
     def _pile_anchors(self, stores: list[_Store], of_store: Ints) -> None:
         none = np.zeros((1, self.cells), dtype=np.float32)
@@ -140,7 +149,7 @@ class Stack:
             self.right[number], self.down[number] = floor.right, floor.down
             self.origin_m[number], self.cell_m[number] = floor.origin_m, floor.cell_m
             self.inside[number] = floor.inside
-            self.prior[number], self.entry[number] = _prior(floor, OUTSIDE), _prior(floor, NEW_OUTSIDE)
+            self.prior[number], self.entry[number] = store.prior, store.entry
             self.power_db[number] = max(LEAST_POWER_DB, store.model.power_db)
         self.per_m: Floats = (1 / np.where(self.cell_m > 0, self.cell_m, np.inf)).astype(np.float32)
         self.slots = max([1, *(len(store.floor.anchors) for store in stores)])
@@ -149,7 +158,7 @@ class Stack:
 
     def _pile_parts(self, stores: list[_Store], numbers: list[int]) -> None:
         self.zones = max([1, *(len(store.floor.zones) for store in stores)])
-        laid = [_laid(store, self.zones) for store in stores]
+        laid = [self._lay(number, store) for number, store in zip(numbers, stores, strict=True)]
         longest = max([1, *(len(cell) for cell, _, _ in laid)])
         shape = len(self._stores), longest
         self.part_cell: Ints = np.zeros(shape, dtype=np.int32)
@@ -159,6 +168,14 @@ class Stack:
             self.part_cell[number, : len(cell)] = cell
             self._part_share[number, : len(share)] = share
             self.part_start[number] = start
+
+    def _lay(self, number: int, store: _Store) -> _Laid:
+        """Worked out only where a store, or how many zones the others have, is new."""
+        zones, laid = self._laid.get(number, (0, None))
+        if laid is None or zones != self.zones:
+            laid = _laid(store, self.zones)
+            self._laid[number] = self.zones, laid
+        return laid
 
     # --------------------------------------------------------------------------------------------- who is listening
 
@@ -185,6 +202,8 @@ class Stack:
         if not len(gateways):
             return blind
         up = self.alive[gateways]
+        if up.all():
+            return blind
         if not self.has_plan:
             homes = self.home[gateways]
             blind[homes[homes != NOWHERE]] = 1
@@ -210,7 +229,18 @@ def _store(floor: Floor, model: RadioModel) -> _Store:
         told = np.zeros((len(floor.anchors), 3, cells), dtype=np.float32)
         missed = told[:, 0]
     ends = np.searchsorted(parts.zone, np.arange(len(floor.zones) + 1), side="right").tolist()
-    return _Store(floor, model, told, missed, parts.cell.astype(np.int32), parts.share, ends)
+    return _Store(
+        floor=floor,
+        model=model,
+        told=told,
+        missed=missed,
+        silence=missed.sum(axis=0),
+        cell=parts.cell.astype(np.int32),
+        share=parts.share,
+        ends=ends,
+        prior=_prior(floor, OUTSIDE),
+        entry=_prior(floor, NEW_OUTSIDE),
+    )
 
 
 def _prior(floor: Floor, outside: float) -> Floats:
@@ -221,7 +251,7 @@ def _prior(floor: Floor, outside: float) -> Floats:
     return prior.astype(np.float32)
 
 
-def _laid(store: _Store, zones: int) -> tuple[Ints, Floats, list[int]]:
+def _laid(store: _Store, zones: int) -> _Laid:
     """Cells and shares zone by zone, and where each begins; a zone without cells has one with a share of nothing."""
     none = np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.float32)
     begins = [0, *store.ends[:-1]]
