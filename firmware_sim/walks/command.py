@@ -24,7 +24,7 @@ BASELINES: Final[dict[str, Callable[[Walk, Ints, Receivers], Answers]]] = {
 WAYS: Final = ("Footfall", *BASELINES)
 ALL: Final = "all"
 _File: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
-_HEAD: Final = ("", "right", "≤ 6 m", "switches", "median", "p90", "ECE", "s")
+_HEAD: Final = ("", "right", "≤ 6 m", "sw/min", "median", "p90", "ECE", "s")
 """Shares of seconds, switches a minute, errors in metres: narrow enough for any terminal."""
 
 
@@ -110,8 +110,9 @@ def _pooled(played: Sequence[Replayed], way: int) -> Figures:
 
 def _table(played: Sequence[Replayed]) -> Table:
     table = Table(*_HEAD, box=SIMPLE, pad_edge=False)
-    table.columns[0].no_wrap = True
-    table.columns[0].min_width = max(map(len, WAYS)) + 2
+    for column in table.columns:
+        column.no_wrap = True
+    table.columns[0].width = max(map(len, WAYS)) + 2
     for one in played:
         _section(table, one.walk.name, [figures(said) for said in one.marks])
     if len(played) > 1:
