@@ -134,12 +134,13 @@ def main() -> None:
     lines = [Line(str(load), of.settled_us, "µs", BUDGET_US) for load, of in costs.items()]
     show("The filter, per person and second", lines)
     show("The same of people who are new", [Line(str(load), of.new_us, "µs") for load, of in costs.items()])
-    one, many = costs[LOADS[0]], costs[LOADS[-1]]
+    one, many, crowd = costs[Load(1, 1_000)], costs[Load(1_000, 1_000)], costs[Load(1_000, 50_000)]
     show(
         "Memory and growth",
         [
             Line("held for each person", one.held_bytes, "bytes", BUDGET_BYTES),
-            Line(f"from {LOADS[0]} to {LOADS[-1]}", many.settled_us / one.settled_us, "times", MOST_GROWTH),
+            Line("from 1 to 1,000 stores", many.settled_us / one.settled_us, "times", MOST_GROWTH),
+            Line("from 1,000 to 50,000 people", crowd.settled_us / many.settled_us, "times", MOST_GROWTH),
         ],
     )
     say(f"A store is taken into use in {many.use_ms:.1f} ms, one without plan in {costs[UNPLANNED[-1]].use_ms:.2f} ms.")
