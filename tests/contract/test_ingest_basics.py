@@ -261,7 +261,7 @@ async def test_payloads_larger_together_than_what_can_wait_are_dropped_and_count
         server.engine.offer("footfall/v1/s1/gw-1/sightings", bytes(4 * MAX_PAYLOAD_BYTES))
     assert server.engine.depth == fit
     assert server.engine.counts["dropped"] == 3
-    await server.engine.tick()
+    await server.settle()
     assert server.engine.refused["oversized"] == fit
     server.engine.offer("footfall/v1/s1/gw-1/sightings", bytes(4 * MAX_PAYLOAD_BYTES))
     assert server.engine.depth == 1
