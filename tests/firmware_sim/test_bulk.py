@@ -10,7 +10,7 @@ from firmware_sim.roster import carrier, people
 from firmware_sim.world import World
 
 START_MS = 1_760_000_000_000
-UNTIL_MS = START_MS + 25_000
+UNTIL_MS = START_MS + 12_000
 
 
 def test_columns_hear_as_much_as_strongly_and_lose_as_much_as_one_packet_at_a_time() -> None:
@@ -20,11 +20,11 @@ def test_columns_hear_as_much_as_strongly_and_lose_as_much_as_one_packet_at_a_ti
     one_by_one = list(world.events(UNTIL_MS))
     heard, payloads = on_air(floor, carriers, START_MS, UNTIL_MS, 3)
     assert world.radio.collisions > 0.05 * len(one_by_one)
-    assert abs(len(heard.at_ms) / len(one_by_one) - 1) < 0.01
+    assert abs(len(heard.at_ms) / len(one_by_one) - 1) < 0.02
     mean_dbm = np.mean([packet.rssi_dbm for packet in one_by_one])
-    assert abs(heard.rssi_dbm.mean() - mean_dbm) < 0.2
+    assert abs(heard.rssi_dbm.mean() - mean_dbm) < 0.3
     counts = Counter(packet.payload for packet in one_by_one)
-    often = [payload for payload, count in counts.items() if count > 200]
+    often = [payload for payload, count in counts.items() if count > 100]
     mine = Counter({payloads[n]: count for n, count in Counter(heard.payload.tolist()).items()})
     assert often
-    assert all(abs(mine[payload] / counts[payload] - 1) < 0.15 for payload in often)
+    assert all(abs(mine[payload] / counts[payload] - 1) < 0.25 for payload in often)
