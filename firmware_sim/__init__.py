@@ -6,7 +6,7 @@
                                                     └▶ ranging ▶ phones ─phone_api, sse─▶ the server
                                                                    └─push_client─ push_service (Web Push)
 
-`bulk` is the same air in columns, where nobody waits for it; `walks` holds the real presence against the truth. `faults`
+`bulk` is the same air in columns, when nobody waits; `walks` tries the real presence against the truth. `faults`
 breaks values on their way, `proxy` breaks connections. Deterministic under a seed, and faster than real time where no
 real process is involved.
 """
