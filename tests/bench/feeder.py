@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STEP_S: Final = 0.005
 AHEAD_S: Final = 0.5
 """No more than what is to be sent in so long waits to be handled: the load waits for the server, and loses nothing."""
+STALLED_S: Final = 10.0
 COMPANY_MS: Final = 80
 """A gateway waits so long for company before it tells of who is new."""
 PROBE_DBM: Final = -52.0
@@ -57,7 +58,7 @@ class Feeder:
         self._sequences: dict[str, int] = {}
         self._rounds: dict[int, list[crowds.Round]] = {}
         self._ids = crowds.ids_of(crowd)
-        self._sent = 0
+        self._sent = self._lost = 0
         self._socket = _connected(url)
 
     def run(self, asked: Send) -> tuple[int, int, float]:
@@ -83,7 +84,13 @@ class Feeder:
         return self._sent - before, probes, time.monotonic() - began_s
 
     def _wait(self, rate: float) -> None:
-        while self._sent - self._handled.value > max(rate * AHEAD_S, 20_000):
+        """Until the server has come near. What it never says that it handled is lost, and waited for no longer."""
+        seen, since_s = -1, time.monotonic()
+        while self._sent - self._lost - self._handled.value > max(rate * AHEAD_S, 20_000):
+            if self._handled.value != seen:
+                seen, since_s = self._handled.value, time.monotonic()
+            elif time.monotonic() > since_s + STALLED_S:
+                self._lost = self._sent - seen
             time.sleep(STEP_S)
 
     def _sealed(self, asked: Send) -> Iterator[tuple[bytes, int]]:
