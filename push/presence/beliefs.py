@@ -290,12 +290,22 @@ class Arena:
         home = stack.home[anchor]
         row, slot, home = row[home != NOWHERE], slot[home != NOWHERE], home[home != NOWHERE]
         loud = np.full_like(log, evidence.LEAST_DBM)
-        loud[stack.blind[stores]] = evidence.GUESS_DBM
+        blind = stack.blind[stores]
+        blind[self._ranged(block)] = False
+        loud[blind] = evidence.GUESS_DBM
         np.maximum.at(loud, (row, home), self._held[rows[row], slot])
         is_heard = np.zeros(len(rows), dtype=bool)
         is_heard[row] = True
         pace = np.clip(dt_s, evidence.AT_ONCE_S, REPORT_S) * is_heard / evidence.LOUDER_DB
         log += pace[:, None] * (loud - evidence.LEAST_DBM)
+
+    def _ranged(self, block: _Block) -> npt.NDArray[np.int64]:
+        """Who ranged a fixture lately, where gateways are down: her own phone tells where she is."""
+        stack = self._stack
+        at = np.flatnonzero(stack.is_dim[block.stores])
+        recent = self._silent[block.rows[at]] < REPORT_S
+        found: npt.NDArray[np.int64] = at[(recent & stack.fixture[stack.anchor_at[block.stores[at]]]).any(axis=1)]
+        return found
 
     def _turn(self, block: _Block, before: Floats, belief: Floats) -> None:
         """Let evidence change where people are heading: not at once for who is new, whom it brings to her place."""
@@ -308,7 +318,9 @@ class Arena:
         stack, stores = self._stack, block.stores
         at = np.arange(len(block.rows))
         cells = stack.part_cell[stores] + (at * stack.cells)[:, None]
-        seen = belief.ravel()[cells] * stack.part_seen[stores]
+        share, ranged = stack.part_seen[stores], self._ranged(block)
+        share[ranged] = stack.part_share[stores[ranged]]
+        seen = belief.ravel()[cells] * share
         starts = stack.part_start[stores] + (at * seen.shape[1])[:, None]
         zones = np.add.reduceat(seen.ravel(), starts.ravel()).reshape(starts.shape)
         if silence_s is None:

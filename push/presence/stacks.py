@@ -52,11 +52,12 @@ class Stack:
     """Stores of one shape, by number; anchors of all of them, by number.
 
     By anchor: `told` (A, 3, C) as `evidence.students` has it, `missed` (A + 1, C), `home` (A + 1,), `of_store`, `slot`
-    (its place among its store's anchors).
+    (its place among its store's anchors), `fixture` (A + 1,).
     By store: `anchor_at` (S, slots), A where there is none; `right`, `down`, `per_m`, `origin_m`, `cell_m`, `power_db`,
     `prior` and `entry` (S, C), `inside` (S, C); `part_cell` (S, parts) and `part_start` (S, zones + 1) say which cells
-    make up each zone, `part_seen` (S, parts) with what share of them, as far as anybody sees them; `silence` (S, C) is
-    the log-chance that none of its gateways hears her, `blind` (S, C) where none would tell.
+    make up each zone, `part_share` (S, parts) with what share of them, `part_seen` as far as gateways see them;
+    `is_dim` (S,) where these differ; `silence` (S, C) is the log-chance that none of its gateways hears her, `blind`
+    (S, C) where none would tell.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -117,7 +118,8 @@ class Stack:
         self.alive: Mask = np.ones(len(anchors) + 1, dtype=bool)
         self.silence: Floats = np.zeros((len(self._stores), self.cells), dtype=np.float32)
         self.blind: Mask = np.zeros(self.silence.shape, dtype=bool)
-        self.part_seen = self._part_share.copy()
+        self.part_seen = self.part_share.copy()
+        self.is_dim: Mask = np.zeros(len(self._stores), dtype=bool)
         for number, store in zip(numbers, stores, strict=True):
             self.silence[number] = store.silence
 
@@ -129,7 +131,7 @@ class Stack:
         homes = [store.floor.home for store in stores]
         self.home: npt.NDArray[np.int16] = np.concatenate([*homes, [np.int16(NOWHERE)]], dtype=np.int16)
         fixtures = [anchor.is_fixture for store in stores for anchor in store.floor.anchors]
-        self._fixture: Mask = np.array(fixtures, dtype=bool)
+        self.fixture: Mask = np.array([*fixtures, False], dtype=bool)
         slots = [np.arange(len(store.floor.anchors)) for store in stores]
         self.slot: Ints = np.concatenate([*slots, []]).astype(np.int32)
 
@@ -162,11 +164,11 @@ class Stack:
         longest = max([1, *(len(cell) for cell, _, _ in laid)])
         shape = len(self._stores), longest
         self.part_cell: Ints = np.zeros(shape, dtype=np.int32)
-        self._part_share: Floats = np.zeros(shape, dtype=np.float32)
+        self.part_share: Floats = np.zeros(shape, dtype=np.float32)
         self.part_start: Ints = np.zeros((shape[0], self.zones + 1), dtype=np.int32)
         for number, (cell, share, start) in zip(numbers, laid, strict=True):
             self.part_cell[number, : len(cell)] = cell
-            self._part_share[number, : len(share)] = share
+            self.part_share[number, : len(share)] = share
             self.part_start[number] = start
 
     def _lay(self, number: int, store: _Store) -> _Laid:
@@ -191,10 +193,11 @@ class Stack:
             anchors = self.anchor_at[number]
             anchors = anchors[anchors < len(self.of_store)]
             self.silence[number] = self.missed[anchors[self.alive[anchors]]].sum(axis=0)
-            blind = self._blind(anchors[~self._fixture[anchors]])
+            blind = self._blind(anchors[~self.fixture[anchors]])
             self.blind[number] = blind == 1
             seen = 1 - blind
-            self.part_seen[number] = self._part_share[number] * seen[self.part_cell[number]]
+            self.part_seen[number] = self.part_share[number] * seen[self.part_cell[number]]
+            self.is_dim[number] = blind.any()
 
     def _blind(self, gateways: Ints) -> Floats:
         """How little gateways that are up tell of each cell, 0 to 1. Shape (C,)."""

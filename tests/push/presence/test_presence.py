@@ -376,3 +376,13 @@ def test_where_only_others_gateways_hear_her_triggers_nothing() -> None:
     assert not any(
         m.triggers for m in step(there, 60, heard(60, "theirs", shopper="bob")).moments if m.shopper == "bob"
     )
+
+
+def test_whose_phone_places_her_is_known_although_gateways_are_down() -> None:
+    there = Presence()
+    shelf = Anchor("shelf", "s1", "shoes", is_fixture=True)
+    there.use({"s1": Site(store="s1", places=(Place("entrance"), Place("shoes")), anchors=(DOOR, shelf))})
+    there.deaf("door")
+    for at_s in range(4):
+        step(there, at_s, heard(at_s, "shelf", -55))
+    assert [(p.zone, p.probability > 0.6) for p in there.present("s1")] == [("shoes", True)]
