@@ -22,8 +22,8 @@ BLOCK: Final = 512
 """People whom it looks at in one go: their beliefs fit the cache."""
 STAGGER: Final = 137
 """Blocks begin at other times of the second: this many ms times their number."""
-MOST_BLOCKS: Final = 16
-"""In one step: a tenth of a second of work."""
+MOST_BLOCKS: Final = 8
+"""In one step: some hundredths of a second of work."""
 STORES_AT_ONCE: Final = 100
 """Stores whose minute is closed in one step: a chain's would hold up the others."""
 LONGEST_MS: Final = 30_000
