@@ -47,7 +47,7 @@ MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
 MAX_REPORTS: Final = 2_000
 """Phones' reports waiting for a tick; more are refused: a phone reports again in a second."""
 MAX_TAKEN: Final = 2_000
-MAX_TAKEN_BYTES: Final = 4 * 1024 * 1024
+MAX_TAKEN_BYTES: Final = 1024 * 1024
 """Payloads taken in by one tick, and their size, so that the loop is not held up for long; the others wait."""
 SLICE: Final = 500
 """Beacons whose windows are computed in one slice: some milliseconds of work in a thread, less than one here."""
