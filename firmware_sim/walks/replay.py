@@ -13,7 +13,7 @@ from firmware_sim.walks.files import Floats, Ints, Receivers, Walk
 from firmware_sim.walks.score import Answers, seconds_ms, truth_m
 from push.model.ids import subject
 from push.model.presence import Seen
-from push.model.sites import Anchor, Place, Site
+from push.model.sites import Anchor, Place, Rules, Site
 from push.presence.fitting import Samples, fit
 from push.presence.presence import Presence
 from push.presence.radio import DEFAULT, RadioModel
@@ -36,6 +36,7 @@ def site_of(receivers: Receivers) -> Site:
             Anchor(name, STORE, name, at_m=(float(x), float(y)))
             for name, (x, y) in zip(receivers.names, receivers.at_m - low_m, strict=True)
         ),
+        rules=Rules(enter_inside=0),  # a recorded walk is known to be inside
     )
 
 

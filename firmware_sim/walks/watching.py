@@ -23,8 +23,6 @@ TICK_MS: Final = 250
 """Slower than the server's own: what it says is late by as much at most."""
 AFTER_MS: Final = 30_000
 """So long after the last of them is gone, everything must have been said."""
-LEAVE_AFTER_S: Final = 12
-"""Two steady reports of a gateway (5 s) and a margin: no tag is silent for so long among twelve gateways."""
 DOOR_M: Final = 3.0
 OPEN_MS: Final = 1 << 62
 
@@ -61,7 +59,7 @@ def site_of(floor: Floor, rules: Rules | None = None) -> Site:
         places=tuple(Place(zone.id, zone.polygon_m) for zone in floor.zones),
         walls=_walls(floor),
         anchors=tuple(Anchor(g.id, store, g.zone, at_m=(g.x_m, g.y_m)) for g in floor.gateways),
-        rules=rules or Rules(leave_after_s=LEAVE_AFTER_S),
+        rules=rules or Rules(),
     )
 
 

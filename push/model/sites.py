@@ -21,8 +21,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     enter_dbm: Annotated[float, msgspec.Meta(ge=-120, le=0)] = -85.0
     """One sighting at least this strong, and she is in the store; fainter ones pass by outside."""
-    leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 18
-    """Not heard by gateways for so long means gone: three reports of those who hear her (each 5 s), and a margin."""
+    enter_inside: Share = 0.6
+    """And so probably inside: 0 where there is no outside, as in an arcade."""
+    leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 12
+    """Not heard by gateways for so long means gone: two reports of those who hear her (each 5 s), and a margin."""
     ranged_leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] = 60
     """The same for whom only her own phone places: in a pocket it ranges less often."""
     again_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 300

@@ -30,6 +30,7 @@ Mask = npt.NDArray[np.bool_]
 _Column = tuple[type[np.generic], float, tuple[int, ...]]
 _OF_STORES: Final[Mapping[str, _Column]] = {
     "enter_dbm": (np.float32, 0, ()),
+    "enter_inside": (np.float32, 0, ()),
     "leave_ms": (np.int64, 0, ()),
     "ranged_leave_ms": (np.int64, 0, ()),
     "again_ms": (np.int64, 0, ()),
@@ -57,8 +58,8 @@ _OF_ANCHORS: Final[Mapping[str, _Column]] = {
 class Grounds:
     """Every store's ground, in columns.
 
-    By store number: `enter_dbm`, `leave_ms`, `ranged_leave_ms`, `again_ms`, `stale_ms`, `silent_ms`, `arena`,
-    `store_in_arena`. By store and zone (n, `MOST_ZONES`): `zone_enter`, `zone_leave`, `hold_ms`; `mark_ms` (n,
+    By store number: `enter_dbm`, `enter_inside`, `leave_ms`, `ranged_leave_ms`, `again_ms`, `stale_ms`, `silent_ms`,
+    `arena`, `store_in_arena`. By store and zone (n, `MOST_ZONES`): `zone_enter`, `zone_leave`, `hold_ms`; `mark_ms` (n,
     `MOST_ZONES`, `MOST_MARKS` + 1).
     By anchor number: `site_of` (`GONE` where it is none any more), `zone_of`, `in_arena`, `triggers`, `said_ms` (when
     anything came of it), `heard_ms` (when it heard anybody).
@@ -80,6 +81,7 @@ class Grounds:
                 setattr(self, name, np.full((_LEAST, *tail), fill, dtype=kind))
 
     enter_dbm: Floats
+    enter_inside: Floats
     leave_ms: Times
     ranged_leave_ms: Times
     again_ms: Times
@@ -148,6 +150,7 @@ class Grounds:
     def _use_rules(self, number: int, site: Site) -> None:
         rules = site.rules
         self.enter_dbm[number] = rules.enter_dbm
+        self.enter_inside[number] = rules.enter_inside
         self.leave_ms[number] = rules.leave_after_s * 1000
         self.ranged_leave_ms[number] = rules.ranged_leave_after_s * 1000
         self.again_ms[number] = rules.again_after_s * 1000

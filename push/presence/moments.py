@@ -21,6 +21,8 @@ from push.presence.people import NOWHERE, People
 BLIND: Final = 0.5
 """So probable that it is unknown where she is, and it is not said that she left."""
 
+RESTLESS: Final = 0.2
+"""So probable that she is in another zone, and she is looked at again sooner."""
 LATELY_MS: Final = 15_000
 """Three reports of a gateway."""
 
@@ -61,6 +63,7 @@ def place(told: Told, rows: Ints, zones: Floats) -> Ints:
     known = here / np.maximum(1 - unknown, 1e-6)
     leaves = (zone >= 0) & ~enters & (unknown < BLIND) & (known < grounds.zone_leave[site, np.maximum(zone, 0)])
     people.zone_p[rows] = here
+    people.restless[rows] = (best != zone) & (zones[at, best] >= RESTLESS)
     for i in np.flatnonzero(enters | leaves).tolist():
         row = int(rows[i])
         leave_zone(told, row, 1 - float(here[i]))

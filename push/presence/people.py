@@ -42,6 +42,7 @@ _COLUMNS: Final = {
     "arena": np.int16,
     "place": np.int32,
     "triggers": np.bool_,
+    "restless": np.bool_,
 }
 
 
@@ -73,7 +74,7 @@ class People:
 
     `last_ms` is when she was heard last, `alive_ms` what leaving counts from; `wanted` is the zone that she may be
     about to enter, since `wanted_ms`; `since_*` tell of the evidence that came since the last pass of the filter;
-    `arena` and `place` say where her belief is.
+    `arena` and `place` say where her belief is. Who is `restless` may be about to change zones.
     """
 
     state: npt.NDArray[np.uint8]
@@ -95,6 +96,7 @@ class People:
     arena: npt.NDArray[np.int16]
     place: Rows
     triggers: npt.NDArray[np.bool_]
+    restless: npt.NDArray[np.bool_]
 
     def __init__(self) -> None:
         for name, kind in _COLUMNS.items():

@@ -29,8 +29,6 @@ from push.presence.replaying import Replay
 from push.presence.seats import Seats
 from push.presence.standing import Spot
 
-OUTSIDE: Final = 0.5
-"""So probably outside, and nobody's visit begins."""
 NEAR_MS: Final = 15_000
 """Who was near and did not come in is forgotten after so long."""
 BLIND_MS: Final = 1_800_000
@@ -253,11 +251,11 @@ class Presence:
         """Who was near, and is inside after all, begins her visit; who fell silent before that is forgotten."""
         people = self.people
         waiting = rows[people.state[rows] == NEAR]
-        outside = self._seats.outside(waiting, arena) if len(waiting) else ()
-        for row, share in zip(waiting.tolist(), outside, strict=True):
-            if share < OUTSIDE:
-                people.state[row] = IN
-                moments.enter(told, row, 1 - float(share))
+        inside = 1 - self._seats.outside(waiting, arena) if len(waiting) else np.zeros(0)
+        for i in np.flatnonzero(inside >= self.grounds.enter_inside[people.site[waiting]]).tolist():
+            row = int(waiting[i])
+            people.state[row] = IN
+            moments.enter(told, row, float(inside[i]))
         silent = waiting[told.now_ms - people.alive_ms[waiting] >= NEAR_MS]
         self._drop(silent[people.state[silent] == NEAR])
 

@@ -18,6 +18,8 @@ from push.presence.people import People
 
 PASS_MS: Final = 1000
 """The filter looks at everybody so often."""
+GLANCE_MS: Final = 500
+"""And so often at who may be about to change zones: these are few."""
 BLOCK: Final = 512
 """People whom it looks at in one go: their beliefs fit the cache."""
 STAGGER: Final = 137
@@ -89,14 +91,20 @@ class Seats:
         Of many, those that waited longest: the filter looks at people more rarely before it holds everything else up.
         """
         for arena, looked_ms in enumerate(self._looked_ms):
-            due = np.flatnonzero((now_ms - looked_ms >= PASS_MS) | (now_ms < looked_ms))
+            due = np.flatnonzero((now_ms - looked_ms >= GLANCE_MS) | (now_ms < looked_ms))
             for block in due[np.argsort(looked_ms[due], kind="stable")][:MOST_BLOCKS].tolist():
                 # Each at its own time of the second, also after a standstill that made all due at once.
-                looked_ms[block] = now_ms - (now_ms - block * STAGGER) % PASS_MS
+                looked_ms[block] = now_ms - (now_ms - block * STAGGER) % GLANCE_MS
                 seats = self._seats[arena][block * BLOCK : (block + 1) * BLOCK]
                 rows = seats[seats != NOBODY].astype(np.int64)
+                rows = rows[self._is_due(rows, now_ms)]
                 if len(rows):
                     yield arena, rows
+
+    def _is_due(self, rows: Ints, now_ms: int) -> Mask:
+        since_ms = now_ms - self._people.passed_ms[rows]
+        due: Mask = self._people.restless[rows] | (since_ms > PASS_MS - GLANCE_MS) | (since_ms < 0)
+        return due
 
     def look(self, rows: Ints, arena: int, listening: Mask, now_ms: int) -> Floats:
         """Let the filter see what was heard of people of an arena, and what was not; the seconds since it looked."""
@@ -104,9 +112,8 @@ class Seats:
         dt_s = (np.clip(now_ms - people.passed_ms[rows], 0, LONGEST_MS) / 1000).astype(np.float32)
         people.passed_ms[rows] = now_ms
         news = people.news(rows.astype(np.int32))
-        is_here = (
-            grounds.site_of[news.anchor] == people.site[rows[news.row]]
-        )  # and not moved to another store meanwhile
+        # An anchor may have moved to another store meanwhile.
+        is_here = grounds.site_of[news.anchor] == people.site[rows[news.row]]
         offset_db = np.zeros(len(news.row), dtype=np.float32)
         columns = news.row, grounds.in_arena[news.anchor], news.rssi_dbm, news.packets, offset_db
         silence_s = (np.maximum(0, now_ms - people.last_ms[rows]) / 1000).astype(np.float32)

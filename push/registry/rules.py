@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from push.model.ports import Queries
-from push.model.sites import Rules, ZoneRules
+from push.model.sites import Rules, Share, ZoneRules
 
 _Dbm = Annotated[float, msgspec.Meta(ge=-120, le=0)]
 
@@ -17,6 +17,7 @@ class StoreRules(ZoneRules, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What differs in one store, by the names and bounds of `Rules`; None: as the server is configured."""
 
     enter_dbm: _Dbm | None = None
+    enter_inside: Share | None = None
     leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] | None = None
     ranged_leave_after_s: Annotated[int, msgspec.Meta(ge=5, le=86_400)] | None = None
     again_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] | None = None

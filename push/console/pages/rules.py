@@ -16,6 +16,7 @@ from push.registry.rules_editing import Held, Where
 
 FIELDS: Final = {
     "enter_dbm": "Comes in at, dBm",
+    "enter_inside": "Comes in, probably inside at",
     "leave_after_s": "Has left after, seconds",
     "ranged_leave_after_s": "By her phone alone, seconds",
     "again_after_s": "The same visit within, seconds",
@@ -28,6 +29,7 @@ FIELDS: Final = {
 }
 DOES: Final = {
     "enter_dbm": "One sighting at least this strong, and she is in the store. Fainter ones pass by outside.",
+    "enter_inside": "And so probably inside. Higher keeps who walks along the window out; 0: nobody is outside.",
     "leave_after_s": "No gateway heard her for so long. Pockets and shelves silence a beacon for seconds.",
     "ranged_leave_after_s": "The same for whom only her own phone places: in a pocket it ranges less often.",
     "again_after_s": "Who comes back so soon goes on with her visit: nothing is entered anew.",
@@ -40,6 +42,7 @@ DOES: Final = {
 }
 EXPECTED: Final = {
     "enter_dbm": "A number from -120 to 0 was expected.",
+    "enter_inside": "A number from 0 to 1 was expected.",
     "leave_after_s": "Whole seconds from 5 to 86400 were expected.",
     "ranged_leave_after_s": "Whole seconds from 5 to 86400 were expected.",
     "again_after_s": "Whole seconds from 0 to 86400 were expected.",

@@ -6,7 +6,7 @@ from beacons.registry import Gateway, Zone
 from push.console.live.ears import dark, ears
 from push.model.ports import Row
 
-CAFE = Zone(store="s", id="cafe", name="Caf\u00e9", polygon_m=((0, 0), (4, 0), (4, 4), (0, 4)))
+CAFE = Zone(store="s", id="cafe", name="Café", polygon_m=((0, 0), (4, 0), (4, 4), (0, 4)))
 HALL = Zone(store="s", id="hall", name="Hall", polygon_m=((10, 0), (20, 0), (20, 8), (10, 8)))
 ATTIC = Zone(store="s", id="attic", name="Attic")
 PLACED = [Gateway(id=f"g{n}", store="s", x_m=x, y_m=1.0) for n, x in enumerate((1.0, 12.0, 15.0, 18.0))]
