@@ -255,7 +255,7 @@ class Arena:
         held = self._power[block.rows]
         unsure = power.unsure(held, due, block.pairs.row)
         beyond = block.pairs._replace(rssi_dbm=block.pairs.rssi_dbm - held[block.pairs.row, 0])
-        return unsure, evidence.heard(self._stack.told, beyond, unsure, log)
+        return unsure, evidence.heard(self._stack, beyond, unsure, log)
 
     def _learn_power(self, block: _Block, unsure: Unsure, own: Floats, belief: Floats) -> None:
         """Take what she is heard beyond expectation, over all cells where she may be inside, for her own."""

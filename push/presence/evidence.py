@@ -4,7 +4,7 @@ A summary is compared with what its gateway should hear from each cell, under St
 little, as bodies and reflections demand. A gateway that is up and would have heard her speaks by its silence.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -67,14 +67,21 @@ def students(dbm: Floats, spread_db: Floats) -> Floats:
     return np.stack([np.where(known, dbm, 0), e, np.where(known, g, 1)], axis=1).astype(np.float32)
 
 
-def heard(told: Floats, pairs: Pairs, unsure: Unsure, out: Floats) -> Floats:
-    """Add the evidence of what was heard to `out` (n, C); `told` (A, 3, C) is of `students`.
+class Expected(Protocol):
+    """What anchors should hear: `told` (A, 3, C) is of `students`, `shade` (A,) as `RadioModel` has it."""
+
+    told: Floats
+    shade: Floats
+
+
+def heard(expected: Expected, pairs: Pairs, unsure: Unsure, out: Floats) -> Floats:
+    """Add the evidence of what was heard to `out` (n, C).
 
     Of people whose own power is `unsure`, each cell is weighed under the power that explains best what was heard if
     she is there, which is likelier the smaller it is (the profile of a Gaussian prior). Returns that power in dB,
     shape (len(unsure.row), C).
     """
-    of = told[pairs.anchor]
+    of = expected.told[pairs.anchor]
     off = of[:, 0]
     np.subtract(pairs.rssi_dbm[:, None], off, out=off)
     own = np.zeros((len(unsure.row), out.shape[1]), dtype=np.float32)
@@ -89,6 +96,7 @@ def heard(told: Floats, pairs: Pairs, unsure: Unsure, out: Floats) -> Floats:
         off[at] -= own[of_pair[at]]
         out[unsure.row] -= own**2 * (FRESH / 2 / unsure.variance)[:, None]
     off *= of[:, 1]
+    np.maximum(off, off * expected.shade[pairs.anchor, None], out=off)
     np.square(off, out=off)
     off += of[:, 2]
     np.log(off, out=off)

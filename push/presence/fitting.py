@@ -79,6 +79,7 @@ def fit(samples: Samples, site: Site, prior: RadioModel = DEFAULT) -> RadioModel
         slope_db=prior.slope_db + slope,
         faint_dbm=prior.faint_dbm,
         power_db=POWER_DB,
+        shade=1.0,
         anchors={
             anchor.id: AnchorFit(
                 offset_db=float(own[number, 0]),

@@ -61,13 +61,16 @@ class RadioModel(msgspec.Struct, frozen=True, kw_only=True):
 
     `slope_db` is per tenfold distance: -22 in stores (Rappaport, table 4.6; ITU-R P.1238 has the same). `faint_dbm` is
     where half of the packets are lost. `power_db` is how far what people carry may differ from the line: by its power,
-    by body and pocket, and by the store, as long as that is not fitted.
+    by body and pocket, and by the store, as long as that is not fitted. `shade` is how much an error counts of what is
+    fainter than expected, beside one of what is louder: bodies and shelves take away, and nothing adds. Where fields
+    are fitted, what shelves take is in them, and errors are even (recorded walks).
     """
 
     at_1m_dbm: float = -59.0
     slope_db: float = -22.0
     faint_dbm: float = -93.0
     power_db: float = 5.0
+    shade: float = 0.7
     anchors: dict[str, AnchorFit] = {}
 
 

@@ -52,7 +52,7 @@ class Stack:
     """Stores of one shape, by number; anchors of all of them, by number.
 
     By anchor: `told` (A, 3, C) as `evidence.students` has it, `missed` (A + 1, C), `home` (A + 1,), `of_store`, `slot`
-    (its place among its store's anchors), `fixture` (A + 1,).
+    (its place among its store's anchors), `fixture` (A + 1,), `shade` (A,).
     By store: `anchor_at` (S, slots), A where there is none; `right`, `down`, `per_m`, `origin_m`, `cell_m`, `power_db`,
     `prior` and `entry` (S, C), `inside` (S, C); `part_cell` (S, parts) and `part_start` (S, zones + 1) say which cells
     make up each zone, `part_share` (S, parts) with what share of them, `part_seen` as far as gateways see them;
@@ -130,6 +130,8 @@ class Stack:
         self.missed: Floats = np.concatenate([*(store.missed for store in stores), none])
         homes = [store.floor.home for store in stores]
         self.home: npt.NDArray[np.int16] = np.concatenate([*homes, [np.int16(NOWHERE)]], dtype=np.int16)
+        shades = [store.model.shade for store in stores for _ in store.floor.anchors]
+        self.shade: Floats = np.array(shades, dtype=np.float32)
         fixtures = [anchor.is_fixture for store in stores for anchor in store.floor.anchors]
         self.fixture: Mask = np.array([*fixtures, False], dtype=bool)
         slots = [np.arange(len(store.floor.anchors)) for store in stores]
