@@ -210,7 +210,7 @@ async def test_a_picture_lies_under_the_plan_and_what_is_none_is_refused(page: P
     await page.screenshot(path=ARTEFACTS / "console-plan-picture.png")
     await page.goto(f"{chain.url}/console/floor/{STORE}")
     under = await page.locator(".under image").bounding_box()
-    shoes = await page.locator('.zone[data-zone="shoes"] path').first.bounding_box()
+    shoes = await page.locator('.zone[data-shape="shoes"] path').first.bounding_box()
     assert under is not None
     assert shoes is not None
     # Shoes begins 18 m from the left of 50, and takes 14 of them.
