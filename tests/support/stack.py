@@ -127,11 +127,12 @@ class Stack:
 
     @asynccontextmanager
     async def serving_here(self, clock: Clock) -> AsyncIterator[None]:
-        """The server in this process, on a clock of the test's."""
+        """The server in this process, on a clock of the test's, connected to its broker."""
         config = await asyncio.to_thread(self._write)
         settings = await asyncio.to_thread(load, PushSettings, "push", config, {})
         self.clock = clock
         async with serve(settings, clock):
+            await self.until("the server to be ready", self._is_ready)
             yield
 
     async def enrol(self, name: str) -> Enrolled:
