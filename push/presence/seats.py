@@ -20,6 +20,8 @@ PASS_MS: Final = 1000
 """The filter looks at everybody so often."""
 GLANCE_MS: Final = 500
 """And so often at who may be about to change zones: these are few."""
+SLACK_MS: Final = 150
+"""A look that comes so little early is the one that is due: three ticks."""
 BLOCK: Final = 512
 """People whom it looks at in one go: their beliefs fit the cache."""
 STAGGER: Final = 137
@@ -103,7 +105,7 @@ class Seats:
 
     def _is_due(self, rows: Ints, now_ms: int) -> Mask:
         since_ms = now_ms - self._people.passed_ms[rows]
-        due: Mask = self._people.restless[rows] | (since_ms > PASS_MS - GLANCE_MS) | (since_ms < 0)
+        due: Mask = self._people.restless[rows] | (since_ms >= PASS_MS - SLACK_MS) | (since_ms < 0)
         return due
 
     def look(self, rows: Ints, arena: int, listening: Mask, now_ms: int) -> Floats:
