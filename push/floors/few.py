@@ -11,6 +11,10 @@ import numpy.typing as npt
 
 FEW: Final = 5
 """Fewer people than that are single people."""
+PERSON_MINUTE_S: Final = 70
+"""What one minute has of one person at most: people are looked at in turn, so a minute may get seconds of the next."""
+CROWD_S: Final = (FEW - 1) * PERSON_MINUTE_S
+"""A minute that has more than that at a place is about five people there, whoever they were."""
 Counts = npt.NDArray[np.int64]
 Figures = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 

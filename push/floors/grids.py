@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from push.floors.asking import DAY_MS, MINUTE_MS, Asking, Bins
 from push.floors.columns import span_of
-from push.floors.few import FEW
+from push.floors.few import CROWD_S, FEW
 from push.floors.packing import TENTHS, VISITS, unpacked
 from push.model.ports import Queries, Row
 
 Sums = npt.NDArray[np.int64]
 """By part and cell: (parts, rows * columns)."""
-_MINUTE_DS: Final = MINUTE_MS // 100
+_CROWD_DS: Final = CROWD_S * 10
 
 
 class Grid(NamedTuple):
@@ -28,7 +28,7 @@ class Grid(NamedTuple):
 
 
 class Added(NamedTuple):
-    """Minutes added up. `crowd` is how many were in a cell at least, in the fullest of a part's minutes.
+    """Minutes added up; `crowded_ds` has of each cell only those that are about five people there by themselves.
 
     `others` are minutes of another grid, which were not added.
     """
@@ -36,7 +36,7 @@ class Added(NamedTuple):
     grid: Grid
     person_ds: Sums
     reached: Sums
-    crowd: Sums
+    crowded_ds: Sums
     minutes: int
     others: int
 
@@ -90,7 +90,7 @@ def _add(to: Added, rows: Sequence[Row], parts: Bins) -> Added:
     for part, person_ds, reached in _cells(fitting, parts):
         to.person_ds[part] += person_ds
         to.reached[part] += reached
-        np.maximum(to.crowd[part], -(-person_ds // _MINUTE_DS), out=to.crowd[part])
+        to.crowded_ds[part] += np.where(person_ds > _CROWD_DS, person_ds, 0)
     return to._replace(minutes=to.minutes + len(fitting), others=to.others + len(rows) - len(fitting))
 
 
@@ -101,6 +101,15 @@ def _cells(rows: Sequence[Row], parts: Bins) -> Iterator[tuple[int, Sums, Sums]]
         yield number, unpacked(bytes(row["person_ds"]), TENTHS), unpacked(bytes(row["reached"]), VISITS)
 
 
-def people(of: Added, least: int) -> Sums:
-    """How many people each sum is about at least, as far as it matters: whether they are fewer than five."""
-    return np.where(of.reached >= max(1, least), np.maximum(FEW, of.crowd), of.crowd)
+class Telling(NamedTuple):
+    """What may be told of sums: seconds, and how many people they are about as far as it matters, five or nobody."""
+
+    person_s: npt.NDArray[np.float64]
+    people: Sums
+
+
+def telling(of: Added, least: int, *, exact: bool) -> Telling:
+    """Everything where five people came by for sure; elsewhere minutes that are about five by themselves."""
+    is_known = (of.reached >= max(1, least)) | exact
+    person_ds = np.where(is_known, of.person_ds, of.crowded_ds)
+    return Telling(person_ds / 10, np.where(is_known | (of.crowded_ds > 0), FEW, 0))

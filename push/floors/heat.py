@@ -33,13 +33,14 @@ async def heat(db: Queries, asked: Asking) -> Heat:
     within(asked.period, MOST_DAYS)
     from_ms, to_ms = asked.past
     of = await grids.added(db, asked, Bins(np.array([from_ms]), to_ms))
-    people = grids.people(of, 0 if asked.exact else await grids.least_visits(db, asked))[0]
-    grid = of.grid
+    least = 0 if asked.exact else await grids.least_visits(db, asked)
+    told, grid = grids.telling(of, least, exact=asked.exact), of.grid
+    people = told.people[0]
     return Heat(
         rows=grid.rows,
         columns=grid.columns,
         cell_m=(grid.width_m, grid.height_m),
-        person_s=tuple(spans(of.person_ds[0] / 10, people, exact=asked.exact)),
+        person_s=tuple(spans(told.person_s[0], people, exact=asked.exact)),
         visits=tuple(counted(of.reached[0], people, exact=asked.exact)),
         minutes=of.minutes if asked.exact else None,
         other_minutes=of.others if asked.exact else None,

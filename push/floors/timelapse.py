@@ -71,4 +71,5 @@ def _parts(asked: Asking, every_min: int) -> Bins:
 
 
 def _cells(of: Added, least: int, *, exact: bool) -> tuple[tuple[float | None, ...], ...]:
-    return tuple(map(tuple, spans(of.person_ds / 10, grids.people(of, least), exact=exact)))
+    told = grids.telling(of, least, exact=exact)
+    return tuple(map(tuple, spans(told.person_s, told.people, exact=exact)))

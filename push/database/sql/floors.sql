@@ -28,9 +28,9 @@ SELECT grid_rows, grid_columns, cell_w_m, cell_h_m FROM floor_minutes
 WHERE store = :store AND minute_ms < :to_ms ORDER BY minute_ms DESC LIMIT 1
 
 -- name: floors.zone_spans
--- Sums of zones over equal spans of time, and the most that one minute had.
-SELECT zone, (minute_ms - :origin_ms) / :step_ms AS span, SUM(person_s) AS person_s, MAX(person_s) AS most_s,
-    CAST(SUM(entered) AS BIGINT) AS entered
+-- Sums of zones over equal spans of time, and those of minutes alone in which more than so much was spent there.
+SELECT zone, (minute_ms - :origin_ms) / :step_ms AS span, SUM(person_s) AS person_s,
+    SUM(CASE WHEN person_s > :crowd_s THEN person_s ELSE 0.0 END) AS crowded_s, CAST(SUM(entered) AS BIGINT) AS entered
 FROM zone_minutes
 WHERE store = :store AND minute_ms >= :from_ms AND minute_ms < :to_ms
 GROUP BY zone, (minute_ms - :origin_ms) / :step_ms
