@@ -8,8 +8,8 @@ import numpy.typing as npt
 from push.floors.asking import Bins, TooMuchError
 from push.floors.few import Counts, distinct
 
-MOST_PARTS: Final = 5_000_000
-"""Parts in which people were, added up: what a busy store has in a week by the minute."""
+MOST_PARTS: Final = 1_500_000
+"""Parts in which people were, added up: what a very busy store has in a day by the minute, in 100 MB for a moment."""
 
 Seconds = npt.NDArray[np.float64]
 

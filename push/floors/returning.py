@@ -1,5 +1,6 @@
 """Who is new, and who has been here before: as far back as visits are kept."""
 
+import asyncio
 from typing import Literal
 
 import msgspec
@@ -32,12 +33,15 @@ class Returning(msgspec.Struct, frozen=True, kw_only=True):
 
 async def returning(db: Queries, asked: Asking, every: Literal["hour", "day"] | None = None) -> Returning:
     """Of visits that began in the period. Raises `TooMuchError`, `push.model.errors.DatabaseError`."""
+    parts = None if every is None else bins(asked.past, every, asked.zone)
+    return await asyncio.to_thread(_returning, asked, parts, await columns.visits(db, asked))
+
+
+def _returning(asked: Asking, parts: Bins | None, visits: Visits) -> Returning:
     from_ms, to_ms = asked.past
-    visits = await columns.visits(db, asked)
     [whole] = _visitors(visits, Bins(np.array([from_ms]), to_ms), exact=asked.exact)
-    if every is None:
+    if parts is None:
         return Returning(whole=whole)
-    parts = bins(asked.past, every, asked.zone)
     by = _visitors(visits, parts, exact=asked.exact)
     return Returning(whole=whole, starts_ms=tuple(parts.starts_ms.tolist()), by=by)
 
