@@ -20,8 +20,12 @@ from push.ingest.quiet import Quiet
 from push.registry.directory import Directory
 
 MAX_WAITING: Final = 2_000
+MAX_EACH: Final = 500
+"""Of those, of one source: a flood of one leaves others their place."""
 MAX_TAKEN: Final = 250
 """Messages opened by one tick: 3 to 4 ms of work."""
+MAX_TAKEN_BYTES: Final = 128 * 1024
+"""And so much of them, but for the last: a raddec full of packets takes 0.1 ms a KiB."""
 MAX_HEARD: Final = 2_500
 """Beacons heard in what one tick opens, but for its last message: together they fit in one batch."""
 MOST_NAMES: Final = 10
@@ -42,6 +46,15 @@ class Standing(NamedTuple):
     unmapped: tuple[str, ...] = ()
 
 
+class _Waiting(NamedTuple):
+    """A message, and whose place it takes: that of a source, or of all that nobody has."""
+
+    key: tuple[str, str] | None
+    topic: str
+    payload: bytes
+    received_ms: int
+
+
 class _Rows(msgspec.Struct):
     """What one gateway of ours heard in a tick, and when its last message came."""
 
@@ -54,7 +67,8 @@ class Foreign:
 
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
-        self._waiting: deque[tuple[str, bytes, int]] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._places: Counter[tuple[str, str] | None] = Counter()
         self._directory = Directory()
         self._routes = Routes(self._directory)
         self._standings: dict[tuple[str, str], Standing] = {}
@@ -76,19 +90,31 @@ class Foreign:
         return self._standings.get((store, source), Standing())
 
     def offer(self, topic: str, payload: bytes, received_ms: int) -> bool:
-        """Take a message, to be looked at in a tick; False where too many wait: it is lost."""
-        if len(self._waiting) >= MAX_WAITING:
+        """Take a message, to be looked at in a tick; False where too many wait, or of its source: it is lost."""
+        route = self._routes.find(topic)
+        key = None if route is None else route.key
+        if len(self._waiting) >= MAX_WAITING or self._places[key] >= MAX_EACH:
             return False
-        self._waiting.append((topic, payload[: MAX_BYTES + 1], received_ms))
+        self._places[key] += 1
+        self._waiting.append(_Waiting(key, topic, payload[: MAX_BYTES + 1], received_ms))
         return True
 
     def take(self) -> list[Arrived]:
         """What waits, as one batch for each of our gateways; one that only gave a sign of life has no rows."""
         rows: dict[str, _Rows] = {}
-        opened = heard = 0
-        while self._waiting and opened < MAX_TAKEN and heard < MAX_HEARD:
-            opened, heard = opened + 1, heard + self._open(rows, *self._waiting.popleft())
+        opened = size = heard = 0
+        while self._waiting and opened < MAX_TAKEN and size < MAX_TAKEN_BYTES and heard < MAX_HEARD:
+            one = self._next()
+            opened, size = opened + 1, size + len(one.payload)
+            heard += self._open(rows, one.topic, one.payload, one.received_ms)
         return [_arrived(self._directory, gateway, found) for gateway, found in rows.items()]
+
+    def _next(self) -> _Waiting:
+        one = self._waiting.popleft()
+        self._places[one.key] -= 1
+        if not self._places[one.key]:
+            del self._places[one.key]
+        return one
 
     def _open(self, rows: dict[str, _Rows], topic: str, payload: bytes, received_ms: int) -> int:
         """Enter what a message tells into `rows`; how many beacons were heard."""

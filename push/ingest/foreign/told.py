@@ -1,6 +1,7 @@
 """What a message of somebody else's gateway tells, in whatever dialect it came; and what dialects have in common."""
 
 import math
+import re
 from collections import Counter
 from typing import Final, NamedTuple, TypeVar
 
@@ -19,6 +20,8 @@ MOST_DBM: Final = 20
 """What a controller can say of a packet; 127 is that it cannot (Core Specification, Vol 4, Part E, 7.7.65.2)."""
 _UUID_DIGITS: Final = 32
 _16_BITS: Final = 0xFFFF
+_HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+"""`bytes.fromhex` would pass over blanks, and give fewer bytes than were counted."""
 
 
 class ForeignError(ValueError):
@@ -73,10 +76,9 @@ def rssi_of(said: float) -> int:
 
 def raw(digits: str) -> bytes:
     """Bytes from hexadecimal digits. Raises `ForeignError`."""
-    try:
-        return bytes.fromhex(digits)
-    except ValueError:
-        raise ForeignError("hexadecimal", "pairs of hexadecimal digits") from None
+    if _HEXADECIMAL.fullmatch(digits) is None:
+        raise ForeignError("hexadecimal", "pairs of hexadecimal digits")
+    return bytes.fromhex(digits)
 
 
 def spoken(manufacturer_data: dict[int, bytes], service_data: dict[str, bytes]) -> Spoken | None:

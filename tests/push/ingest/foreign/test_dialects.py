@@ -168,6 +168,7 @@ WHERE: dict[str, tuple[Translate, str]] = {
         ("theengs", b'{"rssi":"loud"}', "malformed"),
         ("theengs", b'{"rssi":1e300}', "rssi"),
         ("theengs", b'{"rssi":-60,"manufacturerdata":"4c0"}', "hexadecimal"),
+        ("theengs", b'{"rssi":-60,"uuid":"' + b"00 " * 10 + b'00","major":0,"minor":0}', "hexadecimal"),
         ("theengs", b'{"rssi":-60,"uuid":"12","major":0,"minor":0}', "uuid"),
         ("theengs", b'{"rssi":-60,"uuid":"' + b"0" * 32 + b'","major":70000,"minor":0}', "number"),
         ("theengs", b" " * (MAX_BYTES + 1), "oversized"),

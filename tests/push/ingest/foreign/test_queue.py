@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 
 from beacons.columns import MAX_SIGHTINGS
 from beacons.registry import Gateway
-from push.ingest.foreign.queue import MAX_HEARD, MAX_TAKEN, MAX_WAITING, Foreign
+from push.ingest.foreign.queue import MAX_EACH, MAX_HEARD, MAX_TAKEN, MAX_TAKEN_BYTES, MAX_WAITING, Foreign
 from push.ingest.foreign.raddec import MOST_IDS, MOST_RECEIVERS
 from push.ingest.foreign.routes import Routes, filters
+from push.ingest.foreign.told import MAX_BYTES
 from push.model.sources import Dialect, Source, overlap, topic_fault
 from push.registry.directory import Directory
 
@@ -85,12 +86,26 @@ def test_what_is_refused_is_counted_and_told_once_a_minute_without_what_was_sent
 
 
 def test_a_flood_is_bounded_and_taken_a_little_at_a_time() -> None:
-    waiting = foreign(source())
-    taken = [waiting.offer(OMG.format("door"), heard(), NOW_MS) for _ in range(MAX_WAITING + 5)]
+    """Of one source it costs no other its place, and messages that are long are fewer at a time."""
+    waiting = foreign(source(), source(id="b", kind="raddec", topic="reel/#", gateways={"r": "g1"}))
+    taken = [waiting.offer(OMG.format("door"), heard(), NOW_MS) for _ in range(MAX_EACH + 5)]
     assert taken.count(False) == 5
+    assert waiting.offer("reel/x", b"{}", NOW_MS)
     waiting.take()
-    assert waiting.depth == MAX_WAITING - MAX_TAKEN
+    assert waiting.depth == MAX_EACH + 1 - MAX_TAKEN
+    assert waiting.offer(OMG.format("door"), heard(), NOW_MS), "what was taken leaves its place"
     assert MAX_HEARD + MOST_IDS * MOST_RECEIVERS <= MAX_SIGHTINGS
+    long = foreign(source(kind="raddec", topic="reel/#", gateways={"r": "g1"}))
+    for _ in range(MAX_EACH):
+        long.offer("reel/x", b"{}".ljust(MAX_BYTES), NOW_MS)
+    long.take()
+    assert long.depth == MAX_EACH - MAX_TAKEN_BYTES // MAX_BYTES
+
+
+def test_all_sources_together_are_bounded() -> None:
+    several = foreign(*(source(id=f"s{n}", topic=f"home{n}/+/BTtoMQTT/+") for n in range(5)))
+    topics = [f"home{n}/door/BTtoMQTT/A1" for n in range(5) for _ in range(MAX_EACH)]
+    assert [several.offer(topic, b"{}", NOW_MS) for topic in topics].count(True) == MAX_WAITING
 
 
 def test_what_another_registry_does_not_know_is_forgotten() -> None:
