@@ -25,6 +25,8 @@ TIMEOUT_S: Final = 5.0
 KEEPALIVE_S: Final = 20
 MAX_WAITING: Final = 2048
 """Payloads at QoS 0 that wait for the connection to take them; one more takes the place of the oldest."""
+AGAIN_S: Final = 1.0
+"""After a subscription that got no answer it is asked for again so soon."""
 STEADY_S: Final = 5.0
 """A connection that held this long was a good one: the next wait after it is short again."""
 
@@ -119,13 +121,16 @@ class BrokerClient:
         while True:
             await self._asked.wait()
             self._asked.clear()
-            await self._subscribe_others()
+            if not await self._subscribe_others():
+                await asyncio.sleep(AGAIN_S)
+                self._asked.set()
             _heed_cancellation()
 
-    async def _subscribe_others(self) -> None:
+    async def _subscribe_others(self) -> bool:
+        """Whether the broker answered; without a connection there is nothing to ask, and the next one begins anew."""
         client, wanted = self._client, self._wanted
         if client is None:
-            return
+            return True
         try:
             for topic_filter in sorted(self._taken - wanted):
                 await client.unsubscribe(topic_filter)
@@ -134,9 +139,10 @@ class BrokerClient:
                     _LOG.warning("subscription of a source was refused: check the broker's ACL", topic=topic_filter)
         except aiomqtt.MqttError as error:
             _LOG.warning("subscriptions of sources failed", error=str(error))
-            return  # the connection is over: the next one begins anew
+            return False
         if self._client is client:
             self._taken = wanted
+        return True
 
     async def _stay_connected(self, on_message: OnMessage, tls: ssl.SSLContext | None) -> None:
         backoff = Backoff(base_s=0.2, most_s=10.0)
