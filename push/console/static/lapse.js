@@ -6,7 +6,7 @@ const get = (id) => document.getElementById(id);
 const at = get("at");
 const play = get("play");
 const curve = get("curve");
-const cells = [...get("cells").children];
+const cells = [...(get("cells")?.children ?? [])]; // a store without plan and zones has no drawing
 const zones = [...document.querySelectorAll(".lapse .zone")].filter((zone) => data.zones[zone.dataset.zone]);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 /** Frames a second at the usual speed; where less motion is wanted, each frame stands for a second, whatever is chosen. */
