@@ -66,7 +66,8 @@ class LateLane:
         waiting = tuple(self._waiting)
         self._waiting.clear()
         if waiting:
-            self._done += await asyncio.to_thread(_resolved, waiting, observer)
+            resolved = await asyncio.to_thread(_resolved, waiting, observer)
+            self._done += resolved  # only now: a tick may have taken the list away meanwhile
         return bool(waiting)
 
 

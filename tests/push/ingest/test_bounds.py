@@ -1,5 +1,6 @@
 """What grows with what is sent to us is bounded: boots remembered, late batches waiting."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,6 +73,17 @@ async def test_a_late_batch_waits_once_and_comes_out_once() -> None:
     assert lane.take() == []
     assert lane.put(late(1))
     assert await lane.resolve(NOBODY)
+
+
+async def test_what_is_taken_while_others_are_resolved_is_taken_once() -> None:
+    lane = LateLane()
+    lane.put(late(1))
+    resolving = asyncio.create_task(lane.resolve(NOBODY))
+    await asyncio.sleep(0)
+    taken = lane.take()
+    assert await resolving
+    assert taken == []
+    assert [r.arrived.batch.sequence for r in lane.take()] == [1]
 
 
 async def test_more_late_batches_than_can_wait_are_turned_away() -> None:
