@@ -109,7 +109,8 @@ class Learning:
         """Learn from what was gathered, in a thread; the stores in which another model is in force now."""
         gathered = traffic.together([self._pool.drain(), *self._samples])
         self._samples.clear()
-        lessons = _by_store(gathered, self._sites, presence.numbers)
+        sites = self._sites
+        lessons = _by_store(gathered, sites, presence.numbers)
         changed: set[str] = set()
         for begin in range(0, len(lessons), AT_ONCE):
             stores = list(lessons)[begin : begin + AT_ONCE]
@@ -117,7 +118,8 @@ class Learning:
             work = [
                 Work(store, self.stores[store], Ground(self._sites[store], floors[store]), lessons[store])
                 for store in stores
-                if store in self._sites and store in floors and floors[store].has_plan
+                # The registry may have changed since: then lessons' numbers mean other anchors.
+                if self._sites.get(store) == sites[store] and store in floors and floors[store].has_plan
             ]
             for one, known in zip(
                 work, await asyncio.to_thread(_learned, work, self._corrections, now_ms), strict=True
@@ -151,8 +153,9 @@ class Learning:
         """Go on with what was learned before, once. Raises `DatabaseError`."""
         if self._is_resumed:
             return
+        rows = await db.fetch("learning.all")
         self._is_resumed = True
-        for row in await db.fetch("learning.all"):
+        for row in rows:
             try:
                 self.stores[row["store"]] = msgspec.json.decode(row["state"], type=Hearings)
             except msgspec.MsgspecError as error:
