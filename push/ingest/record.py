@@ -65,7 +65,7 @@ class Queued(msgspec.Struct, frozen=True):
 
 def is_fresh(moment: Moment, rules: Rules, now_ms: int) -> bool:
     """Whether a moment's evidence may trigger. What tells that somebody left is that nothing was heard since."""
-    silence_s = rules.leave_after_s if moment.kind in _OF_ABSENCE else 0
+    silence_s = max(rules.leave_after_s, rules.ranged_leave_after_s) if moment.kind in _OF_ABSENCE else 0
     return moment.heard_ms >= now_ms - 1000 * (rules.stale_s + silence_s)
 
 
