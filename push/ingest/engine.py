@@ -343,15 +343,18 @@ class Engine:
 
     def _step(self, tick: Tick) -> None:
         """Let presence take what is fresh, and what prolongs the visits of those who are there."""
-        self._listen(tick)
+        gone = self._listen(tick)
         changes = [self.presence.forget(w.shopper, tick.now_ms) for w in tick.withdrawals]
         if changes:
             self._writer.want_checkpoint()
         stale = self.presence.is_stale(tick.seen.last_ms, tick.seen.anchor, tick.now_ms)
         if stale.any():
-            tick.late = observations(cut(tick.seen, stale), tick.names, self.presence.numbers)
+            late = cut(tick.seen, stale & self.presence.is_visiting(tick.seen))
+            tick.late = observations(late, tick.names, self.presence.numbers)
             tick.seen = cut(tick.seen, ~stale | self.presence.is_here(tick.seen))
         changes.append(self.presence.step(tick.seen, tick.now_ms, tick.names))
+        for gateway in gone:  # its last words may have come in the same tick
+            self.presence.deaf(gateway)
         self.presence.note_strangers(tick.strangers)
         tick.changes = Changes(
             [record for c in changes for record in c.records],
@@ -359,16 +362,20 @@ class Engine:
             [minute for c in changes for minute in c.minutes],
         )
 
-    def _listen(self, tick: Tick) -> None:
-        """Let presence know which gateways are up, and which said that they go."""
-        heard = {a.batch.gateway for a in (*tick.batches, *tick.foreign)}
+    def _listen(self, tick: Tick) -> set[str]:
+        """Let presence know which gateways are up; which said that they go."""
+        heard, gone = {a.batch.gateway for a in (*tick.batches, *tick.foreign)}, set[str]()
         for said in tick.statuses:
             if said.status.state == "online":
                 heard.add(said.gateway)
+                gone.discard(said.gateway)
             else:
                 heard.discard(said.gateway)
-                self.presence.deaf(said.gateway)
+                gone.add(said.gateway)
+        for gateway in gone:
+            self.presence.deaf(gateway)
         self.presence.listen(heard, tick.now_ms)
+        return gone
 
     def _count(self, tick: Tick) -> None:
         self.counts["batches"] += len(tick.batches)

@@ -18,7 +18,7 @@ GONE: Final = -1
 DEAF_MS: Final = 30_000
 """A gateway that heard nobody for so long, in a store where others hear people, tells nothing by its silence."""
 MOST_ZONES: Final = 64
-MOST_MARKS: Final = 16
+MOST_MARKS: Final = 20
 NEVER_MS: Final = 2**62
 _LEAST: Final = 64
 
@@ -115,8 +115,14 @@ class Grounds:
             if sites.get(store) != self.sites.get(store) or models.get(store, DEFAULT) != self._models.get(store)
         }
 
+    def zone_number(self, store: str, zone: str | None) -> int:
+        """The number of a zone of a store, `GONE` where there is none, or more than can be counted."""
+        floor = self.floors.get(store)
+        zones = () if floor is None else floor.zones[:MOST_ZONES]
+        return zones.index(zone) if zone in zones else GONE
+
     def use(self, sites: Mapping[str, Site], models: Mapping[str, RadioModel]) -> None:
-        """Take over other grounds. Whoever is in a store that is `changed` must have left her arena before."""
+        """Take over other grounds. Whoever is in a store whose site is another must have left her arena before."""
         changed = self.changed(sites, models)
         for store in changed - sites.keys():
             number = self.store_numbers[store]

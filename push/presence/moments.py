@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from push.model.ids import derived
 from push.model.presence import Changes, Moment, MomentKind, StayClosed, StayOpened, VisitClosed, VisitOpened
-from push.presence.grounds import MOST_ZONES, Grounds
+from push.presence.grounds import MOST_ZONES, NEVER_MS, Grounds
 from push.presence.index import NOBODY
 from push.presence.people import NOWHERE, People
 
@@ -140,6 +140,7 @@ def moment(told: Told, row: int, kind: MomentKind, confidence: float, *, mark_s:
     """What happened to somebody, by what was heard since the last pass; else by when she was heard last."""
     people = told.people
     first_ms, received_ms = int(people.since_first_ms[row]), int(people.since_received_ms[row])
+    is_told = 0 < first_ms < NEVER_MS
     return Moment(
         id=derived("mom", people.visit[row], kind, people.stay[row] if kind in _OF_A_STAY else "", mark_s),
         kind=kind,
@@ -149,7 +150,7 @@ def moment(told: Told, row: int, kind: MomentKind, confidence: float, *, mark_s:
         visit=people.visit[row],
         mark_s=mark_s,
         at_ms=told.now_ms,
-        heard_ms=first_ms if first_ms and kind in {"store_entered", "zone_entered"} else int(people.last_ms[row]),
+        heard_ms=first_ms if is_told and kind in {"store_entered", "zone_entered"} else int(people.last_ms[row]),
         received_ms=received_ms or told.now_ms,
         confidence=round(confidence, 4),
         triggers=_triggers(told, row, kind),

@@ -48,7 +48,7 @@ class Presence:
         """CPU time that the filter took."""
         self._seats = Seats(self.people, self.grounds)
         self._strangers = Strangers()
-        self._away: list[tuple[int, int, str]] = []
+        self._away: list[tuple[int, int, str, int]] = []
         self._lost: list[int] = []
 
     # ------------------------------------------------------------------------------------------------ who asks
@@ -105,6 +105,11 @@ class Presence:
         found: Mask = (rows != NOBODY) & (self.people.state[rows] == IN)
         return found
 
+    def is_visiting(self, seen: Seen) -> npt.NDArray[np.bool_]:
+        """Which rows tell of a visit: of somebody who is in that store, or as strong as whoever comes in."""
+        found: Mask = seen.loudest_dbm >= self.grounds.enter_dbm[self.grounds.site_of[seen.anchor]]
+        return found | self.is_here(seen)
+
     # ---------------------------------------------------------------------------------------- what it is told
 
     def use(self, sites: Mapping[str, Site], models: Mapping[str, RadioModel] | None = None) -> bool:
@@ -113,9 +118,12 @@ class Presence:
         changed = self.grounds.changed(sites, models)
         if not changed:
             return False
-        numbers = [n for store in sorted(changed) if (n := self.grounds.store_numbers.get(store)) is not None]
+        # Where only the model of its radio is another, everybody stays where she is.
+        others = [store for store in sorted(changed) if sites.get(store) != self.grounds.sites.get(store)]
+        numbers = [n for store in others if (n := self.grounds.store_numbers.get(store)) is not None]
         rows = np.flatnonzero(np.isin(self.people.site, numbers) & (self.people.state != 0))
         zones = {row: moments.zone_name(self.grounds, self.people, row) for row in rows.tolist()}
+        self._seats.close(others)
         self._seats.unseat(rows)
         self.grounds.use(sites, models)
         self._seats.make_room()
@@ -126,11 +134,10 @@ class Presence:
         """Let people be in their zones on other grounds; whose store or zone is gone is told so in the next step."""
         people, grounds = self.people, self.grounds
         for row in rows.tolist():
-            floor = grounds.floors.get(grounds.stores[people.site[row]])
-            if floor is None or (zones[row] is not None and zones[row] not in floor.zones):
+            store = grounds.stores[people.site[row]]
+            people.zone[row] = grounds.zone_number(store, zones[row])
+            if store not in grounds.floors or (zones[row] is not None and people.zone[row] == NOWHERE):
                 self._lost.append(row)
-            elif zones[row] is not None:
-                people.zone[row] = floor.zones.index(zones[row] or "")
         stays = rows[(grounds.arena[people.site[rows]] != GONE) & (people.state[rows] != AWAY)]
         self._seats.seat(stays)
         self._seats.believe(stays, int(people.last_ms[stays].max(initial=0)))
@@ -177,7 +184,9 @@ class Presence:
         is_ours = site != GONE
         if not is_ours.all():
             seen, site = Seen(*(column[is_ours] for column in seen)), site[is_ours]
-        np.maximum.at(grounds.heard_ms, seen.anchor, np.minimum(seen.last_ms, now_ms))
+        # What waited while the clock was set back came from no future.
+        seen = seen._replace(first_ms=np.minimum(seen.first_ms, now_ms), last_ms=np.minimum(seen.last_ms, now_ms))
+        np.maximum.at(grounds.heard_ms, seen.anchor, seen.last_ms)
         np.maximum.at(grounds.said_ms, seen.anchor, np.minimum(seen.received_ms, now_ms))
         is_stale = self.is_stale(seen.last_ms, seen.anchor, now_ms)
         rows = self._find(seen)
@@ -256,8 +265,17 @@ class Presence:
             row = int(waiting[i])
             people.state[row] = IN
             moments.enter(told, row, float(inside[i]))
-        silent = waiting[told.now_ms - people.alive_ms[waiting] >= NEAR_MS]
-        self._drop(silent[people.state[silent] == NEAR])
+        waiting = waiting[people.state[waiting] == NEAR]
+        is_silent = told.now_ms - people.alive_ms[waiting] >= NEAR_MS
+        self._let_wait(waiting[~is_silent], told.now_ms)
+        self._drop(waiting[is_silent])
+
+    def _let_wait(self, rows: Ints, now_ms: int) -> None:
+        """Who lingers outside comes in when she does: by what is heard then, and not by what was long before."""
+        people = self.people
+        lately_ms = np.minimum(NEAR_MS, self.grounds.stale_ms[people.site[rows]] // 2)
+        rows = rows[now_ms - people.since_first_ms[rows] > lately_ms]
+        people.since_first_ms[rows], people.entered_ms[rows] = NEVER_MS, people.last_ms[rows]
 
     # ---------------------------------------------------------------------------------------------- leaving
 
@@ -285,12 +303,13 @@ class Presence:
         self._seats.unseat(np.array([row]))
         people.state[row], people.left_ms[row] = AWAY, told.now_ms
         again_ms = told.now_ms + int(self.grounds.again_ms[people.site[row]])
-        heappush(self._away, (again_ms, row, people.visit[row]))
+        heappush(self._away, (again_ms, row, people.visit[row], told.now_ms))
 
     def _forget_away(self, now_ms: int) -> None:
         while self._away and self._away[0][0] <= now_ms:
-            _, row, visit = heappop(self._away)
-            if self.people.state[row] == AWAY and self.people.visit[row] == visit:
+            _, row, visit, left_ms = heappop(self._away)
+            is_away = self.people.state[row] == AWAY and self.people.visit[row] == visit
+            if is_away and self.people.left_ms[row] == left_ms:  # and did not come back and leave again since
                 self.people.free(row)
 
     def _drop(self, rows: Ints) -> None:
@@ -302,12 +321,13 @@ class Presence:
         """Whose zone was taken out of the registry left it; whose store was, left that."""
         lost, self._lost = self._lost, []
         for row in lost:
-            if self.people.state[row] == IN:
-                told.people.zone[row] = NOWHERE
-                if self.grounds.arena[self.people.site[row]] == GONE:
-                    self._leave(row, told)
-                else:
-                    moments.leave_zone(told, row, 1.0)
+            is_gone = self.grounds.arena[self.people.site[row]] == GONE
+            if self.people.state[row] == NEAR and is_gone:
+                self.people.free(row)
+            elif self.people.state[row] == IN and is_gone:
+                self._leave(row, told)
+            elif self.people.state[row] == IN and self.people.zone[row] == NOWHERE:
+                moments.leave_zone(told, row, 1.0)
 
     def forget(self, shopper: str, now_ms: int) -> Changes:
         """End every visit of a shopper at once: she withdrew her consent to be located. No moment tells of it."""
@@ -336,7 +356,8 @@ class Presence:
             self._hear_again(entry.seen, entry.now_ms)
         rows = np.flatnonzero((self.people.state == IN) & (self.people.place == NOBODY))
         known = rows[self.grounds.arena[self.people.site[rows]] != GONE]
-        self._lost += sorted(set(rows.tolist()) - set(known.tolist()))
+        left = (row for row in known.tolist() if self.people.stay[row] and self.people.zone[row] == NOWHERE)
+        self._lost += sorted({*(set(rows.tolist()) - set(known.tolist())), *left})
         self._seats.seat(known)
         self._seats.believe(known, int(self.people.last_ms[known].max(initial=0)))
 
@@ -350,10 +371,11 @@ class Presence:
         people = self.people
         rows = np.flatnonzero(people.state)
         people.alive_ms[rows] = people.passed_ms[rows] = now_ms
-        for column in (people.last_ms, people.stay_since_ms, people.link_ms):
+        for column in (people.last_ms, people.stay_since_ms, people.wanted_ms, people.link_ms):
             column[rows] = np.minimum(column[rows], now_ms)
         self.grounds.resume(now_ms)
         self._seats.resume(now_ms)
         self._away = []
         for row in rows[people.state[rows] == AWAY].tolist():
-            heappush(self._away, (now_ms + int(self.grounds.again_ms[people.site[row]]), row, people.visit[row]))
+            again_ms = now_ms + int(self.grounds.again_ms[people.site[row]])
+            heappush(self._away, (again_ms, row, people.visit[row], int(people.left_ms[row])))

@@ -42,7 +42,8 @@ class Replay:
                 self._come(record)
             case VisitReopened(visit):
                 if visit in self._visits:
-                    people.state[self._visits[visit]] = IN
+                    row = self._visits[visit]
+                    people.state[row], people.triggers[row] = IN, False
             case VisitClosed(visit, left_ms):
                 if visit in self._visits:
                     row = self._visits[visit]

@@ -3,7 +3,7 @@
 A block is looked at once a second, each at another time of it, so that work is even and nobody waits for all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from push.model.presence import FloorMinute
 from push.presence.beliefs import Heard
+from push.presence.evidence import REPORT_S
 from push.presence.grounds import Grounds, Mask
 from push.presence.index import NOBODY
 from push.presence.minutes import MINUTE_MS, Minutes
@@ -50,6 +51,7 @@ class Seats:
         self._minute: int | None = None
         self._ended: int | None = None
         self._turning: list[str] = []
+        self._closed: list[FloorMinute] = []
 
     def make_room(self) -> None:
         """Take over arenas that are new."""
@@ -129,13 +131,17 @@ class Seats:
         return dt_s
 
     def believe(self, rows: Ints, now_ms: int) -> None:
-        """Let people be where anchors said last: after a start, and on other grounds."""
+        """Let people be where anchors said last: after a start, and on other grounds.
+
+        Of these only what belongs to the last report counts: what was said before was said of other places.
+        """
         people = self._people
-        people.link_packets[rows] = people.link_anchor[rows] != NOBODY
-        nobody = np.zeros(len(self._grounds.anchors), dtype=bool)
+        is_last = people.link_ms[rows] >= people.last_ms[rows, None] - round(1000 * REPORT_S)
+        people.link_packets[rows] = (people.link_anchor[rows] != NOBODY) & is_last
+        listening = self._grounds.listening(now_ms)
         for arena, of in self.by_arena(rows):
             people.passed_ms[of] = now_ms
-            self.look(of, arena, nobody, now_ms)
+            self.look(of, arena, listening, now_ms)
 
     def zones(self, rows: Ints, arena: int) -> Floats:
         """Zones' probabilities, (n, Z + 2): the last are in none, and unknown."""
@@ -169,8 +175,16 @@ class Seats:
             self._ended, self._minute = self._minute, minute
             self._turning = [] if self._ended is None else sorted(self._grounds.floors)
         now, self._turning = self._turning[:STORES_AT_ONCE], self._turning[STORES_AT_ONCE:]
+        closed, self._closed = self._closed, []
         found = (self._take(store, (self._ended or 0) * MINUTE_MS) for store in now if store in self._grounds.floors)
-        return [one for one in found if one is not None]
+        return closed + [one for one in found if one is not None]
+
+    def close(self, stores: Iterable[str]) -> None:
+        """End the minute of stores whose floors are about to change: what came before is of the floors before."""
+        if self._minute is not None:
+            there = [store for store in stores if store in self._grounds.floors]
+            found = (self._take(store, self._minute * MINUTE_MS) for store in there)
+            self._closed += [one for one in found if one is not None]
 
     def _take(self, store: str, minute_ms: int) -> FloorMinute | None:
         grounds = self._grounds

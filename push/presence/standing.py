@@ -14,7 +14,7 @@ from push.presence.grounds import GONE, NEVER_MS, Grounds
 from push.presence.index import NOBODY
 from push.presence.near import Heard
 from push.presence.near import near as near_one
-from push.presence.people import AWAY, IN, LINKS, NOWHERE, People
+from push.presence.people import AWAY, IN, LINKS, People
 
 Ints = npt.NDArray[np.int64]
 
@@ -165,7 +165,5 @@ def _column(raw: bytes, like: npt.NDArray[np.generic]) -> npt.NDArray[np.generic
 
 def put_in_zone(people: People, grounds: Grounds, row: int, stay: str, zone: str | None) -> None:
     """Let somebody be in a zone; one that is gone is left in the next step, as `Presence.use` has it."""
-    floor = grounds.floors.get(grounds.stores[people.site[row]])
     people.stay[row] = stay
-    is_known = floor is not None and zone in floor.zones
-    people.zone[row] = floor.zones.index(zone or "") if is_known and floor is not None else NOWHERE
+    people.zone[row] = grounds.zone_number(grounds.stores[people.site[row]], zone)

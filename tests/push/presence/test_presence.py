@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from push.model.ids import subject
 from push.model.presence import Changes, JournalEntry, Moment, StayClosed, StayOpened, VisitClosed, VisitOpened
 from push.model.sites import Anchor, Place, Rules, Site
+from push.presence.grounds import MOST_ZONES
 from push.presence.presence import Presence
+from push.presence.radio import RadioModel
 from tests.support.seeing import Sight, look, seen
 
 T0_MS = 1_700_000_000_000
@@ -110,6 +112,41 @@ def test_who_comes_back_soon_goes_on_with_her_visit_and_later_makes_a_new_one() 
     assert first.id != again.id
 
 
+def test_how_long_she_may_be_away_counts_from_when_she_left_last() -> None:
+    there = presence(leave_after_s=10, again_after_s=100)
+    visit = step(there, 0, heard(0)).moments[0].visit
+    step(there, 11)
+    step(there, 80, heard(80))
+    assert "left" in kinds(step(there, 91))
+    step(there, 120)
+    step(there, 150, heard(150))
+    assert [p.visit for p in there.present("s1")] == [visit]
+
+
+def test_a_zone_entered_by_waiting_was_heard_when_she_was_heard_last() -> None:
+    there = presence(zone_hold_s=2)
+    step(there, 0, heard(0))
+    step(there, 1, heard(1))
+    (entered,) = step(there, 2.1).moments
+    assert (entered.kind, entered.heard_ms) == ("zone_entered", T0_MS + 1000)
+
+
+def test_who_lingers_outside_comes_in_when_she_does() -> None:
+    there = Presence()
+    place = Place("entrance", ((0, 0), (8, 0), (8, 8), (0, 8)))
+    gateway = Anchor("door", "s1", "entrance", at_m=(4, 4))
+    site = Site(store="s1", size_m=(8, 8), places=(place,), anchors=(gateway,), rules=Rules(enter_inside=1))
+    there.use({"s1": site})
+    for at_s in range(60):
+        assert step(there, at_s, heard(at_s)).moments == []
+    there.use({"s1": msgspec.structs.replace(site, rules=Rules(enter_inside=0))})
+    changes = step(there, 61, heard(61))
+    entered = next(m for m in changes.moments if m.kind == "store_entered")
+    (opened,) = [r for r in changes.records if isinstance(r, VisitOpened)]
+    for begins_ms in (entered.heard_ms, opened.entered_ms):
+        assert T0_MS + 40_000 <= begins_ms <= T0_MS + 61_000
+
+
 def test_what_was_heard_before_she_left_does_not_bring_her_back() -> None:
     there = presence(leave_after_s=5, stale_s=30)
     step(there, 0, heard(0))
@@ -174,6 +211,14 @@ def test_a_late_sighting_prolongs_a_visit_and_moves_nobody() -> None:
     changes = step(there, 81)
     assert kinds(changes) == ["zone_left", "left"]
     assert [r.left_ms for r in changes.records if isinstance(r, VisitClosed)] == [T0_MS + 20_000]
+
+
+def test_who_was_faint_is_no_visitor_however_late_that_is_learned() -> None:
+    there = presence()
+    late = seen(there, [heard(0, rssi_dbm=-90), heard(0, rssi_dbm=-85, shopper="bob")])
+    assert there.is_visiting(late).tolist() == [False, True]
+    step(there, 1, heard(1))
+    assert there.is_visiting(late).tolist() == [True, True]
 
 
 def test_who_withdraws_is_let_go_of_at_once_and_silently() -> None:
@@ -247,6 +292,44 @@ def test_a_store_that_is_gone_and_a_zone_that_is_gone_are_left() -> None:
         ("zone_left", "bob"),
         ("left", "bob"),
     ]
+
+
+def test_whose_store_is_gone_may_be_asked_for_and_withdraw_before_time_goes_on() -> None:
+    there = presence()
+    step(there, 0, heard(0))
+    there.use({})
+    assert [p.zone for p in there.present("s1")] == [None]
+    there.use(sites(Rules()))
+    there.use({})
+    changes = there.forget("ann", T0_MS + 1000)
+    assert [type(r) for r in changes.records] == [StayClosed, VisitClosed]
+    assert step(there, 2).records == []
+    assert there.shoppers() == set()
+
+
+def test_more_zones_than_are_counted_lose_nobody_and_stop_nothing() -> None:
+    there = Presence()
+    names = [f"z{n}" for n in range(MOST_ZONES)]
+    site = Site(store="s1", places=tuple(map(Place, names)), anchors=(Anchor("door", "s1", names[-1]),))
+    there.use({"s1": site})
+    for at_s in range(4):
+        step(there, at_s, heard(at_s))
+    assert [p.zone for p in there.present("s1")] == names[-1:]
+    there.use({"s1": msgspec.structs.replace(site, places=(Place("a"), *site.places))})
+    assert kinds(step(there, 5, heard(5))) == ["zone_left"]
+    assert [p.zone for p in there.present("s1")] == [None]
+
+
+def test_another_model_of_its_radio_leaves_everybody_where_she_is() -> None:
+    there = presence()
+    for at_s in range(20):
+        step(there, at_s, heard(at_s, "door" if at_s < 10 else "rack"))
+    before = there.top("s1")
+    assert before[0][1] == "shoes"
+    assert there.use(sites(Rules()), {"s1": RadioModel(at_1m_dbm=-62)})
+    assert there.top("s1") == before
+    assert there.use(sites(Rules(stale_s=29)), {"s1": RadioModel(at_1m_dbm=-62)})
+    assert there.top("s1")[0][1] == "shoes", "by what she was heard last, not by where she was before"
 
 
 sightings = st.builds(
