@@ -23,6 +23,7 @@ from push.deliver.backlog import Backlog
 from push.deliver.sender import Sender
 from push.enrolment.kept import keep_fingerprints
 from push.enrolment.site import Site
+from push.floors.asking import AT_ONCE
 from push.health.runner import Health
 from push.ingest.engine import Engine, Outside
 from push.ingest.foreign.routes import filters
@@ -243,6 +244,7 @@ def context_of(parts: Parts) -> Context:
         fit=ways.fit(parts.channels, parts.clock),
         backlog=parts.backlog,
         answering=set(),
+        figuring=asyncio.Semaphore(AT_ONCE),
         body_timeout_s=parts.settings.http.body_timeout_s,
         access=parts.access,
         health=parts.health.station,

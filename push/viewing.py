@@ -17,6 +17,7 @@ from push.console.live.floors import Floors, Kept
 from push.console.persons.means import Means
 from push.console.render import Pages
 from push.console.times import Zones
+from push.floors.asking import AT_ONCE
 from push.parts import Parts, context_of
 
 
@@ -56,6 +57,7 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         site=parts.site,
         people=_people(parts),
         rules=parts.settings.presence,
+        figuring=asyncio.Semaphore(AT_ONCE),
         origin=parts.settings.http.public_url,
         body_timeout_s=parts.settings.http.body_timeout_s,
     )

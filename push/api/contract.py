@@ -1,5 +1,6 @@
 """What an endpoint is: method, path, who may call it, what it takes and gives. Errors are problems."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
@@ -160,6 +161,8 @@ class Context(NamedTuple):
     backlog: Backlog
     answering: set[str]
     """Calls with a key that are being answered, by the key's id."""
+    figuring: asyncio.Semaphore
+    """Lets so many figures of floors be worked out at a time; others wait."""
     body_timeout_s: float
     """Whoever sends a body more slowly holds a connection, not a conversation."""
     access: Desk

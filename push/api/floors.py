@@ -94,7 +94,9 @@ async def _figure(name: Name, context: Context, call: Call) -> object:
     figure = FIGURES[name]
     query = asked(call, figure.query)
     with bounded():
-        return await figure.answer(context.db, await asking(context, call, query), query)
+        of = await asking(context, call, query)
+        async with context.figuring:
+            return await figure.answer(context.db, of, query)
 
 
 async def get_table(context: Context, call: Call) -> Reply:

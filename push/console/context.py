@@ -1,5 +1,6 @@
 """What pages work with, who asks for them, and what they answer with."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 from typing import Final, NamedTuple, Protocol
@@ -78,6 +79,8 @@ class ConsoleContext(NamedTuple):
     """Keys and rules, for pages about people."""
     rules: Rules
     """By which people come and go where a store says nothing else."""
+    figuring: asyncio.Semaphore
+    """Lets so many pages of floors' past be worked out at a time; others wait."""
     origin: str = ""
     """Where people reach us from outside; empty: wherever they say that they do."""
     body_timeout_s: float = 15.0

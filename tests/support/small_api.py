@@ -1,5 +1,6 @@
 """The API on a real database without ingest: presence where nobody is, or where too much waits."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -19,6 +20,7 @@ from push.deliver.hooks import HookSettings
 from push.deliver.tail import Tail
 from push.enrolment.limits import CodeLimits
 from push.enrolment.site import Site
+from push.floors.asking import AT_ONCE
 from push.health.settings import HealthSettings
 from push.health.station import Station
 from push.ingest.foreign.queue import Standing
@@ -170,6 +172,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         fit=lambda _way, _message, _address: (),
         backlog=Backlog(db, 1000),
         answering=set(),
+        figuring=asyncio.Semaphore(AT_ONCE),
         body_timeout_s=15.0,
         access=desk(db, clock),
         health=Station(HealthSettings()),

@@ -63,7 +63,8 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     """The page."""
     seen = await past.look(console, visit)
     try:
-        found = await _find(console, seen)
+        async with console.figuring:
+            found = await _find(console, seen)
     except TooMuchError as error:
         raise past.too_much(visit, error) from None
     ways = [Way(one.from_zone, one.to_zone, one.visits) for one in found.flows.flows]

@@ -56,7 +56,8 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     seen = await past.look(console, visit)
     by: By = "visits" if visit.query.get("by") == "visits" else "time"
     try:
-        found = await _find(console, seen)
+        async with console.figuring:
+            found = await _find(console, seen)
     except TooMuchError as error:
         raise past.too_much(visit, error) from None
     zones = _rows(seen, found)

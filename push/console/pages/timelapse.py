@@ -32,7 +32,8 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     hourless = visit._replace(query={name: text for name, text in visit.query.items() if name == "day"})
     seen = await past.look(console, hourless, most_days=1)
     try:
-        found = await timelapse(console.db, seen.asking, EVERY_MIN)
+        async with console.figuring:
+            found = await timelapse(console.db, seen.asking, EVERY_MIN)
     except TooMuchError as error:
         raise past.too_much(visit, error) from None
     is_in_cells = seen.exact and bool(found.rows) and seen.plan.size is not None
