@@ -130,8 +130,9 @@ class Grounds:
             self.site_of[self.site_of == number] = GONE
             del self.sites[store], self.floors[store], self._models[store]
         for store in sorted(changed & sites.keys()):
+            if self.sites.get(store) != sites[store]:  # a floor takes some ms; the model of its radio changes often
+                self.floors[store] = floor_of(sites[store])
             self.sites[store], self._models[store] = sites[store], models.get(store, DEFAULT)
-            self.floors[store] = floor_of(sites[store])
             self._number(store, sites[store])
         if changed:
             self._use_arenas()

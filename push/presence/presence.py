@@ -135,7 +135,7 @@ class Presence:
         people, grounds = self.people, self.grounds
         for row in rows.tolist():
             store = grounds.stores[people.site[row]]
-            people.zone[row] = grounds.zone_number(store, zones[row])
+            people.zone[row], people.wanted[row] = grounds.zone_number(store, zones[row]), NOWHERE
             if store not in grounds.floors or (zones[row] is not None and people.zone[row] == NOWHERE):
                 self._lost.append(row)
         stays = rows[(grounds.arena[people.site[rows]] != GONE) & (people.state[rows] != AWAY)]
@@ -229,7 +229,7 @@ class Presence:
                 people.state[row] = NEAR
                 people.entered_ms[row] = seen.first_ms[i]
             else:
-                people.state[row] = IN
+                people.state[row], people.wanted[row] = IN, NOWHERE
                 told.changes.records.append(VisitReopened(people.visit[row]))
             people.alive_ms[row] = told.now_ms
             people.last_ms[row] = seen.last_ms[i]

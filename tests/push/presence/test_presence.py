@@ -131,6 +131,15 @@ def test_a_zone_entered_by_waiting_was_heard_when_she_was_heard_last() -> None:
     assert (entered.kind, entered.heard_ms) == ("zone_entered", T0_MS + 1000)
 
 
+def test_who_comes_back_waits_for_a_zone_as_everybody_does() -> None:
+    there = presence(zone_hold_s=3, leave_after_s=10)
+    for at_s in range(3):
+        step(there, at_s, heard(at_s))
+    step(there, 13)
+    assert step(there, 20, heard(20)).moments == []
+    assert kinds(step(there, 23, heard(23))) == ["zone_entered"]
+
+
 def test_who_lingers_outside_comes_in_when_she_does() -> None:
     there = Presence()
     place = Place("entrance", ((0, 0), (8, 0), (8, 8), (0, 8)))
