@@ -5,12 +5,14 @@ from typing import Final
 
 import msgspec
 
-from beacons.topics import topic
+from beacons.topics import ROOT, topic
 from push.broker.errors import BrokerError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,160}")
 _PASSWORD: Final = re.compile(r"[A-Za-z0-9_.~+/=-]{8,256}")
 """No quotes, no blanks, and no ``$2a$`` start, which nats-server would take for a bcrypt hash."""
+_NOTHING: Final = f"{ROOT}nothing"
+"""A topic to which nobody publishes."""
 
 
 class BrokerUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +42,12 @@ def gateway_user(store: str, gateway: str, password: str) -> BrokerUser:
 
 
 def source_user(name: str, password: str, topic_filter: str) -> BrokerUser:
-    """The login of somebody else's gateways: they publish under their own topic.
+    """The login of somebody else's gateways: they publish under their own topic, and read nothing.
 
-    They may read back what they publish, and nothing else: an empty list would let them read everything.
+    What they could read back the broker would keep for sessions that never return; an empty list would let them read
+    everything.
     """
-    return BrokerUser(name=name, password=password, publish=(topic_filter,), subscribe=(topic_filter,))
+    return BrokerUser(name=name, password=password, publish=(topic_filter,), subscribe=(_NOTHING,))
 
 
 def server_user(name: str, password: str) -> BrokerUser:
