@@ -303,7 +303,7 @@ class Arena:
         """Who ranged a fixture lately, where gateways are down: her own phone tells where she is."""
         stack = self._stack
         at = np.flatnonzero(stack.is_dim[block.stores])
-        recent = self._silent[block.rows[at]] < REPORT_S
+        recent = self._silent[block.rows[at], : stack.slots] < REPORT_S  # there may have been more anchors once
         found: npt.NDArray[np.int64] = at[(recent & stack.fixture[stack.anchor_at[block.stores[at]]]).any(axis=1)]
         return found
 

@@ -329,6 +329,15 @@ def test_more_zones_than_are_counted_lose_nobody_and_stop_nothing() -> None:
     assert [p.zone for p in there.present("s1")] == [None]
 
 
+def test_a_gateway_that_is_taken_down_for_good_stops_nothing() -> None:
+    there = presence()
+    step(there, 0, heard(0))
+    before = sites(Rules())
+    there.use({**before, "s1": msgspec.structs.replace(before["s1"], anchors=(DOOR,))})
+    step(there, 1, heard(1))
+    assert [p.zone for p in there.present("s1")] == ["entrance"]
+
+
 def test_another_model_of_its_radio_leaves_everybody_where_she_is() -> None:
     there = presence()
     for at_s in range(20):
