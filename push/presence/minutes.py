@@ -33,6 +33,10 @@ class Minutes:
             self._been = np.concatenate([self._been, np.zeros_like(self._been)])
         self._been[places] = False
 
+    def know(self, places: Ints, cells: Floats) -> None:
+        """Visits that went on before, after a restart, have been where they are: that counts nothing anew."""
+        self._been[places, cells.argmax(axis=1)] = True
+
     def add(self, stores: Ints, places: Ints, cells: Floats, dt_s: Floats) -> None:
         """People of stores were in cells with a probability for a time. Shapes (n,), (n,), (n, cells), (n,)."""
         if not len(stores):

@@ -29,6 +29,8 @@ STAGGER: Final = 137
 """Blocks begin at other times of the second: this many ms times their number."""
 MOST_BLOCKS: Final = 8
 """In one step: some hundredths of a second of work."""
+MOST_COUNTED_S: Final = 10.0
+"""Of one look: what is caught up with after a standstill does not make four people's minute look like five's."""
 STORES_AT_ONCE: Final = 100
 """Stores whose minute is closed in one step: a chain's would hold up the others."""
 LONGEST_MS: Final = 30_000
@@ -142,6 +144,7 @@ class Seats:
         for arena, of in self.by_arena(rows):
             people.passed_ms[of] = now_ms
             self.look(of, arena, listening, now_ms)
+            self._minutes[arena].know(people.place[of], self._grounds.arenas[arena].cells(people.place[of]))
 
     def zones(self, rows: Ints, arena: int) -> Floats:
         """Zones' probabilities, (n, Z + 2): the last are in none, and unknown."""
@@ -159,6 +162,7 @@ class Seats:
         """Count how long people were where."""
         people, minutes = self._people, self._minutes[arena]
         stores = self._grounds.store_in_arena[people.site[rows]]
+        dt_s = np.minimum(dt_s, MOST_COUNTED_S)
         minutes.add(stores, people.place[rows], self._grounds.arenas[arena].cells(people.place[rows]), dt_s)
         inside = people.zone[rows] >= 0
         minutes.in_zones(stores[inside], people.zone[rows[inside]], dt_s[inside])
