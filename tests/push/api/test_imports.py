@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.patience import PATIENCE_S
 from tests.support.servers import FIXTURE, STORE, Answer, Caller, becomes, serving, settings
 
 HEAD = "id,role,format,static_id,identity_key,store,zone,name,labels,shopper"
@@ -63,9 +62,11 @@ async def test_what_is_imported_is_registered_counted_and_on_record(any_server: 
     assert [item["beacon"]["id"] for item in labelled["items"]] == ["card-1"]
     trail = await server.operate("GET", "/v1/audit?action=import%20beacons")
     assert [(e["subject"], e["after"]["new"]) for e in trail["items"]] == [(f"import {done['id']}", 3)]
-    async with asyncio.timeout(PATIENCE_S):  # the file goes right after it is said that all is done
-        while await asyncio.to_thread(lambda: list((server.folder / "imports").iterdir())):
-            await asyncio.sleep(0.01)
+
+    async def is_gone() -> bool:
+        return not await asyncio.to_thread(lambda: list((server.folder / "imports").iterdir()))
+
+    await becomes(is_gone, "the file goes right after it is said that all is done")
 
 
 async def test_what_was_imported_is_in_force(server: Caller) -> None:
