@@ -10,6 +10,7 @@ journal keeps what was seen and what was decided; `replay` goes through it witho
 import time
 from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop, heappush
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -167,7 +168,8 @@ class Presence:
         new = self._take(seen, told, names)
         began_s = time.process_time()
         listening = self.grounds.listening(now_ms)
-        for arena, rows in (*self._seats.by_arena(new), *self._seats.due(now_ms)):
+        seats = self._seats
+        for arena, rows in chain(seats.by_arena(new), seats.due(now_ms), seats.glances(now_ms)):
             self._pass(rows, arena, listening, told)
         self.filter_s += time.process_time() - began_s
         self._forget_away(now_ms)

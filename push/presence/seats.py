@@ -15,14 +15,12 @@ from push.presence.evidence import REPORT_S
 from push.presence.grounds import Grounds, Mask
 from push.presence.index import NOBODY
 from push.presence.minutes import MINUTE_MS, Minutes
-from push.presence.people import People
+from push.presence.people import IN, People
 
 PASS_MS: Final = 1000
 """The filter looks at everybody so often."""
 GLANCE_MS: Final = 500
 """And so often at who may be about to change zones: these are few."""
-SLACK_MS: Final = 150
-"""A look that comes so little early is the one that is due: three ticks."""
 BLOCK: Final = 512
 """People whom it looks at in one go: their beliefs fit the cache."""
 STAGGER: Final = 137
@@ -97,20 +95,21 @@ class Seats:
         Of many, those that waited longest: the filter looks at people more rarely before it holds everything else up.
         """
         for arena, looked_ms in enumerate(self._looked_ms):
-            due = np.flatnonzero((now_ms - looked_ms >= GLANCE_MS) | (now_ms < looked_ms))
+            due = np.flatnonzero((now_ms - looked_ms >= PASS_MS) | (now_ms < looked_ms))
             for block in due[np.argsort(looked_ms[due], kind="stable")][:MOST_BLOCKS].tolist():
                 # Each at its own time of the second, also after a standstill that made all due at once.
-                looked_ms[block] = now_ms - (now_ms - block * STAGGER) % GLANCE_MS
+                looked_ms[block] = now_ms - (now_ms - block * STAGGER) % PASS_MS
                 seats = self._seats[arena][block * BLOCK : (block + 1) * BLOCK]
                 rows = seats[seats != NOBODY].astype(np.int64)
-                rows = rows[self._is_due(rows, now_ms)]
                 if len(rows):
                     yield arena, rows
 
-    def _is_due(self, rows: Ints, now_ms: int) -> Mask:
-        since_ms = now_ms - self._people.passed_ms[rows]
-        due: Mask = self._people.restless[rows] | (since_ms >= PASS_MS - SLACK_MS) | (since_ms < 0)
-        return due
+    def glances(self, now_ms: int) -> Iterator[tuple[int, Ints]]:
+        """Who is restless, and was not looked at for half a second: as many as one block has, longest waiting first."""
+        people = self._people
+        rows = np.flatnonzero(people.restless & (now_ms - people.passed_ms >= GLANCE_MS) & (people.state == IN))
+        longest = np.argsort(people.passed_ms[rows], kind="stable")[:BLOCK]
+        yield from self.by_arena(rows[longest])
 
     def look(self, rows: Ints, arena: int, listening: Mask, now_ms: int) -> Floats:
         """Let the filter see what was heard of people of an arena, and what was not; the seconds since it looked."""
