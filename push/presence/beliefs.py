@@ -43,14 +43,13 @@ class Heard(NamedTuple):
     """What anchors said of people since the last step, as columns of one length.
 
     `row` is a position in the step's rows, `anchor` its number in the arena, `rssi_dbm` the median, of so many
-    `packets`; `offset_db` is what her transmitter gives beyond the model's.
+    `packets`.
     """
 
     row: Ints
     anchor: Ints
     rssi_dbm: Floats
     packets: Ints
-    offset_db: Floats
 
 
 class Positions(NamedTuple):
@@ -197,7 +196,7 @@ class Arena:
         return Pairs(
             row[by],
             heard.anchor[by].astype(np.int64),
-            (heard.rssi_dbm - heard.offset_db)[by].astype(np.float32),
+            heard.rssi_dbm[by].astype(np.float32),
             heard.packets[by].astype(np.float32),
         )
 

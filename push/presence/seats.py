@@ -119,8 +119,7 @@ class Seats:
         news = people.news(rows.astype(np.int32))
         # An anchor may have moved to another store meanwhile.
         is_here = grounds.site_of[news.anchor] == people.site[rows[news.row]]
-        offset_db = np.zeros(len(news.row), dtype=np.float32)
-        columns = news.row, grounds.in_arena[news.anchor], news.rssi_dbm, news.packets, offset_db
+        columns = news.row, grounds.in_arena[news.anchor], news.rssi_dbm, news.packets
         silence_s = (np.maximum(0, now_ms - people.last_ms[rows]) / 1000).astype(np.float32)
         grounds.arenas[arena].step(
             people.place[rows],

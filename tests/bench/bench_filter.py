@@ -90,7 +90,6 @@ def seconds(arena: Arena, stores: npt.NDArray[np.int32], count: int) -> list[Hea
                 (first[:, None] + who).ravel().astype(np.int32),
                 (np.repeat(level_dbm, HEARD_BY) + rng.normal(0, 6, people * HEARD_BY)).astype(np.float32),
                 np.full(people * HEARD_BY, 3, dtype=np.int32),
-                np.zeros(people * HEARD_BY, dtype=np.float32),
             )
         )
     return found
@@ -101,7 +100,7 @@ def calls(heard: Heard, people: int) -> list[tuple[int, Heard]]:
     found = []
     for begin in range(0, people, CALL):
         of = slice(begin * HEARD_BY, (begin + CALL) * HEARD_BY)
-        row, levels = heard.row[of] - begin, (heard.rssi_dbm[of], heard.packets[of], heard.offset_db[of])
+        row, levels = heard.row[of] - begin, (heard.rssi_dbm[of], heard.packets[of])
         found.append((begin, Heard(row, heard.anchor[of], *levels)))
     return found
 

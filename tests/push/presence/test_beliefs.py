@@ -46,7 +46,6 @@ def heard(arena: Arena, *told: tuple[int, str, float]) -> Heard:
         np.array([arena.anchors[gateway] for _, gateway, _ in told], dtype=np.int32),
         np.array([dbm for _, _, dbm in told], dtype=np.float32),
         np.full(len(told), 5, dtype=np.int32),
-        np.zeros(len(told), dtype=np.float32),
     )
 
 

@@ -89,8 +89,8 @@ def follow(name: str, model: RadioModel) -> tuple[list[int], Floats]:
     alive = np.ones(len(NAMES), dtype=bool)
     named, claimed = [], []
     for anchor, dbm, packets, _ in RECORDED[name]:
-        of, same = np.zeros(len(anchor), dtype=np.int32), np.zeros(len(anchor), dtype=np.float32)
-        told = Heard(of, anchor.astype(np.int32), dbm.astype(np.float32), packets.astype(np.int32), same)
+        of = np.zeros(len(anchor), dtype=np.int32)
+        told = Heard(of, anchor.astype(np.int32), dbm.astype(np.float32), packets.astype(np.int32))
         arena.step(row, 1.0, told, alive)
         zone, share = arena.named(row)
         named.append(int(zone[0]))
