@@ -9,7 +9,7 @@ from beacons.topics import is_id
 from push.api import queries
 from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError, within
 from push.ingest.marks import Mark
-from push.model.campaigns import Considered
+from push.model.decisions import Considered
 from push.model.delivery import Basis, Content, Lane, State
 from push.model.people import Platform, Purpose
 from push.model.ports import Row

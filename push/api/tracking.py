@@ -12,9 +12,8 @@ from push.api.contract import SENDER, Call, Context, Endpoint, Parameter, Proble
 from push.api.insight import MOST, SINCE, AttemptOut, Trace, since
 from push.api.sending import own_id
 from push.campaigns import outbox
-from push.campaigns.routes import ChannelName
 from push.deliver.resend import Again, Objection, resend
-from push.model.delivery import Basis, Content, State, Urgency
+from push.model.delivery import Basis, ChannelName, Content, State, Urgency
 from push.model.ports import Queries, Row
 from push.profiles import keys, sealed
 

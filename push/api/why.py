@@ -7,7 +7,8 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from push.campaigns.decide import ALWAYS_NEEDED
-from push.model.campaigns import Campaign, Considered
+from push.model.campaigns import Campaign
+from push.model.decisions import Considered
 from push.model.delivery import Basis
 from push.model.people import Purpose
 from push.model.ports import Row

@@ -7,7 +7,8 @@ import msgspec
 
 from push.campaigns.book import Versioned
 from push.campaigns.render import TemplateError
-from push.model.campaigns import Campaign, Considered, Decision, Verdict
+from push.model.campaigns import Campaign
+from push.model.decisions import Considered, Decision, Verdict
 from push.model.delivery import Content
 from push.model.ids import derived
 from push.model.people import Purpose

@@ -10,7 +10,7 @@ from push.campaigns import events
 from push.campaigns.decide import Chosen
 from push.campaigns.events import Event
 from push.campaigns.routes import Plan
-from push.model.campaigns import Decision
+from push.model.decisions import Decision
 from push.model.delivery import Lane, Message, Route, State
 from push.model.ids import derived
 from push.model.ports import Row, Transaction

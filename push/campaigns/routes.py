@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from push.model.delivery import Basis, Route
+from push.model.delivery import Basis, ChannelName, Route
 from push.model.people import Purpose
 from push.model.ports import Row
 from push.profiles.consent import Standing
@@ -16,8 +16,6 @@ _OPEN_APPS: Final = frozenset({"web", "android", "ios", "sim"})
 """Platforms whose apps hold an event stream open: they need no address."""
 _DOUBT: Final = 4
 """How many messages it takes until a person's own record counts as much as everybody's guess of one in four."""
-
-ChannelName = Literal["inapp", "webpush", "fcm", "apns", "email", "webhook", "screen", "log"]
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,9 +7,9 @@ import msgspec
 from push.campaigns import events, routes
 from push.campaigns.events import Event
 from push.campaigns.outbox import encoded
-from push.campaigns.routes import ChannelName, Plan, Policy, Wish
+from push.campaigns.routes import Plan, Policy, Wish
 from push.deliver.asked import LONGEST_S
-from push.model.delivery import Route, State
+from push.model.delivery import ChannelName, Route, State
 from push.model.ids import derived
 from push.model.people import Purpose
 from push.model.ports import Row, Transaction

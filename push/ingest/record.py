@@ -11,7 +11,8 @@ from push.campaigns.book import Book, Versioned
 from push.campaigns.decide import Chosen, Facts, decide
 from push.campaigns.render import render
 from push.campaigns.routes import Plan, Wish
-from push.model.campaigns import Campaign, Decision
+from push.model.campaigns import Campaign
+from push.model.decisions import Decision
 from push.model.delivery import Content, Route
 from push.model.ids import derived
 from push.model.ports import Transaction

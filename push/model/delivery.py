@@ -19,6 +19,8 @@ EventKind = Literal[
 Basis = Literal["marketing", "service"]
 """Why a message may be sent: she agreed to offers, or she is owed it (a collection is ready)."""
 
+ChannelName = Literal["inapp", "webpush", "fcm", "apns", "email", "webhook", "screen", "log"]
+
 DEFAULT_APP: Final = "default"
 """The app of a channel that has but one."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from push.model.campaigns import Considered
+from push.model.decisions import Considered
 from push.model.delivery import Content
 from push.model.ports import Row
 from push.profiles import keys

@@ -3,7 +3,7 @@
 from push.campaigns import outbox
 from push.console.persons import happenings, linked, who
 from push.console.persons.happenings import PER_PAGE, Happening, Names
-from push.model.campaigns import Considered, Decision, Verdict
+from push.model.decisions import Considered, Decision, Verdict
 from push.model.ports import Database, Transaction
 from push.profiles import keys
 from push.profiles.desk import BUILT_IN

@@ -10,7 +10,7 @@ from push.campaigns import outbox
 from push.campaigns.decide import Chosen
 from push.campaigns.routes import Plan
 from push.ingest.record import Recorder
-from push.model.campaigns import Decision
+from push.model.decisions import Decision
 from push.model.delivery import Content, Route
 from push.model.errors import ConflictError
 from push.model.ports import Database, Transaction

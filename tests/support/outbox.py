@@ -9,7 +9,8 @@ from push.campaigns import outbox
 from push.campaigns.decide import Chosen
 from push.campaigns.outbox import visit_cap
 from push.campaigns.routes import Plan
-from push.model.campaigns import Campaign, Decision, Template, Trigger
+from push.model.campaigns import Campaign, Template, Trigger
+from push.model.decisions import Decision
 from push.model.delivery import DEFAULT_APP, Accepted, Content, Outgoing, Route, State
 from push.model.ids import derived
 from push.model.people import PURPOSES, Address, Device, Purpose

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from push.console import words
-from push.model.campaigns import Considered, Verdict
+from push.model.decisions import Considered, Verdict
 from push.model.ports import Database, Row
 from push.model.vault import SealError
 from push.profiles import keys, sealed

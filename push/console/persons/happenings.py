@@ -11,7 +11,7 @@ import msgspec
 from push.console import times, words
 from push.console.live.feed import MOMENTS, NOT_SENT
 from push.console.persons.who import told
-from push.model.campaigns import Considered
+from push.model.decisions import Considered
 from push.model.ports import Queries, Row
 from push.profiles import keys, sealed
 from push.profiles.collect import tracked

@@ -8,7 +8,7 @@ import pytest
 
 from push.api import insight
 from push.campaigns import outbox
-from push.model.campaigns import Decision
+from push.model.decisions import Decision
 from push.model.ports import Transaction
 from push.profiles import keys, people
 from push.profiles.keys import DataKey

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from push.api import why
-from push.model.campaigns import Campaign, Considered, Template, Trigger, Verdict
+from push.model.campaigns import Campaign, Template, Trigger
+from push.model.decisions import Considered, Verdict
 from push.model.presence import MomentKind
 
 BERLIN = ZoneInfo("Europe/Berlin")
