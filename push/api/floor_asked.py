@@ -14,6 +14,7 @@ from beacons.registry import Date
 from beacons.topics import Id
 from push.api.contract import Call, Context, ProblemError
 from push.api.queries import After, given
+from push.floors import asking as floors
 from push.floors import paths, visits
 from push.floors.asking import Asking, Every, Period, TooMuchError, day, local_date
 from push.floors.visits import Wanted
@@ -95,7 +96,7 @@ async def asking(context: Context, call: Call, query: PeriodAsked) -> Asking:
     zone = await asyncio.to_thread(ZoneInfo, held.item.time_zone)
     now_ms = context.clock.now_ms()
     period = _period(query, local_date(now_ms, zone), zone)
-    return Asking(name, period, zone, now_ms, exact=call.principal.may("admin"))
+    return floors.asking(name, period, zone, now_ms, exact=call.principal.may("admin"))
 
 
 def _period(query: PeriodAsked, today: date, zone: ZoneInfo) -> Period:

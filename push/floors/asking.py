@@ -45,6 +45,28 @@ class Asking(NamedTuple):
         return Period(from_ms, max(from_ms + 1, min(to_ms, self.now_ms)))
 
 
+def asking(store: str, period: Period, zone: tzinfo, now_ms: int, *, exact: bool) -> Asking:
+    """What is asked of a store; of whole hours for whoever may not know every figure.
+
+    Else one period less another would tell of any minute, however few were there.
+    """
+    return Asking(store, period if exact else whole_hours(period, zone), zone, now_ms, exact)
+
+
+def whole_hours(period: Period, zone: tzinfo) -> Period:
+    """A period and what is missing of its first and its last hour, as a clock shows them."""
+    from_ms = _hour_ms(period.from_ms, zone)
+    last_ms = _hour_ms(period.to_ms - 1, zone)
+    return Period(from_ms, max(last_ms, from_ms) + HOUR_MS)
+
+
+def _hour_ms(at_ms: int, zone: tzinfo) -> int:
+    """When the hour began that a clock shows."""
+    offset = datetime.fromtimestamp(at_ms / 1000, zone).utcoffset() or timedelta()
+    off_ms = int(offset.total_seconds() * 1000)
+    return (at_ms + off_ms) // HOUR_MS * HOUR_MS - off_ms
+
+
 class Bins(NamedTuple):
     """Parts of a period: where each begins (n,), and where the last one ends."""
 
@@ -92,9 +114,8 @@ def bins(period: Period, every: Every, zone: tzinfo) -> Bins:
         starts = _midnights(period, zone)
     else:
         step_ms = MINUTE_MS if every == "minute" else HOUR_MS
-        offset = datetime.fromtimestamp(period.from_ms / 1000, zone).utcoffset() or timedelta()
-        off_ms = int(offset.total_seconds() * 1000)
-        first_ms = (period.from_ms + off_ms) // step_ms * step_ms - off_ms
+        first_ms = _hour_ms(period.from_ms, zone)
+        first_ms += (period.from_ms - first_ms) // step_ms * step_ms
         starts = stepped(first_ms, period.to_ms, step_ms)
     return _cut(starts, period)
 

@@ -1,4 +1,4 @@
-"""Minutes of a floor, added up by parts of a period; and how many people their sums are about at least."""
+"""Minutes of a floor, added up by parts of a period."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -7,9 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from push.floors.asking import DAY_MS, MINUTE_MS, Asking, Bins
-from push.floors.columns import span_of
-from push.floors.few import CROWD_S, FEW
+from push.floors.asking import DAY_MS, Asking, Bins
+from push.floors.few import CROWD_S
 from push.floors.packing import TENTHS, VISITS, unpacked
 from push.model.ports import Queries, Row
 
@@ -48,8 +47,6 @@ async def added(db: Queries, asked: Asking, parts: Bins) -> Added:
     """
     from_ms, to_ms = parts.starts_ms[0].item(), parts.end_ms
     latest = await db.fetch_one("floors.latest_grid", store=asked.store, to_ms=to_ms)
-    if not asked.exact:
-        from_ms = max(from_ms, await _known_from_ms(db, asked))
     found = _nothing(Grid() if latest is None else _grid(latest), parts)
     while from_ms < to_ms and latest is not None:
         until_ms = min(to_ms, from_ms + DAY_MS)
@@ -57,22 +54,6 @@ async def added(db: Queries, asked: Asking, parts: Bins) -> Added:
         found = await asyncio.to_thread(_add, found, rows, parts)
         from_ms = until_ms
     return found
-
-
-async def _known_from_ms(db: Queries, asked: Asking) -> int:
-    """Since when it is known whose visits minutes are about: minutes are kept longer than these."""
-    row = await db.fetch_one("floors.oldest_visit", store=asked.store)
-    oldest_ms = None if row is None else row["entered_ms"]
-    return asked.now_ms if oldest_ms is None else int(oldest_ms) // MINUTE_MS * MINUTE_MS
-
-
-async def least_visits(db: Queries, asked: Asking) -> int:
-    """How many visits are five people's at least, whoever they were: more than those have who came most.
-
-    Minutes say how many visits came to a cell, and never whose. Raises `push.model.errors.DatabaseError`.
-    """
-    rows = await db.fetch("floors.regulars", **span_of(asked), most=FEW - 1)
-    return max(FEW, 1 + sum(int(row["visits"]) for row in rows))
 
 
 def _nothing(grid: Grid, parts: Bins) -> Added:
@@ -99,17 +80,3 @@ def _cells(rows: Sequence[Row], parts: Bins) -> Iterator[tuple[int, Sums, Sums]]
     part = parts.of(np.array([row["minute_ms"] for row in rows], np.int64))
     for number, row in zip(part.tolist(), rows, strict=True):
         yield number, unpacked(bytes(row["person_ds"]), TENTHS), unpacked(bytes(row["reached"]), VISITS)
-
-
-class Telling(NamedTuple):
-    """What may be told of sums: seconds, and how many people they are about as far as it matters, five or nobody."""
-
-    person_s: npt.NDArray[np.float64]
-    people: Sums
-
-
-def telling(of: Added, least: int, *, exact: bool) -> Telling:
-    """Everything where five people came by for sure; elsewhere minutes that are about five by themselves."""
-    is_known = (of.reached >= max(1, least)) | exact
-    person_ds = np.where(is_known, of.person_ds, of.crowded_ds)
-    return Telling(person_ds / 10, np.where(is_known | (of.crowded_ds > 0), FEW, 0))

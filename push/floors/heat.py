@@ -1,12 +1,15 @@
 """Where people were, cell by cell: how long all together, and how many visits came by."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 
-from push.floors import grids
+from push.floors import blocks, grids
 from push.floors.asking import Asking, Bins, within
 from push.floors.columns import MOST_DAYS
 from push.floors.few import FEW, counted, spans
+from push.floors.grids import Grid
 from push.model.ports import Queries
 
 
@@ -32,17 +35,34 @@ async def heat(db: Queries, asked: Asking) -> Heat:
     """Raises `TooMuchError`, `push.model.errors.DatabaseError`."""
     within(asked.period, MOST_DAYS)
     from_ms, to_ms = asked.past
-    of = await grids.added(db, asked, Bins(np.array([from_ms]), to_ms))
-    least = 0 if asked.exact else await grids.least_visits(db, asked)
-    told, grid = grids.telling(of, least, exact=asked.exact), of.grid
-    people = told.people[0]
+    whole = Bins(np.array([from_ms]), to_ms)
+    return await _exactly(db, asked, whole) if asked.exact else await _told(db, asked, whole)
+
+
+async def _exactly(db: Queries, asked: Asking, whole: Bins) -> Heat:
+    of = await grids.added(db, asked, whole)
     return Heat(
-        rows=grid.rows,
-        columns=grid.columns,
-        cell_m=(grid.width_m, grid.height_m),
-        person_s=tuple(spans(told.person_s[0], people, exact=asked.exact)),
-        visits=tuple(counted(of.reached[0], people, exact=asked.exact)),
-        minutes=of.minutes if asked.exact else None,
-        other_minutes=of.others if asked.exact else None,
-        few=not asked.exact and (people.size == 0 or bool((people < FEW).any())),
+        **_drawn(of.grid),
+        person_s=tuple((of.person_ds[0] / 10).tolist()),
+        visits=tuple(of.reached[0].tolist()),
+        minutes=of.minutes,
+        other_minutes=of.others,
+        few=False,
     )
+
+
+async def _told(db: Queries, asked: Asking, whole: Bins) -> Heat:
+    of = await blocks.told(db, asked, whole)
+    people = of.people[0]
+    return Heat(
+        **_drawn(of.grid),
+        person_s=tuple(spans(of.person_s[0], people, exact=False)),
+        visits=tuple(counted(of.reached[0], people, exact=False)),
+        minutes=None,
+        other_minutes=None,
+        few=people.size == 0 or bool((people < FEW).any()),
+    )
+
+
+def _drawn(grid: Grid) -> dict[str, Any]:
+    return {"rows": grid.rows, "columns": grid.columns, "cell_m": (grid.width_m, grid.height_m)}

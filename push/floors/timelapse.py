@@ -1,15 +1,15 @@
 """A day's floor as a film: frame by frame where people were, how many, and in which zones."""
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from push.floors import columns, grids
+from push.floors import blocks, columns, grids
 from push.floors.asking import HOUR_MS, MINUTE_MS, Asking, Bins, TooMuchError, frames
 from push.floors.columns import told_zones
 from push.floors.few import counted, is_few, spans
-from push.floors.grids import Added
+from push.floors.grids import Grid
 from push.floors.occupancy import STORE, of_places
 from push.model.ports import Queries
 
@@ -40,25 +40,23 @@ class TimeLapse(msgspec.Struct, frozen=True, kw_only=True):
 async def timelapse(db: Queries, asked: Asking, every_min: int = 10) -> TimeLapse:
     """Raises `TooMuchError`, `push.model.errors.DatabaseError`."""
     parts = _parts(asked, every_min)
-    of = await grids.added(db, asked, parts)
-    least = 0 if asked.exact else await grids.least_visits(db, asked)
+    of = await _floor(db, asked, parts)
     visits, stays = await columns.visits(db, asked), await columns.stays(db, asked)
     there = (await asyncio.to_thread(of_places, parts, visits, stays)).people
-    cells = await asyncio.to_thread(_cells, of, least, exact=asked.exact)
     return TimeLapse(
         rows=of.grid.rows,
         columns=of.grid.columns,
         cell_m=(of.grid.width_m, of.grid.height_m),
         every_min=every_min,
         starts_ms=tuple(parts.starts_ms.tolist()),
-        frames=cells,
+        frames=of.frames,
         people=tuple(counted(there[STORE], there[STORE], exact=asked.exact)),
         zones={
             zone: tuple(counted(there[n + 1], there[n + 1], exact=asked.exact))
             for n, zone in told_zones(stays, exact=asked.exact)
         },
-        other_minutes=of.others if asked.exact else None,
-        few=not asked.exact and (is_few(there, exact=False) or any(None in frame for frame in cells)),
+        other_minutes=of.other_minutes,
+        few=not asked.exact and (is_few(there, exact=False) or any(None in frame for frame in of.frames)),
     )
 
 
@@ -70,6 +68,17 @@ def _parts(asked: Asking, every_min: int) -> Bins:
     return frames(asked.past, every_min * MINUTE_MS)
 
 
-def _cells(of: Added, least: int, *, exact: bool) -> tuple[tuple[float | None, ...], ...]:
-    told = grids.telling(of, least, exact=exact)
-    return tuple(map(tuple, spans(told.person_s, told.people, exact=exact)))
+class _Floor(NamedTuple):
+    """Cells by frame, as far as they may be told."""
+
+    grid: Grid
+    frames: tuple[tuple[float | None, ...], ...]
+    other_minutes: int | None
+
+
+async def _floor(db: Queries, asked: Asking, parts: Bins) -> _Floor:
+    if asked.exact:
+        of = await grids.added(db, asked, parts)
+        return _Floor(of.grid, tuple(map(tuple, (of.person_ds / 10).tolist())), of.others)
+    told = await blocks.told(db, asked, parts)
+    return _Floor(told.grid, tuple(map(tuple, spans(told.person_s, told.people, exact=False))), None)

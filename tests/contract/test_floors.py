@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from push.floors import counts, dwell, flows, heat, occupancy, paths, returning, timelapse, visits
-from push.floors.asking import DAY_MS, HOUR_MS, MINUTE_MS, Asking, Period, TooMuchError
+from push.floors.asking import DAY_MS, HOUR_MS, MINUTE_MS, Asking, Period, TooMuchError, asking
 from push.floors.keeping import keep
 from push.floors.visits import Wanted
 from push.model.errors import MisfitError
@@ -187,17 +187,42 @@ async def test_cells_are_told_where_five_people_came_by_at_least(db: Database) -
         minute(at_ms + MINUTE_MS, [1234, 100, 3000, 0, 5, 5], [6, 5, 0, 0, 1, 1], {"shoes": (310.0, 7)}),
         minute(at_ms + 2 * MINUTE_MS, [0, 0, 600, 2440, 0, 0], [0] * 6, {"shoes": (244.0, 0)}),
     )
-    few = await heat.heat(db, asked(exact=False))
+    later_ms = PERIOD.to_ms
+    few = await heat.heat(db, asked(exact=False, now_ms=later_ms))
     assert few.person_s == (120.0, None, 300.0, None, None, None), "the third had five for one minute, one for another"
     assert (few.visits, few.few) == ((5, None, None, None, None, None), True)
     assert few.minutes is None, "it would say how long somebody was there"
-    before = asked(exact=False, period=Period(AT_MS, at_ms))
+    before = asked(exact=False, period=Period(AT_MS, at_ms), now_ms=later_ms)
     assert (await heat.heat(db, before)).person_s == (None,) * 6, "from before the first visit that is kept"
-    film = await timelapse.timelapse(db, asked(exact=False), 60)
-    assert (film.frames[1], film.people) == (few.person_s, (None, 5))
+    film = await timelapse.timelapse(db, asked(exact=False, now_ms=later_ms), 60)
+    assert (film.frames[1], film.people) == (few.person_s, (None, 5, None))
+    assert (await heat.heat(db, asked(exact=False))).person_s == (None,) * 6, "the hour is not written to its end yet"
     in_all = await counts.counts(db, asked(exact=False))
     assert in_all.zones["shoes"].person_s == (600.0, 310.0), "not those of four, whom a minute has some seconds more of"
     assert (in_all.zones["shoes"].entered, in_all.few) == ((5, 5), False)
+
+
+async def test_no_two_periods_differ_by_fewer_than_five_people(db: Database) -> None:
+    """Seven came to the first cell in one hour, and one stood there in the next; three each came to the second."""
+    berlin, later_ms = ZoneInfo("Europe/Berlin"), AT_MS + 2 * DAY_MS
+    day_ms = AT_MS + HOUR_MS
+    who = [f"p{n}" for n in range(7)]
+    await came(db, [visit(one, n, day_ms + n * MINUTE_MS) for n, one in enumerate(who)])
+    await kept(
+        db,
+        minute(day_ms + 10 * MINUTE_MS, [3000, 900, 0, 0, 0, 0], [7, 3, 0, 0, 0, 0], {}),
+        minute(day_ms + 70 * MINUTE_MS, [600, 900, 0, 0, 0, 0], [1, 3, 0, 0, 0, 0], {}),
+    )
+
+    async def cells(until_ms: int) -> tuple[float | None, ...]:
+        period = Period(day_ms, until_ms)
+        return (await heat.heat(db, asking("s1", period, berlin, later_ms, exact=False))).person_s[:2]
+
+    for until_ms in (day_ms + 11 * MINUTE_MS, day_ms + HOUR_MS, day_ms + 71 * MINUTE_MS, day_ms + 2 * HOUR_MS):
+        assert await cells(until_ms) == (300.0, None)
+    assert await cells(day_ms + DAY_MS) == (300.0, 180.0), (
+        "what is left of the day is about five at the second cell alone"
+    )
 
 
 async def test_too_much_at_once_is_refused(db: Database) -> None:

@@ -12,6 +12,7 @@ from push.console.pages.floor import Under, held, picture_of
 from push.console.pages.today import stores_of
 from push.console.past import period
 from push.console.past.period import SPANS, Span
+from push.floors import asking
 from push.floors.asking import Asking, Period, TooMuchError, day
 from push.registry import plans
 
@@ -46,7 +47,7 @@ class Look(NamedTuple):
         return self.names.get(zone) or zone
 
     def _of(self, over: Period) -> Asking:
-        return Asking(self.store.id, over, self.zone, self.now_ms, self.exact)
+        return asking.asking(self.store.id, over, self.zone, self.now_ms, exact=self.exact)
 
 
 async def look(console: ConsoleContext, visit: Visit, most_days: int = max(SPANS)) -> Look:

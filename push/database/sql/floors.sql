@@ -63,14 +63,21 @@ WHERE v.store = :store AND v.entered_ms >= :since_ms AND v.entered_ms < :to_ms
 ORDER BY v.entered_ms, v.id, t.entered_ms, t.id LIMIT :most
 
 -- name: floors.regulars
--- How often those came who came most.
-SELECT COUNT(*) AS visits FROM visits AS v LEFT JOIN shoppers AS p ON p.id = v.shopper
-WHERE v.store = :store AND v.entered_ms >= :since_ms AND v.entered_ms < :to_ms
-    AND (v.left_ms IS NULL OR v.left_ms >= :from_ms)
-GROUP BY COALESCE(p.person, v.shopper) ORDER BY COUNT(*) DESC LIMIT :most
+-- Every visit of whoever came more than once.
+WITH came AS (
+    SELECT COALESCE(p.person, v.shopper) AS person, v.entered_ms, v.left_ms
+    FROM visits AS v LEFT JOIN shoppers AS p ON p.id = v.shopper
+    WHERE v.store = :store AND v.entered_ms >= :since_ms AND v.entered_ms < :to_ms
+        AND (v.left_ms IS NULL OR v.left_ms >= :from_ms)
+)
+SELECT person, entered_ms, left_ms FROM came
+WHERE person IN (SELECT person FROM came GROUP BY person HAVING COUNT(*) > 1)
 
 -- name: floors.oldest_visit
 SELECT MIN(entered_ms) AS entered_ms FROM visits WHERE store = :store
+
+-- name: floors.oldest_minute
+SELECT MIN(minute_ms) AS minute_ms FROM floor_minutes WHERE store = :store
 
 -- name: floors.list
 -- Visits that began in a period, the latest first.
