@@ -16,9 +16,9 @@ from push.console.figures import Figures
 from push.console.live.floors import Floors, Kept
 from push.console.persons.means import Means
 from push.console.render import Pages
-from push.console.times import Zones
 from push.floors.asking import AT_ONCE
 from push.parts import Parts, context_of
+from push.registry.clocks import Zones
 
 
 async def serve(app: web.Application, parts: Parts) -> None:

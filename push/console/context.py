@@ -15,7 +15,6 @@ from push.console.forms import Form
 from push.console.live.floors import Floors
 from push.console.persons.means import Means
 from push.console.render import Pages
-from push.console.times import Zones
 from push.enrolment.site import Site
 from push.ingest.foreign.queue import Standing
 from push.ingest.walking import HeardBy
@@ -24,6 +23,7 @@ from push.model.ports import Clock, Database
 from push.model.presence import Person
 from push.model.sites import Rules
 from push.model.tokens import Principal
+from push.registry.clocks import Zones
 from push.registry.directory import Directory
 
 Write = Callable[[bytes], Awaitable[None]]

@@ -1,10 +1,8 @@
 """Times as people read them: in the zone of the store that they are about, by babel, in one locale for now."""
 
-import asyncio
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
@@ -13,33 +11,6 @@ LOCALE: Final = Locale("en")
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
-
-
-class Zones:
-    """Time zones by name, each read from the system's files once and off the loop."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tzinfo] = {"UTC": UTC}
-
-    async def learn(self, names: Iterable[str]) -> None:
-        """Make sure that these are known; one that the system does not know stands for UTC."""
-        missing = set(names) - self._known.keys()
-        if missing:
-            self._known.update(await asyncio.to_thread(_read, missing))
-
-    def named(self, name: str) -> tzinfo:
-        """A zone; UTC until it was learned."""
-        return self._known.get(name, UTC)
-
-
-def _read(names: Iterable[str]) -> dict[str, tzinfo]:
-    found: dict[str, tzinfo] = {}
-    for name in names:
-        try:
-            found[name] = ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            found[name] = UTC
-    return found
 
 
 def local(at_ms: int, zone: tzinfo) -> datetime:

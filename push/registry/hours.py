@@ -5,7 +5,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from beacons.registry import Store, Weekday
 LONGEST_DAYS: Final = 366
 """How far ahead a change is looked for: whoever opens once a year is found."""
 WEEKDAYS: Final[tuple[Weekday, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY_MINUTES: Final = 24 * 60
+DAY_MINUTES: Final = 24 * 60
 _DAY_MS: Final = 86_400_000
 
 Span = tuple[int, int]
@@ -99,21 +99,22 @@ def _spans(store: Store, on: Calendar, today: date) -> Iterator[Span]:
 
 
 def _span(zone: ZoneInfo, day: date, opens: str, closes: str) -> Span:
-    """A day's hours in UTC. What closes before it opens does so on the next day.
-
-    Of an hour that the clock shows twice, it opens in the first and closes in the second; in one that the clock leaves
-    out, it does either as late as the clock jumps.
-    """
-    begin, end = _minutes(opens), _minutes(closes)
-    return _at_ms(zone, day, begin, 0), _at_ms(zone, day, end if end > begin else end + _DAY_MINUTES, 1)
+    """A day's hours in UTC. What closes before it opens does so on the next day; see `clock_ms` for clock changes."""
+    begin, end = minutes_of(opens), minutes_of(closes)
+    return clock_ms(zone, day, begin, 0), clock_ms(zone, day, end if end > begin else end + DAY_MINUTES, 1)
 
 
-def _minutes(clock: str) -> int:
+def minutes_of(clock: str) -> int:
+    """Minutes after midnight of "09:30"."""
     return int(clock[:2]) * 60 + int(clock[3:])
 
 
-def _at_ms(zone: ZoneInfo, day: date, minutes: int, fold: int) -> int:
-    on, minute = day + timedelta(days=minutes // _DAY_MINUTES), minutes % _DAY_MINUTES
+def clock_ms(zone: tzinfo, day: date, minutes: int, fold: int) -> int:
+    """When the clock shows so many minutes after a day's midnight (a day's worth and more: on the days after), UTC ms.
+
+    Of a time that it shows twice, `fold` 0 is the first and 1 the second; one that it leaves out is where it jumps.
+    """
+    on, minute = day + timedelta(days=minutes // DAY_MINUTES), minutes % DAY_MINUTES
     local = datetime.combine(on, time(minute // 60, minute % 60), zone)
     first, second = local.replace(fold=0).timestamp(), local.replace(fold=1).timestamp()
     if first <= second:  # equal on all days but one
@@ -121,7 +122,7 @@ def _at_ms(zone: ZoneInfo, day: date, minutes: int, fold: int) -> int:
     return int(_jump(zone, second, first) * 1000)
 
 
-def _jump(zone: ZoneInfo, before_s: float, after_s: float) -> float:
+def _jump(zone: tzinfo, before_s: float, after_s: float) -> float:
     """When the clock jumps, between two times of which one is before and the other after: found by halving."""
     low, high = int(before_s), int(after_s)
     offset = datetime.fromtimestamp(low, zone).utcoffset()
