@@ -73,11 +73,6 @@ class BrokerClient:
         """Whether messages flow: connected and subscribed."""
         return self._up.is_set()
 
-    @property
-    def also_heard(self) -> frozenset[str]:
-        """The topics of other people that are subscribed to, as far as the broker allows."""
-        return self._taken
-
     async def wait_connected(self) -> None:
         """Until messages flow."""
         await self._up.wait()

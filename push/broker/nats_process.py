@@ -27,12 +27,14 @@ _READY: Final = "Server is ready"
 _RELOADED: Final = "Reloaded server configuration"
 _NOT_RELOADED: Final = "Failed to reload server configuration"
 _NOISE: Final = "Plaintext passwords detected"
+_TRIED: Final = ("Violation", "unable to store retained message")
+"""What any login can make it say again and again."""
 _TAIL: Final = 5
 _LOG = structlog.get_logger("push.broker")
 
 
 class NatsProcess:
-    """A running nats-server. `denied` counts what logins tried beyond their topics."""
+    """A running nats-server. `denied` counts what logins tried beyond their topics, or their room."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.denied = 0
@@ -127,7 +129,7 @@ class NatsProcess:
 
     def _report(self, text: str) -> None:
         self._tail.append(text)
-        if "Violation" in text:
+        if any(word in text for word in _TRIED):
             self.denied += 1
             if not is_doubling(self.denied):
                 return

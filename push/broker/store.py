@@ -16,6 +16,8 @@ from typing import Final
 KEY_VARIABLE: Final = "FOOTFALL_BROKER_STORE_KEY"
 """The name under which nats-server finds the key."""
 _STORES: Final = "jetstream"
+_LAYOUT: Final = "2"
+"""Accounts as `nats_config` has them: what was kept for others than these is found by nobody."""
 _KEY_BYTES: Final = 32
 _ID_BYTES: Final = 8
 
@@ -27,7 +29,7 @@ class Store:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.key = key
-        self.path = folder / f"{_STORES}-{hashlib.blake2b(key.encode(), digest_size=_ID_BYTES).hexdigest()}"
+        self.path = folder / f"{_STORES}{_LAYOUT}-{hashlib.blake2b(key.encode(), digest_size=_ID_BYTES).hexdigest()}"
 
 
 def open_store(folder: Path) -> Store:

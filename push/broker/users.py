@@ -16,12 +16,16 @@ _NOTHING: Final = f"{ROOT}nothing"
 
 
 class BrokerUser(msgspec.Struct, frozen=True, kw_only=True):
-    """A login, with the MQTT topic filters that it may publish and subscribe to."""
+    """A login, with the MQTT topic filters that it may publish and subscribe to.
+
+    What is kept for one that stands `apart` (retained messages, sessions) takes no room from what is kept for others.
+    """
 
     name: str
     password: str
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    apart: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what a configuration file could misread. Raises `BrokerError`."""
@@ -45,9 +49,9 @@ def source_user(name: str, password: str, topic_filter: str) -> BrokerUser:
     """The login of somebody else's gateways: they publish under their own topic, and read nothing.
 
     What they could read back the broker would keep for sessions that never return; an empty list would let them read
-    everything.
+    everything. What they retain nobody takes, so it may fill no more than their own room.
     """
-    return BrokerUser(name=name, password=password, publish=(topic_filter,), subscribe=(_NOTHING,))
+    return BrokerUser(name=name, password=password, publish=(topic_filter,), subscribe=(_NOTHING,), apart=True)
 
 
 def server_user(name: str, password: str) -> BrokerUser:

@@ -17,12 +17,16 @@ from push.broker.endpoint import Endpoint
 from push.broker.errors import BrokerError
 from push.broker.holders import arguments_of, try_bind
 from push.broker.lock import stop_orphan
+from push.broker.nats_config import APART_FILE_BYTES
 from push.broker.store import KEY_VARIABLE, open_store
-from push.broker.users import BrokerUser, gateway_user
+from push.broker.users import BrokerUser, gateway_user, source_user
 from tests.support.brokers import HOST, accepts, connected, kill_embedded, reach, until
 from tests.support.patience import PATIENCE_S
 
 PASSWORD = "correct-horse-battery"  # noqa: S105 - of a broker that lives for a second
+
+
+LARGE_BYTES = 1 << 19
 
 
 def settings(tmp_path: Path) -> EmbeddedSettings:
@@ -112,6 +116,30 @@ async def test_what_is_retained_is_on_disk_under_a_key_alone_and_goes_with_it(tm
         await client.subscribe(name, qos=1)
         await client.publish(name, b"another", qos=1, retain=True)
         assert await first_of(client) == b"another"
+
+
+async def test_what_others_retain_has_little_room_and_takes_none_of_ours(tmp_path: Path) -> None:
+    theirs, config = source_user("source.s1.door", PASSWORD, "home/door/#"), topic("s1", "g1", "config")
+    gateway = gateway_user("s1", "g1", PASSWORD)
+    async with run_broker(settings(tmp_path), [gateway]) as broker, connected(broker.endpoint) as server:
+        await server.subscribe("home/#")
+        await broker.set_users([gateway, theirs])
+        async with connected(broker.endpoint, theirs) as they:
+            for n in range(2 * APART_FILE_BYTES // LARGE_BYTES):
+                await they.publish(f"home/door/{n}", os.urandom(LARGE_BYTES), qos=1, retain=True)
+            await they.publish("home/door/last", b"heard all the same", qos=1, retain=True)
+        async with asyncio.timeout(PATIENCE_S):
+            while (message := await anext(aiter(server.messages))).topic.value != "home/door/last":
+                assert not message.retain
+        await server.publish(config, b"ours", qos=1, retain=True)
+        assert await asyncio.to_thread(size_of, tmp_path) < APART_FILE_BYTES + LARGE_BYTES
+        async with connected(broker.endpoint, gateway) as client, asyncio.timeout(PATIENCE_S):
+            await client.subscribe(config)
+            assert (await anext(aiter(client.messages))).payload == b"ours"
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 async def test_new_logins_hold_at_once_and_leave_others_connected(tmp_path: Path) -> None:
