@@ -92,10 +92,11 @@ class Recorder:
         for statement, rows in statements(changes.records):
             await tx.execute_many(statement, rows)
         queued = []
-        for moment in await _keep_new(tx, changes.moments):
-            if moment.kind == "left":
+        new = await _keep_new(tx, changes.moments)
+        for moment in changes.moments:
+            if moment.kind == "left":  # for good or not: who comes back and leaves again has left
                 await outbox.cancel_visit(tx, moment.visit, now_ms)
-            if moment.triggers:
+            if moment.id in new and moment.triggers:
                 delivery = await self._answer(tx, moment, reporting.get(moment.shopper), now_ms)
                 queued += [] if delivery is None else [delivery]
         await look_at_visits(tx, map(_place, changes.records), now_ms)
@@ -187,15 +188,15 @@ def statements(records: Iterable[Record]) -> list[tuple[str, list[dict[str, Any]
     return [(statement, rows) for (_, statement), rows in sorted(found.items(), key=lambda item: item[0])]
 
 
-async def _keep_new(tx: Transaction, moments: Sequence[Moment]) -> list[Moment]:
-    """Write moments; those that had not happened before."""
+async def _keep_new(tx: Transaction, moments: Sequence[Moment]) -> set[str]:
+    """Write moments; the ids of those that had not happened before."""
     if not moments:
-        return []
+        return set()
     asked = json.dumps([moment.id for moment in moments])
     known = {row["id"] for row in await tx.fetch("ingest.moments_known", moments=asked)}
     new = list({moment.id: moment for moment in moments if moment.id not in known}.values())
     await tx.execute_many("ingest.moment", [msgspec.structs.asdict(moment) for moment in new])
-    return new
+    return {moment.id for moment in new}
 
 
 def _place(record: Record) -> str:

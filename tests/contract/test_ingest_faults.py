@@ -28,7 +28,7 @@ from tests.support.ingest import (
     WireGateway,
     agree,
 )
-from tests.support.outbox import receipt
+from tests.support.outbox import enqueue, receipt
 from tests.support.patience import PATIENCE_S
 
 
@@ -275,8 +275,17 @@ async def test_what_answers_leaving_is_sent_and_what_waited_is_cancelled(db: Dat
     gateway = WireGateway("g1", clock)
     await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
     await server.pass_time(65)
-    deliveries = {d["campaign"]: d["state"] for d in await db.fetch("deliver.list", **ALL_TIME)}
-    assert deliveries == {"welcome": "cancelled", "bye": "pending"}
+
+    async def states() -> dict[str, str]:
+        return {d["campaign"]: d["state"] for d in await db.fetch("deliver.list", **ALL_TIME)}
+
+    assert await states() == {"welcome": "cancelled", "bye": "pending"}
+    await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))
+    [visit] = await db.fetch("ingest.visits", **ALL_TIME)
+    assert visit["left_ms"] is None, "she came back"
+    await enqueue(db, clock, "dev-ann", visit=visit["id"], name="again")
+    await server.pass_time(65)
+    assert await states() == {"welcome": "cancelled", "bye": "pending", "welcome-again": "cancelled"}
 
 
 async def test_engine_runs_by_itself(db: Database, clock: SettableClock) -> None:

@@ -255,7 +255,8 @@ FROM deliveries AS d WHERE d.id = :delivery
 ON CONFLICT (delivery, attempt, device, channel) DO NOTHING
 
 -- name: outbox.cancel_visit
--- What is being sent just now is not tried again: it expires unless it succeeds.
+-- What is being sent just now is not tried again: it expires unless it succeeds. What is said because she left is said
+-- all the same, also where she came back and leaves again.
 UPDATE deliveries SET
     state = CASE WHEN state = 'pending' THEN 'cancelled' ELSE state END,
     queue = CASE WHEN state = 'pending' THEN NULL ELSE queue END,
@@ -263,7 +264,10 @@ UPDATE deliveries SET
     ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
     fall_back_ms = NULL,
     expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
-WHERE state IN ('pending', 'sending') AND visit = :visit
+WHERE state IN ('pending', 'sending') AND visit = :visit AND NOT EXISTS (
+    SELECT 1 FROM messages AS m INNER JOIN decisions AS d ON d.id = m.decision INNER JOIN moments AS w ON w.id = d.moment
+    WHERE m.id = deliveries.message AND w.kind = 'left'
+)
 RETURNING id, message, shopper, state, cap, CASE WHEN state = 'sending' THEN 1 ELSE maybe_sent END AS maybe_sent
 
 -- name: outbox.cancel_shopper
