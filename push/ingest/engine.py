@@ -92,7 +92,8 @@ class Engine:
         self._rules = rules
         self._taker = Taker(self._db, consents, self.counts)
         self._recorder = Recorder(presence.rules, settings.pushes_per_visit, keyring, read_traits)
-        self._writer = Writer(self._db, self._clock, presence, self._recorder, settings.checkpoint_s * 1000)
+        outer = self._db, self._clock, settings.checkpoint_s * 1000
+        self._writer = Writer(outer, presence, self._recorder, self._taker.ledger.unsettled)
         self._strays = Strays()
         self._queue: deque[Waiting] = deque()
         self._queued_bytes = 0

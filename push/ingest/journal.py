@@ -9,7 +9,8 @@ from typing import Final
 import structlog
 
 from push.ingest import before
-from push.ingest.packing import FORMAT, LEVEL, unpack
+from push.ingest.packing import FORMAT, LEVEL, told_by, unpack
+from push.ingest.unsettled import Unsettled
 from push.model.ports import Queries, Row, Transaction
 from push.model.presence import JournalEntry
 from push.presence.presence import Presence
@@ -46,8 +47,8 @@ async def checkpoint(tx: Transaction, payload: bytes, seq: int, now_ms: int) -> 
     await tx.execute("ingest.truncate_journal", seq=seq)
 
 
-async def resume(db: Queries, presence: Presence) -> int:
-    """Bring presence to where the last commit left it; the sequence of the last journal row."""
+async def resume(db: Queries, presence: Presence, unsettled: Unsettled) -> int:
+    """Bring presence and what is unsettled to where the last commit left them; the sequence of the last journal row."""
     began_s = time.perf_counter()
     row = await db.fetch_one("ingest.checkpoint")
     seq = 0 if row is None else int(row["journal_seq"])
@@ -60,6 +61,9 @@ async def resume(db: Queries, presence: Presence) -> int:
         log.warning("presence was written down by a release before: visits that are open go on")
         presence.replay(None, [await before.entry(db, row, rows, presence.numbers)])
     in_ms = round((time.perf_counter() - began_s) * 1000)
+    for one in rows:
+        if bytes(one["payload"]).startswith(FORMAT):
+            unsettled.take(told_by(bytes(one["payload"])), one["at_ms"])
     log.info("presence is back where it was", people=len(presence.shoppers()), ticks=len(rows), in_ms=in_ms)
     return int(rows[-1]["seq"]) if rows else seq
 

@@ -1,4 +1,4 @@
-"""Which batches were applied, of every boot lately heard from: a cache of what the database holds."""
+"""Which batches were applied, of every boot lately heard from: a cache of what is durable."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -7,10 +7,8 @@ from typing import Final
 import msgspec
 
 from push.ingest.marks import Mark
+from push.ingest.unsettled import Boot, Unsettled
 from push.model.ports import Queries
-
-Boot = tuple[str, str]
-"""A gateway, and one of its boots."""
 
 MAX_BOOTS: Final = 10_000
 """Boots remembered; one that was forgotten is read again."""
@@ -20,6 +18,7 @@ class Ledger:
     """The marks of boots lately heard from, those heard from last kept longest."""
 
     def __init__(self, most: int = MAX_BOOTS) -> None:
+        self.unsettled = Unsettled()
         self._most = most
         self._marks: OrderedDict[Boot, Mark] = OrderedDict()
 
@@ -29,7 +28,10 @@ class Ledger:
 
     async def load(self, db: Queries, boots: Iterable[Boot]) -> dict[Boot, Mark]:
         """The marks of `boots` as of the last commit. Raises `push.model.errors.DatabaseError`."""
-        return {boot: self._marks.get(boot) or await _read(db, *boot) for boot in sorted(set(boots))}
+        return {boot: self._known(boot) or await _read(db, *boot) for boot in sorted(set(boots))}
+
+    def _known(self, boot: Boot) -> Mark | None:
+        return self._marks.get(boot) or self.unsettled.mark(boot)
 
     def keep(self, marks: Mapping[Boot, Mark]) -> None:
         """Take over what is durable."""

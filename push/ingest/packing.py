@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from push.ingest.seen import DTYPES, NOWHERE, cut
+from push.ingest.unsettled import NOTHING, Told
 from push.model.presence import JournalEntry, Record, Seen
 
 LEVEL: Final = 1
@@ -37,10 +38,14 @@ class _Row(msgspec.Struct, array_like=True, frozen=True):
     wide: bool
     names: dict[int, str]
     records: list[Record]
+    told: Told = NOTHING
 
 
-def pack(entry: JournalEntry, ids: Mapping[int, str]) -> bytes:
-    """The bytes of a row; `ids` are the anchors by their numbers. Rows of anchors that are gone are left out."""
+def pack(entry: JournalEntry, ids: Mapping[int, str], told: Told = NOTHING) -> bytes:
+    """The bytes of a row; `ids` are the anchors by their numbers. Rows of anchors that are gone are left out.
+
+    `told` is what no table tells yet.
+    """
     numbers = np.unique(entry.seen.anchor)
     known = [number for number in numbers.tolist() if number in ids]
     seen = entry.seen if len(known) == len(numbers) else cut(entry.seen, np.isin(entry.seen.anchor, known))
@@ -61,6 +66,7 @@ def pack(entry: JournalEntry, ids: Mapping[int, str]) -> bytes:
         wide,
         dict(entry.names),
         list(entry.records),
+        told,
     )
     return FORMAT + msgspec.msgpack.encode(row)
 
@@ -85,6 +91,11 @@ def unpack(payload: bytes, numbers: Mapping[str, int]) -> JournalEntry:
         packets.astype(np.int32),
     )
     return JournalEntry(row.now_ms, cut(seen, seen.anchor != NOWHERE), row.names, row.records)
+
+
+def told_by(payload: bytes) -> Told:
+    """What a row tells of boots' marks and gateways' minutes; those of a release before wrote them at once."""
+    return msgspec.msgpack.decode(payload[len(FORMAT) :], type=_Row).told
 
 
 def _whole(column: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -11,11 +11,11 @@ import structlog
 from push.floors import keeping as floors
 from push.ingest import journal
 from push.ingest.intake import Arrived, StatusArrived
-from push.ingest.ledger import Boot
 from push.ingest.marks import Mark
 from push.ingest.packing import pack
 from push.ingest.record import Queued, Recorder, keep_late
 from push.ingest.seen import Names, nothing
+from push.ingest.unsettled import Boot, Told, Unsettled, told_of
 from push.model.errors import DatabaseError
 from push.model.ports import Clock, Database, Transaction
 from push.model.presence import Changes, JournalEntry, Observation, Seen, Stranger
@@ -96,15 +96,16 @@ class Writer:
     """Writes ticks one after the other, each in one transaction, as often as it takes and never twice.
 
     A tick's journal row is written first, under the next number: where a commit's outcome stayed unknown, the
-    next attempt finds the row there, and is done.
+    next attempt finds the row there, and is done. `outside` is the database, the clock, and the ms between checkpoints.
     """
 
-    def __init__(self, db: Database, clock: Clock, presence: Presence, recorder: Recorder, checkpoint_ms: int) -> None:
-        self._db = db
-        self._clock = clock
+    def __init__(
+        self, outside: tuple[Database, Clock, int], presence: Presence, recorder: Recorder, unsettled: Unsettled
+    ) -> None:
+        self._db, self._clock, self._period_ms = outside
         self._presence = presence
         self._recorder = recorder
-        self._period_ms = checkpoint_ms
+        self._unsettled = unsettled
         self._seq = 0
         self._checkpoint_seq = 0
         self._checkpoint_ms = 0
@@ -112,7 +113,7 @@ class Writer:
 
     async def resume(self) -> None:
         """Bring presence to where the last commit left it. Raises `DatabaseError`."""
-        self._seq = self._checkpoint_seq = await journal.resume(self._db, self._presence)
+        self._seq = self._checkpoint_seq = await journal.resume(self._db, self._presence, self._unsettled)
         self.want_checkpoint()
 
     def want_checkpoint(self) -> None:
@@ -122,10 +123,10 @@ class Writer:
     async def write(self, tick: Tick, anchors: Mapping[str, Anchor], counts: Counter[str]) -> list[Queued]:
         """Make a tick durable; what it put into the outbox. Presence has moved on: there is no way but forward."""
         due = self._overdue or self._is_due(tick.now_ms)
-        if tick.is_idle() and not due:
+        if tick.is_idle() and not due and not len(self._unsettled):
             return []
-        numbers = self._presence.numbers
-        payload = pack(tick.entry(), {number: name for name, number in numbers.items()})
+        told = self._tell(tick, due=due)
+        payload = pack(tick.entry(), self._presence.anchors_of(tick.seen), told)
         state = await journal.state(self._presence) if due else b""
         queued: list[Queued] = []
         tried = False
@@ -138,14 +139,31 @@ class Writer:
             async with self._db.transaction() as tx:
                 await journal.append(tx, self._seq + 1, payload, tick.now_ms)
                 queued[:] = await self._effects(tx, tick, anchors)
+                if told.settled:
+                    await self._settle(tx, anchors, tick.now_ms)
                 if due:
                     await journal.checkpoint(tx, state, self._seq + 1, tick.now_ms)
 
         await insist(attempt, counts)
         self._seq += 1
+        if told.settled:
+            self._unsettled.clear()
         if due:
             self._checkpoint_seq, self._checkpoint_ms, self._overdue = self._seq, tick.now_ms, False
         return queued
+
+    def _tell(self, tick: Tick, *, due: bool) -> Told:
+        """What the row tells of marks and minutes; few are written with it, and all with a checkpoint."""
+        told = told_of(tick.changed, tick.minutes, settled=False)
+        self._unsettled.take(told, tick.now_ms)
+        settled = due or tick.is_idle() or not self._unsettled.may_wait
+        return msgspec.structs.replace(told, settled=settled)
+
+    async def _settle(self, tx: Transaction, anchors: Mapping[str, Anchor], now_ms: int) -> None:
+        """Write what waited, but the marks of gateways that were taken out of the registry meanwhile."""
+        marks = [row for row in self._unsettled.mark_rows(now_ms) if row["gateway"] in anchors]
+        await tx.execute_many("ingest.put_mark", marks)
+        await tx.execute_many("ingest.count_minute", self._unsettled.minute_rows())
 
     async def _is_written(self, payload: bytes, now_ms: int) -> bool:
         """Whether a commit whose outcome stayed unknown had succeeded. Raises `RivalError`, `DatabaseError`."""
@@ -159,27 +177,13 @@ class Writer:
         return self._seq > self._checkpoint_seq and not 0 <= now_ms - self._checkpoint_ms < self._period_ms
 
     async def _effects(self, tx: Transaction, tick: Tick, anchors: Mapping[str, Anchor]) -> list[Queued]:
-        await tx.execute_many("ingest.put_mark", _mark_rows(tick))
         await tx.execute_many("ingest.put_status", _status_rows(tick))
         # Decisions are made at the time of the attempt: what was fresh before a database's outage may not be after it.
         reporting = {r.shopper: r.device for r in tick.reports}
         queued = await self._recorder.write(tx, tick.changes, reporting, self._clock.now_ms())
         await keep_late(tx, anchors, tick.late)
-        await tx.execute_many("ingest.count_minute", _minute_rows(tick))
         await floors.keep(tx, tick.changes.minutes)
         return queued
-
-
-def _mark_rows(tick: Tick) -> list[dict[str, object]]:
-    return [
-        {
-            "gateway": gateway,
-            "boot": boot,
-            "applied": msgspec.json.encode(mark).decode(),
-            "updated_ms": tick.now_ms,
-        }
-        for (gateway, boot), mark in tick.changed.items()
-    ]
 
 
 def _status_rows(tick: Tick) -> list[dict[str, object]]:
@@ -191,13 +195,4 @@ def _status_rows(tick: Tick) -> list[dict[str, object]]:
             "received_ms": said.received_ms,
         }
         for said in tick.statuses
-    ]
-
-
-def _minute_rows(tick: Tick) -> list[dict[str, object]]:
-    names = ("batches", "sightings", "resolved", "unsynchronised")
-    minute_ms = tick.now_ms - tick.now_ms % 60_000
-    return [
-        {"store": store, "gateway": gateway, "minute_ms": minute_ms, **{name: counts[name] for name in names}}
-        for (store, gateway), counts in sorted(tick.minutes.items())
     ]

@@ -5,7 +5,7 @@ come; of many the journal alone tells, in the tick's own row, until the next che
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -102,5 +102,4 @@ def _counted(minutes: Mapping[tuple[str, str], Mapping[str, int]]) -> Iterable[t
 
 
 def _sum(one: Counts, other: Counts) -> Counts:
-    found: Any = tuple(map(int.__add__, one, other))
-    return found  # type: ignore[no-any-return]
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]

@@ -10,6 +10,7 @@ import pytest
 
 from beacons.registry import Beacon, Zone
 from push.campaigns.book import Book
+from push.ingest import unsettled
 from push.ingest.engine import Engine, IngestSettings, Outside
 from push.model.ports import Database, Row
 from push.model.presence import Observation
@@ -109,6 +110,34 @@ async def test_a_second_crash_right_after_a_restart_loses_no_visit(db: Database,
     visits = await db.fetch("ingest.visits", **ALL_TIME)
     assert len(visits) == 2
     assert all(v["left_ms"] is not None for v in visits)
+
+
+async def test_what_only_the_journal_tells_yet_of_batches_is_neither_lost_nor_counted_twice(
+    db: Database, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many gateways' marks and counts a tick writes none but in its journal row, until a checkpoint."""
+    monkeypatch.setattr(unsettled, "FEW", 0)
+    flaky = Flaky(db)
+    server = await Server(flaky, clock, Box()).start()
+    gateway = WireGateway("g1", clock)
+    await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))  # a start makes a checkpoint
+    later = [gateway.sealed(gateway.batch(gateway.heard(STATIC["ann"]))) for _ in range(2)]
+    for payload in later:
+        server.engine.offer(*payload)
+        await server.engine.tick()
+    assert server.box.settled("g1") == {(gateway.boot, n) for n in (1, 2, 3)}
+    assert [row["batches"] for row in await db.fetch("ingest.totals")] == [1]
+    server = await Server(flaky, clock, Box()).start()
+    server.engine.offer(*later[1])
+    flaky.plan = ["after", "before", "after"]  # the tick itself, which is a checkpoint, and the next
+    await server.engine.tick()
+    await server.settle()
+    assert server.engine.counts["duplicates"] == 1
+    assert server.box.settled("g1") == {(gateway.boot, n) for n in (1, 2, 3)}
+    await Server(db, clock, Box()).start()
+    assert [row["batches"] for row in await db.fetch("ingest.totals")] == [3]
+    [mark] = await db.fetch("ingest.marks")
+    assert msgspec.json.decode(mark["applied"])["floor"] == 3
 
 
 async def test_a_registry_that_changed_before_a_crash_opens_and_closes_the_same_stays(
