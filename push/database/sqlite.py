@@ -28,6 +28,7 @@ CACHED_STATEMENTS: Final = 512
 _WRITER_PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -65536",
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
 )
