@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
+from push.floors.forgetting import forget_gone
 from push.model.errors import DatabaseError
 from push.model.ids import fresh
 from push.model.ports import Clock, Database
@@ -91,6 +92,7 @@ class Retainer:
         now_ms = self._clock.now_ms()
         done = [await self._kind(kind, now_ms) for kind in KINDS]
         await late.sweep(self._db, now_ms)
+        await self._forget_gone()
         if any(one.removed for one in done):
             await scrub(self._db)
         return done
@@ -103,6 +105,13 @@ class Retainer:
             self.removed[kind.name] += found
             await asyncio.sleep(PAUSE_S)
         return await self._note(kind, before_ms, removed, now_ms)
+
+    async def _forget_gone(self) -> None:
+        """Minutes of stores that were taken out of the registry, whatever their age."""
+        for kind in ("floor_minutes", "zone_minutes"):
+            while found := await forget_gone(self._db, kind, SLICE):
+                self.removed[kind] += found
+                await asyncio.sleep(PAUSE_S)
 
     async def _slice(self, kind: Kind, before_ms: int) -> int:
         async with self._db.transaction(patient=True) as tx:

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from push.floors import keeping as floors
-from push.ingest import journal
+from push.ingest import gone, journal
 from push.ingest.intake import Arrived, StatusArrived
 from push.ingest.marks import Mark
 from push.ingest.packing import pack
@@ -113,6 +113,7 @@ class Writer:
 
     async def resume(self) -> None:
         """Bring presence to where the last commit left it. Raises `DatabaseError`."""
+        await gone.close(self._db, self._clock.now_ms())
         self._seq = self._checkpoint_seq = await journal.resume(self._db, self._presence, self._unsettled)
         self.want_checkpoint()
 

@@ -5,9 +5,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from push.floors import counts, dwell, flows, heat, occupancy, paths, returning, timelapse, visits
 from push.floors.asking import DAY_MS, HOUR_MS, MINUTE_MS, Asking, Period, TooMuchError, asking
+from push.floors.forgetting import forget_gone
 from push.floors.keeping import keep
 from push.floors.visits import Wanted
 from push.model.errors import MisfitError
@@ -251,6 +253,18 @@ async def test_minutes_go_when_they_are_too_old(db: Database, clock: SettableClo
     found = {one.kind: one for one in await Retainer(db, clock, RetentionSettings(minutes_d=1)).look()}
     assert (found["floor_minutes"].removed, found["zone_minutes"].removed) == (2, 2)
     assert found["zone_minutes"].oldest_ms == clock.now_ms()
+
+
+async def test_minutes_go_with_their_store(db: Database, clock: SettableClock) -> None:
+    shoes, at_ms = {"shoes": (60.0, 1), "tills": (1.0, 0)}, clock.now_ms()
+    ours = [minute(at_ms + n * MINUTE_MS, [600] * 6, [0] * 6, shoes) for n in range(3)]
+    await kept(db, *ours, *(structs.replace(one, store="burnt-down") for one in ours))
+    retainer = Retainer(db, clock, RetentionSettings())
+    await retainer.look()
+    assert (retainer.removed["floor_minutes"], retainer.removed["zone_minutes"]) == (3, 6)
+    left = (await counts.counts(db, asked(period=Period(at_ms, at_ms + HOUR_MS), now_ms=at_ms + HOUR_MS), "day")).zones
+    assert {zone: of.person_s[0] for zone, of in left.items()} == {"shoes": 180.0, "tills": 3.0}
+    assert await forget_gone(db, "floor_minutes", 1) == await forget_gone(db, "zone_minutes", 1) == 0
 
 
 async def test_what_gateways_hear_is_on_the_floor_afterwards(db: Database, clock: SettableClock) -> None:

@@ -36,6 +36,7 @@ from tests.support.ingest import (
     register,
 )
 from tests.support.keyrings import KEYRING
+from tests.support.outbox import enqueue, state
 
 
 async def rows(db: Database) -> dict[str, list[Row]]:
@@ -307,3 +308,16 @@ async def test_visits_that_a_release_before_left_open_go_on(db: Database, clock:
     await server.pass_time(70)
     (visit,) = await db.fetch("ingest.visits", **ALL_TIME)
     assert (visit["id"], visit["left_ms"]) == ("v1", T0_MS)
+
+
+async def test_a_store_that_was_deleted_before_a_crash_leaves_no_visit_open(db: Database, clock: SettableClock) -> None:
+    at = {"store": "burnt-down", "entered_ms": T0_MS}
+    async with db.transaction() as tx:
+        await tx.execute("ingest.open_visit", id="vis_1", shopper="ann", heard_ms=T0_MS, **at)
+        await tx.execute("ingest.open_stay", id="sty_1", visit="vis_1", zone="till", **{**at, "entered_ms": T0_MS + 7})
+        await tx.execute("ingest.open_visit", id="vis_2", shopper="ann", heard_ms=1, store="s1", entered_ms=T0_MS)
+    delivery = await enqueue(db, clock, "dev-ann", visit="vis_1")
+    await Server(db, clock, Box()).start()
+    left_ms = {row["id"]: row["left_ms"] for row in await db.fetch("ingest.visits", **ALL_TIME)}
+    assert left_ms == {"vis_1": T0_MS + 7, "vis_2": None}
+    assert await state(db, delivery) == "cancelled"

@@ -19,6 +19,41 @@ VALUES (:store, :zone, :minute_ms, :person_s, :entered)
 ON CONFLICT (store, zone, minute_ms) DO UPDATE SET
     person_s = zone_minutes.person_s + excluded.person_s, entered = zone_minutes.entered + excluded.entered
 
+-- name: floors.gone_from_floors
+-- A store that has minutes and is not registered: from one store's first minute to the next one's, past all the others.
+WITH RECURSIVE held (store) AS (
+    SELECT MIN(store) FROM floor_minutes
+    UNION ALL
+    SELECT (SELECT MIN(f.store) FROM floor_minutes AS f WHERE f.store > held.store) FROM held WHERE held.store IS NOT NULL
+)
+SELECT store FROM held WHERE store IS NOT NULL AND NOT EXISTS (SELECT 1 FROM stores AS s WHERE s.id = held.store) LIMIT 1
+
+-- name: floors.forget_floor
+DELETE FROM floor_minutes WHERE store = :store AND minute_ms <= (
+    SELECT MAX(f.minute_ms) FROM (
+        SELECT o.minute_ms FROM floor_minutes AS o WHERE o.store = :store ORDER BY o.minute_ms LIMIT :most
+    ) AS f
+)
+
+-- name: floors.gone_from_zones
+WITH RECURSIVE held (store) AS (
+    SELECT MIN(store) FROM zone_minutes
+    UNION ALL
+    SELECT (SELECT MIN(z.store) FROM zone_minutes AS z WHERE z.store > held.store) FROM held WHERE held.store IS NOT NULL
+)
+SELECT store FROM held WHERE store IS NOT NULL AND NOT EXISTS (SELECT 1 FROM stores AS s WHERE s.id = held.store) LIMIT 1
+
+-- name: floors.forget_zones
+-- Zone by zone.
+DELETE FROM zone_minutes
+WHERE store = :store AND zone = (SELECT MIN(o.zone) FROM zone_minutes AS o WHERE o.store = :store) AND minute_ms <= (
+    SELECT MAX(f.minute_ms) FROM (
+        SELECT o.minute_ms FROM zone_minutes AS o
+        WHERE o.store = :store AND o.zone = (SELECT MIN(p.zone) FROM zone_minutes AS p WHERE p.store = :store)
+        ORDER BY o.minute_ms LIMIT :most
+    ) AS f
+)
+
 -- name: floors.minutes
 SELECT minute_ms, grid_rows, grid_columns, cell_w_m, cell_h_m, person_ds, reached FROM floor_minutes
 WHERE store = :store AND minute_ms >= :from_ms AND minute_ms < :to_ms ORDER BY minute_ms

@@ -61,6 +61,14 @@ UPDATE visits SET left_ms = NULL WHERE id = :id
 -- name: ingest.close_visit
 UPDATE visits SET left_ms = :left_ms WHERE id = :id AND left_ms IS NULL
 
+-- name: ingest.close_gone
+-- Visits that are open in stores which are not registered any more.
+UPDATE visits SET left_ms = COALESCE(
+    (SELECT MAX(COALESCE(t.left_ms, t.entered_ms)) FROM stays AS t WHERE t.visit = visits.id), entered_ms
+)
+WHERE left_ms IS NULL AND NOT EXISTS (SELECT 1 FROM stores AS s WHERE s.id = visits.store)
+RETURNING id
+
 -- name: ingest.visits_open
 SELECT id, store, shopper, entered_ms FROM visits WHERE left_ms IS NULL ORDER BY entered_ms, id
 
