@@ -1,0 +1,143 @@
+"""Campaigns: all of them with how they do, and what to start a new one from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from push.campaigns import records, stops
+from push.campaigns.recipes import RECIPES, Recipe
+from push.campaigns.records import Record
+from push.campaigns.render import render
+from push.campaigns.stops import Stop
+from push.console import times, words
+from push.console.campaigning import doing, said
+from push.console.campaigning.doing import Doing
+from push.console.context import Answer, ConsoleContext, Shown, Visit
+from push.console.pages.person import home, names, require, sees
+from push.console.persons.happenings import Names
+from push.console.tables import link
+from push.model.delivery import Content
+
+PATH: Final = "/console/campaigns"
+MOST: Final = 100
+SEGMENTS: Final = 1000
+SAMPLE: Final[Mapping[str, object]] = {
+    "shopper": {"first_name": "Anna"},
+    "store": {"id": "here", "name": "Mönckebergstraße"},
+    "zone": {"id": "here", "name": "Sport"},
+    "moment": {"kind": "store_entered", "mark_s": 0},
+    "product": {"name": "Trail Runner 42", "price": "€89.00", "url": ""},
+}
+"""What the pictures of recipes say."""
+_FIRST: Final = ("review", "live", "paused", "draft", "ended")
+
+
+class Line(NamedTuple):
+    """A campaign in the list."""
+
+    one: Record
+    when: str
+    word: str
+    tone: str
+    newer: str
+    sent: str
+    opened: str
+    doing: Doing
+    stopped: str
+
+
+class Card(NamedTuple):
+    """A recipe with its picture: what it would say."""
+
+    recipe: Recipe
+    when: str
+    says: Content
+
+
+async def list_(console: ConsoleContext, visit: Visit) -> Answer:
+    """Every campaign, with its state, what it said today, and why it was silent."""
+    require(visit)
+    after = visit.query.get("after", "")
+    found = await records.page(console.db, after, MOST + 1)
+    states = {row["state"]: row["n"] for row in await console.db.fetch("console_campaigns.states")}
+    holding = await stops.holding(console.db)
+    does = await _does(console, visit)
+    shown = sorted(found[:MOST], key=lambda one: (_FIRST.index(one.state), one.name.casefold()))
+    segments = await segment_names(console)
+    values = {
+        "title": _title(states),
+        "lines": [_line(console, visit, one, does.get(one.id, Doing()), (segments, holding)) for one in shown],
+        "stops": [(stop, scope(stop.scope, names(console), {})) for stop in holding],
+        "first": link(visit.path, visit.query, after="") if after else "",
+        "next": link(visit.path, visit.query, after=found[MOST - 1].id) if len(found) > MOST else "",
+        "zone": home(console),
+    }
+    return Shown("campaigns.html", values)
+
+
+async def _does(console: ConsoleContext, visit: Visit) -> dict[str, Doing]:
+    since_ms = times.midnight_ms(visit.now_ms, home(console))
+    return await doing.today(console.db, console.people.desk.keyring, since_ms, visit.now_ms)
+
+
+def _title(states: Mapping[str, int]) -> str:
+    if not states:
+        return "No campaign yet"
+    live = states.get("live", 0)
+    return f"{words.spelled(live, 'campaign')} {'is' if live == 1 else 'are'} live"
+
+
+def _line(
+    console: ConsoleContext,
+    visit: Visit,
+    one: Record,
+    does: Doing,
+    known: tuple[Mapping[str, str], Sequence[Stop]],
+) -> Line:
+    segments, holding = known
+    word, tone = said.STATES[one.state]
+    exact = sees(visit)
+    return Line(
+        one,
+        said.when(one.campaign.trigger, names(console), segments),
+        word,
+        tone,
+        newer(one),
+        words.people(does.sent, exact=exact) if does.sent else "",
+        words.people(does.opened, exact=exact) if does.sent else "",
+        does,
+        next((stop.scope for stop in holding if stop.scope in {stops.ALL, f"campaign:{one.id}"}), ""),
+    )
+
+
+def newer(one: Record) -> str:
+    """That there is a draft beside what speaks; empty where there is none."""
+    if one.state in {"draft", "review"} or one.newest.stage == "launched":
+        return ""
+    return {"draft": "a newer draft", "review": "a newer version to review", "reviewed": "a newer version to launch"}[
+        one.newest.stage
+    ]
+
+
+def scope(scope: str, known: Names, campaigns: Mapping[str, str]) -> str:
+    """What a stop is about, in words."""
+    kind, _, name = scope.partition(":")
+    if kind == "store":
+        return known.stores.get(name, name)
+    return campaigns.get(name, name) if kind == "campaign" else "Everything"
+
+
+async def segment_names(console: ConsoleContext) -> dict[str, str]:
+    """What segments are called, by id."""
+    rows = await console.db.fetch("segments.page", after="", most=SEGMENTS)
+    return {row["id"]: row["name"] for row in rows}
+
+
+async def recipes(console: ConsoleContext, visit: Visit) -> Answer:
+    """What to start from."""
+    require(visit)
+    nowhere = Names({}, {})
+    cards = [
+        Card(each, said.when(each.campaign.trigger, nowhere, {}), render(each.campaign.template, SAMPLE))
+        for each in RECIPES
+    ]
+    return Shown("campaign_recipes.html", {"cards": cards, "zone": home(console)})
