@@ -1,12 +1,14 @@
-"""Liquid text, rendered within limits that a template cannot get around.
+"""Liquid text, rendered within limits that a template cannot get around, in one of two dialects.
 
-A template has no loops, no ranges, no variables of its own and no filter that can multiply its input or reads a
-clock, so that its cost grows with its length alone; what it is given and what it prints are bounded.
+`PLAIN` has no loops, no ranges, no variables of its own and no filter that can multiply its input or reads a clock, so
+that its cost grows with its length alone; what it is given and what it prints are bounded. It is rendered where the
+decision is made. `LOOPS` has them, and what they cost cannot be told from their text: it is rendered in processes of
+limited time and memory alone (`push.campaigns.sandbox`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
-from typing import Any, Final
+from functools import lru_cache, wraps
+from typing import Any, Final, NamedTuple
 
 from liquid import BoundTemplate, Environment, Mode, RenderContext, Undefined
 from liquid.builtin.expressions import FilteredExpression
@@ -25,6 +27,14 @@ MAX_FILTERED_CHARS: Final = 2 * MAX_OUTPUT_BYTES
 """Of what a filter returns: the same one all along a template may make a text a little longer each time."""
 MAX_TAGS: Final = 400
 """Of one field: looking for the ends of tags that have none takes the square of their number."""
+MAX_ITEMS: Final = 50
+"""Of one list that a template sees."""
+MAX_TURNS: Final = 2000
+"""Of all loops of one field; those inside others count as often as they run."""
+MAX_LOCAL_BYTES: Final = 100_000
+"""Of a template's own variables."""
+MOST_PARSED: Final = 1024
+"""Texts that are kept parsed: some 10 kB each."""
 MAX_PROBLEM_CHARS: Final = 200
 """Of what is said about a template that failed: it stands in the decision's receipt."""
 
@@ -34,6 +44,14 @@ _FILTERS: Final = frozenset(
         "abs", "append", "at_least", "at_most", "capitalize", "ceil", "default", "divided_by", "downcase",
         "first", "floor", "last", "minus", "modulo", "plus", "prepend", "round", "size", "slice", "strip",
         "truncate", "truncatewords", "upcase", "url_encode",
+    }
+)  # fmt: skip
+
+_LOOP_TAGS: Final = frozenset({"for", "break", "continue", "assign", "capture", "cycle", "increment", "decrement"})
+_LOOP_FILTERS: Final = frozenset(
+    {
+        "compact", "concat", "escape", "join", "lstrip", "map", "newline_to_br", "remove", "replace", "reverse",
+        "rstrip", "sort", "sort_natural", "split", "squish", "strip_html", "sum", "times", "uniq", "where",
     }
 )  # fmt: skip
 
@@ -52,77 +70,123 @@ class _Bounded(Environment):
     output_stream_limit = MAX_OUTPUT_BYTES
 
 
-def _environment() -> Environment:
-    environment = _Bounded(tolerance=Mode.STRICT, undefined=Undefined)
-    environment.tags = {name: tag for name, tag in environment.tags.items() if name in _TAGS}
-    environment.filters = {name: _bounded_filter(f) for name, f in environment.filters.items() if name in _FILTERS}
-    return environment
+class _Looping(_Bounded):
+    loop_iteration_limit = MAX_TURNS
+    local_namespace_limit = MAX_LOCAL_BYTES
+
+
+class Dialect(NamedTuple):
+    """What templates may use."""
+
+    environment: Environment
+    has_ranges: bool
+
+
+def _dialect(environment: Environment, tags: frozenset[str], filters: frozenset[str], *, has_ranges: bool) -> Dialect:
+    environment.tags = {name: tag for name, tag in environment.tags.items() if name in tags}
+    environment.filters = {name: _bounded_filter(f) for name, f in environment.filters.items() if name in filters}
+    return Dialect(environment, has_ranges)
 
 
 def _bounded_filter(filter_: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(filter_)
-    def bounded(*args: object, **kwargs: object) -> object:
+    def short(*args: object, **kwargs: object) -> object:
         result = filter_(*args, **kwargs)
         if isinstance(result, str) and len(result) > MAX_FILTERED_CHARS:
             raise FilterError(f"a filter made a text of more than {MAX_FILTERED_CHARS} characters", token=None)
         return result
 
-    return bounded
+    return short
 
 
-_ENVIRONMENT: Final = _environment()
+PLAIN: Final = _dialect(_Bounded(tolerance=Mode.STRICT, undefined=Undefined), _TAGS, _FILTERS, has_ranges=False)
+LOOPS: Final = _dialect(
+    _Looping(tolerance=Mode.STRICT, undefined=Undefined),
+    _TAGS | _LOOP_TAGS,
+    _FILTERS | _LOOP_FILTERS,
+    has_ranges=True,
+)
 
 
-def render(template: Template, facts: Mapping[str, object]) -> Content:
+def render(template: Template, facts: Mapping[str, object], dialect: Dialect = PLAIN) -> Content:
     """The content that `facts` (shopper, store, zone, moment) make of a template. Raises `TemplateError`."""
-    seen = _bounded(facts)
-    title = _field("title", template.title, seen)
+    seen = bounded(facts)
+    title = _field("title", template.title, seen, dialect)
     if not title:
         raise TemplateError("title", "rendered to nothing; give it a fallback with the `default` filter")
     return Content(
         title=title,
-        body=_field("body", template.body, seen),
-        url=None if template.url is None else _field("url", template.url, seen),
-        image=None if template.image is None else _field("image", template.image, seen),
+        body=_field("body", template.body, seen, dialect),
+        url=None if template.url is None else _field("url", template.url, seen, dialect),
+        image=None if template.image is None else _field("image", template.image, seen, dialect),
     )
 
 
-def _bounded(facts: Mapping[str, object]) -> dict[str, object]:
+def bounded(facts: Mapping[str, object]) -> dict[str, object]:
+    """Facts as templates see them: long texts and lists are cut."""
     return {name: _bounded_value(value) for name, value in facts.items()}
 
 
 def _bounded_value(value: object) -> object:
     if isinstance(value, str):
         return value[:MAX_FACT_CHARS]
-    return _bounded(value) if isinstance(value, Mapping) else value
+    if isinstance(value, list | tuple):
+        return [_bounded_value(each) for each in value[:MAX_ITEMS]]
+    return bounded(value) if isinstance(value, Mapping) else value
 
 
 def check(template: Template) -> None:
-    """Raise `TemplateError` unless every field parses."""
+    """Raise `TemplateError` unless every field parses, in one dialect or the other."""
+    is_plain(template)
+
+
+@lru_cache(maxsize=MOST_PARSED)
+def is_plain(template: Template) -> bool:
+    """Whether no field needs loops. Raises `TemplateError` where one parses in neither dialect."""
+    try:
+        _check_fields(template, PLAIN)
+    except TemplateError:
+        _check_fields(template, LOOPS)
+        return False
+    return True
+
+
+def _check_fields(template: Template, dialect: Dialect) -> None:
     for field in ("title", "body", "url", "image"):
         text = getattr(template, field)
         if text is not None:
-            _parse(field, text)
+            _parse(field, text, dialect)
 
 
-def _parse(field: str, text: str) -> BoundTemplate:
+def _parse(field: str, text: str, dialect: Dialect) -> BoundTemplate:
     if text.count("{{") + text.count("{%") > MAX_TAGS:
         raise TemplateError(field, f"more than {MAX_TAGS} tags")
     try:
-        template = _ENVIRONMENT.from_string(text)
-        for expression in _expressions(template):
-            _check(field, expression)
-    except (LiquidError, RecursionError) as error:
+        return _parsed(text, dialect)
+    except (LiquidError, RecursionError, _RangeError) as error:
         raise TemplateError(field, str(error)) from None
+
+
+class _RangeError(ValueError):
+    """A range, where there are none."""
+
+
+@lru_cache(maxsize=MOST_PARSED)
+def _parsed(text: str, dialect: Dialect) -> BoundTemplate:
+    """A text parsed, which takes far longer than to render it; it keeps nothing of what it is rendered with."""
+    template = dialect.environment.from_string(text)
+    for expression in _expressions(template):
+        _check(expression, dialect)
     return template
 
 
-def _check(field: str, expression: Expression) -> None:
-    if isinstance(expression, RangeLiteral):  # searching one for what is no number takes as long as it is wide
-        raise TemplateError(field, "ranges such as (1..9) are not supported")
+def _check(expression: Expression, dialect: Dialect) -> None:
+    if isinstance(expression, RangeLiteral) and not dialect.has_ranges:
+        # searching one for what is no number takes as long as it is wide
+        raise _RangeError("ranges such as (1..9) are not supported")
     if isinstance(expression, FilteredExpression):
         for used in expression.filters or ():
-            used.validate_filter_arguments(_ENVIRONMENT)
+            used.validate_filter_arguments(dialect.environment)
 
 
 def _expressions(template: BoundTemplate) -> Iterator[Expression]:
@@ -139,8 +203,8 @@ def _expressions(template: BoundTemplate) -> Iterator[Expression]:
             inner += expression.children()
 
 
-def _field(field: str, text: str, facts: Mapping[str, object]) -> str:
-    template = _parse(field, text)
+def _field(field: str, text: str, facts: Mapping[str, object], dialect: Dialect) -> str:
+    template = _parse(field, text, dialect)
     try:
         return str(template.render(**facts)).strip()
     except LiquidError as error:

@@ -2,11 +2,12 @@
 
 import time
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from push.campaigns.render import MAX_OUTPUT_BYTES, TemplateError, check, render
+from push.campaigns.render import MAX_OUTPUT_BYTES, TemplateError, check, is_plain, render
 from push.model.campaigns import Template
 
 FACTS: dict[str, object] = {
@@ -63,37 +64,53 @@ def test_what_does_not_parse_is_named_by_its_field(field: str) -> None:
         render(Template(**parts), FACTS)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{% for i in shopper %}{% endfor %}",
-        "{% tablerow i in (1..9) %}{% endtablerow %}",
-        "{% assign x = 1 %}",
-        "{% capture x %}{% endcapture %}",
-        "{% increment x %}",
-        "{% cycle 1, 2 %}",
-        "{% include 'x' %}",
-        "{% render 'x' %}",
-        "{% liquid assign x = 1 %}",
-        "{{ 'a' | times: 9 }}",
-        "{{ 'a' | replace: 'a', 'bb' }}",
-        "{{ 'a' | split: '' }}",
-        "{{ 'now' | date: '%s' }}",
-        "{{ (1..9) }}",
-        "{% if (1..1000000000000) contains 'x' %}{% endif %}",
-        "{% if true and (1..2) contains 1 %}{% endif %}",
-        "{% case 1 %}{% when (1..2) %}{% endcase %}",
-        "{{ 'a' | append: (1..2) }}",
-        "{% unless x %}{% if y %}{% echo (1..9) | size %}{% endif %}{% endunless %}",
-        "{{ shopper[(1..9)] }}",
-        "{{ x",
-        "{% if x %}",
-        "{{ x | | y }}",
-    ],
-)
+REFUSED = [
+    "{% tablerow i in (1..9) %}{% endtablerow %}",
+    "{% include 'x' %}",
+    "{% render 'x' %}",
+    "{% liquid assign x = 1 %}",
+    "{{ 'now' | date: '%s' }}",
+    "{{ x",
+    "{% if x %}",
+    "{{ x | | y }}",
+    "{{ shopper[(1..9)] }}",
+]
+ELSEWHERE = [
+    "{% for i in shopper %}{% endfor %}",
+    "{% assign x = 1 %}",
+    "{% capture x %}{% endcapture %}",
+    "{% increment x %}",
+    "{% cycle 1, 2 %}",
+    "{{ 'a' | times: 9 }}",
+    "{{ 'a' | replace: 'a', 'bb' }}",
+    "{{ 'a' | split: '' }}",
+    "{{ (1..9) }}",
+    "{% if (1..1000000000000) contains 'x' %}{% endif %}",
+    "{% if true and (1..2) contains 1 %}{% endif %}",
+    "{% case 1 %}{% when (1..2) %}{% endcase %}",
+    "{{ 'a' | append: (1..2) }}",
+    "{% unless x %}{% if y %}{% echo (1..9) | size %}{% endif %}{% endunless %}",
+    "{{ shopper | append: (1..9) }}",
+]
+"""What may cost more than its length."""
+
+
+@pytest.mark.parametrize("text", REFUSED)
 def test_what_a_template_may_not_do_is_refused_when_it_is_written(text: str) -> None:
     with pytest.raises(TemplateError):
         check(Template(title="t", body=text))
+
+
+@pytest.mark.parametrize("text", ELSEWHERE)
+def test_what_may_cost_more_than_its_length_is_not_rendered_here(text: str) -> None:
+    assert not is_plain(Template(title="t", body=text))
+    with pytest.raises(TemplateError):
+        body(text)
+
+
+def test_a_text_of_a_megabyte_is_none() -> None:
+    with pytest.raises(msgspec.ValidationError, match="length <= 4000"):
+        msgspec.convert({"title": "t", "body": "a" * 2**20}, Template)
 
 
 def test_an_empty_title_is_a_problem_with_advice() -> None:

@@ -1,0 +1,173 @@
+"""Templates with loops, rendered in processes of their own: what one takes too long or too much for ends with it.
+
+template ─plain▶ rendered here
+         └loops▶ a free worker ─within its time▶ content
+                               └overrun, crash▶ killed, and the template refused for a while; the next gets a new one
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Final
+
+import msgspec
+import structlog
+
+from push.campaigns import render, sandboxed
+from push.campaigns.render import TemplateError
+from push.campaigns.sandboxed import Done, Job
+from push.model.campaigns import Template
+from push.model.delivery import Content
+
+START_S: Final = 20.0
+"""A worker imports what it needs in 0.3 s of an idle laptop."""
+REFUSE_S: Final = 60.0
+"""A template that overran is not tried again for so long: it costs its campaign, and others no time."""
+MOST_REFUSED: Final = 1000
+MOST_WAITING: Final = 32
+"""Renderings that wait for a worker; more are refused at once."""
+_MOST_BYTES: Final = 256 * 1024
+"""Of an answer: four fields of 2,000 bytes, escaped."""
+_MOST_SHOWN: Final = 60
+_LOG = structlog.get_logger("push.campaigns")
+
+
+class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What templates with loops may take: processes at a time, time of one rendering, and memory of a process."""
+
+    workers: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
+    render_ms: Annotated[int, msgspec.Meta(ge=50, le=5000)] = 500
+    memory_mb: Annotated[int, msgspec.Meta(ge=128, le=4096)] = 256
+
+
+class Sandbox:
+    """Renders templates, those with loops in worker processes, which start when the first one is needed."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.refused: dict[Template, float] = {}
+        """Until when, by the loop's clock, templates are not tried."""
+        self.overruns = 0
+        self._settings = settings
+        self._waiting = 0
+        self._idle: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
+        for _ in range(settings.workers):
+            self._idle.put_nowait(None)
+        self._started: set[Process] = set()
+
+    async def render(self, template: Template, facts: Mapping[str, object]) -> Content:
+        """The content that facts make of a template. Raises `TemplateError`."""
+        if render.is_plain(template):
+            return render.render(template, facts)
+        self._refuse(template)
+        job = msgspec.json.encode(Job(template, render.bounded(facts)))
+        async with self._free() as worker:
+            done = await self._exchange(worker, template, job)
+        if done.content is None:
+            field, _, problem = done.problem.partition(": ")
+            raise TemplateError(field, problem)
+        return done.content
+
+    async def close(self) -> None:
+        """End the workers."""
+        for worker in self._started:
+            _kill(worker)
+            await worker.wait()
+
+    def _refuse(self, template: Template) -> None:
+        """Raises `TemplateError` where it overran lately, or too many wait."""
+        if self.refused.get(template, 0.0) > asyncio.get_running_loop().time():
+            raise TemplateError("body", f"it took too long, and is not tried for {REFUSE_S:.0f} s after that")
+        if self._waiting >= MOST_WAITING:
+            raise TemplateError("body", "too many texts with loops wait to be rendered")
+
+    @contextlib.asynccontextmanager
+    async def _free(self) -> AsyncIterator[Process]:
+        """A worker for oneself. One that did not do its work to the end makes room for a new one."""
+        self._waiting += 1
+        try:
+            worker = await self._idle.get()
+        finally:
+            self._waiting -= 1
+        try:
+            if worker is None or worker.returncode is not None:
+                worker = await self._start()
+            yield worker
+        except BaseException:
+            if worker is not None:
+                _kill(worker)
+            self._idle.put_nowait(None)
+            raise
+        self._idle.put_nowait(worker)
+
+    async def _start(self) -> Process:
+        """A new worker. Raises `TemplateError` where none comes up."""
+        self._started = {worker for worker in self._started if worker.returncode is None}
+        worker = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", sandboxed.__name__, str(self._settings.memory_mb)),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        self._started.add(worker)
+        try:
+            async with asyncio.timeout(START_S):
+                await _frame(worker)
+        except (TimeoutError, EOFError):
+            _kill(worker)
+            raise TemplateError("body", "no process came up to render it in") from None
+        return worker
+
+    async def _exchange(self, worker: Process, template: Template, job: bytes) -> Done:
+        """What a worker makes of a job. Raises `TemplateError` where it takes too long or breaks down."""
+        try:
+            async with asyncio.timeout(self._settings.render_ms / 1000):
+                return await _ask(worker, job)
+        except (TimeoutError, OSError, EOFError, msgspec.DecodeError):
+            self._overran(template)
+            raise TemplateError("body", "it took too long, or too much memory") from None
+
+    def _overran(self, template: Template) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self.overruns += 1
+        self.refused = {each: until_s for each, until_s in self.refused.items() if until_s > now_s}
+        if len(self.refused) < MOST_REFUSED:
+            self.refused[template] = now_s + REFUSE_S
+        _LOG.warning("a template took too long or too much memory", template=template.title[:_MOST_SHOWN])
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
+    """A sandbox, whose workers end with it."""
+    sandbox = Sandbox(settings)
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+async def _ask(worker: Process, job: bytes) -> Done:
+    """One job. Raises `EOFError`, `OSError`, `msgspec.DecodeError` where the worker breaks down."""
+    if worker.stdin is None:  # pragma: no cover - it was started with one
+        raise EOFError
+    worker.stdin.write(sandboxed.HEADER.pack(len(job)) + job)
+    await worker.stdin.drain()
+    return msgspec.json.decode(await _frame(worker), type=Done)
+
+
+async def _frame(worker: Process) -> bytes:
+    """The next frame of a worker. Raises `EOFError`."""
+    if worker.stdout is None:  # pragma: no cover - it was started with one
+        raise EOFError
+    (length,) = sandboxed.HEADER.unpack(await worker.stdout.readexactly(sandboxed.HEADER.size))
+    if length > _MOST_BYTES:
+        raise EOFError
+    return await worker.stdout.readexactly(length)
+
+
+def _kill(worker: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        worker.kill()
