@@ -74,6 +74,10 @@ SELECT id FROM products WHERE gone = 0 AND id IN (SELECT value FROM {json_each}(
 INSERT INTO product_stock (product, store, quantity, changed_ms) VALUES (:product, :store, :quantity, :now_ms)
 ON CONFLICT (product, store) DO UPDATE SET quantity = excluded.quantity, changed_ms = excluded.changed_ms
 
+-- name: catalogue.heard_stock
+-- When a store last said what it has, also where nothing of it is new.
+INSERT INTO counters (id, value) VALUES (:id, :now_ms) ON CONFLICT (id) DO UPDATE SET value = excluded.value
+
 -- name: catalogue.clear_stock
 DELETE FROM product_stock WHERE store = :store
 

@@ -51,6 +51,12 @@ async def get(db: Queries, name: str) -> Kept | None:
     return (await _kept(db, rows))[0] if rows else None
 
 
+async def some(db: Queries, ids: Collection[str]) -> dict[str, Kept]:
+    """Products on sale with prices and stock, by id; those that there are not are left out."""
+    rows = [row for row in await db.fetch("catalogue.some", ids=_ids(ids)) if not row["gone"]]
+    return {kept.product.id: kept for kept in await _kept(db, rows)}
+
+
 async def page(db: Queries, after: str, limit: int, sku: str | None = None) -> Page:
     """Products on sale whose id comes after one, by id."""
     most = max(1, min(limit, MOST))

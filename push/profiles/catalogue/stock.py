@@ -34,6 +34,7 @@ async def put(
 
     With `replace`, of what is not named the store has nothing.
     """
+    await tx.execute("catalogue.heard_stock", id=f"stock:{store}", now_ms=now_ms)
     rows = await tx.fetch("catalogue.sold", ids=json.dumps(sorted(quantities)))
     sold = {row["id"] for row in rows}
     if replace:
