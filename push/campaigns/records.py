@@ -1,5 +1,7 @@
 """Campaigns as they are kept: the newest text of each, the version that speaks, and every version before."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -74,6 +76,10 @@ async def version(db: Queries, name: str, number: int) -> Campaign | None:
 async def live(db: Queries) -> list[Versioned]:
     """The campaigns that speak, each as the version that was launched."""
     rows = await db.fetch("campaigns.live")
+    return await asyncio.to_thread(_versioned, rows)  # of ten thousand it takes a fifth of a second
+
+
+def _versioned(rows: Sequence[Row]) -> list[Versioned]:
     return [Versioned(msgspec.json.decode(row["definition"], type=Campaign), row["version"]) for row in rows]
 
 
