@@ -87,11 +87,13 @@ UPDATE stops SET ended_by = :ended_by, ended_ms = :ended_ms WHERE id = :id AND e
 -- name: campaigns.cancel_stopped
 -- Offers that wait, or would yet go another way, of a campaign, of what was decided in a store, or all: what somebody in
 -- a store is about to see comes first. What is being sent just now is not tried again: it expires unless it succeeds.
+-- Queues are looked at below a name: campaigns put nothing into those of mail-outs, which may be long.
 WITH silenced AS MATERIALIZED (
     SELECT d.id FROM deliveries AS d
         INNER JOIN messages AS m ON m.id = d.message
         LEFT JOIN decisions AS x ON x.id = m.decision
-    WHERE d.queue IS NOT NULL AND (d.state = 'pending' OR d.fall_back_ms IS NOT NULL OR d.expires_ms > :now_ms)
+    WHERE d.queue IS NOT NULL AND d.queue < :below
+        AND (d.state = 'pending' OR d.fall_back_ms IS NOT NULL OR d.expires_ms > :now_ms)
         AND (
             (CAST(:scope AS TEXT) = 'all' AND (m.basis = 'marketing' OR m.campaign <> ''))
             OR (CAST(:campaign AS TEXT) <> '' AND m.campaign = :campaign)
