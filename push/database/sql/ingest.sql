@@ -61,8 +61,11 @@ UPDATE visits SET left_ms = NULL WHERE id = :id
 -- name: ingest.close_visit
 UPDATE visits SET left_ms = :left_ms WHERE id = :id AND left_ms IS NULL
 
+-- name: ingest.open_gone
+-- A visit that is open in a store which is not registered any more.
+SELECT id FROM visits WHERE left_ms IS NULL AND NOT EXISTS (SELECT 1 FROM stores AS s WHERE s.id = visits.store) LIMIT 1
+
 -- name: ingest.close_gone
--- Visits that are open in stores which are not registered any more.
 UPDATE visits SET left_ms = COALESCE(
     (SELECT MAX(COALESCE(t.left_ms, t.entered_ms)) FROM stays AS t WHERE t.visit = visits.id), entered_ms
 )
