@@ -8,7 +8,7 @@ import asyncpg
 
 from push.database.migrations import CREATE_RECORD, READ_RECORD, WRITE_RECORD, Migration, pending
 from push.database.statements import Engine, Statements
-from push.model.errors import ConflictError, DatabaseError, UniqueError
+from push.model.errors import ConflictError, DatabaseError, UnfitError, UniqueError
 from push.model.ports import Clock, Row, Transaction
 
 POOL_SIZE: Final = 8
@@ -164,4 +164,6 @@ def _harmless(error: asyncpg.PostgresError) -> str:
 def _kind(error: asyncpg.PostgresError) -> type[DatabaseError]:
     if isinstance(error, asyncpg.UniqueViolationError):
         return UniqueError
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError | asyncpg.DataError):
+        return UnfitError
     return ConflictError if isinstance(error, _CONFLICTS) else DatabaseError

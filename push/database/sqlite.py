@@ -16,7 +16,7 @@ import aiosqlite
 from push.database.migrations import CREATE_RECORD, READ_RECORD, WRITE_RECORD, Migration, pending
 from push.database.statements import Engine, Statements
 from push.database.turns import Turns
-from push.model.errors import ConflictError, DatabaseError, UniqueError
+from push.model.errors import ConflictError, DatabaseError, UnfitError, UniqueError
 from push.model.ports import Clock, Row, Transaction
 
 READERS: Final = 3
@@ -219,6 +219,8 @@ def _translated(what: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _kind(error)(f"{what}: {error}") from None
+    except OverflowError as error:  # a number beyond 64 bits
+        raise UnfitError(f"{what}: {error}") from None
     except ValueError as error:  # aiosqlite: the connection is closed
         raise DatabaseError(f"{what}: {error}") from None
 
@@ -227,4 +229,6 @@ def _kind(error: sqlite3.Error) -> type[DatabaseError]:
     code = getattr(error, "sqlite_errorcode", 0)
     if code in _UNIQUE:
         return UniqueError
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+        return UnfitError
     return ConflictError if code & _PRIMARY_CODE in _BUSY else DatabaseError

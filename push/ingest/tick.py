@@ -10,6 +10,7 @@ import structlog
 
 from push.floors import keeping as floors
 from push.ingest import gone, journal
+from push.ingest.aside import Aside
 from push.ingest.intake import Arrived, StatusArrived
 from push.ingest.marks import Mark
 from push.ingest.packing import pack
@@ -130,7 +131,7 @@ class Writer:
         payload = pack(tick.entry(), self._presence.anchors_of(tick.seen), told)
         state = await journal.state(self._presence) if due else b""
         queued: list[Queued] = []
-        tried = False
+        aside, tried = Aside(counts), False
 
         async def attempt() -> None:
             nonlocal tried
@@ -139,9 +140,9 @@ class Writer:
             tried = True
             async with self._db.transaction() as tx:
                 await journal.append(tx, self._seq + 1, payload, tick.now_ms)
-                queued[:] = await self._effects(tx, tick, anchors)
+                queued[:] = await self._effects(tx, tick, anchors, aside)
                 if told.settled:
-                    await self._settle(tx, anchors, tick.now_ms)
+                    await aside.try_("marks", len(self._unsettled), lambda: self._settle(tx, anchors, tick.now_ms))
                 if due:
                     await journal.checkpoint(tx, state, self._seq + 1, tick.now_ms)
 
@@ -177,13 +178,24 @@ class Writer:
         """Whether it is time for a checkpoint; a clock that was set back never puts it off."""
         return self._seq > self._checkpoint_seq and not 0 <= now_ms - self._checkpoint_ms < self._period_ms
 
-    async def _effects(self, tx: Transaction, tick: Tick, anchors: Mapping[str, Anchor]) -> list[Queued]:
-        await tx.execute_many("ingest.put_status", _status_rows(tick))
-        # Decisions are made at the time of the attempt: what was fresh before a database's outage may not be after it.
-        reporting = {r.shopper: r.device for r in tick.reports}
-        queued = await self._recorder.write(tx, tick.changes, reporting, self._clock.now_ms())
-        await keep_late(tx, anchors, tick.late)
-        await floors.keep(tx, tick.changes.minutes)
+    async def _effects(self, tx: Transaction, tick: Tick, anchors: Mapping[str, Anchor], aside: Aside) -> list[Queued]:
+        changes, queued = tick.changes, list[Queued]()
+        # Where what follows from moments cannot be written, visits and stays still are.
+        if aside.is_out("moments"):
+            changes = Changes(changes.records, [], changes.minutes)
+
+        async def write_changes() -> None:
+            # Decisions are made at the time of the attempt: what was fresh before an outage may not be after it.
+            reporting = {r.shopper: r.device for r in tick.reports}
+            queued[:] = await self._recorder.write(tx, changes, reporting, self._clock.now_ms())
+
+        statuses, minutes = _status_rows(tick), changes.minutes
+        await aside.try_("statuses", len(statuses), lambda: tx.execute_many("ingest.put_status", statuses))
+        await aside.try_(
+            *(("moments", len(changes.moments)) if changes.moments else ("visits", len(changes.records))), write_changes
+        )
+        await aside.try_("late sightings", len(tick.late), lambda: keep_late(tx, anchors, tick.late))
+        await aside.try_("floors", len(minutes), lambda: floors.keep(tx, minutes))
         return queued
 
 

@@ -12,7 +12,8 @@ DeliveryError
 
 DatabaseError
 ├── ConflictError       two transactions met: run the whole transaction again
-└── UniqueError         a row with this key exists already
+└── UnfitError          what was to be written cannot be, however often it is tried
+    └── UniqueError     a row with this key exists already
 
 OverloadedError         too much waits already: try again in a moment
 
@@ -99,7 +100,11 @@ class ConflictError(DatabaseError):
     """Another transaction was in the way (serialization, deadlock, lock time-out): run the transaction again."""
 
 
-class UniqueError(DatabaseError):
+class UnfitError(DatabaseError):
+    """A value does not fit its column, or breaks a rule of the schema."""
+
+
+class UniqueError(UnfitError):
     """A row with the same unique key exists."""
 
 

@@ -13,7 +13,7 @@ from push.database.open import open_database
 from push.database.schema import Schema
 from push.database.sqlite import open_sqlite
 from push.database.statements import Engine, StatementError, Statements
-from push.model.errors import ConflictError, DatabaseError, UniqueError
+from push.model.errors import ConflictError, DatabaseError, UnfitError, UniqueError
 from push.model.ports import Database
 from tests.support.clocks import SettableClock
 
@@ -89,11 +89,14 @@ async def test_a_double_key_is_unique_error_and_nothing_is_kept(database: Databa
     assert await names(database) == ["a"]
 
 
-async def test_a_broken_reference_is_refused_without_its_value(database: Database) -> None:
-    with pytest.raises(DatabaseError) as caught:
+async def test_what_can_never_be_written_says_so_without_its_value(database: Database) -> None:
+    with pytest.raises(UnfitError) as caught:
         async with database.transaction() as tx:
             await tx.execute("parts.add", thing="mary@example.org")
     assert "mary" not in str(caught.value)
+    with pytest.raises(UnfitError):
+        async with database.transaction() as tx:
+            await tx.execute("things.add", **thing("a", 1 << 70))
 
 
 async def test_reads_outside_see_the_last_commit(database: Database) -> None:
