@@ -15,6 +15,7 @@ from push.model.campaigns import Cap
 from push.model.decisions import Touch
 
 HOUR_MS: Final = 3_600_000
+_LONGEST_MS: Final = {"visit": 0, "day": 25 * HOUR_MS, "week": 169 * HOUR_MS, "month": 745 * HOUR_MS}
 _WHEN: Final = {
     "visit": "during this visit",
     "day": "today",
@@ -139,6 +140,18 @@ def over_any(  # noqa: PLR0913 - all that caps may be of
         if full is not None:
             first = full if first is None else Over(first.why, _later(first.free_ms, full.free_ms))
     return first
+
+
+def furthest(caps: Iterable[Cap], reach_ms: int) -> int:
+    """The highest number that a cap gives which looks back further than a time; 0 where none does."""
+    return max((cap.most for cap in caps if _looks_back(cap, reach_ms)), default=0)
+
+
+def _looks_back(cap: Cap, reach_ms: int) -> bool:
+    """Whether a cap counts what is older than so long. Visits are counted whole."""
+    if cap.hours is not None and cap.hours * HOUR_MS > reach_ms:
+        return True
+    return _LONGEST_MS.get(cap.within or ("visit" if cap.hours else "ever"), reach_ms + 1) > reach_ms
 
 
 def _name(cap: Cap, campaign: str, channel: str, store: str, tags: tuple[str, ...]) -> str | None:
