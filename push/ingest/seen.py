@@ -163,7 +163,7 @@ class Names:
         if wanted in self._said:
             return self._said[wanted]
         for tags, subjects, position in self._held:
-            at = int(np.searchsorted(subjects, np.uint64(wanted)))
+            at = int(subjects.searchsorted(np.uint64(wanted)))
             if at < len(subjects) and int(subjects[at]) == wanted:
                 return tags.shopper(int(position[at])) or ""
         raise KeyError(wanted)

@@ -44,13 +44,12 @@ class Index:
             todo, at = todo[on], (at[on] + 1) & (len(self._keys) - 1)
         return found
 
-    def put(self, key: np.uint64, row: int) -> None:
-        """Enter a key that is not there yet."""
-        if 2 * (self._used + 1) > len(self._keys):
+    def put(self, keys: Keys, rows: Rows) -> None:
+        """Enter keys that are not there yet, each once."""
+        while 2 * (self._used + len(keys)) > len(self._keys):
             self._grow()
-        at = self._free(key)
-        self._keys[at], self._rows[at] = key, row
-        self._used += 1
+        self._place(keys, rows)
+        self._used += len(keys)
 
     def drop(self, key: np.uint64) -> None:
         """Take out a key that is there, and close the gap: what was pushed on by it moves back."""
@@ -73,19 +72,16 @@ class Index:
         bits = np.uint64(64 - (len(self._keys) - 1).bit_length())
         return ((keys * _SPREAD) >> bits).astype(np.int64)
 
-    def _free(self, key: np.uint64) -> int:
-        at = int(self._home(np.array([key], dtype=np.uint64))[0])
-        while self._keys[at] != _EMPTY:
-            at = (at + 1) & (len(self._keys) - 1)
-        return at
-
     def _grow(self) -> None:
         held = np.flatnonzero(self._keys != _EMPTY)
         keys, rows = self._keys[held], self._rows[held]
         self._keys = np.zeros(2 * len(self._keys), dtype=np.uint64)
         self._rows = np.full(len(self._keys), NOBODY, dtype=np.int32)
-        at = self._home(keys)
-        todo = np.arange(len(keys))
+        self._place(keys, rows)
+
+    def _place(self, keys: Keys, rows: Rows) -> None:
+        """Each into the first free place from its home on; where several want one, the others go on."""
+        at, todo = self._home(keys), np.arange(len(keys))
         while len(todo):
             free = self._keys[at] == _EMPTY
             self._keys[at[free]], self._rows[at[free]] = keys[todo[free]], rows[todo[free]]

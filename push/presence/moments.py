@@ -63,7 +63,7 @@ def place(told: Told, rows: Ints, zones: Floats) -> Ints:
     known = here / np.maximum(1 - unknown, 1e-6)
     leaves = (zone >= 0) & ~enters & (unknown < BLIND) & (known < grounds.zone_leave[site, np.maximum(zone, 0)])
     people.zone_p[rows] = here
-    people.restless[rows] = (best != zone) & (zones[at, best] >= RESTLESS)
+    people.restless[rows] = np.where((best != zone) & (zones[at, best] >= RESTLESS), zones[at, best], 0)
     for i in np.flatnonzero(enters | leaves).tolist():
         row = int(rows[i])
         leave_zone(told, row, 1 - float(here[i]))

@@ -4,6 +4,7 @@ Columns grow by doubling; rows of who left are used again. Names (shopper, visit
 only when something happens.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ _COLUMNS: Final = {
     "arena": np.int16,
     "place": np.int32,
     "triggers": np.bool_,
-    "restless": np.bool_,
+    "restless": np.float32,
 }
 
 
@@ -74,7 +75,8 @@ class People:
 
     `last_ms` is when she was heard last, `alive_ms` what leaving counts from; `wanted` is the zone that she may be
     about to enter, since `wanted_ms`; `since_*` tell of the evidence that came since the last pass of the filter;
-    `arena` and `place` say where her belief is. Who is `restless` may be about to change zones.
+    `arena` and `place` say where her belief is. Who may be about to change zones is `restless`: how likely she is in
+    another one, else 0.
     """
 
     state: npt.NDArray[np.uint8]
@@ -96,7 +98,7 @@ class People:
     arena: npt.NDArray[np.int16]
     place: Rows
     triggers: npt.NDArray[np.bool_]
-    restless: npt.NDArray[np.bool_]
+    restless: npt.NDArray[np.float32]
 
     def __init__(self) -> None:
         for name, kind in _COLUMNS.items():
@@ -127,22 +129,25 @@ class People:
         """Where somebody is, or was just now."""
         return np.flatnonzero((self.subject == np.uint64(subject)) & (self.state != FREE))
 
-    def add(self, subject: int, site: int, shopper: str, visit: str) -> int:
-        """A row for somebody who comes in."""
-        if not self._free:
+    def add(self, subject: Keys, site: Rows, shoppers: Sequence[str], visits: Sequence[str]) -> Rows:
+        """Rows for people who come in, each once. Arrays and lists of one length."""
+        many = len(subject)
+        while len(self._free) < many:
             self._grow()
-        row = self._free.pop()
+        rows = np.array(self._free[len(self._free) - many :][::-1], dtype=np.int32)
+        del self._free[len(self._free) - many :]
         for name in _COLUMNS:
-            getattr(self, name)[row] = 0
-        self.state[row], self.subject[row], self.site[row] = IN, subject, site
-        self.zone[row] = self.wanted[row] = NOWHERE
-        self.place[row] = NOBODY
-        self.link_anchor[row] = NOBODY
-        self.link_packets[row] = 0
-        self.link_ms[row] = 0
-        self.shopper[row], self.visit[row], self.stay[row] = shopper, visit, ""
-        self._index.put(self._key(row), row)
-        return row
+            getattr(self, name)[rows] = 0
+        self.state[rows], self.subject[rows], self.site[rows] = IN, subject, site
+        self.zone[rows] = self.wanted[rows] = NOWHERE
+        self.place[rows] = NOBODY
+        self.link_anchor[rows] = NOBODY
+        self.link_packets[rows] = 0
+        self.link_ms[rows] = 0
+        for row, shopper, visit in zip(rows.tolist(), shoppers, visits, strict=True):
+            self.shopper[row], self.visit[row], self.stay[row] = shopper, visit, ""
+        self._index.put(key_of(subject, site), rows)
+        return rows
 
     def free(self, row: int) -> None:
         """Forget somebody."""
@@ -164,7 +169,7 @@ class People:
         self.shopper += [""] * held
         self.visit += [""] * held
         self.stay += [""] * held
-        self._free = list(range(2 * held - 1, held - 1, -1))
+        self._free[:0] = range(2 * held - 1, held - 1, -1)
 
     def hear(self, said: Said) -> None:
         """Take what anchors said of people; each pair of person and anchor at most once."""

@@ -8,7 +8,7 @@ journal keeps what was seen and what was decided; `replay` goes through it witho
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
 from itertools import chain
 from typing import Final
@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from push.model.ids import subject as subject_of
-from push.model.presence import Changes, JournalEntry, Near, Person, Seen, Stranger, VisitReopened
+from push.model.presence import Changes, JournalEntry, Near, Person, Seen, Stranger
 from push.model.sites import Rules, Site
 from push.presence import moments, standing
+from push.presence.coming import Names, come
 from push.presence.grounds import GONE, NEVER_MS, Grounds, Mask
 from push.presence.index import NOBODY
 from push.presence.moments import Told
@@ -36,7 +37,6 @@ BLIND_MS: Final = 1_800_000
 """Whose gateways went down is held to be there for so long."""
 
 Ints = npt.NDArray[np.int64]
-Names = Callable[[int], str]
 
 
 class Presence:
@@ -173,7 +173,10 @@ class Presence:
         began_s = time.thread_time()
         listening = self.grounds.listening(now_ms)
         seats = self._seats
-        for arena, rows in chain(seats.by_arena(new), seats.due(now_ms), seats.glances(now_ms)):
+        for arena, rows in chain(seats.by_arena(new), seats.due(now_ms)):
+            self._pass(rows, arena, listening, told)
+            seats.note_restless(rows, now_ms)
+        for arena, rows in seats.glances(now_ms):
             self._pass(rows, arena, listening, told)
         self.filter_s += time.thread_time() - began_s
         self._forget_away(now_ms)
@@ -199,8 +202,10 @@ class Presence:
         state = np.where(rows == NOBODY, 0, people.state[rows])
         may_come = ~is_stale & (seen.loudest_dbm >= grounds.enter_dbm[site])
         may_come &= (now_ms - seen.last_ms < grounds.leave_ms[site]) & ((state == 0) | (state == AWAY))
-        new = self._come(seen, site, np.flatnonzero(may_come), told, names)
+        new = np.flatnonzero(may_come)
         if len(new):
+            new = come(told, seen, site, new, names)
+            self._seats.seat(new)
             rows = self._find(seen)
         here = np.flatnonzero((rows != NOBODY) & (people.state[rows] != AWAY))
         self._hear(seen, rows, here, is_stale)
@@ -217,35 +222,6 @@ class Presence:
         triggering = of[self.grounds.triggers[seen.anchor[here]]]
         people.triggers[triggering] = True
         people.hear(Said(of, seen.anchor[here], seen.last_ms[here], seen.rssi_dbm[here], seen.packets[here]))
-
-    def _come(self, seen: Seen, site: npt.NDArray[np.int32], at: Ints, told: Told, names: Names) -> Ints:
-        """Rows for people who come: into the store, or back to it."""
-        people, found = self.people, []
-        order = at[np.argsort(seen.first_ms[at], kind="stable")]
-        known = self._find(seen)
-        began: set[tuple[int, int]] = set()
-        for i in order.tolist():
-            who = int(seen.subject[i]), int(site[i])
-            if who in began:
-                continue
-            began.add(who)
-            row = int(known[i])
-            if row == NOBODY:
-                row = people.add(*who, names(who[0]), "")
-                people.state[row] = NEAR
-                people.entered_ms[row] = seen.first_ms[i]
-            else:
-                people.state[row], people.wanted[row] = IN, NOWHERE
-                told.changes.records.append(VisitReopened(people.visit[row]))
-            people.alive_ms[row] = told.now_ms
-            people.last_ms[row] = seen.last_ms[i]
-            people.passed_ms[row] = told.now_ms
-            people.since_first_ms[row] = NEVER_MS
-            people.triggers[row] = False
-            found.append(row)
-        rows = np.array(found, dtype=np.int64)
-        self._seats.seat(rows)
-        return rows
 
     def _pass(self, rows: Ints, arena: int, listening: Mask, told: Told) -> None:
         """Let the filter look at people of an arena, and tell what follows."""

@@ -68,12 +68,12 @@ class Replay:
         site = self._grounds.store_numbers.get(opened.store)
         if site is None or opened.visit in self._visits:
             return
-        who = np.array([subject(opened.shopper)], dtype=np.uint64)
-        held = int(people.find(who, np.array([site], dtype=np.int32))[0])
+        who, where = np.array([subject(opened.shopper)], dtype=np.uint64), np.array([site], dtype=np.int32)
+        held = int(people.find(who, where)[0])
         if held != NOBODY:  # a visit of hers that is over
             self._visits.pop(people.visit[held], None)
             people.free(held)
-        row = people.add(int(who[0]), site, opened.shopper, opened.visit)
+        row = int(people.add(who, where, [opened.shopper], [opened.visit])[0])
         people.entered_ms[row] = people.last_ms[row] = people.alive_ms[row] = opened.entered_ms
         # What was seen in the same tick says whether she may trigger: that follows, as it did then.
         people.since_first_ms[row], people.triggers[row] = NEVER_MS, False

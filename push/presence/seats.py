@@ -3,6 +3,7 @@
 A block is looked at once a second, each at another time of it, so that work is even and nobody waits for all.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
 
@@ -20,7 +21,11 @@ from push.presence.people import IN, People
 PASS_MS: Final = 1000
 """The filter looks at everybody so often."""
 GLANCE_MS: Final = 500
-"""And so often at who may be about to change zones: these are few."""
+"""And so much later once more at who may be about to change zones."""
+GLANCED: Final = 4
+"""At one in so many of a block at most, the likeliest to change first: whatever a crowd does, that is all it costs."""
+LEAST_GLANCED: Final = 64
+"""And at so many in any case: in a small store everybody may be about to."""
 BLOCK: Final = 512
 """People whom it looks at in one go: their beliefs fit the cache."""
 STAGGER: Final = 137
@@ -47,6 +52,7 @@ class Seats:
         self._grounds = grounds
         self._seats: list[npt.NDArray[np.int32]] = []
         self._looked_ms: list[Ints] = []
+        self._restless: deque[tuple[int, Ints]] = deque()
         self._minutes: list[Minutes] = []
         self._minute: int | None = None
         self._ended: int | None = None
@@ -104,12 +110,29 @@ class Seats:
                 if len(rows):
                     yield arena, rows
 
+    def note_restless(self, rows: Ints, now_ms: int) -> None:
+        """Remember who of those just looked at is restless, for a glance between this look and the next."""
+        restless = self._people.restless[rows]
+        most = max(LEAST_GLANCED, len(rows) // GLANCED)
+        likeliest = np.argsort(-restless, kind="stable")[:most]
+        rows = rows[likeliest[restless[likeliest] > 0]]
+        if len(rows):
+            self._restless.append((now_ms, rows))
+
     def glances(self, now_ms: int) -> Iterator[tuple[int, Ints]]:
-        """Who is restless, and was not looked at for half a second: as many as one block has, longest waiting first."""
+        """Who was restless when looked at half a second ago, and was not since: about as many as one block has.
+
+        Whoever waits for longer than until the next look is not glanced at: there is more to do than can be done.
+        """
         people = self._people
-        rows = np.flatnonzero(people.restless & (now_ms - people.passed_ms >= GLANCE_MS) & (people.state == IN))
-        longest = np.argsort(people.passed_ms[rows], kind="stable")[:BLOCK]
-        yield from self.by_arena(rows[longest])
+        due: list[Ints] = []
+        while self._restless and self._restless[0][0] <= now_ms - GLANCE_MS and sum(map(len, due)) < BLOCK:
+            noted_ms, rows = self._restless.popleft()
+            if now_ms - noted_ms < PASS_MS:
+                due.append(rows)
+        rows = np.unique(np.concatenate(due)) if due else np.zeros(0, dtype=np.int64)
+        waits = (people.restless[rows] > 0) & (now_ms - people.passed_ms[rows] >= GLANCE_MS)
+        yield from self.by_arena(rows[waits & (people.state[rows] == IN)])
 
     def look(self, rows: Ints, arena: int, listening: Mask, now_ms: int) -> Floats:
         """Let the filter see what was heard of people of an arena, and what was not; the seconds since it looked."""
@@ -196,6 +219,7 @@ class Seats:
 
     def resume(self, now_ms: int) -> None:
         """Let nobody have been looked at later than now: the clock was set."""
+        self._restless.clear()
         for looked_ms in self._looked_ms:
             np.minimum(looked_ms, now_ms, out=looked_ms)
 

@@ -147,15 +147,16 @@ def load(state: bytes, people: People, grounds: Grounds) -> None:
     columns = {name: _column(raw, getattr(people, name)) for name, raw in then.columns.items()}
     numbers = np.array([grounds.numbers.get(anchor, NOBODY) for anchor in then.anchors] + [NOBODY], dtype=np.int32)
     links = numbers[np.frombuffer(then.links, dtype=np.int32)].reshape(-1, LINKS)
-    for n, store in enumerate(then.stores):
-        site = grounds.store_numbers.get(store)
-        if site is None:
-            continue
-        row = people.add(subject(then.shoppers[n]), site, then.shoppers[n], then.visits[n])
-        for name, column in columns.items():
-            getattr(people, name)[row] = column[n]
-        people.link_anchor[row] = links[n]
-        people.since_first_ms[row] = NEVER_MS
+    sites = np.array([grounds.store_numbers.get(store, GONE) for store in then.stores], dtype=np.int32)
+    of = np.flatnonzero(sites != GONE)
+    shoppers = [then.shoppers[n] for n in of.tolist()]
+    subjects = np.array(list(map(subject, shoppers)), dtype=np.uint64)
+    rows = people.add(subjects, sites[of], shoppers, [then.visits[n] for n in of.tolist()])
+    for name, column in columns.items():
+        getattr(people, name)[rows] = column[of]
+    people.link_anchor[rows] = links[of]
+    people.since_first_ms[rows] = NEVER_MS
+    for row, n in zip(rows.tolist(), of.tolist(), strict=True):
         put_in_zone(people, grounds, row, then.stays[n], then.zones[n])
 
 

@@ -29,7 +29,9 @@ class Texts:
 
     def __getitem__(self, position: int) -> str:
         """The text at a position; empty where none was written."""
-        return self.at(np.array([position]))[0]
+        span = int(self._spans[position])
+        start = span >> _LENGTH_BITS
+        return str(self._bytes.data[start : start + (span & LONGEST)], "utf-8")
 
     def at(self, positions: npt.NDArray[np.int64]) -> list[str]:
         """The texts at positions."""
