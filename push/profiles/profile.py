@@ -14,6 +14,7 @@ from push.profiles.derived.sketches import Population
 from push.profiles.desk import Desk
 from push.profiles.identity import facets
 from push.profiles.identity.facets import Named, listed
+from push.profiles.segments.inner import is_inner
 
 
 class Facet(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,4 +79,5 @@ async def _figures(db: Queries, desk: Desk, shopper: str, now_ms: int, populatio
 
 
 async def _segments(db: Queries, person: str) -> tuple[str, ...]:
-    return tuple(sorted(row["segment"] for row in await db.fetch("segments.of", people=listed([person]))))
+    found = sorted(row["segment"] for row in await db.fetch("segments.of", people=listed([person])))
+    return tuple(segment for segment in found if not is_inner(segment))

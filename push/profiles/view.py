@@ -29,7 +29,8 @@ FactType = Literal["any", "text", "number", "boolean", "time", "list", "stays", 
 TRAITS: Final = "traits."
 FIGURES: Final = "figures."
 LAST: Final = "last."
-OF_PLACES: Final = (STAYS, "visits.", "figures.visits")
+SEEN: Final = "seen.last"
+OF_PLACES: Final = (STAYS, "visits.", "figures.visits", SEEN)
 """How the names of facts begin that change where visits do."""
 STAYS_KEPT_MS: Final = 40 * 86_400_000
 """Visits before that are no fact, even where they are still kept."""
@@ -53,6 +54,7 @@ FACTS: Final[Mapping[str, Known]] = {
     "segment.*": Known("boolean", "whether she is in another segment; read by `segment`"),
     "stays": Known("stays", "where she is and was in the last 40 days; read by `place`"),
     "known_since": Known("time", "when the first of her was heard"),
+    "seen.last": Known("time", "when she last did anything that was told of, or was in a store"),
     "visits.last": Known("time", "when her last visit began"),
     "visits.stores": Known("list", "the stores that she was in within 40 days"),
     "devices.platforms": Known("list", "the platforms of what she receives on"),
@@ -168,6 +170,16 @@ async def _known_since(db: Queries, sight: Sight, people: Permitted, found: Foun
         found[row["person"]]["known_since"] = row["since_ms"]
 
 
+async def _seen(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
+    del sight
+    for row in await db.fetch("segments.seen", people=listed(people.persons), now_ms=now_ms):
+        facts = found[row["person"]]
+        left_ms = row["left_ms"] if facts.get(f"{CONSENT}location") else None
+        times = [at_ms for at_ms in (row["told_ms"], left_ms) if at_ms is not None]
+        if times:
+            facts[SEEN] = max(times)
+
+
 async def _traits(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
     del now_ms
     loaded = await traits.load(db, sight.keyring, people.persons, sight.settings.traits)
@@ -247,6 +259,7 @@ async def _events(db: Queries, sight: Sight, people: Permitted, found: Found, no
 Source = Callable[[Queries, Sight, Permitted, Found, int], Awaitable[None]]
 _SOURCES: Final[tuple[tuple[tuple[str, ...], Source], ...]] = (
     (("known_since",), _known_since),
+    ((SEEN,), _seen),
     ((TRAITS,), _traits),
     ((FIGURES, LAST), _figures),
     (("devices.",), _devices),

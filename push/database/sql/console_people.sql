@@ -95,4 +95,4 @@ SELECT id, kind, person, created_ms FROM shoppers WHERE id IN (SELECT value FROM
 SELECT g.id, g.name, m.since_ms FROM shoppers AS s
     INNER JOIN segment_members AS m ON m.person = s.person
     INNER JOIN segments AS g ON g.id = m.segment
-WHERE s.id = :shopper ORDER BY g.name, g.id LIMIT :most
+WHERE s.id = :shopper AND g.id NOT LIKE '~%' ORDER BY g.name, g.id LIMIT :most

@@ -26,7 +26,11 @@ SELECT
 FROM segments AS s
     INNER JOIN segment_counts AS c ON c.segment = s.id
     LEFT JOIN segment_builds AS b ON b.segment = s.id
-WHERE s.id > :after ORDER BY s.id LIMIT :most
+WHERE s.id > :after AND s.id NOT LIKE '~%' ORDER BY s.id LIMIT :most
+
+-- name: segments.inner
+-- Those that are rooms' own.
+SELECT id, rule FROM segments WHERE id LIKE '~%' ORDER BY id
 
 -- name: segments.put
 INSERT INTO segments (id, name, description, rule, places, changed_by, changed_ms)
@@ -183,6 +187,15 @@ WHERE c.shopper IN (SELECT value FROM {json_each}(:people{as_json}))
 SELECT person, MIN(created_ms) AS since_ms FROM shoppers
 WHERE person IN (SELECT value FROM {json_each}(:people{as_json}))
 GROUP BY person
+
+-- name: segments.seen
+-- When anything of hers was last told of or heard: an event, a visit, which may go on.
+SELECT
+    o.person,
+    MAX((SELECT MAX(t.at_ms) FROM tracked AS t WHERE t.shopper = o.id)) AS told_ms,
+    MAX((SELECT MAX(COALESCE(v.left_ms, :now_ms)) FROM visits AS v WHERE v.shopper = o.id)) AS left_ms
+FROM shoppers AS o WHERE o.person IN (SELECT value FROM {json_each}(:people{as_json}))
+GROUP BY o.person
 
 -- name: segments.devices
 SELECT o.person, d.platform, d.locale FROM shoppers AS o INNER JOIN devices AS d ON d.shopper = o.id

@@ -15,6 +15,7 @@ from push.profiles import changes, permits, view
 from push.profiles.changes import Moved
 from push.profiles.permits import Check
 from push.profiles.segments.book import Book, Shelf, Verdict
+from push.profiles.segments.inner import is_inner
 from push.profiles.view import Sight, listed
 
 MoveKind = Literal["entered", "left"]
@@ -232,7 +233,8 @@ async def _tell(tx: Transaction, moves: list[Move]) -> None:
     first = (0 if row is None else int(row["value"])) - len(moves) + 1
     rows = [{"seq": first + n, **msgspec.structs.asdict(move)} for n, move in enumerate(moves)]
     await tx.execute_many("segments.move", rows)
-    await changes.segments(tx, (Moved(_KINDS[move.kind], move.person, move.segment) for move in moves))
+    told = [Moved(_KINDS[move.kind], move.person, move.segment) for move in moves if not is_inner(move.segment)]
+    await changes.segments(tx, told)
 
 
 async def of(db: Queries, shopper: str) -> list[str]:

@@ -194,11 +194,11 @@ async def put(tx: Transaction, name: str, item: SegmentBody, by: By, limits: Lim
     )
     await tx.execute("segments.put_count", segment=name)
     if before is None or before.rule != said:
-        await _begin(tx, name, by.at_ms)
+        await begin(tx, name, by.at_ms)
     return Written(1 if before is None else before.revision + 1, is_changed=True, before=before)
 
 
-async def _begin(tx: Transaction, name: str, now_ms: int) -> None:
+async def begin(tx: Transaction, name: str, now_ms: int) -> None:
     """Have everybody asked about this segment, and about those that ask for it."""
     total = await tx.fetch_one("segments.total")
     rules = await _rules(tx)

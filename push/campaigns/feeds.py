@@ -1,0 +1,87 @@
+"""Feeds of the world: what they say (weather, a match), for rules to read, and what happens in them, for campaigns.
+
+a webhook ─state▶ `feeds` ─▶ facts `feed.NAME.key` of every rule;  ─event▶ a spread for each campaign that answers it
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from push.campaigns import sowing, triggers, waiting
+from push.campaigns.book import Ready
+from push.campaigns.means import Means
+from push.campaigns.sowing import Times
+from push.campaigns.waiting import Kept
+from push.model.decisions import Occasion
+from push.model.ids import derived, fresh
+from push.model.ports import Queries, Transaction
+from push.model.profiles import Json
+
+PREFIX: Final = "feed."
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a feed says: a state, which holds until a time and (store given) in one store; an event, with properties.
+
+    `id` is the feed's own for the event: the same again is the same event.
+    """
+
+    feed: str
+    store: str = ""
+    state: Mapping[str, Json] = {}
+    until_ms: int = 0
+    event: str = ""
+    id: str = ""
+    properties: dict[str, Json] = {}
+
+
+async def hear(tx: Transaction, means: Means, said: Said, now_ms: int) -> int:
+    """Keep what a feed says; how many campaigns its event was begun for."""
+    if said.state:
+        await tx.execute(
+            "feeds.put",
+            feed=said.feed,
+            store=said.store,
+            state=msgspec.json.encode(said.state).decode(),
+            at_ms=now_ms,
+            until_ms=said.until_ms,
+        )
+    return await _begin(tx, means, said, now_ms) if said.event else 0
+
+
+async def _begin(tx: Transaction, means: Means, said: Said, now_ms: int) -> int:
+    happened = derived("fed", said.feed, said.id) if said.id else fresh("fed")
+    kept = Kept(kind="feed", since_ms=now_ms, name=said.event, feed=said.feed, properties=said.properties)
+    begun = 0
+    for ready in _answering(means, said, now_ms):
+        until_ms = now_ms + waiting.grace_ms(means.in_force.book, ready.id)
+        name = derived("spr", happened, ready.id)
+        begun += await sowing.put_spread(tx, name, ready.campaign, kept, Times(now_ms, until_ms, now_ms))
+    return begun
+
+
+def _answering(means: Means, said: Said, now_ms: int) -> Iterable[Ready]:
+    """The campaigns that answer an event: of its feed and name, with such properties, and of its store."""
+    book = means.in_force.book
+    occasion = Occasion(
+        id="", kind="feed", shopper="", at_ms=now_ms, heard_ms=now_ms, received_ms=now_ms, name=said.event,
+        feed=said.feed, properties=said.properties,
+    )  # fmt: skip
+    for each in triggers.of_feed(triggers.of_kind(book, "feed"), said.feed, said.event):
+        ready, stores = book.ready[each.id], each.trigger.stores
+        if (not (said.store and stores) or said.store in stores) and (ready.fits is None or ready.fits(occasion)):
+            yield ready
+
+
+async def facts(db: Queries, now_ms: int) -> dict[str, Any]:
+    """What feeds say now, by the name that rules read: `feed.weather.rain`; of one store, `feed.weather.rain@berlin-1`.
+
+    What a feed said whose time is over is not known any more.
+    """
+    found: dict[str, Any] = {}
+    for row in await db.fetch("feeds.all", now_ms=now_ms):
+        where = f"@{row['store']}" if row["store"] else ""
+        state: dict[str, Json] = msgspec.json.decode(row["state"])
+        found |= {f"{PREFIX}{row['feed']}.{key}{where}": value for key, value in state.items()}
+    return found

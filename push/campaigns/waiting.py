@@ -1,0 +1,199 @@
+"""What is to be asked later: rows of `waiting`, put in the transaction that says so, taken in the one that decides.
+
+an event, a wait that ends, the tills, the next visit, the next step ─row▶ due ─taken▶ Occasion ─▶ decision
+
+A row holds ids and kinds alone, and what a feed said of the world: what somebody did is read again when it is due.
+Taking deletes, so that a process that is killed in the middle has decided or has not, and never twice.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from push.campaigns.book import Book
+from push.model.campaigns import TriggerKind
+from push.model.decisions import Later, Occasion
+from push.model.ids import derived
+from push.model.ports import Queries, Row, Transaction
+
+WaitKind = Literal["event", "due", "silent", "basket", "step", "later", "checkout", "next_visit", "done"]
+"""`event`: something she did that campaigns may answer; `due`: an occasion whose time was known; `silent`, `basket`:
+one that must still hold; `step`: of a journey; `later`, `checkout`, `next_visit`: what a decision wants to be asked
+again; `done`: what is not to happen again until it is forgotten."""
+
+MOST: Final = 50
+"""Of one facet; the oldest give way."""
+MOST_TAKEN: Final = 50
+"""Of one person at a time: more come in the next turn."""
+DAY_MS: Final = 86_400_000
+AT_PLACES_MS: Final[Mapping[str, int]] = {"checkout": DAY_MS // 2, "next_visit": 60 * DAY_MS}
+"""For how long something waits for a place."""
+GRACE_MS: Final = 3_600_000
+"""So late it may still be answered, and longer where its campaign's offer makes sense for longer."""
+LONGEST_MS: Final = 90 * DAY_MS
+"""After so long nothing is put off once more."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a row keeps of an occasion. `properties` are a feed's, never hers."""
+
+    kind: TriggerKind
+    since_ms: int
+    zone: str | None = None
+    visit: str = ""
+    mark_s: int = 0
+    name: str = ""
+    feed: str = ""
+    segment: str = ""
+    fixture: str = ""
+    step: int = 0
+    origin: str = ""
+    is_timed: bool = False
+    """Whether it was moved to the time at which she opens most."""
+    properties: dict[str, Any] = {}
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that waits for a facet: until `due_ms`, or (None) for a place; after `until_ms` it is too late.
+
+    `campaign` alone may answer, or ("") any.
+    """
+
+    id: str
+    shopper: str
+    campaign: str
+    kind: WaitKind
+    store: str = ""
+    due_ms: int | None
+    until_ms: int
+    occasion: Kept
+
+
+async def put(tx: Transaction, waits: Sequence[Wait], now_ms: int) -> None:
+    """Let something wait; the same again takes the place of what was. Of each facet the latest `MOST` stay.
+
+    Events are counted apart, so that many of them push nothing else out.
+    """
+    rows = [
+        {**msgspec.structs.asdict(wait), "occasion": msgspec.json.encode(wait.occasion).decode(), "made_ms": now_ms}
+        for wait in waits
+    ]
+    await tx.execute_many("waiting.put", rows)
+    await tx.execute_many(
+        "waiting.trim", [{"shopper": shopper, "most": MOST} for shopper in sorted({wait.shopper for wait in waits})]
+    )
+
+
+async def put_later(tx: Transaction, book: Book, occasion: Occasion, later: Iterable[Later], now_ms: int) -> None:
+    """Have these campaigns asked again about an occasion when, or where, a decision wanted them to be."""
+    since_ms = occasion.since_ms or occasion.at_ms
+    if now_ms - since_ms < LONGEST_MS:
+        await put(tx, [_later(book, occasion, each, now_ms) for each in later], now_ms)
+
+
+def _later(book: Book, occasion: Occasion, later: Later, now_ms: int) -> Wait:
+    at_ms = now_ms if later.due_ms is None else later.due_ms
+    until_ms = at_ms + (AT_PLACES_MS[later.on] if later.on else grace_ms(book, later.campaign))
+    return Wait(
+        id=derived("wai", occasion.id, later.campaign),
+        shopper=occasion.shopper,
+        campaign=later.campaign,
+        kind=later.on or "later",
+        store="" if later.on == "next_visit" else occasion.store,
+        due_ms=later.due_ms,
+        until_ms=until_ms,
+        occasion=kept_of(occasion),
+    )
+
+
+def grace_ms(book: Book, campaign: str) -> int:
+    """How late a campaign may still be asked."""
+    ready = book.ready.get(campaign)
+    return GRACE_MS if ready is None else max(GRACE_MS, 1000 * ready.campaign.lifetime_s)
+
+
+def kept_of(occasion: Occasion) -> Kept:
+    """What is kept of an occasion."""
+    return Kept(
+        kind=occasion.kind,
+        since_ms=occasion.since_ms or occasion.at_ms,
+        zone=occasion.zone,
+        visit=occasion.visit,
+        mark_s=occasion.mark_s,
+        name=occasion.name,
+        feed=occasion.feed,
+        segment=occasion.segment,
+        fixture=occasion.fixture,
+        step=occasion.step,
+        origin=occasion.origin,
+        properties=occasion.properties if occasion.kind == "feed" else {},
+    )
+
+
+def occasion_of(wait: Wait, now_ms: int) -> Occasion:
+    """A row whose time has come as an occasion, which its campaign alone may answer."""
+    kept = wait.occasion
+    return Occasion(
+        id=derived("occ", wait.id, wait.due_ms, kept.since_ms),
+        kind=kept.kind,
+        shopper=wait.shopper,
+        store=wait.store,
+        zone=kept.zone,
+        visit=kept.visit,
+        mark_s=kept.mark_s,
+        at_ms=now_ms,
+        heard_ms=now_ms,
+        received_ms=now_ms,
+        name=kept.name,
+        feed=kept.feed,
+        segment=kept.segment,
+        fixture=kept.fixture,
+        properties=kept.properties,
+        campaigns=(wait.campaign,) if wait.campaign else None,
+        step=kept.step,
+        waited=wait.kind in {"step", "later", "checkout", "next_visit"},
+        since_ms=kept.since_ms,
+        origin=kept.origin,
+    )
+
+
+def moved(wait: Wait, due_ms: int) -> Wait:
+    """The same at her good time."""
+    replace = msgspec.structs.replace
+    later = wait.until_ms + max(0, due_ms - (wait.due_ms or due_ms))
+    return replace(wait, due_ms=due_ms, until_ms=later, occasion=replace(wait.occasion, is_timed=True))
+
+
+async def people(db: Queries, now_ms: int, most: int) -> list[str]:
+    """Persons whose time has come."""
+    rows = await db.fetch("waiting.people", now_ms=now_ms, most=most)
+    return [row["person"] for row in rows]
+
+
+async def take(tx: Transaction, person: str, kind: WaitKind | Literal[""], now_ms: int) -> list[Wait]:
+    """What is due of a person, of one kind or of all, and not too late; it waits no more."""
+    rows = await tx.fetch("waiting.take", person=person, kind=kind, now_ms=now_ms, most=MOST_TAKEN)
+    return _in_time(rows, now_ms)
+
+
+async def take_at(
+    tx: Transaction, here: Occasion, place: Literal["checkout", "next_visit"], now_ms: int
+) -> list[Occasion]:
+    """What waits for a place that somebody came to just now, as occasions of this visit; it waits no more.
+
+    `here` is the moment by which she came: to the tills of a store, or into one.
+    """
+    asked = {"shopper": here.shopper, "kind": place, "store": here.store, "most": MOST_TAKEN}
+    waits = _in_time(await tx.fetch("waiting.take_at", **asked), now_ms)
+    spot = {"store": here.store, "zone": here.zone, "visit": here.visit}
+    return [msgspec.structs.replace(occasion_of(wait, now_ms), **spot) for wait in waits]
+
+
+def _in_time(rows: Iterable[Row], now_ms: int) -> list[Wait]:
+    waits = [_wait(row) for row in rows if row["until_ms"] >= now_ms]
+    return sorted(waits, key=lambda wait: (wait.due_ms or 0, wait.id))
+
+
+def _wait(row: Row) -> Wait:
+    return msgspec.convert({**row, "occasion": msgspec.json.decode(row["occasion"])}, Wait)
