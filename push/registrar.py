@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
-import msgspec
-
 from beacons.wire import broker_password
 from push.broker.embedded import EmbeddedBroker
 from push.broker.users import BrokerUser, gateway_user, source_user
-from push.campaigns.book import Book, Versioned
+from push.campaigns import records
+from push.campaigns.book import Book
 from push.enrolment import gateways
 from push.ingest.engine import Engine
-from push.model.campaigns import Campaign
 from push.model.ports import Database
 from push.model.vault import Vault
 from push.registry import directory, loading, sources
@@ -110,9 +108,7 @@ class Registrar:
             return
         loaded = await directory.load(self._db, self._vault, tags)
         await asyncio.to_thread(loaded.derive)
-        rows = await self._db.fetch("campaigns.all")
-        campaigns = [Versioned(msgspec.json.decode(r["definition"], type=Campaign), r["version"]) for r in rows]
-        await self._engine.use(loaded, Book(campaigns))
+        await self._engine.use(loaded, Book(await records.live(self._db)))
         for use in self._others:
             use(loaded)
         await self._let_in(loaded)

@@ -24,6 +24,8 @@ from push.api.seed import (
     ZonePresence,
     static_tag_warnings,
 )
+from push.campaigns import lifecycle, records
+from push.campaigns.lifecycle import By
 from push.campaigns.render import TemplateError, check
 from push.model.campaigns import Campaign
 from push.model.errors import MisfitError, RegistryError, UniqueError
@@ -96,13 +98,12 @@ async def put_shopper(to: _Writing, body: ShopperIn) -> None:
 
 
 async def put_campaign(to: _Writing, campaign: Campaign) -> None:
-    """Write a campaign; a changed one becomes a new version. Raises `ProblemError` 400 for a bad template."""
+    """Put a campaign into force; a changed one becomes a new version. Raises `ProblemError` 400 for a bad template."""
     try:
         check(campaign.template)
     except TemplateError as error:
         raise ProblemError(400, "Template not understood", f"campaign {campaign.id}: template.{error}") from None
-    definition = msgspec.json.encode(campaign).decode()
-    await to.tx.execute("campaigns.put", id=campaign.id, definition=definition, updated_ms=to.hand.at_ms)
+    await lifecycle.put_live(to.tx, campaign, By(to.hand.actor, to.hand.at_ms))
 
 
 async def put_screen(to: _Writing, screen: Screen) -> None:
@@ -196,8 +197,7 @@ async def get_registry(context: Context, call: Call) -> Seed:
     beacons = [b for b in await directory.beacons(context.db) if sees(b.store)]
     if not call.principal.may("editor"):
         beacons = [msgspec.structs.replace(b, shopper=None) for b in beacons]
-    rows = await context.db.fetch("campaigns.all")
-    campaigns = [msgspec.json.decode(r["definition"], type=Campaign) for r in rows]
+    campaigns = await records.in_force(context.db)
     return Seed(
         stores=tuple(store for store in held.stores.values() if sees(store.id)),
         zones=tuple(zone for zone in held.zones.values() if sees(zone.store)),

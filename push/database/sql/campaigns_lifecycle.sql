@@ -64,9 +64,6 @@ UPDATE campaign_versions SET live_ms = COALESCE(live_ms, :live_ms) WHERE campaig
 SELECT version, made_by, made_ms, asked_by, asked_ms, reviewed_by, reviewed_ms, live_ms
 FROM campaign_versions WHERE campaign = :campaign AND version < :before ORDER BY version DESC LIMIT :most
 
--- name: campaigns.version
-SELECT definition FROM campaign_versions WHERE campaign = :campaign AND version = :version
-
 -- name: campaigns.stopped
 SELECT id, scope, why, stopped_by, stopped_ms, ended_by, ended_ms FROM stops
 WHERE ended_ms IS NULL ORDER BY stopped_ms, id
