@@ -30,12 +30,12 @@ SOON_MS: Final = 1_800_000
 BEST_HOUR: Final = "figures.best_hour"
 
 
-def next_step(campaign: Campaign, occasion: Occasion, message: str, now_ms: int) -> Wait | None:
-    """What waits behind a message that was just written to the outbox; None where nothing follows."""
+def next_steps(campaign: Campaign, occasion: Occasion, message: str, now_ms: int) -> list[Wait]:
+    """What waits behind a message that was just written to the outbox: one step, or nothing."""
     if occasion.step >= len(campaign.steps):
-        return None
+        return []
     due_ms = now_ms + 1000 * campaign.steps[occasion.step].after_s
-    return Wait(
+    wait = Wait(
         id=derived("wai", "step", message),
         shopper=occasion.shopper,
         campaign=campaign.id,
@@ -45,6 +45,7 @@ def next_step(campaign: Campaign, occasion: Occasion, message: str, now_ms: int)
         until_ms=due_ms + max(waiting.DAY_MS, 1000 * campaign.lifetime_s),
         occasion=_kept(occasion, message),
     )
+    return [wait]
 
 
 def _kept(occasion: Occasion, message: str) -> Kept:

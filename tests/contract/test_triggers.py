@@ -1,0 +1,183 @@
+"""What campaigns answer beside presence, on both databases: each once, in time, and not where it is needless."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from push.campaigns import feeds
+from push.campaigns.feeds import Said
+from push.campaigns.settling import settle
+from push.model.campaigns import Schedule, Step, Where
+from push.profiles import consent
+from push.profiles.segments import records
+from tests.support.segmented import fact
+from tests.support.triggered import Street, answering, street
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+BOUGHT = "Order Completed"
+ADDED = "Product Added"
+MUG = {"product_id": "mug", "price": 9}
+
+
+@pytest.fixture
+async def here(database_url: str) -> AsyncIterator[Street]:
+    async with street(database_url) as opened:
+        yield opened
+
+
+async def test_an_event_is_answered_once_where_it_is_as_asked(here: Street) -> None:
+    where = (Where(property="plan", op="is", value="gold"),)
+    here.live(
+        answering("welcome", "event", event="Signed Up", where=where),
+        answering("thanks", "purchase"),
+    )
+    await here.did("ann", "Signed Up", {"plan": "gold"})
+    await here.did("bob", "Signed Up", {"plan": "tin"})
+    await here.did("cyd", BOUGHT, {"order_id": "o1", "products": [MUG]})
+    assert await here.after(0) == [("ann", "welcome"), ("cyd", "thanks")]
+    assert len(await here.after(HOUR_MS)) == 2
+
+
+async def test_a_wait_ends_in_a_message_unless_she_did_what_it_was_for(here: Street) -> None:
+    here.live(answering("still-looking", "event", event="Product Viewed", wait_s=600, unless=(BOUGHT,)))
+    for name in ("ann", "bob"):
+        await here.did(name, "Product Viewed", MUG)
+    await here.settled()
+    assert await here.after(5 * MINUTE_MS) == []
+    await here.did("bob", BOUGHT, {"order_id": "o1", "products": [MUG]})
+    assert await here.after(5 * MINUTE_MS - 1) == []
+    assert await here.after(1) == [("ann", "still-looking")]
+    assert await here.db.fetch("triggered.waiting") == []
+
+
+async def test_a_basket_is_left_behind_after_the_last_thing_done_to_it(here: Street) -> None:
+    here.live(answering("basket", "basket", minutes=30))
+    for name in ("ann", "bob"):
+        await here.did(name, ADDED, MUG)
+    await here.after(20 * MINUTE_MS)
+    await here.did("ann", ADDED, {"product_id": "cup", "price": 5})
+    await here.did("bob", BOUGHT, {"order_id": "o1", "products": [MUG]})
+    assert await here.after(29 * MINUTE_MS) == []
+    assert await here.after(MINUTE_MS) == [("ann", "basket")]
+    assert len(await here.after(DAY_MS)) == 1
+
+
+async def test_silence_is_broken_once_and_again_only_after_she_was_back(here: Street) -> None:
+    here.live(answering("miss-you", "silent", days=30))
+    await here.did("ann", "Page Viewed")
+    assert await here.after(30 * DAY_MS - 1) == []
+    assert await here.after(1) == [("ann", "miss-you")]
+    assert len(await here.after(100 * DAY_MS)) == 1
+    await here.did("ann", "Page Viewed")
+    assert len(await here.after(29 * DAY_MS)) == 1
+    assert len(await here.after(DAY_MS)) == 2
+    assert await records.page(here.db, "", 9) == [], "the segment behind it is nobody's to see"
+
+
+async def test_a_birthday_is_met_on_its_day_whatever_is_said_of_it_later(here: Street) -> None:
+    """At its time on the chain's clock; who moves her birthday to every day has one a year."""
+    here.live(answering("birthday", "birthday", at="10:00"))
+    await here.settled()
+    await here.is_known("ann", {"birthday": "1990-11-17"})  # T0 is the 14th, 23:13 in Berlin
+    assert await here.after(2 * DAY_MS) == []
+    assert await here.after(10 * HOUR_MS) == []
+    assert await here.after(HOUR_MS) == [("ann", "birthday")]
+    here.clock.advance(DAY_MS)
+    await here.is_known("ann", {"birthday": "1990-11-20"})
+    assert len(await here.after(10 * DAY_MS)) == 1
+
+
+async def test_a_scheduled_campaign_tells_its_segment_once_a_day_that_it_has(here: Street) -> None:
+    campaign = answering("sale", "scheduled", segment="berlin", at="10:00")
+    here.live(msgspec.structs.replace(campaign, schedule=Schedule(weekdays=(3,))))  # T0 is a Tuesday, 23:13 in Berlin
+    for name, city in (("ann", "Berlin"), ("bob", "Bonn"), ("cyd", "Berlin")):
+        await here.town.person(name, {"city": city})
+    await here.town.segment("berlin", fact("traits.city", "is", "Berlin"))
+    await here.settled()
+    assert await here.after(DAY_MS + 10 * HOUR_MS) == []
+    assert await here.after(HOUR_MS) == [("ann", "sale"), ("cyd", "sale")]
+    assert len(await here.after(6 * DAY_MS)) == 2
+    assert len(await here.after(DAY_MS)) == 4
+
+
+async def test_who_enters_a_segment_is_answered_but_not_who_was_in_before(here: Street) -> None:
+    await here.town.person("ann", {"city": "Berlin"})
+    await here.town.segment("berlin", fact("traits.city", "is", "Berlin"))
+    await here.settled()
+    here.live(answering("moved-in", "segment_entered", segment="berlin"))
+    await here.settled()
+    await here.is_known("bob", {"city": "Berlin"})
+    assert await here.after(1000) == [("bob", "moved-in")]
+
+
+async def test_a_feed_tells_a_segment_of_an_event_once_and_rules_what_it_says(here: Street) -> None:
+    where = (Where(property="home", op="at_least", value=1),)
+    here.live(answering("half-time", "feed", feed="match", event="half-time", segment="fans", where=where))
+    for name in ("ann", "bob"):
+        await here.town.person(name, {"fan": True})
+    await here.town.segment("fans", fact("traits.fan", "is", value=True))
+    await here.settled()
+    now_ms = here.clock.now_ms()
+    told = Said(
+        feed="match", event="half-time", id="m1", properties={"home": 2}, state={"home": 2}, until_ms=now_ms + 1
+    )
+    for said in (told, told, Said(feed="match", event="half-time", properties={"home": 0})):
+        async with here.db.transaction() as tx:
+            await feeds.hear(tx, here.means, said, now_ms)
+    await here.settled()
+    assert here.means.in_force.feeds == {"feed.match.home": 2}
+    assert await here.after(1) == [("ann", "half-time"), ("bob", "half-time")]
+    assert here.means.in_force.feeds == {}
+
+
+async def test_a_step_follows_where_a_message_was_not_opened(here: Street) -> None:
+    first = answering("offer", "event", event="Signed Up")
+    here.live(msgspec.structs.replace(first, steps=(Step(after_s=3600, unless="opened"), Step(after_s=60))))
+    for name in ("ann", "bob"):
+        await here.did(name, "Signed Up")
+    assert len(await here.after(0)) == 2
+    await here.opened("ann")
+    assert len(await here.after(HOUR_MS - 1)) == 2
+    assert (await here.after(1))[2:] == [("bob", "offer")]
+    assert (await here.after(MINUTE_MS))[3:] == [("bob", "offer")]
+    assert len(await here.after(DAY_MS)) == 4
+
+
+async def test_killed_between_it_is_asked_again_and_decided_once(here: Street) -> None:
+    """Whoever took it and was gone before the commit left it as it was; of two at it, one decides."""
+    here.live(answering("welcome", "event", event="Signed Up"))
+    await here.did("ann", "Signed Up")
+
+    async def die() -> None:
+        async with here.db.transaction() as tx:
+            assert len(await settle(tx, here.means, "ann", here.clock.now_ms())) == 1
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await die()
+    await here.at_once(4)
+    assert await here.sent() == [("ann", "welcome")]
+
+
+async def test_one_who_cannot_be_read_keeps_no_others_waiting_and_is_given_up(here: Street) -> None:
+    here.live(answering("welcome", "event", event="Signed Up"))
+    for name in ("ann", "bob"):
+        await here.did(name, "Signed Up")
+    async with here.db.transaction() as tx:
+        await tx.execute("triggered.spoil", shopper="ann")
+    assert await here.after(0) == [("bob", "welcome")]
+    for _ in range(8):
+        await here.after(MINUTE_MS)
+    assert await here.db.fetch("triggered.waiting") == []
+    assert here.runner.counts["given_up"] == 1
+
+
+async def test_who_may_not_be_profiled_any_more_triggers_nothing(here: Street) -> None:
+    here.live(answering("welcome", "event", event="Signed Up"))
+    await here.did("ann", "Signed Up")
+    async with here.db.transaction() as tx:
+        await consent.set_consents(tx, "ann", {"profiling": False}, at_ms=here.clock.now_ms(), source="test")
+    assert await here.after(0) == []
