@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from push.api.consents import take_back
+from push.campaigns.hearing import Ear
 from push.ingest.engine import Engine
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Transaction
@@ -40,18 +41,21 @@ class Screens(Protocol):
 
 
 class Following(NamedTuple):
-    """What follows from a change of consent: messages that wait, who is located, whom screens greet."""
+    """What follows from what was said: messages that wait, who is located, whom screens greet, what campaigns hear."""
 
     consents: ConsentBook
     engine: Engine
     screens: Screens
+    ear: Ear
 
     async def within(self, tx: Transaction, applied: Applied, now_ms: int) -> None:
-        """Take back what waits and rests on what was withdrawn."""
+        """Take back what waits and rests on what was withdrawn; let campaigns hear of what was kept."""
         await take_back(tx, {facet: _settled(purposes) for facet, purposes in applied.consents.items()}, now_ms)
+        await self.ear.note(tx, [name for name, verdict in applied.verdicts.items() if verdict == "kept"], now_ms)
 
     async def after(self, applied: Applied) -> None:
         """Let everybody know, and stop locating whom nobody may locate any more."""
+        self.ear.ring()
         changed = applied.consents
         for facet, purposes in changed.items():
             self.consents.note(facet, purposes)

@@ -8,6 +8,7 @@ import msgspec
 
 from push import metrics
 from push.broker.client import BrokerClient
+from push.campaigns.runner import Runner as Campaigner
 from push.channels.inapp import EventStreams
 from push.channels.screen import OpenScreens
 from push.confirming import Confirmer
@@ -54,6 +55,7 @@ class Measured(NamedTuple):
     collecting: Collecting
     segments: Segments
     confirmer: Confirmer
+    campaigner: Campaigner
     answered: Counter[str]
 
 
@@ -67,6 +69,11 @@ def figures(of: Measured) -> metrics.Counters:
             "footfall_http_answers": ("Answers by class", "status", lambda: of.answered),
             "footfall_retention_removed": ("Records removed as too old", "kind", lambda: of.retainer.removed),
             "footfall_segment_looks": ("People asked for segments", "why", lambda: of.segments.counts),
+            "footfall_campaigns": (
+                "What campaigns were asked of their own accord",
+                "what",
+                lambda: of.campaigner.counts,
+            ),
             "footfall_jobs_failed": ("Passes of jobs that ended before their time", "job", lambda: _failed(of)),
             "footfall_confirmations": (
                 "Mails that ask to confirm consent, by what became of them",
@@ -142,7 +149,7 @@ def figures(of: Measured) -> metrics.Counters:
 
 
 def _failed(of: Measured) -> Mapping[str, int]:
-    return {"wrapping": of.rewrapper.failed, "segments": of.segments.failed}
+    return {"wrapping": of.rewrapper.failed, "segments": of.segments.failed, "campaigns": of.campaigner.failed}
 
 
 def _now(of: Measured) -> Mapping[str, int]:

@@ -49,7 +49,7 @@ class Runner:
     def __init__(self, outside: Outside, means: Means, ear: Ear) -> None:
         self._db, self._clock, self._sent = outside
         self._means = means
-        self._ear = ear
+        self.ear = ear
         self._kept = NOTHING
         self._pruned_ms = 0
         self.counts = {"asked": 0, "decided": 0, "sent": 0, "failed": 0, "given_up": 0, "late": 0}
@@ -68,10 +68,10 @@ class Runner:
         """Until the next look, or something is heard."""
         try:
             async with asyncio.timeout(LOOK_S):
-                await self._ear.bell.wait()
+                await self.ear.bell.wait()
         except TimeoutError:
             pass
-        self._ear.bell.clear()
+        self.ear.bell.clear()
 
     async def _try(self) -> bool:
         try:
