@@ -34,6 +34,7 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
         "for_share": "",
         "json_each": "json_each",
         "as_json": "",
+        "json_list": "json_group_array",
         "c": "",
         "elsewhere": "WHERE 0 = 1",
     },
@@ -46,6 +47,7 @@ TOKENS: Final[dict[Engine, dict[str, str]]] = {
         "for_share": "FOR SHARE",
         "json_each": "json_array_elements_text",
         "as_json": "::json",
+        "json_list": "json_agg",
         "c": ' COLLATE "C"',
         "elsewhere": "",
     },
@@ -59,6 +61,9 @@ others lock the same, and nobody change it.
 
 Behind a text, ``{c}`` lets it be compared byte by byte, as SQLite does by itself: an index serves prefixes only so.
 What SQLite's primary key does already is an index ``{elsewhere}``, which stays empty there.
+
+``{json_list}(a)`` is a column of many rows as one JSON array: a tenth of what as many rows cost. Several of one
+``SELECT`` are in one order, whichever that is. Of no rows it is empty or NULL.
 
 A list of ids is one parameter, a JSON array of strings: ``id IN (SELECT value FROM {json_each}(:ids{as_json}))``.
 """

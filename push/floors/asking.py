@@ -13,7 +13,7 @@ DAY_MS: Final = 24 * HOUR_MS
 MOST_BINS: Final = 1500
 """Parts of a period: a day of 25 hours in minutes, and two months in hours."""
 AT_ONCE: Final = 2
-"""Figures that are worked out at a time, by the API and by the console each: one may hold 200,000 rows."""
+"""Figures that are worked out at a time, by the API and by the console each: one may hold 200 MB for some seconds."""
 
 Every = Literal["minute", "hour", "day"]
 

@@ -1,19 +1,24 @@
 """Visits and stays of a period as columns: read in one go, each with a number for whose it is."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from push.floors.asking import DAY_MS, Asking, TooMuchError, within
+from push.floors.asking import DAY_MS, HOUR_MS, Asking, TooMuchError, within
 from push.floors.few import Counts
 from push.model.ports import Queries, Row
 
 MOST_DAYS: Final = 31
-MOST_ROWS: Final = 200_000
-"""Visits, or stays, that are looked at for one answer."""
+MOST_ROWS: Final = 1_000_000
+"""Visits, or stays, that are looked at for one answer: 28 days with 7,000 visits each, of five stays."""
+SOME_MS: Final = 6 * HOUR_MS
+"""Begun visits of so much time are read at once: few milliseconds for whatever else runs."""
+OPEN: Final = -1
+"""No time: it goes on."""
 BEFORE_MS: Final = DAY_MS
 """A visit that began longer before the period than that does not count in it: nobody shops for a day."""
 Flags = npt.NDArray[np.bool_]
@@ -53,44 +58,76 @@ class Stays(NamedTuple):
     is_over: Flags
 
 
+Part = TypeVar("Part", Visits, Stays)
+
+
 async def visits(db: Queries, asked: Asking) -> Visits:
     """Visits that touch the period. Raises `TooMuchError`, `push.model.errors.DatabaseError`."""
-    return await asyncio.to_thread(_visits, await _fetched(db, "floors.visits", asked), asked)
+    person = _Numbers()
+    parts = await _fetched(db, "floors.visits", asked, lambda row: _visits(row, person, asked))
+    return await asyncio.to_thread(_joined_visits, parts)
 
 
-def _visits(rows: Sequence[Row], asked: Asking) -> Visits:
+def _visits(row: Row, person: "_Numbers", asked: Asking) -> Visits:
+    entered_ms, left_ms = _integers(row.get("entered_ms")), _maybe(row.get("left_ms"))
     return Visits(
-        person=_numbered(row["person"] for row in rows),
-        entered_ms=_column(rows, "entered_ms"),
-        left_ms=_ends(rows, asked),
-        is_open=_flags(row["left_ms"] is None for row in rows),
-        is_again=_flags(row["again"] for row in rows),
-        is_new=_flags(row["entered_ms"] >= asked.period.from_ms for row in rows),
+        person=person.of(row.get("person")),
+        entered_ms=entered_ms,
+        left_ms=_ends(entered_ms, left_ms, asked.now_ms),
+        is_open=left_ms == OPEN,
+        is_again=_integers(row.get("again")) > 0,
+        is_new=entered_ms >= asked.period.from_ms,
     )
 
 
 async def stays(db: Queries, asked: Asking) -> Stays:
     """Stays of these visits. Raises `TooMuchError`, `push.model.errors.DatabaseError`."""
-    rows = await _fetched(db, "floors.stays", asked)
     registered = await registered_zones(db, asked.store)
-    return await asyncio.to_thread(_stays, rows, registered, asked)
+    numbers = _OfStays(_Numbers(), _Numbers(), _Numbers(registered))
+    parts = await _fetched(db, "floors.stays", asked, lambda row: _stays(row, numbers, asked))
+    return await asyncio.to_thread(_joined_stays, parts, numbers.zone.names, len(registered))
 
 
-def _stays(rows: Sequence[Row], registered: tuple[str, ...], asked: Asking) -> Stays:
-    zones = (*registered, *sorted({row["zone"] for row in rows} - set(registered)))
-    number = {zone: n for n, zone in enumerate(zones)}
+class _OfStays(NamedTuple):
+    visit: "_Numbers"
+    person: "_Numbers"
+    zone: "_Numbers"
+
+
+def _stays(row: Row, numbers: _OfStays, asked: Asking) -> Stays:
+    entered_ms, left_ms = _integers(row.get("entered_ms")), _maybe(row.get("left_ms"))
     return Stays(
-        zones=zones,
-        registered=len(registered),
-        visit=_numbered(row["visit"] for row in rows),
-        person=_numbered(row["person"] for row in rows),
-        zone=np.array([number[row["zone"]] for row in rows], np.int64),
-        entered_ms=_column(rows, "entered_ms"),
-        left_ms=_ends(rows, asked),
-        is_open=_flags(row["left_ms"] is None for row in rows),
-        is_new=_flags(row["came_ms"] >= asked.period.from_ms for row in rows),
-        is_over=_flags(row["went_ms"] is not None for row in rows),
+        zones=(),
+        registered=0,
+        visit=numbers.visit.of(row.get("visit")),
+        person=numbers.person.of(row.get("person")),
+        zone=numbers.zone.of(row.get("zone")),
+        entered_ms=entered_ms,
+        left_ms=_ends(entered_ms, left_ms, asked.now_ms),
+        is_open=left_ms == OPEN,
+        is_new=_integers(row.get("came_ms")) >= asked.period.from_ms,
+        is_over=_maybe(row.get("went_ms")) != OPEN,
     )
+
+
+def _joined_visits(parts: Sequence[Visits]) -> Visits:
+    columns: Any = map(np.concatenate, zip(*parts, strict=True))
+    found = Visits(*columns)
+    order = np.argsort(found.entered_ms, kind="stable")
+    ordered: Any = (column[order] for column in found)
+    return Visits(*ordered)
+
+
+def _joined_stays(parts: Sequence[Stays], zones: tuple[str, ...], registered: int) -> Stays:
+    """Visit by visit, each in its order; zones that are not registered by their ids."""
+    columns: Any = [np.concatenate(column) for column in zip(*(part[2:] for part in parts), strict=True)]
+    gone = sorted(zones[registered:])
+    number = np.array([*range(registered), *(registered + gone.index(zone) for zone in zones[registered:])], np.int64)
+    found = Stays((*zones[:registered], *gone), registered, *columns)
+    order = np.lexsort((found.entered_ms, found.visit))
+    found = found._replace(zone=number[found.zone])
+    ordered: Any = (column[order] for column in found[2:])
+    return Stays(*found[:2], *ordered)
 
 
 async def registered_zones(db: Queries, store: str) -> tuple[str, ...]:
@@ -103,18 +140,19 @@ def told_zones(stays: Stays, *, exact: bool) -> list[tuple[int, str]]:
     return list(enumerate(stays.zones if exact else stays.zones[: stays.registered]))
 
 
-async def _fetched(db: Queries, name: str, asked: Asking) -> Sequence[Row]:
-    """Rows by when their visits began, a day at a time: whoever else reads is let in between."""
+async def _fetched(db: Queries, name: str, asked: Asking, read: Callable[[Row], Part]) -> list[Part]:
+    """Columns by when their visits began, some hours at a time: whoever else reads, or counts, is let in between."""
     within(asked.period, MOST_DAYS)
-    rows: list[Row] = []
-    from_ms, to_ms = asked.past
-    for since_ms in range(from_ms - BEFORE_MS, to_ms, DAY_MS):
-        began = {"since_ms": since_ms, "to_ms": min(to_ms, since_ms + DAY_MS)}
-        most = MOST_ROWS + 1 - len(rows)
-        rows += await db.fetch(name, store=asked.store, from_ms=from_ms, **began, most=most)
-        if len(rows) > MOST_ROWS:
+    found: list[Part] = []
+    many, (from_ms, to_ms) = 0, asked.past
+    for since_ms in range(from_ms - BEFORE_MS, to_ms, SOME_MS):
+        began = {"since_ms": since_ms, "to_ms": min(to_ms, since_ms + SOME_MS)}
+        row = await db.fetch_one(name, store=asked.store, from_ms=from_ms, **began)
+        found.append(await asyncio.to_thread(read, row or {}))
+        many += len(found[-1].entered_ms)
+        if many > MOST_ROWS:
             raise TooMuchError(f"more than {MOST_ROWS:,} rows lie in this period: ask for a shorter one")
-    return rows
+    return found
 
 
 def span_of(asked: Asking) -> dict[str, object]:
@@ -123,21 +161,33 @@ def span_of(asked: Asking) -> dict[str, object]:
     return {"store": asked.store, "since_ms": from_ms - BEFORE_MS, "from_ms": from_ms, "to_ms": to_ms}
 
 
-def _column(rows: Sequence[Row], name: str) -> Counts:
-    return np.array([row[name] for row in rows], np.int64)
+def _integers(column: str | None) -> Counts:
+    return np.array(msgspec.json.decode(column or "[]", type=list[int]), np.int64)
 
 
-def _flags(values: Iterable[object]) -> Flags:
-    return np.array(list(values), bool)
+def _maybe(column: str | None) -> Counts:
+    """Times, `OPEN` where there is none yet."""
+    found = msgspec.json.decode(column or "[]", type=list[int | None])
+    return np.array([OPEN if value is None else value for value in found], np.int64)
 
 
-def _ends(rows: Sequence[Row], asked: Asking) -> Counts:
+def _ends(entered_ms: Counts, left_ms: Counts, now_ms: int) -> Counts:
     """When each ended, now where it goes on; never before it began."""
-    ends = (asked.now_ms if row["left_ms"] is None else row["left_ms"] for row in rows)
-    return np.array([max(row["entered_ms"], end) for row, end in zip(rows, ends, strict=True)], np.int64)
+    return np.maximum(entered_ms, np.where(left_ms == OPEN, now_ms, left_ms))
 
 
-def _numbered(names: Iterable[str]) -> Counts:
+class _Numbers:
     """A number for each name, from 0 on in the order in which they come."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._numbers = {name: n for n, name in enumerate(names)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._numbers)
+
+    def of(self, column: str | None) -> Counts:
+        """The numbers of a column of names."""
+        numbers = self._numbers
+        names = msgspec.json.decode(column or "[]", type=list[str])
+        return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from push.floors.asking import Bins, TooMuchError
 from push.floors.few import Counts, distinct
 
-MOST_PARTS: Final = 1_500_000
-"""Parts in which people were, added up: what a very busy store has in a day by the minute, in 100 MB for a moment."""
+MOST_PARTS: Final = 3_000_000
+"""Parts in which people were, added up: twice what a very busy store has in a day by minutes or a month by hours."""
 
 Seconds = npt.NDArray[np.float64]
 
@@ -42,39 +42,45 @@ def levels(times: Times, places: int, bins: Bins) -> Levels:
         np.maximum(times.from_ms[is_in], begin),
         np.minimum(to_ms[is_in], end),
     )
-    people, seconds = _parts(inside, places, bins)
-    lengths_s = (bins.ends_ms - bins.starts_ms) / 1000
-    most = np.stack([_at_once(inside, place, bins) for place in range(places)])
-    return Levels(people, seconds / lengths_s, most)
-
-
-def _parts(times: Times, places: int, bins: Bins) -> tuple[Counts, Seconds]:
-    """Different people and their seconds, by place and part: a row for each part that each time touches."""
-    first, last = bins.of(times.from_ms), bins.of(times.to_ms - 1)
-    lengths = last - first + 1
-    total = int(lengths.sum())
-    if total > MOST_PARTS:
+    if _touched(inside, bins).sum() > MOST_PARTS:
         raise TooMuchError("so many people were there for so long: ask for a shorter period, or for longer parts")
+    found = [_at_place(inside, place, bins) for place in range(places)]
+    return Levels(*map(np.stack, zip(*found, strict=True)))
+
+
+def _touched(times: Times, bins: Bins) -> Counts:
+    """In how many parts each was."""
+    return bins.of(times.to_ms - 1) - bins.of(times.from_ms) + 1
+
+
+def _at_place(all_: Times, place: int, bins: Bins) -> tuple[Counts, Seconds, Counts]:
+    """One place's people, how many there are on average, and at once at most, by part."""
+    here = all_.place == place
+    times = Times(*(column[here] for column in all_))
+    people, seconds = _parts(times, bins)
+    return people, seconds / ((bins.ends_ms - bins.starts_ms) / 1000), _at_once(times, bins)
+
+
+def _parts(times: Times, bins: Bins) -> tuple[Counts, Seconds]:
+    """Different people and their seconds, by part: a row for each part that each time touches."""
+    first, lengths = bins.of(times.from_ms), _touched(times, bins)
     row = np.repeat(np.arange(first.size), lengths)
-    part = first[row] + np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    part = first[row] + np.arange(row.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     from_ms = np.maximum(times.from_ms[row], bins.starts_ms[part])
     seconds = (np.minimum(times.to_ms[row], bins.ends_ms[part]) - from_ms) / 1000
-    group, shape = times.place[row] * bins.number + part, (places, bins.number)
-    people = distinct(group, times.person[row], places * bins.number)
-    in_all: Seconds = np.bincount(group, seconds, places * bins.number).astype(np.float64)
-    return people.reshape(shape), in_all.reshape(shape)
+    people = distinct(part, times.person[row], bins.number)
+    in_all: Seconds = np.bincount(part, seconds, bins.number).astype(np.float64)
+    return people, in_all
 
 
 _LEAVES, _BEGINS, _COMES = 0, 1, 2
 """In this order at one time: who leaves as a part begins was not in it."""
 
 
-def _at_once(times: Times, place: int, bins: Bins) -> Counts:
-    """How many were at a place at once at most, by part."""
-    here = times.place == place
-    come, leave = times.from_ms[here], times.to_ms[here]
-    at_ms = np.concatenate((leave, bins.starts_ms, come))
-    kind = np.repeat([_LEAVES, _BEGINS, _COMES], [leave.size, bins.number, come.size])
+def _at_once(times: Times, bins: Bins) -> Counts:
+    """How many were there at once at most, by part."""
+    at_ms = np.concatenate((times.to_ms, bins.starts_ms, times.from_ms))
+    kind = np.repeat([_LEAVES, _BEGINS, _COMES], [times.to_ms.size, bins.number, times.from_ms.size])
     order = np.lexsort((kind, at_ms))
     there = np.cumsum((kind - 1)[order])
     return np.maximum.reduceat(there, np.flatnonzero(kind[order] == _BEGINS))

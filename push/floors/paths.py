@@ -1,18 +1,15 @@
 """The ways that most visits took: their first zones, one after the other."""
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from push.floors import columns
 from push.floors.asking import Asking
 from push.floors.columns import Stays
-from push.floors.few import FEW
+from push.floors.few import FEW, Counts, distinct
 from push.model.ports import Queries
 
 LONGEST: Final = 5
@@ -40,32 +37,51 @@ async def paths(db: Queries, asked: Asking, most: int = MOST) -> Paths:
 
 
 def _paths(asked: Asking, stays: Stays, most: int) -> Paths:
-    visits: Counter[tuple[str, ...]] = Counter()
-    people: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
-    for way in _ways(stays):
-        visits[way.zones] += 1
-        people[way.zones].add(way.person)
-    told = [zones for zones in visits if asked.exact or len(people[zones]) >= FEW]
-    top = sorted(told, key=lambda zones: (-visits[zones], zones))[:most]
+    ways = _ways(stays)
+    told = np.flatnonzero(ways.people >= (1 if asked.exact else FEW))
+    top = told[np.argsort(-ways.visits[told], kind="stable")[:most]]
     return Paths(
-        paths=tuple(TopPath(zones=zones, visits=_number(visits[zones], exact=asked.exact)) for zones in top),
+        paths=tuple(
+            TopPath(zones=_names(stays, code), visits=_number(visits, exact=asked.exact))
+            for code, visits in zip(ways.code[top].tolist(), ways.visits[top].tolist(), strict=True)
+        ),
         few=not asked.exact,
     )
 
 
-class _Way(NamedTuple):
-    zones: tuple[str, ...]
-    person: int
+def _names(stays: Stays, code: int) -> tuple[str, ...]:
+    """The zones of a way."""
+    base = len(stays.zones) + 1
+    digits = [code // base**n % base for n in reversed(range(LONGEST))]
+    return tuple(stays.zones[digit - 1] for digit in digits if digit)
 
 
-def _ways(stays: Stays) -> Iterator[_Way]:
-    """Each visit's first zones; who comes back into a zone that she has just left has not gone anywhere."""
-    new = stays.is_new
-    columns_ = (stays.visit[new].tolist(), stays.zone[new].tolist(), stays.person[new].tolist())
-    for _, steps in groupby(zip(*columns_, strict=True), key=itemgetter(0)):
-        walked = list(steps)
-        zones = [stays.zones[zone] for zone, _ in groupby(zone for _, zone, _ in walked)]
-        yield _Way(tuple(zones[:LONGEST]), walked[0][2])
+class _Ways(NamedTuple):
+    """Different ways, in order: how many visits took each, and how many people.
+
+    `code` has the zones' numbers from 1 on as its digits, the first one highest: 6,000 zones fit.
+    """
+
+    code: Counts
+    visits: Counts
+    people: Counts
+
+
+def _ways(stays: Stays) -> _Ways:
+    """Of visits that are new; who comes back into a zone that she has just left has not gone anywhere."""
+    visit, zone, person = (column[stays.is_new] for column in (stays.visit, stays.zone, stays.person))
+    begins = np.append(True, visit[1:] != visit[:-1])[: visit.size]
+    moves = begins | np.append(True, zone[1:] != zone[:-1])[: zone.size]
+    visit, zone, person, begins = visit[moves], zone[moves], person[moves], begins[moves]
+    starts = np.flatnonzero(begins)
+    number = np.cumsum(begins) - 1
+    step = np.arange(visit.size) - starts[number]
+    is_first = step < LONGEST
+    digits = (zone + 1) * (len(stays.zones) + 1) ** np.maximum(LONGEST - 1 - step, 0)
+    codes = np.zeros(starts.size, np.int64)
+    np.add.at(codes, number[is_first], digits[is_first])
+    code, way = np.unique(codes, return_inverse=True)
+    return _Ways(code, np.bincount(way, minlength=code.size), distinct(way, person[starts], code.size))
 
 
 def _number(visits: int, *, exact: bool) -> int:

@@ -124,6 +124,12 @@ async def test_who_came_back(db: Database) -> None:
     async with db.transaction() as tx:
         await tx.execute("ingest.open_visit", id="x", store="s2", shopper="bob", entered_ms=AT_MS - 9, heard_ms=AT_MS)
     assert await returning.returning(db, asked(), "hour") == all_, "elsewhere is elsewhere"
+    await came(db, [visit(who, n, AT_MS + 3 * DAY_MS + n * MINUTE_MS) for n, who in enumerate(PEOPLE)])
+    days = asked(period=Period(AT_MS, AT_MS + 4 * DAY_MS), now_ms=AT_MS + 4 * DAY_MS)
+    week = (await returning.returning(db, days)).whole
+    assert (week.visits, week.people, week.returning) == (13, 6, 7), "who comes days later is the same person"
+    [flow] = (await flows.flows(db, days)).flows
+    assert (flow.visits, flow.median_s) == (12, 10.0)
 
 
 async def test_visits_one_by_one(db: Database) -> None:

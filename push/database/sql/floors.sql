@@ -74,28 +74,39 @@ GROUP BY zone, (minute_ms - :origin_ms) / :step_ms
 SELECT id FROM zones WHERE store = :store ORDER BY id
 
 -- name: floors.visits
--- Whoever was there at some time of a period, and whether she had been there before. How often she came anywhere is little
--- beside how often anybody came to this store: `|| ''` keeps SQLite from looking through all of that.
-SELECT v.id, COALESCE(p.person, v.shopper) AS person, v.entered_ms, v.left_ms,
-    CASE WHEN EXISTS (
-        SELECT 1 FROM visits AS e WHERE e.shopper = v.shopper AND e.store || '' = v.store AND e.entered_ms < v.entered_ms
-    ) OR EXISTS (
-        SELECT 1 FROM shoppers AS o INNER JOIN visits AS e ON e.shopper = o.id
-        WHERE o.person = p.person AND e.store || '' = v.store AND e.entered_ms < v.entered_ms
-    ) THEN 1 ELSE 0 END AS again
-FROM visits AS v LEFT JOIN shoppers AS p ON p.id = v.shopper
-WHERE v.store = :store AND v.entered_ms >= :since_ms AND v.entered_ms < :to_ms
-    AND (v.left_ms IS NULL OR v.left_ms >= :from_ms)
-ORDER BY v.entered_ms, v.id LIMIT :most
+-- Whoever was there at some time of a period, and whether she had been there before; by when visits began, each column as
+-- one list. How often she came anywhere is little beside how often anybody came to this store: `|| ''` keeps SQLite from
+-- looking through all of that.
+SELECT {json_list}(f.person) AS person, {json_list}(f.entered_ms) AS entered_ms, {json_list}(f.left_ms) AS left_ms,
+    {json_list}(f.again) AS again
+FROM (
+    SELECT COALESCE(p.person, v.shopper) AS person, v.entered_ms, v.left_ms,
+        CASE WHEN EXISTS (
+            SELECT 1 FROM visits AS e
+            WHERE e.shopper = v.shopper AND e.store || '' = v.store AND e.entered_ms < v.entered_ms
+        ) OR EXISTS (
+            SELECT 1 FROM shoppers AS o INNER JOIN visits AS e ON e.shopper = o.id
+            WHERE o.person = p.person AND e.store || '' = v.store AND e.entered_ms < v.entered_ms
+        ) THEN 1 ELSE 0 END AS again
+    FROM visits AS v LEFT JOIN shoppers AS p ON p.id = v.shopper
+    WHERE v.store = :store AND v.entered_ms >= :since_ms AND v.entered_ms < :to_ms
+        AND (v.left_ms IS NULL OR v.left_ms >= :from_ms)
+    ORDER BY v.entered_ms, v.id
+) AS f
 
 -- name: floors.stays
--- Their stays, one visit after the other, each in its order; who left a store left its zones.
-SELECT v.id AS visit, COALESCE(p.person, v.shopper) AS person, t.zone, t.entered_ms,
-    COALESCE(t.left_ms, v.left_ms) AS left_ms, v.entered_ms AS came_ms, v.left_ms AS went_ms
-FROM visits AS v INNER JOIN stays AS t ON t.visit = v.id LEFT JOIN shoppers AS p ON p.id = v.shopper
-WHERE v.store = :store AND v.entered_ms >= :since_ms AND v.entered_ms < :to_ms
-    AND (v.left_ms IS NULL OR v.left_ms >= :from_ms)
-ORDER BY v.entered_ms, v.id, t.entered_ms, t.id LIMIT :most
+-- Their stays likewise; who left a store left its zones.
+SELECT {json_list}(f.visit) AS visit, {json_list}(f.person) AS person, {json_list}(f.zone) AS zone,
+    {json_list}(f.entered_ms) AS entered_ms, {json_list}(f.left_ms) AS left_ms, {json_list}(f.came_ms) AS came_ms,
+    {json_list}(f.went_ms) AS went_ms
+FROM (
+    SELECT v.id AS visit, COALESCE(p.person, v.shopper) AS person, t.zone, t.entered_ms,
+        COALESCE(t.left_ms, v.left_ms) AS left_ms, v.entered_ms AS came_ms, v.left_ms AS went_ms
+    FROM visits AS v INNER JOIN stays AS t ON t.visit = v.id LEFT JOIN shoppers AS p ON p.id = v.shopper
+    WHERE v.store = :store AND v.entered_ms >= :since_ms AND v.entered_ms < :to_ms
+        AND (v.left_ms IS NULL OR v.left_ms >= :from_ms)
+    ORDER BY v.entered_ms, v.id, t.entered_ms, t.id
+) AS f
 
 -- name: floors.regulars
 -- Every visit of whoever came more than once.
