@@ -19,6 +19,8 @@ from push.model.ports import Queries, Transaction
 from push.model.profiles import Json
 
 PREFIX: Final = "feed."
+MOST: Final = 500
+"""Feeds, each store's for itself, whose word is kept: those that spoke last."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,7 @@ async def hear(tx: Transaction, means: Means, said: Said, now_ms: int) -> int:
             at_ms=now_ms,
             until_ms=said.until_ms,
         )
+        await tx.execute("feeds.trim", now_ms=now_ms, most=MOST)
     return await _begin(tx, means, said, now_ms) if said.event else 0
 
 
@@ -74,14 +77,29 @@ def _answering(means: Means, said: Said, now_ms: int) -> Iterable[Ready]:
             yield ready
 
 
+async def standing(db: Queries, now_ms: int) -> list[dict[str, Any]]:
+    """What feeds said whose word holds: `feed`, `store` (None: everywhere), `state`, `at_ms`, `until_ms`."""
+    rows = await db.fetch("feeds.all", now_ms=now_ms)
+    return [{**row, "store": row["store"] or None, "state": msgspec.json.decode(row["state"])} for row in rows]
+
+
 async def facts(db: Queries, now_ms: int) -> dict[str, Any]:
     """What feeds say now, by the name that rules read: `feed.weather.rain`; of one store, `feed.weather.rain@berlin-1`.
 
     What a feed said whose time is over is not known any more.
     """
     found: dict[str, Any] = {}
-    for row in await db.fetch("feeds.all", now_ms=now_ms):
-        where = f"@{row['store']}" if row["store"] else ""
-        state: dict[str, Json] = msgspec.json.decode(row["state"])
-        found |= {f"{PREFIX}{row['feed']}.{key}{where}": value for key, value in state.items()}
+    for each in await standing(db, now_ms):
+        where = f"@{each['store']}" if each["store"] else ""
+        found |= {f"{PREFIX}{each['feed']}.{key}{where}": value for key, value in each["state"].items()}
+    return found
+
+
+def at(said: Mapping[str, Any], names: Iterable[str], store: str) -> dict[str, Any]:
+    """What feeds say of these names in a store: what is said of it alone comes before what is said of everywhere."""
+    found = {}
+    for name in sorted(names):
+        own = f"{name}@{store}"
+        if own in said or name in said:
+            found[name] = said[own] if own in said else said[name]
     return found

@@ -30,6 +30,7 @@ async def asked_for(on: Stage, endpoint: Endpoint) -> Answer:
 
 
 SEGMENTS: Final[Mapping[tuple[str, str, int], Provoke]] = {
+    ("POST", "/v1/feeds/{feed}", 404): plainly({"store": "nowhere"}),
     ("GET", "/v1/segments/overlap", 404): plainly(query="?segments=a,b"),
     ("GET", "/v1/segments/preview/count", 404): plainly(),
     ("GET", "/v1/segments/{id}", 404): plainly(),

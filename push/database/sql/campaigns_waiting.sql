@@ -169,5 +169,11 @@ INSERT INTO feeds (feed, store, state, at_ms, until_ms) VALUES (:feed, :store, :
 ON CONFLICT (feed, store) DO UPDATE SET
     state = excluded.state, at_ms = excluded.at_ms, until_ms = excluded.until_ms
 
+-- name: feeds.trim
+-- Whose word holds no more, and of too many those that spoke first.
+DELETE FROM feeds WHERE until_ms <= :now_ms OR at_ms < (
+    SELECT MIN(x.at_ms) FROM (SELECT f.at_ms FROM feeds AS f ORDER BY f.at_ms DESC LIMIT :most) AS x
+)
+
 -- name: feeds.all
 SELECT feed, store, state, at_ms, until_ms FROM feeds WHERE until_ms > :now_ms ORDER BY feed, store
