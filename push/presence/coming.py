@@ -1,15 +1,15 @@
-"""Who comes in: rows for people whom an anchor heard strongly enough, all of a tick in one go."""
+"""Who may come in: rows for people whom an anchor heard strongly enough, all of a tick in one go."""
 
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from push.model.presence import Seen, VisitReopened
+from push.model.presence import Seen
 from push.presence.grounds import NEVER_MS
 from push.presence.index import NOBODY, key_of
 from push.presence.moments import Told
-from push.presence.people import IN, NEAR, NOWHERE
+from push.presence.people import BACK, NEAR
 
 Ints = npt.NDArray[np.int64]
 Names = Callable[[int], str]
@@ -25,19 +25,13 @@ def come(told: Told, seen: Seen, site: npt.NDArray[np.int32], at: Ints, names: N
     at = at[np.sort(np.unique(key_of(seen.subject[at], site[at]), return_index=True)[1])]  # each when heard first
     rows = people.find(seen.subject[at], site[at]).astype(np.int64)
     is_new = rows == NOBODY
-    _come_back(told, rows[~is_new])
+    people.state[rows[~is_new]] = BACK
     rows[is_new] = _begin(told, seen, site, at[is_new], names)
     people.alive_ms[rows] = people.passed_ms[rows] = told.now_ms
     people.last_ms[rows] = seen.last_ms[at]
     people.since_first_ms[rows] = NEVER_MS
     people.triggers[rows] = False
     return rows
-
-
-def _come_back(told: Told, rows: Ints) -> None:
-    people = told.people
-    people.state[rows], people.wanted[rows] = IN, NOWHERE
-    told.changes.records += [VisitReopened(people.visit[row]) for row in rows.tolist()]
 
 
 def _begin(told: Told, seen: Seen, site: npt.NDArray[np.int32], at: Ints, names: Names) -> npt.NDArray[np.int32]:

@@ -20,6 +20,8 @@ AWAY: Final = 2
 """She left, but not so long ago that she could not go on with her visit."""
 NEAR: Final = 3
 """She is heard, and may well be outside: no visit yet."""
+BACK: Final = 4
+"""Away, and heard again: she may well be outside, and goes on with her visit once she is not."""
 _LEAST: Final = 256
 NOWHERE: Final = -1
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from push.model.ids import subject as subject_of
-from push.model.presence import Changes, JournalEntry, Near, Person, Seen, Stranger
+from push.model.presence import Changes, JournalEntry, Near, Person, Seen, Stranger, VisitReopened
 from push.model.sites import Rules, Site
 from push.presence import moments, standing
 from push.presence.coming import Names, come
@@ -25,7 +25,7 @@ from push.presence.grounds import GONE, NEVER_MS, Grounds, Mask
 from push.presence.index import NOBODY
 from push.presence.moments import Told
 from push.presence.near import Strangers
-from push.presence.people import AWAY, IN, NEAR, NOWHERE, People, Said
+from push.presence.people import AWAY, BACK, IN, NEAR, NOWHERE, People, Said
 from push.presence.radio import RadioModel
 from push.presence.replaying import Replay
 from push.presence.seats import Seats
@@ -239,25 +239,39 @@ class Presence:
         self._let_go(rows, told)
 
     def _admit(self, rows: Ints, arena: int, told: Told) -> None:
-        """Who was near, and is inside after all, begins her visit; who fell silent before that is forgotten."""
+        """Who was near, and is inside after all, begins her visit or goes on with it; who fell silent is let go of."""
         people = self.people
-        waiting = rows[people.state[rows] == NEAR]
+        waiting = rows[(people.state[rows] == NEAR) | (people.state[rows] == BACK)]
         inside = 1 - self._seats.outside(waiting, arena) if len(waiting) else np.zeros(0)
         for i in np.flatnonzero(inside >= self.grounds.enter_inside[people.site[waiting]]).tolist():
-            row = int(waiting[i])
-            people.state[row] = IN
-            moments.enter(told, row, float(inside[i]))
-        waiting = waiting[people.state[waiting] == NEAR]
+            self._enter(int(waiting[i]), float(inside[i]), told)
+        waiting = waiting[people.state[waiting] != IN]
         is_silent = told.now_ms - people.alive_ms[waiting] >= NEAR_MS
         self._let_wait(waiting[~is_silent], told.now_ms)
-        self._drop(waiting[is_silent])
+        silent, is_back = waiting[is_silent], people.state[waiting[is_silent]] == BACK
+        self._drop(silent[~is_back])
+        self._seats.unseat(silent[is_back])
+        for row in silent[is_back].tolist():
+            self._stay_away(row)
+
+    def _enter(self, row: int, inside: float, told: Told) -> None:
+        people = self.people
+        is_back, people.state[row], people.wanted[row] = people.state[row] == BACK, IN, NOWHERE
+        if is_back and told.now_ms - people.left_ms[row] <= self.grounds.again_ms[people.site[row]]:
+            told.changes.records.append(VisitReopened(people.visit[row]))
+            return
+        if is_back:  # she lingered for so long that this is another visit
+            people.entered_ms[row] = people.last_ms[row]
+        moments.enter(told, row, inside)
 
     def _let_wait(self, rows: Ints, now_ms: int) -> None:
         """Who lingers outside comes in when she does: by what is heard then, and not by what was long before."""
         people = self.people
         lately_ms = np.minimum(NEAR_MS, self.grounds.stale_ms[people.site[rows]] // 2)
         rows = rows[now_ms - people.since_first_ms[rows] > lately_ms]
-        people.since_first_ms[rows], people.entered_ms[rows] = NEVER_MS, people.last_ms[rows]
+        people.since_first_ms[rows] = NEVER_MS
+        rows = rows[people.state[rows] == NEAR]
+        people.entered_ms[rows] = people.last_ms[rows]
 
     # ---------------------------------------------------------------------------------------------- leaving
 
@@ -283,9 +297,15 @@ class Presence:
         moments.leave(told, row)
         people = self.people
         self._seats.unseat(np.array([row]))
-        people.state[row], people.left_ms[row] = AWAY, told.now_ms
-        again_ms = told.now_ms + int(self.grounds.again_ms[people.site[row]])
-        heappush(self._away, (again_ms, row, people.visit[row], told.now_ms))
+        people.left_ms[row] = told.now_ms
+        self._stay_away(row)
+
+    def _stay_away(self, row: int) -> None:
+        """Let somebody be away until it is too late to go on with her visit."""
+        people = self.people
+        people.state[row], left_ms = AWAY, int(people.left_ms[row])
+        again_ms = left_ms + int(self.grounds.again_ms[people.site[row]])
+        heappush(self._away, (again_ms, row, people.visit[row], left_ms))
 
     def _forget_away(self, now_ms: int) -> None:
         while self._away and self._away[0][0] <= now_ms:
@@ -304,7 +324,7 @@ class Presence:
         lost, self._lost = self._lost, []
         for row in lost:
             is_gone = self.grounds.arena[self.people.site[row]] == GONE
-            if self.people.state[row] == NEAR and is_gone:
+            if self.people.state[row] in {NEAR, BACK} and is_gone:
                 self.people.free(row)
             elif self.people.state[row] == IN and is_gone:
                 self._leave(row, told)
@@ -358,6 +378,6 @@ class Presence:
         self.grounds.resume(now_ms)
         self._seats.resume(now_ms)
         self._away = []
+        people.left_ms[rows[np.isin(people.state[rows], (AWAY, BACK))]] = now_ms
         for row in rows[people.state[rows] == AWAY].tolist():
-            again_ms = now_ms + int(self.grounds.again_ms[people.site[row]])
-            heappush(self._away, (again_ms, row, people.visit[row], int(people.left_ms[row])))
+            self._stay_away(row)

@@ -14,7 +14,7 @@ from push.presence.grounds import GONE, NEVER_MS, Grounds
 from push.presence.index import NOBODY
 from push.presence.near import Heard
 from push.presence.near import near as near_one
-from push.presence.people import AWAY, IN, LINKS, People
+from push.presence.people import AWAY, BACK, IN, LINKS, People
 
 Ints = npt.NDArray[np.int64]
 
@@ -125,8 +125,10 @@ class Checkpoint(msgspec.Struct, array_like=True):
 
 def dump(people: People, grounds: Grounds) -> bytes:
     """A checkpoint."""
-    rows = np.flatnonzero((people.state == IN) | (people.state == AWAY))
+    rows = np.flatnonzero(np.isin(people.state, (IN, AWAY, BACK)))
     listed = rows.tolist()
+    columns = {name: getattr(people, name)[rows] for name in _KEPT}
+    columns["state"][columns["state"] == BACK] = AWAY
     return msgspec.msgpack.encode(
         Checkpoint(
             stores=[grounds.stores[site] for site in people.site[rows].tolist()],
@@ -136,7 +138,7 @@ def dump(people: People, grounds: Grounds) -> bytes:
             zones=[moments.zone_name(grounds, people, row) for row in listed],
             anchors=grounds.anchors,
             links=people.link_anchor[rows].tobytes(),
-            columns={name: getattr(people, name)[rows].tobytes() for name in _KEPT},
+            columns={name: column.tobytes() for name, column in columns.items()},
         )
     )
 

@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from push.model.ids import subject
-from push.model.presence import Changes, JournalEntry, Moment, StayClosed, StayOpened, VisitClosed, VisitOpened
+from push.model.presence import (
+    Changes,
+    JournalEntry,
+    Moment,
+    StayClosed,
+    StayOpened,
+    VisitClosed,
+    VisitOpened,
+    VisitReopened,
+)
 from push.model.sites import Anchor, Place, Rules, Site
 from push.presence.grounds import MOST_ZONES
 from push.presence.presence import Presence
@@ -154,6 +163,38 @@ def test_who_lingers_outside_comes_in_when_she_does() -> None:
     (opened,) = [r for r in changes.records if isinstance(r, VisitOpened)]
     for begins_ms in (entered.heard_ms, opened.entered_ms):
         assert T0_MS + 40_000 <= begins_ms <= T0_MS + 61_000
+
+
+def test_who_left_and_walks_past_outside_stays_away() -> None:
+    """Until she is inside as surely as whoever comes in; what she was heard of meanwhile makes no visit of its own."""
+    there = Presence()
+    place = Place("entrance", ((0, 0), (8, 0), (8, 8), (0, 8)))
+    gateway = Anchor("door", "s1", "entrance", at_m=(4, 4))
+    rules = Rules(enter_inside=0, leave_after_s=5, again_after_s=100)
+    site = Site(store="s1", size_m=(8, 8), places=(place,), anchors=(gateway,), rules=rules)
+    there.use({"s1": site})
+    visit = step(there, 0, heard(0)).moments[0].visit
+    assert "left" in kinds(step(there, 6))
+    there.use({"s1": msgspec.structs.replace(site, rules=msgspec.structs.replace(rules, enter_inside=1))})
+    for at_s in range(20, 30):
+        changes = step(there, at_s, heard(at_s))
+        assert (changes.records, changes.moments, there.present("s1")) == ([], [], [])
+    again = Presence()
+    again.use({"s1": site})
+    again.replay(there.dump(), [])
+    for other in (there, again):
+        other.use({"s1": site})
+        other.resume(T0_MS + 50_000)
+        other.listen(other.numbers, T0_MS + 50_000)
+        changes = step(other, 60, heard(60))
+        assert VisitReopened(visit) in changes.records
+        assert [p.visit for p in other.present("s1")] == [visit]
+    assert "left" in kinds(step(there, 66))
+    for at_s in range(120, 150, 5):
+        step(there, at_s)
+    assert step(there, 151, heard(151)).moments[0].visit == visit
+    step(there, 157)
+    assert step(there, 300, heard(300)).moments[0].visit != visit, "too late to go on with it"
 
 
 def test_what_was_heard_before_she_left_does_not_bring_her_back() -> None:
