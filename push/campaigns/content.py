@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 import msgspec
 
 from push.campaigns import picks, prices, promise, render, slots
+from push.campaigns.content_settings import ContentSettings
 from push.campaigns.picks import NothingError, Want
 from push.campaigns.render import TemplateError
 from push.campaigns.slots import Fit
@@ -26,8 +27,6 @@ from push.profiles.derived.reading import Goods, NoGoods
 PLACEHOLDER: Final = "XXXX-XXXX"
 """Stands for a code until it is certain that the text can be said: none is taken for what fails."""
 
-STOCK_MS: Final = 25 * 3_600_000
-"""A file a day, and an hour to spare."""
 LONGEST: Final = 2000
 """Characters of a body or link (`push.model.delivery`)."""
 
@@ -69,7 +68,7 @@ class Means(NamedTuple):
     render: Render = plainly
     coupon: TakeCoupon = no_coupons
     goods: Goods = NoGoods()
-    stock_ms: int = STOCK_MS
+    stock_ms: int = ContentSettings().stock_ms
     """How long what a store told of its stock is relied on."""
 
 

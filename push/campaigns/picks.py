@@ -20,9 +20,14 @@ MOST: Final = 10
 """Products of one message, the best first."""
 MOST_SHELVES: Final = 10
 """Categories or brands that are looked at, one after the other, until there are enough."""
+LOOKED_AT: Final = 2000
+"""Products of a category or brand that are looked at: in one with more, the first of the categories that lie in it."""
 _SPARE: Final = 20
 """Read beyond what is asked for: what the configuration calls sensitive is told by the catalogue in memory alone."""
 HOUR_MS: Final = 3_600_000
+_INDEXED: Final = 300
+"""Characters of a category that its index has."""
+_LAST: Final = "\U0010ffff"
 _FACTS: Final[Mapping[str, str]] = {
     "likes": "figures.categories",
     "basket": "figures.basket",
@@ -87,27 +92,28 @@ async def _found(db: Queries, goods: Goods, want: Want, names: tuple[str, ...], 
 async def _on_shelves(db: Queries, goods: Goods, want: Want, names: tuple[str, ...], most: int) -> list[str]:
     found: dict[str, None] = {}
     for name in names[:MOST_SHELVES]:
-        limits = {**_limits(want), "most": most + _SPARE}
+        limits = {**_limits(want), "most": most + _SPARE, "looked_at": LOOKED_AT}
         if want.pick.among == "brand":
             rows = await db.fetch("picks.brand", brand=name, **limits)
         else:
-            low, high = _spelled(name, is_cut=want.pick.among == "likes" and len(name.encode()) >= NAME_BYTES - 3)
-            rows = await db.fetch("picks.category", low=low, high=high, **limits)
+            is_cut = want.pick.among == "likes" and len(name.encode()) >= NAME_BYTES - 3
+            rows = await db.fetch("picks.category", **_spelled(name, is_cut=is_cut), **limits)
         found.update(dict.fromkeys(_harmless(goods, rows)))
         if len(found) >= most:
             break
     return list(found)[:most]
 
 
-def _spelled(category: str, *, is_cut: bool) -> tuple[str, str]:
-    """From where to where a category is spelled in the database, all that lies in it included.
+def _spelled(category: str, *, is_cut: bool) -> dict[str, str]:
+    """From where to where a category is spelled in the database, all that lies in it included, and its index.
 
     One that `is_cut` may have lost its end: features keep so many bytes of a name.
     """
     whole = msgspec.json.encode(path_of(category)).decode().removesuffix("]")
-    if is_cut:
-        return (low := whole.removesuffix('"')), low + "\U0010ffff"
-    return whole, whole + "^"  # what follows is "," or "]", and "^" comes next
+    low = whole.removesuffix('"') if is_cut else whole
+    high = low + _LAST if is_cut else low + "^"  # what follows is "," or "]", and "^" comes next
+    ends = high if len(low) < _INDEXED else low[:_INDEXED] + _LAST
+    return {"low": low, "high": high, "begins": low[:_INDEXED], "ends": ends}
 
 
 def _limits(want: Want) -> dict[str, object]:

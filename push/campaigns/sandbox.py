@@ -11,12 +11,13 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 import structlog
 
 from push.campaigns import render, sandboxed
+from push.campaigns.content_settings import ContentSettings
 from push.campaigns.render import TemplateError
 from push.campaigns.sandboxed import Done, Job
 from push.model.campaigns import Template
@@ -35,18 +36,10 @@ _MOST_SHOWN: Final = 60
 _LOG = structlog.get_logger("push.campaigns")
 
 
-class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What templates with loops may take: processes at a time, time of one rendering, and memory of a process."""
-
-    workers: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
-    render_ms: Annotated[int, msgspec.Meta(ge=50, le=5000)] = 500
-    memory_mb: Annotated[int, msgspec.Meta(ge=128, le=4096)] = 256
-
-
 class Sandbox:
     """Renders templates, those with loops in worker processes, which start when the first one is needed."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: ContentSettings) -> None:
         self.refused: dict[Template, float] = {}
         """Until when, by the loop's clock, templates are not tried."""
         self.overruns = 0
@@ -140,7 +133,7 @@ class Sandbox:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: SandboxSettings) -> AsyncIterator[Sandbox]:
+async def opened(settings: ContentSettings) -> AsyncIterator[Sandbox]:
     """A sandbox, whose workers end with it."""
     sandbox = Sandbox(settings)
     try:

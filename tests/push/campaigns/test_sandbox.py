@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from push.campaigns.content_settings import ContentSettings
 from push.campaigns.render import TemplateError
-from push.campaigns.sandbox import MOST_WAITING, Sandbox, SandboxSettings, opened
+from push.campaigns.sandbox import MOST_WAITING, Sandbox, opened
 from push.model.campaigns import Template
 
 FACTS: dict[str, object] = {
@@ -26,7 +27,7 @@ def loops(text: str) -> Template:
 
 @pytest.fixture
 async def box() -> AsyncIterator[Sandbox]:
-    async with opened(SandboxSettings(render_ms=5000)) as sandbox:
+    async with opened(ContentSettings(render_ms=5000)) as sandbox:
         yield sandbox
 
 
@@ -48,7 +49,7 @@ async def test_whatever_a_template_tries_the_next_one_is_rendered(box: Sandbox) 
 
 
 async def test_one_that_overruns_is_killed_and_not_tried_again_and_others_are_rendered() -> None:
-    async with opened(SandboxSettings(render_ms=500)) as box:
+    async with opened(ContentSettings(render_ms=500)) as box:
         with pytest.raises(TemplateError, match="too long"):
             await box.render(loops(ENDLESS), FACTS)
         before_s = asyncio.get_running_loop().time()
