@@ -100,15 +100,6 @@ class Arena:
         """The anchors' numbers: 0, 1, 2, … They may change with each `use`."""
         return self._stack.anchors
 
-    @property
-    def row_bytes(self) -> int:
-        """Memory that each row takes."""
-        return sum(getattr(self, f"_{name}")[:1].nbytes for name in _COLUMNS)
-
-    def zones_of(self, store: int) -> tuple[str, ...]:
-        """The zones of a store, in the order of `zones`. Raises `KeyError`."""
-        return self._stack.floor(store).zones
-
     def use(self, stores: Mapping[str, tuple[Floor, RadioModel]]) -> None:
         """Take over all stores of this shape.
 
