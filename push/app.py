@@ -20,6 +20,7 @@ from push.api import (
     addresses,
     app_config,
     apps,
+    campaigns,
     collect,
     collect_settings,
     confirm,
@@ -29,6 +30,7 @@ from push.api import (
     enrolment,
     enrolment_page,
     events,
+    feeds,
     floors,
     health,
     hooks,
@@ -61,6 +63,7 @@ from push.api import (
     session,
     sources,
     sse,
+    stops,
     stream,
     suppressions,
     tags,
@@ -99,6 +102,9 @@ ENDPOINTS: Final = (
     *suppressions.ENDPOINTS,
     *credentials.ENDPOINTS,
     *registry.ENDPOINTS,
+    *campaigns.ENDPOINTS,
+    *stops.ENDPOINTS,
+    *feeds.ENDPOINTS,
     *records.ENDPOINTS,
     *lists.ENDPOINTS,
     *plans.ENDPOINTS,
@@ -209,6 +215,7 @@ def _measured(parts: Parts, answered: Counter[str]) -> Measured:
         parts.collecting,
         parts.segmenting.runner,
         parts.confirmer,
+        parts.campaigner,
         answered,
     )
 
@@ -237,6 +244,8 @@ async def _work(stack: AsyncExitStack, parts: Parts) -> None:
         group.create_task(parts.collecting.schemas.run(), name="schemas"),
         group.create_task(parts.catalogue.run(parts.db), name="catalogue"),
         group.create_task(parts.confirmer.run(), name="confirmations"),
+        group.create_task(parts.stops.run(), name="stops"),
+        group.create_task(parts.campaigner.run(), name="campaigns"),
     ]
 
     async def end() -> None:

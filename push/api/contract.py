@@ -9,6 +9,8 @@ import msgspec
 
 from push.access.desk import Desk, Peer
 from push.access.sessions import Session
+from push.campaigns.means import Means as Deciding
+from push.campaigns.stops import Stops
 from push.deliver.backlog import Backlog
 from push.deliver.hook_runner import Hooks
 from push.deliver.sizes import Fit
@@ -17,6 +19,7 @@ from push.enrolment.site import Site
 from push.health.station import Station
 from push.ingest.foreign.queue import Standing
 from push.model.credentials import Asked, CredentialInfo
+from push.model.decisions import Policy
 from push.model.health import Learned
 from push.model.people import Purpose
 from push.model.ports import Clock, Database, Streams
@@ -185,6 +188,12 @@ class Context(NamedTuple):
     """What opens and makes people's data keys."""
     people_imports: PeopleImports
     """Where files of people and of what they did are handed in."""
+    campaign_policy: Policy
+    """What holds for all campaigns."""
+    stops: Stops
+    """What is silenced."""
+    deciding: Deciding
+    """What campaigns are asked with."""
 
     @property
     def seals(self) -> Seals:

@@ -230,5 +230,4 @@ ENDPOINTS: Final = (
         role="admin",
     ),
     Endpoint("PUT", "/v1/shoppers/{id}", OPERATOR, "Put a shopper", one("shoppers", "", ("id",)), ShopperIn, Stored),
-    Endpoint("PUT", "/v1/campaigns/{id}", OPERATOR, "Put a campaign", one("campaigns", "", ("id",)), Campaign, Stored),
 )

@@ -27,7 +27,7 @@ def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
     yield from _places(campaign.trigger, known)
     yield from _dwelled(campaign.trigger, known)
     yield from _named(campaign, known)
-    yield from _tags(campaign, known)
+    yield from _tags(campaign)
 
 
 def _trigger(trigger: Trigger) -> Iterator[Finding]:
@@ -75,10 +75,7 @@ def _named(campaign: Campaign, known: Known) -> Iterator[Finding]:
             yield found(field, f"there is no pool of coupons {pool} (any more)")
 
 
-def _tags(campaign: Campaign, known: Known) -> Iterator[Finding]:
-    carried = {*campaign.tags, *(tag for other in known.others for tag in other.tags)}
+def _tags(campaign: Campaign) -> Iterator[Finding]:
     for n, cap in enumerate(campaign.caps):
-        if cap.of == "tag" and cap.tag not in carried:
-            yield found(f"caps[{n}].tag", f"no campaign carries the tag {cap.tag}")
-        if (cap.within is None) == (cap.hours is None):
-            yield found(f"caps[{n}]", "either `within` or `hours` was expected")
+        if cap.of == "tag" and cap.tag not in campaign.tags:
+            yield found(f"caps[{n}].tag", f"this campaign does not carry the tag {cap.tag}: the cap counts nothing")

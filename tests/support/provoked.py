@@ -21,6 +21,7 @@ from push.deliver.hooks import MOST_HOOKS
 from push.model.ids import fresh
 from tests.support.box import quiet_port
 from tests.support.mails import credential
+from tests.support.provoked_campaigns import CAMPAIGNS
 from tests.support.provoked_goods import GOODS
 from tests.support.provoked_segments import SEGMENTS
 from tests.support.provoking import MOST_QUEUED, NOTHING, PROOFS, Provoke, Stage, execute, plainly
@@ -293,6 +294,7 @@ REGISTRY_OF: Final[Mapping[tuple[str, str, int], Provoke]] = {
     },
     **GOODS,
     **SEGMENTS,
+    **CAMPAIGNS,
     ("POST", "/v1/imports", 409): another_import,
     ("GET", "/v1/imports/{id}", 404): plainly(),
     ("POST", "/v1/imports/{id}/undo", 404): plainly(),

@@ -10,6 +10,7 @@ from push.access.limits import Limits
 from push.access.passwords import Hasher
 from push.access.traces import Traces
 from push.api.contract import Context, Reachable
+from push.campaigns.stops import Stops
 from push.channels.inapp import EventStreams
 from push.channels.screen import OpenScreens
 from push.credentials import CredentialBook, Trade
@@ -24,6 +25,7 @@ from push.floors.asking import AT_ONCE
 from push.health.settings import HealthSettings
 from push.health.station import Station
 from push.ingest.foreign.queue import Standing
+from push.model.decisions import Policy
 from push.model.errors import OverloadedError, TransientError
 from push.model.hooks import Letter
 from push.model.ports import Clock, Database, Transaction
@@ -186,6 +188,8 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         imports=Imports(bulk_desk.Means(db, VAULT, clock, Path("imports"), nothing)),
         keyring=KEYRING,
         catalogue=Catalogue(),
+        campaign_policy=Policy(),
+        stops=Stops(db, clock, lambda _: None),
         hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted(), outgoing.Means(KEYRING, {}))),
         tail=Tail(db, clock),
     )

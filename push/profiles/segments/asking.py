@@ -98,8 +98,8 @@ async def reasons(db: Queries, means: Means, segment: str, shopper: str, now_ms:
 async def preview(db: Queries, means: Means, rule: Rule, now_ms: int) -> Preview:
     """Ask some people of a rule that is not saved; everybody, where they are few."""
     people = await everybody(db)
-    persons = await _sample(db, people)
-    return _estimated(people, len(persons), await fitting(db, means, rule, persons, now_ms))
+    persons = await sample(db, people)
+    return estimated(people, len(persons), await fitting(db, means, rule, persons, now_ms))
 
 
 async def everybody(db: Queries) -> int:
@@ -124,7 +124,8 @@ async def _kept(db: Queries, persons: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-async def _sample(db: Queries, people: int) -> list[str]:
+async def sample(db: Queries, people: int) -> list[str]:
+    """Some people, by id: everybody, where they are few."""
     if people <= MOST_ASKED:
         return await beside(db, "", MOST_ASKED)
     found: set[str] = set()
@@ -138,8 +139,8 @@ async def beside(db: Queries, after: str, most: int) -> list[str]:
     return [row["id"] for row in await db.fetch("segments.people", after=after, most=most)]
 
 
-def _estimated(people: int, asked: int, fitting: Sequence[str]) -> Preview:
-    """Wilson's score interval (Wilson 1927) on the share, for everybody."""
+def estimated(people: int, asked: int, fitting: Sequence[str]) -> Preview:
+    """What a sample says of everybody, by Wilson's score interval (Wilson 1927) on the share."""
     n, share = max(asked, 1), len(fitting) / max(asked, 1)
     is_exact = asked >= people
     middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
