@@ -13,6 +13,8 @@ from push.model.rules.tree import uses
 from push.profiles.purposes.book import UnknownPurposeError
 from push.profiles.segments import records
 
+OF_THE_WORLD: Final = ("feed.", "place.")
+"""How facts begin that are of nobody: what feeds say, how full it is."""
 _SENSITIVE: Final = (
     "biometric", "diagnos", "disab", "disease", "ethnic", "faith", "genetic", "health", "illness", "medic",
     "orientation", "politic", "pregnan", "racial", "religio", "sexual", "union",
@@ -27,7 +29,7 @@ def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
     purposes = known.standing.purposes
     if campaign.audience is not None:
         try:
-            records.checked("of the campaign", campaign.audience, purposes)
+            records.checked("of the campaign", campaign.audience, purposes, OF_THE_WORLD)
         except MisfitError as error:
             yield from (found("audience", fault.expected) for fault in error.faults)
     for purpose in campaign.needs:

@@ -130,8 +130,8 @@ def _record(row: Row) -> Record:
     )
 
 
-def checked(name: str, raw: object, purposes: Purposes) -> Rule:
-    """The rule in a segment's JSON, of facts and purposes that there are.
+def checked(name: str, raw: object, purposes: Purposes, also: tuple[str, ...] = ()) -> Rule:
+    """The rule in a segment's JSON, of facts and purposes that there are, or whose names begin as `also` says.
 
     Raises `MisfitError` with where and what was expected.
     """
@@ -141,6 +141,8 @@ def checked(name: str, raw: object, purposes: Purposes) -> Rule:
         raise _misfit(name, f"rule{error.path[1:]}", error.expected) from None
     for leaf in leaves(rule):
         known = view.known(read_by(leaf))
+        if known is None and also and read_by(leaf).startswith(also):
+            continue
         if known is None:
             raise _misfit(name, "rule", f"there is no fact {read_by(leaf)!r}: one of /v1/segments/facts was expected")
         if isinstance(leaf, Fact):
