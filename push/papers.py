@@ -38,6 +38,13 @@ ACTIVITIES: Final = (
         "messages_d",
     ),
     Activity(
+        "Caps and holdouts",
+        "not telling anybody something too often; telling what campaigns earn, by people who are kept from them",
+        "legitimate interest (Art. 6(1)(f)): that people are left in peace",
+        "campaign, channel, store and time of each message; which campaigns she is kept from; which may follow later",
+        "touches_d",
+    ),
+    Activity(
         "Profiles",
         "offers of interest to one person",
         "consent (Art. 6(1)(a)), purpose `profiling`; of age alone",

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
+from push.campaigns import budgets
 from push.floors.forgetting import forget_gone
 from push.model.errors import DatabaseError
 from push.model.ids import fresh
@@ -42,6 +43,7 @@ KINDS: Final = (
     Kind("visits", "visits_d", ("stays", "moments", "caps", "visits")),
     Kind("decisions", "messages_d", ("decisions",)),
     Kind("messages", "messages_d", ("receipts", "attempts", "deliveries", "messages")),
+    Kind("touches", "touches_d", ("touches",)),
     Kind("happenings", "messages_d", ("events",)),
     Kind("audit", "audit_d", ("audit",)),
     Kind("checks", "checks_d", ("checks",)),
@@ -92,6 +94,7 @@ class Retainer:
         now_ms = self._clock.now_ms()
         done = [await self._kind(kind, now_ms) for kind in KINDS]
         await late.sweep(self._db, now_ms)
+        await budgets.sweep(self._db, now_ms)
         await self._forget_gone()
         if any(one.removed for one in done):
             await scrub(self._db)

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
+
 from push.model.campaigns import Budget
-from push.model.ports import Database, Transaction
+from push.model.ports import Database, Queries, Transaction
 
 KEPT_MS: Final = 40 * 86_400_000
 """How long a counter of an hour, day or month stays after it was last written: longer than any of these."""
@@ -69,6 +71,14 @@ async def give_back(tx: Transaction, counters: Iterable[str], now_ms: int) -> No
     """Give back one message of each counter, by its id: of a message that surely did not reach anybody."""
     rows = [{"id": counter, "updated_ms": now_ms} for counter in sorted(counters)]
     await tx.execute_many("campaigns.release_cap", rows)
+
+
+async def used(db: Queries, counters: Iterable[str]) -> dict[str, int]:
+    """How many messages were taken of each counter, by its id."""
+    asked = sorted(counters)
+    rows = await db.fetch("budgets.used", ids=msgspec.json.encode(asked).decode())
+    found = {row["id"]: row["used"] for row in rows}
+    return {counter: found.get(counter, 0) for counter in asked}
 
 
 async def sweep(db: Database, now_ms: int) -> None:

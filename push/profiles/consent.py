@@ -108,6 +108,8 @@ async def granted_for_decision(tx: Transaction, shopper: str) -> Granted:
 
 async def _locked(tx: Transaction, shopper: str) -> list[Row]:
     rows = await tx.fetch("profiles.lock_consents", shopper=shopper)
+    if not rows:  # whoever never said anything is sent what she is owed, and caps of that hold, too
+        await tx.fetch("profiles.lock_facets", shopper=shopper)
     return [row for row in rows if row["shopper"] == shopper]
 
 

@@ -47,6 +47,9 @@ ORDER BY r.at_ms DESC, r.message
 -- name: touches.drop
 DELETE FROM touches WHERE message IN (SELECT value FROM {json_each}(:messages{as_json}))
 
+-- name: budgets.used
+SELECT id, used FROM caps WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
+
 -- name: budgets.sweep
 -- Counters of hours, days and months that are over: each was last written in its own window.
 DELETE FROM caps WHERE updated_ms < :before_ms AND id LIKE 'budget:%' AND id NOT LIKE '%:ever'

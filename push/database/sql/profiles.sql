@@ -65,6 +65,9 @@ SELECT shopper, purpose, granted FROM consents
 WHERE shopper IN (SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper)
 ORDER BY shopper, purpose {for_update}
 
+-- name: profiles.lock_facets
+SELECT id FROM shoppers WHERE person IN (SELECT person FROM shoppers WHERE id = :shopper) ORDER BY id {for_no_key_update}
+
 -- name: profiles.consent_history
 -- What a person said, under whichever identifier; what waits to be confirmed was not said yet.
 SELECT h.purpose, h.granted, h.at_ms, h.source

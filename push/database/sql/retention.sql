@@ -72,6 +72,15 @@ DELETE FROM deliveries WHERE message IN (SELECT value FROM {json_each}(:ids{as_j
 -- name: retention.messages_remove_messages
 DELETE FROM messages WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
+-- name: retention.touches_expired
+SELECT message AS id FROM touches WHERE at_ms < :before_ms LIMIT :most
+
+-- name: retention.touches_oldest
+SELECT MIN(at_ms) AS oldest_ms FROM touches
+
+-- name: retention.touches_remove_touches
+DELETE FROM touches WHERE message IN (SELECT value FROM {json_each}(:ids{as_json}))
+
 -- name: retention.happenings_expired
 -- Without what tells hooks that somebody is erased: it names nobody, and goes when they were told.
 SELECT CAST(seq AS TEXT) AS id FROM events WHERE at_ms < :before_ms AND kind <> 'profile.erased'

@@ -60,6 +60,15 @@ DELETE FROM nicknames WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_js
 -- name: rights.erase_snoozes
 DELETE FROM snoozes WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
 
+-- name: rights.erase_touches
+DELETE FROM touches WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: rights.erase_waiting
+DELETE FROM waiting WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: rights.erase_arms
+DELETE FROM arms WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+
 -- name: rights.erase_messages
 DELETE FROM messages WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
@@ -227,6 +236,18 @@ WHERE delivery IN (
 -- name: rights.export_messages
 SELECT id, shopper, campaign, basis, source, content, sealed, created_ms, expires_ms FROM messages
 WHERE id IN (SELECT message FROM deliveries WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))) ORDER BY created_ms, id
+
+-- name: rights.export_touches
+SELECT message, shopper, campaign, tags, channel, store, visit, at_ms FROM touches
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY at_ms, message
+
+-- name: rights.export_waiting
+SELECT id, shopper, campaign, kind, store, due_ms, until_ms, made_ms FROM waiting
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY made_ms, id
+
+-- name: rights.export_arms
+SELECT campaign, shopper, arm, first_ms FROM arms
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY first_ms, campaign
 
 -- name: rights.export_nicknames
 SELECT shopper, sealed, at_ms FROM nicknames

@@ -21,10 +21,10 @@ PAGE: Final = 1_000
 _TABLES: Final = (
     "facets", "links", "consents", "confirmations", "asked", "checks", "snoozes", "devices", "tags",
     "visits", "stays", "moments", "deliveries", "attempts", "receipts", "happenings",
-    "standings", "requests", "segments", "segment_moves",
+    "touches", "waiting", "arms", "standings", "requests", "segments", "segment_moves",
 )  # fmt: skip
 """Statements ``rights.export_*``: what is kept in columns."""
-_JSON: Final = frozenset({"receipt", "content", "counted"})
+_JSON: Final = frozenset({"receipt", "content", "counted", "tags"})
 """Columns that hold JSON."""
 _SEALED: Final = {"messages": ("content", sealed.message_context), "decisions": ("receipt", sealed.decision_context)}
 """Tables with a column that is sealed, and what for: by a row's id. What is from before may yet be in clear."""

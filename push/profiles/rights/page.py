@@ -18,6 +18,7 @@ _STYLE: Final = (
 )
 TITLES: Final = {
     "addresses": "Where messages reach you",
+    "arms": "Which campaigns may speak to you, and which are kept from you to compare",
     "asked": "What you were asked to agree to",
     "attempts": "Attempts to send messages",
     "checks": "When your consent was looked at, and what for",
@@ -44,7 +45,9 @@ TITLES: Final = {
     "standings": "Totals",
     "stays": "Where you were in stores",
     "tags": "Your cards and tags",
+    "touches": "How often you were told something",
     "visits": "Your visits",
+    "waiting": "What may be said to you later",
 }
 """By kind of data; one that is not here goes by its own name."""
 

@@ -16,6 +16,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Visits to stores, where people stayed there, and the moments in them."""
     messages_d: Days = 90
     """Decisions, messages, deliveries, attempts, receipts and what happened to messages."""
+    touches_d: Days = 730
+    """Which campaign sent somebody a message, when and how: caps count no further back."""
     audit_d: Days = 730
     """Who changed what."""
     checks_d: Days = 400
