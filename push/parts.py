@@ -14,10 +14,16 @@ from push.api import confirm, unsubscribe
 from push.api.contract import Context, Reachable
 from push.broker.client import BrokerClient
 from push.broker.endpoint import Endpoint
+from push.campaigning import open_campaigner, open_ear
+from push.campaigns import means as campaigns
+from push.campaigns.means import InForce
+from push.campaigns.runner import Runner as Campaigner
+from push.campaigns.stops import Stops
 from push.channels.inapp import EventStreams
 from push.channels.services import service_of
 from push.credentials import CredentialBook, Trade
 from push.database.open import open_database
+from push.deciding import open_deciding
 from push.deliver.attempts import Means
 from push.deliver.backlog import Backlog
 from push.deliver.sender import Sender
@@ -101,6 +107,9 @@ class Parts(NamedTuple):
     segmenting: Segmenting
     people_imports: PeopleImports
     confirmer: confirming.Confirmer
+    stops: Stops
+    deciding: campaigns.Means
+    campaigner: Campaigner
 
 
 async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock) -> Parts:
@@ -128,10 +137,13 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     confirms = confirm.links(vault, settings.http.public_url)
     sender = Sender(settings.sender, Means(db, seals, clock, channels, links, settings.longest_s, confirms))
     read_traits = guarded.reader(keyring, settings.profiles.traits)
-    outside = Outside(db, clock, client, sender.wake, keyring, read_traits)
+    segmenting = open_segmenting(settings.profiles, db, clock, keyring, catalogue)
+    deciding = open_deciding(settings, keyring, segmenting.means.sight, read_traits)
+    outside = Outside(db, clock, client, sender.wake, deciding)
     engine = Engine(settings.ingest, outside, presence, consents, rules)
     desk = collecting.desk_of(settings.profiles, vault, keyring, catalogue, settings.app.consent_texts)
-    following = collecting.Following(consents, engine, shown.screens)
+    ear = open_ear(deciding)
+    following = collecting.Following(consents, engine, shown.screens, ear)
     await consent.use_minimum_age(db, settings.profiles.minimum_age, collecting.aging(desk, following, clock))
     await consents.load(db)
     backlog = Backlog(db, settings.sender.most_queued)
@@ -181,10 +193,24 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         Retainer(db, clock, settings.profiles.retention),
         catalogue,
         collected,
-        open_segmenting(settings.profiles, db, clock, keyring, catalogue),
+        segmenting,
         await collecting.open_imports(stack, settings.file("imports"), db, clock, collected),
         confirming.open_confirmer(settings, confirming.Means(db, clock, collected.desk, outbox), credentials),
+        await _stops(db, clock, deciding.in_force),
+        deciding,
+        open_campaigner(db, clock, deciding, ear, (backlog, sender)),
     )
+
+
+async def _stops(db: Database, clock: Clock, in_force: InForce) -> Stops:
+    """What was silenced before this start is so from its first moment."""
+
+    def use(scopes: frozenset[str]) -> None:
+        in_force.stopped = scopes
+
+    stops = Stops(db, clock, use)
+    await stops.load()
+    return stops
 
 
 async def _erase_again(db: Database, vault: Vault, keyring: Keyring) -> None:
@@ -256,6 +282,9 @@ def context_of(parts: Parts) -> Context:
         people_imports=parts.people_imports,
         keyring=parts.keyring,
         catalogue=parts.catalogue,
+        campaign_policy=parts.settings.campaigns.policy(parts.settings.ingest.pushes_per_visit),
+        stops=parts.stops,
+        deciding=parts.deciding,
     )
 
 

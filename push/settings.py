@@ -9,6 +9,7 @@ import msgspec
 
 from beacons.topics import Id
 from push.access.desk import AccessSettings
+from push.campaigns.settings import CampaignSettings
 from push.channels.apns import ApnsSettings
 from push.channels.email import EmailSettings
 from push.channels.fcm import FcmSettings
@@ -95,6 +96,7 @@ class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
     presence: Rules = Rules()
+    campaigns: CampaignSettings = CampaignSettings()
     sender: SenderSettings = SenderSettings()
     webpush: WebPushSettings = WebPushSettings()
     fcm: FcmSettings = FcmSettings()

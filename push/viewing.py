@@ -11,12 +11,15 @@ from push.api.contract import ProblemError
 from push.collecting import Following
 from push.console.addresses import add_console
 from push.console.assets import read_assets
-from push.console.context import ConsoleContext
+from push.console.context import ConsoleContext, Send
 from push.console.figures import Figures
 from push.console.live.floors import Floors, Kept
 from push.console.persons.means import Means
 from push.console.render import Pages
+from push.deliver import intake
+from push.deliver.asked import Asked, MessageIn, Verdict
 from push.floors.asking import AT_ONCE
+from push.model.ids import fresh
 from push.parts import Parts, context_of
 from push.registry.clocks import Zones
 
@@ -57,10 +60,29 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         site=parts.site,
         people=_people(parts),
         rules=parts.settings.presence,
+        deciding=parts.deciding,
+        send=_sending(parts),
         figuring=asyncio.Semaphore(AT_ONCE),
         origin=parts.settings.http.public_url,
         body_timeout_s=parts.settings.http.body_timeout_s,
     )
+
+
+def _sending(parts: Parts) -> Send:
+    context = context_of(parts)
+
+    async def send(message: MessageIn, actor: str) -> Verdict:
+        asked = Asked(id=fresh("msg"), message=message)
+        means = intake.Means(context.seals, context.fit, actor)
+        async with context.db.transaction(patient=True) as tx:
+            taken = await intake.take(tx, [asked], means, context.clock.now_ms())
+        [verdict] = taken.verdicts
+        if verdict.delivery is not None:
+            context.backlog.add(1)
+            context.wake_senders()
+        return verdict
+
+    return send
 
 
 def _people(parts: Parts) -> Means:
@@ -73,5 +95,5 @@ def _people(parts: Parts) -> Means:
             return False
         return True
 
-    following = Following(parts.consents, parts.engine, parts.showing.screens)
+    following = Following(parts.consents, parts.engine, parts.showing.screens, parts.campaigner.ear)
     return Means(parts.collecting.desk, following, erase, parts.segmenting.means)

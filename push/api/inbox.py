@@ -10,7 +10,7 @@ from push.api import why
 from push.api.apps import shopper_of
 from push.api.contract import DEVICE, Call, Context, Endpoint, ProblemError, own_device
 from push.api.messages import MessageOut, message_out
-from push.campaigns import outbox
+from push.campaigns import outbox, receipts
 from push.model.campaigns import Campaign
 from push.model.delivery import State
 from push.model.ports import Row
@@ -74,7 +74,7 @@ async def _decided(context: Context, decision: str) -> why.Decided | None:
         row["mark_s"],
         row["at_ms"],
         await _place(context, row["store"], row["zone"]),
-        sealed.considered(context.keyring, row, decision),
+        receipts.considered(context.keyring, row, decision),
         None if row["definition"] is None else msgspec.json.decode(row["definition"], type=Campaign),
     )
 

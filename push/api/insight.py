@@ -8,6 +8,7 @@ import msgspec
 from beacons.topics import is_id
 from push.api import queries
 from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, Parameter, ProblemError, within
+from push.campaigns import receipts
 from push.ingest.marks import Mark
 from push.model.decisions import Considered
 from push.model.delivery import Basis, Content, Lane, State
@@ -198,7 +199,7 @@ async def decisions(context: Context, call: Call) -> list[DecisionOut]:
         rows = await context.db.fetch("insight.decisions", since_ms=since_ms, most=MOST, **kept)
     await keys.look_for(context.keyring, rows)
     return [
-        msgspec.convert({**row, "considered": sealed.considered(context.keyring, row, row["id"])}, DecisionOut)
+        msgspec.convert({**row, "considered": receipts.considered(context.keyring, row, row["id"])}, DecisionOut)
         for row in rows
     ]
 

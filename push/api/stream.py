@@ -14,7 +14,7 @@ from push.api.contract import DEVICE, Call, Context, Endpoint, own_device
 from push.api.messages import MessageOut, message_out
 from push.api.server import Handler
 from push.api.sse import PATIENCE, Patience, Write
-from push.campaigns.decide import ALWAYS_NEEDED
+from push.campaigns.book import NEEDED
 from push.model.delivery import Outgoing
 from push.model.ports import Pushed, Row, Stream
 from push.profiles import consent, keys, sealed
@@ -68,7 +68,7 @@ async def _missed(context: Context, device: str, shopper: str, after_seq: int | 
     if after_seq is None:
         return ()
     granted = await consent.granted(context.db, shopper)
-    if not {"inapp", *ALWAYS_NEEDED} <= granted:
+    if not {"inapp", *NEEDED} <= granted:
         return ()
     rows = await context.db.fetch(
         "deliver.stream_since",

@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from push.campaigns.decide import ALWAYS_NEEDED
+from push.campaigns.book import NEEDED
 from push.model.campaigns import Campaign
 from push.model.decisions import Considered
 from push.model.delivery import Basis
@@ -216,7 +216,7 @@ def _needed(row: Row, decided: Decided | None) -> Iterable[Purpose]:
     if row["decision"] is None:
         return ("marketing", *msgspec.json.decode(row["needs"], type=tuple[Purpose, ...]))
     needs = decided.campaign.needs if decided is not None and decided.campaign is not None else ()
-    return (*ALWAYS_NEEDED, "profiling", *needs)
+    return (*NEEDED, "profiling", *needs)
 
 
 def _granted_since(history: Sequence[Row], upto_ms: int) -> Mapping[Purpose, int]:

@@ -1,12 +1,24 @@
-"""Live campaigns, found by what just happened and where, not by a scan."""
+"""Live campaigns, each made ready once, and found by what just happened and where, not by a scan."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Final, NamedTuple
 
-from push.model.campaigns import Campaign
-from push.model.presence import Moment
+from push.campaigns.timing import Timely, compile_schedule
+from push.model.campaigns import Campaign, Template, Trigger
+from push.model.decisions import Occasion
+from push.model.people import Purpose
+from push.model.rules.check import Check, check_of, fit_of
+from push.model.rules.parse import RuleError, parse
+from push.model.rules.tree import Did, Happened, Rule, uses
+from push.model.rules.tree import Where as RuleWhere
+from push.profiles.catalogue.product import path_of
+from push.profiles.segments.book import read_closely
 
-_ANY = ""
+_ANY: Final = ""
+_AT_PLACES: Final = frozenset({"store_entered", "zone_entered", "dwelled", "zone_left", "left", "approached", "asked"})
+NEEDED: Final[frozenset[Purpose]] = frozenset({"location", "marketing"})
+"""What every offer at a place needs, whatever it says: its own `needs` may ask for more, never for less."""
 
 
 class Versioned(NamedTuple):
@@ -16,20 +28,130 @@ class Versioned(NamedTuple):
     version: int
 
 
+class Ready:
+    """A campaign, ready to be asked: its audience as a function, its schedule, what it needs and what it reads.
+
+    `problem` is what is wrong with its rule, "" where nothing is; such a campaign is nobody's.
+    """
+
+    def __init__(self, entry: Versioned) -> None:
+        self.campaign = campaign = entry.campaign
+        self.version = entry.version
+        self.id = campaign.id
+        self.key = campaign.id, entry.version
+        self.stops = frozenset({"all", f"campaign:{campaign.id}"})
+        self.needs = needs_of(campaign)
+        self.problem, self.audience = _rule(campaign)
+        self.reads: frozenset[str] = frozenset() if self.audience is None else frozenset(uses(self.audience))
+        self.speaks_of_her = any(template.speaks_of_her for template in templates_of(campaign))
+        self.reads_closely = frozenset() if self.audience is None else read_closely(self.audience)
+        self.categories = frozenset(map(path_of, campaign.about.categories))
+        self.brands = frozenset(brand.casefold() for brand in campaign.about.brands)
+        self.products = frozenset(campaign.about.products)
+        self.is_about = bool(self.categories or self.brands or self.products)
+        self.minds_purchases = self.is_about or (campaign.pick is not None and campaign.pick.not_owned)
+
+    @cached_property
+    def check(self) -> Check | None:
+        """Whether somebody belongs to the audience; None: everybody does."""
+        return None if self.audience is None else check_of(self.audience)
+
+    @cached_property
+    def timely(self) -> Timely:
+        """Why it may not speak at a time; None: it may."""
+        return compile_schedule(self.campaign.schedule)
+
+    @cached_property
+    def fits(self) -> "Fits | None":
+        """Whether an event's properties are what the trigger asks for; None: it asks for nothing."""
+        where = self.campaign.trigger.where
+        return Fits(self.campaign.trigger) if where else None
+
+
+class Fits:
+    """A trigger's `where`, as a function."""
+
+    def __init__(self, trigger: Trigger) -> None:
+        asked = tuple(RuleWhere(each.property, each.op, each.value) for each in trigger.where)  # type: ignore[arg-type]
+        self._fit = fit_of(Did(event=trigger.event or "event", where=asked))
+
+    def __call__(self, occasion: Occasion) -> bool:
+        """Whether it fits."""
+        return self._fit is None or self._fit(Happened(occasion.at_ms, occasion.properties))
+
+
+def templates_of(campaign: Campaign) -> Iterable[Template]:
+    """Every text of a campaign, its slots' options aside."""
+    yield campaign.template
+    yield from (wording.template for wording in campaign.wordings)
+    yield from (step.template for step in campaign.steps if step.template is not None)
+
+
+def needs_of(campaign: Campaign) -> frozenset[Purpose]:
+    """The purposes without which a campaign says nothing: of what she is owed, those alone that it names."""
+    if campaign.basis == "service":
+        return frozenset(campaign.needs)
+    at_place = campaign.trigger.kind in _AT_PLACES
+    return frozenset(campaign.needs) | (NEEDED if at_place else NEEDED - {"location"})
+
+
+def _rule(campaign: Campaign) -> tuple[str, Rule | None]:
+    if campaign.audience is None:
+        return "", None
+    try:
+        return "", parse(campaign.audience)
+    except RuleError as error:
+        return f"its audience cannot be read: {error}", None
+
+
 class Book:
-    """Campaigns by (moment kind, store, zone, mark); immutable once built."""
+    """Campaigns by what triggers them and where; immutable once built."""
 
     def __init__(self, campaigns: Iterable[Versioned]) -> None:
-        self._index: dict[tuple[str, str, str, int], list[Versioned]] = {}
-        for entry in campaigns:
-            trigger = entry.campaign.trigger
-            for store in set(trigger.stores) or {_ANY}:
-                for zone in set(trigger.zones) or {_ANY}:
-                    self._index.setdefault((trigger.kind, store, zone, trigger.mark_s), []).append(entry)
+        self.ready = {entry.campaign.id: Ready(entry) for entry in campaigns}
+        self._index: dict[tuple[object, ...], list[Ready]] = {}
+        for _, each in sorted(self.ready.items()):
+            for key in _keys(each.campaign.trigger):
+                self._index.setdefault(key, []).append(each)
+        self.kinds = frozenset(each.campaign.trigger.kind for each in self.ready.values())
 
-    def candidates(self, moment: Moment) -> list[Versioned]:
-        """The campaigns that answer a moment, in order of their ids."""
-        zones = {_ANY, moment.zone or _ANY}
-        keys = [(moment.kind, store, zone, moment.mark_s) for store in (moment.store, _ANY) for zone in zones]
-        found = [entry for key in keys for entry in self._index.get(key, ())]
-        return sorted(found, key=lambda entry: entry.campaign.id)
+    def candidates(self, occasion: Occasion) -> Sequence[Ready]:
+        """The campaigns that answer something, in order of their ids."""
+        if occasion.campaigns is not None:
+            named = (self.ready.get(name) for name in occasion.campaigns)
+            return [each for each in named if each is not None]
+        found: list[Ready] = []
+        for key in _asked(occasion):
+            found += self._index.get(key, ())
+        fitting = [each for each in found if each.fits is None or each.fits(occasion)]
+        return sorted(fitting, key=lambda each: each.id)
+
+
+def _keys(trigger: Trigger) -> Iterable[tuple[object, ...]]:
+    what = _what(trigger.kind, trigger.mark_s, trigger.event, trigger.feed, trigger.segment or "")
+    for store in set(trigger.stores) or {_ANY}:
+        for zone in set(trigger.fixtures if trigger.kind == "approached" else trigger.zones) or {_ANY}:
+            yield (*what, store, zone)
+
+
+def _asked(occasion: Occasion) -> Iterable[tuple[object, ...]]:
+    what = _what(occasion.kind, occasion.mark_s, occasion.name, occasion.feed, occasion.segment)
+    spot = occasion.fixture if occasion.kind == "approached" else occasion.zone
+    for store in {occasion.store, _ANY}:
+        for zone in {spot or _ANY, _ANY}:
+            yield (*what, store, zone)
+
+
+def _what(kind: str, mark_s: int, event: str, feed: str, segment: str) -> tuple[object, ...]:
+    """What tells triggers of a kind apart, beside places."""
+    match kind:
+        case "dwelled":
+            return kind, mark_s
+        case "event":
+            return kind, event
+        case "feed":
+            return kind, feed, event
+        case "segment_entered" | "segment_left":
+            return kind, segment
+        case _:
+            return (kind,)

@@ -1,110 +1,275 @@
-"""One moment, one decision: which campaign answers it, and why each of the others does not."""
+"""One occasion, one decision: which campaign answers it, and why each of the others does not. Pure.
+
+stopped ▶ consent ▶ wait ▶ schedule ▶ audience ▶ suppression ▶ caps ▶ quiet hours ▶ receptivity ▶ holdout ▶ worth
+
+What stands further left settles it. The same inputs and campaigns give the same decision, however often it is asked.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-import msgspec
-
-from push.campaigns.book import Versioned
-from push.campaigns.render import TemplateError
-from push.model.campaigns import Campaign
-from push.model.decisions import Considered, Decision, Verdict
-from push.model.delivery import Content
+from push.campaigns import worth
+from push.campaigns.book import Ready
+from push.campaigns.caps import Tally, over_any
+from push.campaigns.draws import Variant, is_held_out, variant
+from push.campaigns.timing import next_clock_ms, quiet_until_ms
+from push.model.campaigns import Cap
+from push.model.decisions import Considered, Decision, Inputs, Later, Verdict
 from push.model.ids import derived
-from push.model.people import Purpose
-from push.model.presence import Moment
+from push.registry.clocks import Zones
 
-ALWAYS_NEEDED: Final[frozenset[Purpose]] = frozenset({"location", "marketing"})
-"""What every campaign needs, whatever it says: its own `needs` may ask for more, never for less."""
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision knows about the shopper: read in the transaction that will write it."""
-
-    granted: frozenset[Purpose]
-    channels: tuple[str, ...]
-    """Channels on which one of her devices can be reached and that she granted, best first."""
-    pushes_this_visit: int
-    max_pushes_per_visit: int = 1
-    is_snoozed: bool = False
-    """Whether she asked to be left alone for now."""
-    is_fresh: bool = True
-    """Whether the evidence of the moment is recent enough to trigger."""
+DAY_MS: Final = 86_400_000
+_ROUND: Final = 6
 
 
-class Chosen(msgspec.Struct, frozen=True):
-    """The campaign that answers, and what it says."""
+class Objection(NamedTuple):
+    """What speaks against a campaign, in a sentence, and when to ask again, where it should be."""
 
-    campaign: Campaign
-    content: Content
-
-
-Render = Callable[[Campaign], Content]
+    verdict: Verdict
+    why: str
+    later: Later | None = None
 
 
-def decide(
-    moment: Moment, candidates: Sequence[Versioned], facts: Facts, render: Render, now_ms: int
-) -> tuple[Decision, Chosen | None]:
-    """The decision for a moment; `render` may raise `TemplateError`, which makes its campaign lose."""
-    open_, considered = _sift(candidates, facts)
-    chosen: Chosen | None = None
-    for entry in sorted(open_, key=lambda e: (-e.campaign.value, e.campaign.id)):
-        if chosen is not None:
-            why = f"worth {entry.campaign.value:g}, {chosen.campaign.id} is worth {chosen.campaign.value:g}"
-            considered.append(_considered(entry, "outvalued", why))
-            continue
-        try:
-            chosen = Chosen(entry.campaign, render(entry.campaign))
-        except TemplateError as error:
-            considered.append(_considered(entry, "template", str(error)))
-        else:
-            considered.append(_considered(entry, "chosen", f"worth {entry.campaign.value:g}"))
-    decision = Decision(
-        id=derived("dec", moment.id),
-        moment=moment.id,
-        shopper=moment.shopper,
-        store=moment.store,
-        campaign=None if chosen is None else chosen.campaign.id,
-        considered=tuple(considered),
-        decided_ms=now_ms,
-    )
-    return decision, chosen
+Judge = Callable[[Ready], Objection | None]
 
 
-def _sift(candidates: Sequence[Versioned], facts: Facts) -> tuple[list[Versioned], list[Considered]]:
-    """Candidates that nothing speaks against, and the others with what does."""
-    open_: list[Versioned] = []
-    closed: list[Considered] = []
-    for entry in candidates:
-        objection = _objection(entry.campaign, facts)
+class _Open(NamedTuple):
+    """A campaign that nothing speaks against, and what saying it is worth."""
+
+    ready: Ready
+    net: float
+    why: str
+
+
+def decide(inputs: Inputs, candidates: Sequence[Ready], zones: Zones) -> Decision:
+    """The decision; `candidates` are the campaigns that `inputs.candidates` names, in that order.
+
+    The zones that `inputs` names must be at hand in `zones`.
+    """
+    asking = _Asking(inputs, zones)
+    open_: list[_Open] = []
+    considered: list[Considered] = []
+    eligible: list[str] = []
+    later: list[Later] = []
+    for ready in candidates:
+        objection = asking.objection(ready)
         if objection is None:
-            open_.append(entry)
+            eligible.append(ready.id)
+            objection = asking.last(ready)
+        if objection is None:
+            open_.append(asking.worth(ready))
+            continue
+        considered.append(Considered(campaign=ready.id, version=ready.version, verdict=objection[0], why=objection[1]))
+        if objection.later is not None:
+            later.append(objection.later)
+    chosen, beaten = _best(open_)
+    return Decision(
+        id=derived("dec", inputs.occasion.id),
+        moment=inputs.occasion.id,
+        shopper=inputs.occasion.shopper,
+        store=inputs.occasion.store,
+        campaign=None if chosen is None else chosen.campaign.id,
+        considered=tuple(considered + beaten),
+        decided_ms=inputs.now_ms,
+        eligible=tuple(eligible),
+        held_out=tuple(each.campaign for each in considered if each.verdict == "holdout"),
+        later=tuple(later),
+        basis="marketing" if chosen is None else chosen.campaign.basis,
+        **({} if chosen is None else _varied(chosen, inputs.person.who)._asdict()),
+    )
+
+
+def _varied(ready: Ready, who: str) -> "_Varied":
+    found: Variant = variant(ready.id, ready.campaign.slots, who)
+    return _Varied(found.options, found.propensity)
+
+
+class _Varied(NamedTuple):
+    variant: dict[str, str]
+    propensity: float
+
+
+def _best(open_: Sequence[_Open]) -> tuple[Ready | None, list[Considered]]:
+    """The one that is said, and what is told of all that nothing spoke against."""
+    chosen: Ready | None = None
+    told: list[Considered] = []
+    for ready, net, why in sorted(open_, key=lambda each: (-each.ready.campaign.priority, -each.net, each.ready.id)):
+        verdict: Verdict = "outvalued"
+        if net <= 0:
+            verdict = "worthless"
+        elif chosen is None:
+            chosen, verdict = ready, "chosen"
         else:
-            closed.append(_considered(entry, *objection))
-    return open_, closed
+            why = f"{why}; {chosen.id} comes first"  # noqa: PLW2901 - the same sentence, and its end
+        told.append(Considered(campaign=ready.id, version=ready.version, verdict=verdict, why=why, net=net))
+    return chosen, told
 
 
-def _objection(campaign: Campaign, facts: Facts) -> tuple[Verdict, str] | None:
-    if not campaign.live:
-        return "not live", "the campaign is not live"
-    missing = sorted((ALWAYS_NEEDED | set(campaign.needs)) - facts.granted)
-    if missing:
-        return "consent", f"not granted: {', '.join(missing)}"
-    return _untimely(facts)
+class _Asking:
+    """What is asked of every candidate of one decision: what holds for all of them is worked out once."""
+
+    def __init__(self, inputs: Inputs, zones: Zones) -> None:
+        self._in = inputs
+        self._person, self._around, self._policy = inputs.person, inputs.around, inputs.policy
+        self._store_zone = zones.named(inputs.around.time_zone)
+        self._zone = zones.named(inputs.person.time_zone or inputs.around.time_zone)
+        self._facts = {**inputs.person.facts, **inputs.around.facts}
+        self._tally = Tally(inputs.person.touches, self._zone, inputs.now_ms)
+        self._stopped = self._silenced()
+        self._failed = {each.campaign: Objection(each.verdict, each.why) for each in inputs.failed}
+        self._fatigue = worth.fatigue(inputs.person.touches, inputs.policy, inputs.now_ms)
+        self._quiet_ms = quiet_until_ms(inputs.policy.quiet, self._zone, inputs.now_ms)
+        self._held_out = is_held_out("all", inputs.policy.holdout, inputs.person.who)
+        self._caps = (Cap(of="all", most=inputs.policy.pushes_per_visit, within="visit"), *inputs.policy.caps)
+        self._order: tuple[Judge, ...] = (
+            self._agreed,
+            self._waits,
+            self._timely,
+            self._belongs,
+            self._suppressed,
+            self._capped,
+            self._receptive,
+        )
+
+    def objection(self, ready: Ready) -> Objection | None:
+        """What speaks against a campaign before any draw."""
+        if self._stopped or not self._around.stopped.isdisjoint(ready.stops):
+            return Objection("stopped", "somebody stopped it")
+        if not ready.campaign.live:
+            return Objection("not live", "the campaign is not live")
+        for judge in self._order:
+            objection = judge(ready)
+            if objection is not None:
+                return objection
+        return None
+
+    def last(self, ready: Ready) -> Objection | None:
+        """Whether somebody is kept from it to compare, and what kept it from being said when it was chosen."""
+        if self._held_out or is_held_out(ready.id, ready.campaign.holdout, self._person.who):
+            scope = "everything" if self._held_out else "it"
+            return Objection(
+                "holdout", f"she is among those who get nothing of {scope}, so that its effect can be told"
+            )
+        return self._failed.get(ready.id)
+
+    def worth(self, ready: Ready) -> _Open:
+        """What saying it is worth."""
+        channel = self._channel(ready)
+        likely = worth.likely(self._person.answers.get(channel, (0, 0)))
+        tired = 0.0 if ready.campaign.basis == "service" else self._fatigue
+        net = round(ready.campaign.value * likely - tired, _ROUND)
+        return _Open(
+            ready,
+            net,
+            f"worth {ready.campaign.value:g}, opened with {likely:.2f}, less {tired:.3f} of patience: {net:.3f}",
+        )
+
+    # ------------------------------------------------------------------------------------------------ one by one
+
+    def _silenced(self) -> bool:
+        return not self._around.stopped.isdisjoint({"all", f"store:{self._in.occasion.store}"})
+
+    def _agreed(self, ready: Ready) -> Objection | None:
+        missing = ready.needs - self._person.granted
+        if missing:
+            return Objection("consent", f"not granted: {', '.join(sorted(missing))}")
+        if self._in.now_ms < self._person.snoozed_until_ms and ready.campaign.basis == "marketing":
+            return Objection("snoozed", "she asked for no offers for now")
+        if not self._around.is_fresh:
+            return Objection("stale", "the evidence is older than what may trigger")
+        if not self._channel(ready):
+            return Objection("no channel", "no device can be reached on a channel that she granted")
+        return None
+
+    def _channel(self, ready: Ready) -> str:
+        mine = self._person.channels
+        allowed = ready.campaign.channels
+        if not allowed:
+            return mine[0] if mine else ""
+        return next((channel for channel in allowed if channel in mine), "")
+
+    def _waits(self, ready: Ready) -> Objection | None:
+        wait_s = ready.campaign.trigger.wait_s
+        if not wait_s or self._in.occasion.waited:
+            return None
+        due_ms = self._in.now_ms + 1000 * wait_s
+        return Objection("later", f"it waits for {wait_s} s first", Later(campaign=ready.id, due_ms=due_ms))
+
+    def _timely(self, ready: Ready) -> Objection | None:
+        around = self._around
+        why = ready.timely(self._in.now_ms, self._store_zone, self._zone, around.is_open, around.is_holiday)
+        return None if why is None else Objection("schedule", why)
+
+    def _belongs(self, ready: Ready) -> Objection | None:
+        if ready.problem:
+            return Objection("audience", ready.problem)
+        if ready.check is None:
+            return None
+        if ready.reads and not self._person.is_known and any(not name.startswith(PUBLIC) for name in ready.reads):
+            return Objection("consent", "its audience is chosen by who she is, and she did not agree to be profiled")
+        inside = self._in.inside
+        if ready.id not in inside if inside is not None else not ready.check(self._facts, self._in.now_ms):
+            return Objection("audience", "she is not in its audience")
+        return None
+
+    def _suppressed(self, ready: Ready) -> Objection | None:
+        person, name = self._person, ready.id
+        if name in person.redeemed:
+            return Objection("redeemed", "she used this offer already")
+        if name in person.disliked:
+            return Objection("disliked", "she said that she wants less of this")
+        return self._bought(ready) if ready.is_about else None
+
+    def _bought(self, ready: Ready) -> Objection | None:
+        days = ready.campaign.about.bought_days
+        for each in self._person.bought:
+            if each.product in ready.products:
+                return Objection("owned", f"she has {each.product} already")
+            recent = self._in.now_ms - each.at_ms < days * DAY_MS
+            if recent and (each.brand.casefold() in ready.brands or _within(each.category, ready.categories)):
+                return Objection("bought", f"she bought its like, {each.product}, within {days} days")
+        return None
+
+    def _capped(self, ready: Ready) -> Objection | None:
+        campaign = ready.campaign
+        caps = (*self._caps, *campaign.caps) if campaign.basis == "marketing" else campaign.caps
+        full = over_any(
+            caps,
+            self._tally,
+            campaign=ready.id,
+            channel=self._channel(ready),
+            store=self._in.occasion.store,
+            tags=campaign.tags,
+        )
+        return None if full is None else self._deferred(ready, Objection("cap", full.why), full.free_ms)
+
+    def _deferred(self, ready: Ready, full: Objection, free_ms: int | None) -> Objection:
+        """What a full cap or a quiet hour means for a campaign: nothing, or later where that is known."""
+        if ready.campaign.otherwise == "drop" or free_ms is None:
+            return full
+        return Objection(full.verdict, f"{full.why}; it is asked again then", Later(campaign=ready.id, due_ms=free_ms))
+
+    def _receptive(self, ready: Ready) -> Objection | None:
+        campaign = ready.campaign
+        if campaign.is_quiet and self._quiet_ms is not None:
+            return self._deferred(ready, Objection("quiet", "it is a quiet hour for her"), self._quiet_ms)
+        if campaign.when == "now" or self._in.occasion.waited:
+            return None
+        if campaign.when == "checkout" and not self._around.is_checkout:
+            return Objection("later", "it is told at the tills", Later(campaign=ready.id, due_ms=None, on="checkout"))
+        if campaign.when == "next_visit":
+            on_next = Later(campaign=ready.id, due_ms=None, on="next_visit")
+            return Objection("later", "it is told when she comes next", on_next)
+        if campaign.when == "evening":
+            due_ms = next_clock_ms(self._policy.evening, self._zone, self._in.now_ms)
+            return Objection("later", "it is told in the evening", Later(campaign=ready.id, due_ms=due_ms))
+        return None
 
 
-def _untimely(facts: Facts) -> tuple[Verdict, str] | None:
-    """What speaks against any campaign at this moment."""
-    if facts.is_snoozed:
-        return "snoozed", "she asked for no offers for now"
-    if not facts.is_fresh:
-        return "stale", "the evidence is older than what may trigger"
-    if facts.pushes_this_visit >= facts.max_pushes_per_visit:
-        return "cap", f"{facts.pushes_this_visit} of {facts.max_pushes_per_visit} pushes of this visit are used"
-    if not facts.channels:
-        return "no channel", "no device can be reached on a channel that she granted"
-    return None
+PUBLIC: Final = ("feed.", "place.", "consent.")
+"""How facts begin that are not of her, or that she said to be known by."""
 
 
-def _considered(entry: Versioned, verdict: Verdict, why: str) -> Considered:
-    return Considered(campaign=entry.campaign.id, version=entry.version, verdict=verdict, why=why)
+def _within(path: tuple[str, ...], categories: frozenset[tuple[str, ...]]) -> bool:
+    """Whether a category is one of these, or below one."""
+    return any(path[:n] in categories for n in range(1, len(path) + 1))

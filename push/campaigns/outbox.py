@@ -6,15 +6,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from push.campaigns import events
-from push.campaigns.decide import Chosen
+from push.campaigns import events, receipts, touches
+from push.campaigns.book import needs_of
 from push.campaigns.events import Event
 from push.campaigns.routes import Plan
-from push.model.decisions import Decision
-from push.model.delivery import Lane, Message, Route, State
+from push.model.campaigns import Campaign
+from push.model.decisions import Decision, Occasion, Receipt
+from push.model.delivery import Content, Lane, Message, Route, State
 from push.model.ids import derived
 from push.model.ports import Row, Transaction
-from push.model.presence import Moment
 from push.profiles import keys, sealed
 from push.profiles.keys import DataKey, Keyring
 
@@ -43,42 +43,17 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     heard: Heard | None = None
 
 
-def visit_cap(visit: str) -> str:
-    """The id of the cap row that counts the pushes of one visit."""
-    return f"visit:{visit}"
-
-
-class Used(NamedTuple):
-    """Pushes of a visit, and of others that the same person has open in the same store."""
-
-    own: int
-    beside: int
-
-
-async def used(tx: Transaction, moment: Moment) -> Used:
-    """How often somebody was pushed during the visit of a moment, whichever of her tags it was told by.
-
-    It holds until `tx` ends where her consents are locked (`push.profiles.consent.standing_for_decision`).
-    """
-    row = await tx.fetch_one(
-        "campaigns.used_by_person", id=visit_cap(moment.visit), store=moment.store, shopper=moment.shopper
-    )
-    return Used(0, 0) if row is None else Used(row["own"], row["beside"])
-
-
-async def take_cap(tx: Transaction, cap: str, most: int, now_ms: int) -> bool:
-    """Reserve one push of a cap; False where it is used up."""
-    return most > 0 and await tx.execute("campaigns.take_cap", id=cap, most=most, updated_ms=now_ms) == 1
-
-
 async def release_caps(tx: Transaction, ended: Iterable[Row], now_ms: int) -> None:
-    """Give back the reservations of deliveries that ended and were surely not handed over."""
-    rows = [{"id": row["cap"], "updated_ms": now_ms} for row in ended if row["cap"] and not row["maybe_sent"]]
-    await tx.execute_many("campaigns.release_cap", rows)
+    """Give back what deliveries took that ended and were surely not handed over: budgets, and the person's patience."""
+    left = [row for row in ended if not row["maybe_sent"]]
+    rows = [{"id": cap, "updated_ms": now_ms} for row in left for cap in sorted(row["cap"].split())]
+    await tx.execute_many("campaigns.release_cap", sorted(rows, key=lambda row: str(row["id"])))
+    await touches.drop(tx, [row["message"] for row in left])
 
 
-async def keep_decision(tx: Transaction, key: DataKey, decision: Decision) -> None:
+async def keep_decision(tx: Transaction, key: DataKey, receipt: Receipt) -> None:
     """Store a decision with its receipt, sealed under its shopper's key."""
+    decision = receipt.decision
     await tx.execute(
         "campaigns.decide",
         id=decision.id,
@@ -86,34 +61,44 @@ async def keep_decision(tx: Transaction, key: DataKey, decision: Decision) -> No
         shopper=decision.shopper,
         store=decision.store,
         campaign=decision.campaign,
-        sealed=sealed.sealed_considered(key, decision.id, decision.considered),
+        sealed=receipts.seal(key, receipt),
         decided_ms=decision.decided_ms,
     )
 
 
-def answer(decision: Decision, chosen: Chosen, moment: Moment, to: Plan) -> Send:
+class Said(NamedTuple):
+    """What a decision says: the campaign, its content, how it is sent, and the budgets that it took."""
+
+    campaign: Campaign
+    content: Content
+    to: Plan
+    budgets: tuple[str, ...] = ()
+
+
+def answer(decision: Decision, said: Said, occasion: Occasion) -> Send:
     """What a decision says, and how it is sent."""
-    now_ms = decision.decided_ms
+    now_ms, campaign = decision.decided_ms, said.campaign
     message = Message(
         id=derived("msg", decision.id),
         shopper=decision.shopper,
-        campaign=chosen.campaign.id,
-        content=chosen.content,
+        campaign=campaign.id,
+        content=said.content,
         created_ms=now_ms,
-        expires_ms=now_ms + chosen.campaign.lifetime_s * 1000,
-        collapse_key=chosen.campaign.id,
-        urgency=chosen.campaign.urgency,
-        needs=chosen.campaign.needs,
+        expires_ms=now_ms + campaign.lifetime_s * 1000,
+        collapse_key=campaign.id,
+        urgency=campaign.urgency,
+        basis=campaign.basis,
+        needs=tuple(sorted(needs_of(campaign))),
     )
     return Send(
         message=message,
-        plan=to,
-        lane=Lane.MOMENT,
+        plan=said.to,
+        lane=Lane.SERVICE if campaign.basis == "service" else Lane.MOMENT,
         source="decision",
         decision=decision.id,
-        visit=moment.visit,
-        cap=visit_cap(moment.visit),
-        heard=Heard(moment.heard_ms, moment.received_ms, moment.at_ms),
+        visit=occasion.visit,
+        cap=" ".join(said.budgets),
+        heard=Heard(occasion.heard_ms, occasion.received_ms, occasion.at_ms),
     )
 
 

@@ -16,6 +16,7 @@ from beacons.ids import ID_BYTES, padded
 from beacons.topics import ROOT
 from beacons.wire import MAX_PAYLOAD_BYTES
 from push.campaigns.book import Book
+from push.campaigns.means import Means
 from push.ingest import downlink, keeping, learning, searching
 from push.ingest.ears import Ears, EarSettings
 from push.ingest.foreign.queue import Standing
@@ -31,10 +32,7 @@ from push.model.ports import Clock, Database, Publisher
 from push.model.presence import Changes, Observation
 from push.model.sites import Rules
 from push.presence.presence import Presence
-from push.profiles import guarded
 from push.profiles.consent import ConsentBook
-from push.profiles.guarded import ReadTraits
-from push.profiles.keys import Keyring
 from push.registry.directory import Directory
 from push.registry.drift import enter
 from push.registry.resolver import Resolver
@@ -74,8 +72,8 @@ class Outside(NamedTuple):
     clock: Clock
     publisher: Publisher
     wake_senders: Callable[[], None]
-    keyring: Keyring
-    read_traits: ReadTraits = guarded.nothing
+    campaigns: Means
+    """What answers moments."""
 
 
 class Engine:
@@ -85,13 +83,13 @@ class Engine:
         self, settings: IngestSettings, outside: Outside, presence: Presence, consents: ConsentBook, rules: Rules
     ) -> None:
         self._settings = settings
-        self._db, self._clock, self._publisher, self._wake_senders, keyring, read_traits = outside
+        self._db, self._clock, self._publisher, self._wake_senders, self._campaigns = outside
         self._consents = consents
         self.presence = presence
         self.counts: Counter[str] = Counter()
         self._rules = rules
         self._taker = Taker(self._db, consents, self.counts)
-        self._recorder = Recorder(presence.rules, settings.pushes_per_visit, keyring, read_traits)
+        self._recorder = Recorder(presence.rules, self._campaigns)
         outer = self._db, self._clock, settings.checkpoint_s * 1000
         self._writer = Writer(outer, presence, self._recorder, self._taker.ledger.unsettled)
         self._strays = Strays()
@@ -194,13 +192,12 @@ class Engine:
         if directory.tags is not ears.resolver.tags:
             ears = Ears(await self._resolver(directory.tags), self._settings, self.counts)
         sites = directory.sites(self._rules)
+        await self._campaigns.in_force.use(directory, book, self._clock.now_ms())
         await self.learning.resume(self._db)
         async with self._stepping:
             if self.learning.use(self.presence, sites, directory):
                 self._writer.want_checkpoint()
             self._taker.use(directory, ears, self.presence.numbers)
-            self._recorder.directory = directory
-            self._recorder.book = book
 
     async def _resolver(self, tags: Tags) -> Resolver:
         """What resolves the beacons of these columns by what was learned of them, and knows what is valid about now."""

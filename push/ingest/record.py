@@ -6,14 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from push.campaigns import outbox, routes
-from push.campaigns.book import Book, Versioned
-from push.campaigns.decide import Chosen, Facts, decide
-from push.campaigns.render import render
-from push.campaigns.routes import Plan, Wish
-from push.model.campaigns import Campaign
-from push.model.decisions import Decision
-from push.model.delivery import Content, Route
+from push.campaigns import outbox
+from push.campaigns.answering import How, answer, occasion_of
+from push.campaigns.means import Means
 from push.model.ids import derived
 from push.model.ports import Transaction
 from push.model.presence import (
@@ -28,17 +23,7 @@ from push.model.presence import (
     VisitReopened,
 )
 from push.model.sites import Anchor, Rules
-from push.profiles import consent, guarded, keys, permits
-from push.profiles.consent import Granted, Standing
-from push.profiles.guarded import ReadTraits
-from push.profiles.keys import Keyring
-from push.profiles.permits import Check
 from push.profiles.segments.again import look_at_visits
-from push.registry.directory import Directory
-
-ANSWER_MS: Final = 250
-"""Senders wait this long for the answer to a phone's own report to carry its message."""
-
 
 _OF_ABSENCE: Final = frozenset({"zone_left", "left"})
 _STATEMENTS: Final[Mapping[type[Record], tuple[str, Mapping[str, str]]]] = {
@@ -73,19 +58,9 @@ def is_fresh(moment: Moment, rules: Rules, now_ms: int) -> bool:
 class Recorder:
     """Writes what presence found, and decides at every moment that is new. `rules` are each store's."""
 
-    def __init__(
-        self,
-        rules: Callable[[str], Rules],
-        pushes_per_visit: int,
-        keyring: Keyring,
-        read_traits: ReadTraits = guarded.nothing,
-    ) -> None:
-        self.directory = Directory()
-        self.book = Book(())
+    def __init__(self, rules: Callable[[str], Rules], means: Means) -> None:
+        self.means = means
         self._rules = rules
-        self._pushes_per_visit = pushes_per_visit
-        self._keyring = keyring
-        self._read_traits = read_traits
 
     async def write(self, tx: Transaction, changes: Changes, reporting: Mapping[str, str], now_ms: int) -> list[Queued]:
         """Write a tick's changes; `reporting` maps shoppers to the device whose own report this tick took in."""
@@ -104,74 +79,11 @@ class Recorder:
 
     async def _answer(self, tx: Transaction, moment: Moment, reporting: str | None, now_ms: int) -> Queued | None:
         """Decide about a moment that some campaign answers; the delivery, if one is due."""
-        candidates = self.book.candidates(moment)
-        if not candidates:
+        how = How(reporting, is_fresh(moment, self._rules(moment.store), now_ms))
+        answered = await answer(tx, self.means, occasion_of(moment), now_ms, how)
+        if answered is None or answered.sent is None:
             return None
-        # Her row before her consents, as an erasure takes them: neither waits for the other.
-        opened = await keys.of_readable(tx, self._keyring, [moment.shopper])
-        if not opened:
-            return None  # erased meanwhile, or the key of a month is lost: nothing can be written about her
-        standing = await consent.standing_for_decision(tx, moment.shopper, now_ms)
-        ways = routes.reach(await tx.fetch("deliver.reach", shoppers=json.dumps([moment.shopper])))
-        to = plan(ways, standing, reporting, now_ms)
-        used = await outbox.used(tx, moment)
-        facts = Facts(
-            granted=standing.granted,
-            channels=() if to is None else to.channels,
-            pushes_this_visit=used.own + used.beside,
-            max_pushes_per_visit=self._pushes_per_visit,
-            is_snoozed=standing.snoozed_until_ms > now_ms,
-            is_fresh=is_fresh(moment, self._rules(moment.store), now_ms),
-        )
-        decision, chosen = await self._decide(tx, moment, candidates, facts, now_ms)
-        await outbox.keep_decision(tx, opened[moment.shopper], decision)
-        if chosen is None or to is None:
-            return None
-        [delivery] = await outbox.write(tx, opened, [outbox.answer(decision, chosen, moment, to)])
-        return Queued(delivery, to.routes[0].device)
-
-    async def _decide(
-        self, tx: Transaction, moment: Moment, candidates: Sequence[Versioned], facts: Facts, now_ms: int
-    ) -> tuple[Decision, Chosen | None]:
-        """Decide, and reserve the push of what was chosen; another decision may have been faster."""
-        cap = outbox.visit_cap(moment.visit)
-        words = await self._words(tx, moment, candidates, facts.granted, now_ms)
-
-        def content(campaign: Campaign) -> Content:
-            return render(campaign.template, words)
-
-        decision, chosen = decide(moment, candidates, facts, content, now_ms)
-        if chosen is not None and not await outbox.take_cap(tx, cap, self._pushes_per_visit, now_ms):
-            used_up = msgspec.structs.replace(facts, pushes_this_visit=self._pushes_per_visit)
-            decision, chosen = decide(moment, candidates, used_up, content, now_ms)
-        return decision, chosen
-
-    async def _words(
-        self, tx: Transaction, moment: Moment, candidates: Sequence[Versioned], granted: Granted, now_ms: int
-    ) -> dict[str, object]:
-        """What a template may see: her traits only where one speaks of her, and she agreed to be profiled."""
-        shopper: Mapping[str, object] = {}
-        if any(entry.campaign.template.speaks_of_her for entry in candidates):
-            permit = permits.to_profile(moment.shopper, granted, now_ms)
-            await permits.keep(tx, [Check(moment.shopper, "profiling", "words", permit is not None)], now_ms)
-            shopper = {} if permit is None else await self._read_traits(tx, permit)
-        store = self.directory.stores.get(moment.store)
-        zone = self.directory.zones.get((moment.store, moment.zone or ""))
-        return {
-            "shopper": shopper,
-            "store": {"id": moment.store, "name": moment.store if store is None else store.name},
-            "zone": {"id": moment.zone or "", "name": "" if zone is None else zone.name},
-            "moment": {"kind": moment.kind, "mark_s": moment.mark_s},
-        }
-
-
-def plan(ways: Sequence[Route], standing: Standing, reporting: str | None, now_ms: int) -> Plan | None:
-    """The ways to try: the app that just reported comes first, and gets the message in its answer."""
-    first = sorted(ways, key=lambda way: (way.device, way.channel) != (reporting, "inapp"))
-    found = routes.plan(first, standing, Wish(), now_ms)
-    if found is None or found.routes[0] != Route(reporting or "", "inapp"):
-        return found
-    return msgspec.structs.replace(found, hold_ms=ANSWER_MS)
+        return Queued(answered.sent.delivery, answered.sent.device)
 
 
 def statements(records: Iterable[Record]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -220,5 +220,6 @@ class Campaign(Value, frozen=True, kw_only=True):
     channels: Annotated[tuple[ChannelName, ...], msgspec.Meta(max_length=8)] = ()
     """Those it may use, best first; without any, all that reach her."""
     basis: Basis = "marketing"
-    needs: tuple[Purpose, ...] = ("location", "marketing")
+    needs: tuple[Purpose, ...] = ()
+    """What she has to have granted beside what every offer needs (`push.campaigns.book.needs_of`)."""
     steps: Annotated[tuple[Step, ...], msgspec.Meta(max_length=10)] = ()

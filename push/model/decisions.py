@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from push.model.campaigns import TriggerKind
+from push.model.campaigns import Cap, TriggerKind
 from push.model.delivery import Basis
 from push.model.people import Purpose
 
@@ -52,6 +52,10 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     """Which step of a journey it is: 0 the beginning."""
     waited: bool = False
     """Whether the campaign's own wait is over."""
+    since_ms: int = 0
+    """When what it began with happened; 0: at `at_ms`."""
+    origin: str = ""
+    """What it follows from: the statement of an event, the message before a step."""
 
 
 class Touch(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -125,8 +129,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for all campaigns: `push.campaigns.settings` says what each means."""
 
     pushes_per_visit: int = 1
-    caps: tuple[Any, ...] = ()
-    """`push.model.campaigns.Cap`s."""
+    caps: tuple[Cap, ...] = ()
     quiet: tuple[str, str] | None = ("21:00", "08:00")
     evening: str = "18:00"
     holdout: float = 0.0
@@ -145,7 +148,11 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a decision rests on. `candidates` are campaigns and their versions."""
+    """Everything that a decision rests on. `candidates` are campaigns and their versions, by id.
+
+    `left_out` is how many more there were at this place than one decision considers. `inside` are those whose audience
+    she is in, where the facts that say so are too large to be kept; None: ask the facts.
+    """
 
     engine: int = ENGINE
     occasion: Occasion
@@ -154,6 +161,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     candidates: tuple[tuple[str, int], ...]
     failed: tuple[Failed, ...] = ()
+    left_out: int = 0
+    inside: tuple[str, ...] | None = None
     now_ms: int
 
 

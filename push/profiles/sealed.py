@@ -4,11 +4,8 @@ A row of either comes with its key: a statement joins ``person_keys`` as ``key_o
 so that none asks for keys alone. `push.profiles.keys.look_for` comes before rows are opened.
 """
 
-from collections.abc import Sequence
-
 import msgspec
 
-from push.model.decisions import Considered
 from push.model.delivery import Content
 from push.model.ports import Row
 from push.profiles import keys
@@ -23,10 +20,9 @@ def content(keyring: Keyring, row: Row, message: str) -> Content:
     return msgspec.json.decode(_plain(keyring, row, "content", message_context(message)), type=Content)
 
 
-def considered(keyring: Keyring, row: Row, decision: str) -> tuple[Considered, ...]:
+def receipt(keyring: Keyring, row: Row, decision: str) -> str | bytes:
     """Why a decision was made: a row with its ``receipt`` and ``sealed``. Raises as `content`."""
-    plain = _plain(keyring, row, "receipt", decision_context(decision))
-    return msgspec.json.decode(plain, type=tuple[Considered, ...])
+    return _plain(keyring, row, "receipt", decision_context(decision))
 
 
 def sealed_content(key: DataKey, message: str, said: Content) -> bytes:
@@ -34,9 +30,9 @@ def sealed_content(key: DataKey, message: str, said: Content) -> bytes:
     return key.seal(msgspec.json.encode(said), message_context(message))
 
 
-def sealed_considered(key: DataKey, decision: str, reasons: Sequence[Considered]) -> bytes:
+def sealed_receipt(key: DataKey, decision: str, plain: bytes) -> bytes:
     """A decision's receipt, as it is stored; the key is that of its shopper."""
-    return key.seal(msgspec.json.encode(reasons), decision_context(decision))
+    return key.seal(plain, decision_context(decision))
 
 
 def message_context(message: str) -> str:

@@ -38,7 +38,7 @@ from push.registry.directory import Directory
 from push.registry.resolver import Resolver
 from push.registry.tags import tags_of
 from tests.bench.table import Line, say, show
-from tests.support.keyrings import KEYRING
+from tests.support import deciding
 
 START_MS: Final = 1_760_000_000_000
 EXPONENT: Final = 10
@@ -198,7 +198,7 @@ async def engine(db: Database, directory: Directory, clock: Clock) -> Engine:
     for position in directory.tags.all().tolist():
         consents.note(directory.tags.shopper(position) or "", {"location": True})
     rules = Rules()
-    outside = Outside(db, clock, Nowhere(), lambda: None, KEYRING)
+    outside = Outside(db, clock, Nowhere(), lambda: None, deciding.means())
     made = Engine(IngestSettings(), outside, Presence(rules), consents, rules)
     await made.use(directory, Book(()))
     return made

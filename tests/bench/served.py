@@ -27,9 +27,9 @@ from push.presence.presence import Presence
 from push.profiles.consent import ConsentBook
 from tests.bench import crowd as crowds
 from tests.bench.crowd import Crowd
+from tests.support import deciding
 from tests.support.clocks import RealClock
 from tests.support.fresh import open_database
-from tests.support.keyrings import KEYRING
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized  # generic for type checkers alone
@@ -97,7 +97,7 @@ async def _serve(pipe: Connection, url: str, crowd: Crowd, folder: Path, handled
     async with open_database(f"sqlite:{folder / 'bench.db'}", clock) as db:
         rules = Rules()
         presence = Presence(rules)
-        outside = Outside(db, clock, noting, lambda: None, KEYRING)
+        outside = Outside(db, clock, noting, lambda: None, deciding.means())
         engine = Engine(IngestSettings(), outside, presence, consents, rules)
         await engine.use(directory, Book(()))
         station = Station(HealthSettings())

@@ -3,7 +3,7 @@
 from push.campaigns import outbox
 from push.console.persons import happenings, linked, who
 from push.console.persons.happenings import PER_PAGE, Happening, Names
-from push.model.decisions import Considered, Decision, Verdict
+from push.model.decisions import Considered, Decision, Receipt, Verdict
 from push.model.ports import Database, Transaction
 from push.profiles import keys
 from push.profiles.desk import BUILT_IN
@@ -40,7 +40,7 @@ async def decided(tx: Transaction, name: str, at_ms: int, verdicts: list[tuple[V
     decision = Decision(
         id=name, moment=f"m-{name}", shopper=TWIN, store="s1", campaign=None, considered=considered, decided_ms=at_ms
     )
-    await outbox.keep_decision(tx, key, decision)
+    await outbox.keep_decision(tx, key, Receipt(decision=decision, inputs=None))
 
 
 async def past(db: Database, after: str = "") -> happenings.Page:

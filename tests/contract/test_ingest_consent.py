@@ -8,7 +8,7 @@ import pytest
 
 from push.access import tokens
 from push.campaigns import outbox
-from push.campaigns.decide import Chosen, Facts, decide
+from push.campaigns.outbox import Said
 from push.campaigns.routes import Plan
 from push.ingest.packing import unpack
 from push.model.campaigns import Trigger
@@ -19,8 +19,9 @@ from push.model.ports import Database, Row
 from push.model.presence import Observation
 from push.model.vault import SealError
 from push.profiles import consent, people, registered, sealed
-from tests.support.campaigns import campaign, moment, versioned
+from tests.support.campaigns import campaign, versioned
 from tests.support.clocks import SettableClock
+from tests.support.deciding import decided, entered
 from tests.support.fresh import open_database
 from tests.support.ingest import ALL_TIME, PEOPLE, STATIC, T0_MS, VAULT, Box, Server, WireGateway, agree, register
 from tests.support.keyrings import KEYRING
@@ -192,12 +193,9 @@ async def test_who_withdrew_while_the_server_was_down_is_let_go_of_at_its_start(
 async def test_a_withdrawal_beside_a_decision_takes_back_what_it_wrote(db: Database) -> None:
     """The decision has read her consent and not committed yet; the withdrawal waits for it, and finds its message."""
     await agree(db, "ann")
-    decided, chosen = decide(
-        moment(), versioned(campaign("c")),
-        Facts(granted=frozenset(PURPOSES), channels=("inapp",), pushes_this_visit=0),
-        lambda _: Content(title="t", body=""), T0_MS,
-    )  # fmt: skip
-    assert isinstance(chosen, Chosen)
+    offers = versioned(campaign("c"))
+    decision = decided(offers)
+    said = Said(offers[0].campaign, Content(title="t", body=""), Plan((Route("dev-ann", "inapp"),)))
 
     async def withdraw() -> int:
         async with db.transaction() as tx:
@@ -209,8 +207,7 @@ async def test_a_withdrawal_beside_a_decision_takes_back_what_it_wrote(db: Datab
         withdrawal = asyncio.create_task(withdraw())
         await asyncio.sleep(0.2)
         assert not withdrawal.done()
-        answer = outbox.answer(decided, chosen, moment(), Plan((Route("dev-ann", "inapp"),)))
-        await outbox.put(tx, KEYRING, [answer])
+        await outbox.put(tx, KEYRING, [outbox.answer(decision, said, entered())])
     assert await withdrawal == 1
     assert [d["state"] for d in await db.fetch("deliver.list", **ALL_TIME)] == ["cancelled"]
 

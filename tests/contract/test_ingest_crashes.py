@@ -19,6 +19,7 @@ from push.presence.presence import Presence
 from push.profiles.consent import ConsentBook
 from push.registry import directory
 from push.registry.tags import tags_of
+from tests.support import deciding
 from tests.support.brokers import until
 from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
@@ -35,7 +36,6 @@ from tests.support.ingest import (
     agree,
     register,
 )
-from tests.support.keyrings import KEYRING
 from tests.support.outbox import enqueue, state
 
 
@@ -223,7 +223,11 @@ async def crowded(db: Database, clock: SettableClock, box: Box) -> Engine:
     for who in CROWD:
         consents.note(who, {"location": True})
     made = Engine(
-        IngestSettings(checkpoint_s=3), Outside(db, clock, box, lambda: None, KEYRING), Presence(), consents, Rules()
+        IngestSettings(checkpoint_s=3),
+        Outside(db, clock, box, lambda: None, deciding.means()),
+        Presence(),
+        consents,
+        Rules(),
     )
     await made.use(msgspec.structs.replace(held, tags=tags_of(cards, {})), Book(()))
     await made.resume()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from push.campaigns.book import Book
 from push.ingest.tick import RivalError
 from push.model.campaigns import Trigger
 from push.model.errors import OverloadedError
@@ -262,7 +263,7 @@ async def test_a_gateway_taken_out_of_the_registry_while_its_late_batch_waits_st
     await server.engine.tick()
     held = server.engine.directory
     left = msgspec.structs.replace(held, gateways={"g2": held.gateways["g2"]}, tags=tags_of(BEACONS[:1], {}))
-    await server.engine.use(left, server.engine._recorder.book)  # noqa: SLF001 - the book in force
+    await server.engine.use(left, Book(()))
     await server.settle()
     assert await db.fetch("ingest.visits", **ALL_TIME) == []
 

@@ -26,6 +26,7 @@ from push.profiles.ledger import Circumstances, Word
 from push.registry import screens
 from tests.support.campaigns import campaign, moment, versioned
 from tests.support.clocks import SettableClock
+from tests.support.deciding import means
 from tests.support.fresh import open_database
 from tests.support.ingest import ALL_TIME, T0_MS, agree, register
 from tests.support.keyrings import KEYRING
@@ -329,8 +330,7 @@ async def floor(database_url: str) -> AsyncIterator[Database]:
 async def test_one_person_with_two_tags_gets_one_push(floor: Database, *, linked: bool, at_once: bool) -> None:
     if linked:
         await link(floor, {"ann": "ann", "bob": "ann"})
-    recorder = Recorder(lambda _: Rules(), 1, KEYRING)
-    recorder.book = type(recorder.book)(versioned(campaign("c")))
+    recorder = Recorder(lambda _: Rules(), means(versioned(campaign("c"))))
 
     async def enter(names: Iterable[str]) -> int:
         opened: list[Record] = [VisitOpened(f"vis_{name}", "s1", name, T0_MS) for name in names]
@@ -353,7 +353,7 @@ async def test_one_person_with_two_tags_gets_one_push(floor: Database, *, linked
 
 async def test_a_screen_greets_a_person_whichever_facet_chose_the_nickname(floor: Database) -> None:
     await link(floor, {"ann": "ann", "bob": "ann"})
-    recorder = Recorder(lambda _: Rules(), 1, KEYRING)
+    recorder = Recorder(lambda _: Rules(), means())
     async with floor.transaction() as tx:
         await nicknames.put(tx, KEYRING, "bob", "Bobby", T0_MS)
         await screens.put_screen(tx, Screen(id="sc", store="s1", zone="shoes", name="Hall"), T0_MS)

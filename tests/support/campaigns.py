@@ -15,7 +15,7 @@ def campaign(  # noqa: PLR0913 - keywords with defaults, so that a test names wh
     value: float = 1.0,
     live: bool = True,
     title: str = "Hello",
-    needs: tuple[Purpose, ...] = ("location", "marketing"),
+    needs: tuple[Purpose, ...] = (),
 ) -> Campaign:
     return Campaign(
         id=name,

@@ -21,12 +21,12 @@ from push.model.ports import Database, Row, Transaction
 from push.model.sites import Rules
 from push.model.vault import Vault
 from push.presence.presence import Presence
-from push.profiles import consent, guarded, people
+from push.profiles import consent, people
 from push.profiles.consent import ConsentBook
 from push.registry import directory
+from tests.support import deciding
 from tests.support.campaigns import campaign
 from tests.support.clocks import SettableClock
-from tests.support.keyrings import KEYRING
 
 T0_MS = 1_700_000_000_000
 VAULT = Vault(bytes(32))
@@ -183,7 +183,7 @@ class Server:
         rules = presence or Rules()
         self.consents = ConsentBook()
         await self.consents.load(self.db)
-        outside = Outside(self.db, self.clock, self.box, self.wake, KEYRING, guarded.reader(KEYRING, {}))
+        outside = Outside(self.db, self.clock, self.box, self.wake, deciding.means())
         self.engine = Engine(ingest or IngestSettings(), outside, Presence(rules), self.consents, rules)
         await self.reload()
         await self.engine.resume()

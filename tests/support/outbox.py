@@ -5,19 +5,17 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from push.campaigns import outbox
-from push.campaigns.decide import Chosen
-from push.campaigns.outbox import visit_cap
+from push.campaigns import outbox, receipts, touches
+from push.campaigns.outbox import Said
 from push.campaigns.routes import Plan
 from push.model.campaigns import Campaign, Template, Trigger
-from push.model.decisions import Decision
+from push.model.decisions import Decision, Occasion, Receipt, Touch
 from push.model.delivery import DEFAULT_APP, Accepted, Content, Outgoing, Route, State
 from push.model.ids import derived
 from push.model.people import PURPOSES, Address, Device, Purpose
 from push.model.ports import Clock, Database, Row
-from push.model.presence import Moment
 from push.model.vault import Vault
-from push.profiles import consent, keys, people, sealed
+from push.profiles import consent, keys, people
 from push.profiles.keys import Keyring
 from push.profiles.people import Seals
 from tests.support.keyrings import KEYRING
@@ -88,37 +86,37 @@ async def enqueue(  # noqa: PLR0913 - a delivery has many sides
         template=Template(title="Hello"),
         lifetime_s=lifetime_s,
     )
-    moment = Moment(
+    happened = Occasion(
         id=decision.moment,
         kind="store_entered",
         store="s1",
-        zone=None,
         shopper=shopper,
         visit=visit,
-        mark_s=0,
         at_ms=now_ms,
         heard_ms=now_ms,
         received_ms=now_ms,
     )
-    chosen = Chosen(campaign, Content(title=f"Hello {name}", body="Grüße"))
+    content = Content(title=f"Hello {name}", body="Grüße")
     async with db.transaction() as tx:
-        await outbox.take_cap(tx, visit_cap(visit), 100, now_ms)
         await people.ensure_shopper(tx, shopper, now_ms)
         opened = await keys.ensure(tx, keyring, [shopper])
-        await outbox.keep_decision(tx, opened[shopper], decision)
+        await outbox.keep_decision(tx, opened[shopper], Receipt(decision=decision, inputs=None))
         plan = Plan(ways(device, channels), hold_ms=hold_ms)
-        [delivery] = await outbox.write(tx, opened, [outbox.answer(decision, chosen, moment, plan)])
+        send = outbox.answer(decision, Said(campaign, content, plan), happened)
+        [delivery] = await outbox.write(tx, opened, [send])
+        touch = Touch(campaign=campaign.id, tags=(), channel=channels[0], store="s1", is_here=True, at_ms=now_ms)
+        await touches.put(tx, send.message.id, shopper, visit, touch)
         return delivery
 
 
 def receipt(row: Row) -> str:
     """Why a decision was made, as JSON: a row of ``campaigns.decisions``."""
-    return msgspec.json.encode(sealed.considered(KEYRING, row, row["id"])).decode()
+    return msgspec.json.encode(receipts.considered(KEYRING, row, row["id"])).decode()
 
 
 async def used(db: Database, visit: str = "v1") -> int:
-    """Pushes of a visit that its cap counts."""
-    row = await db.fetch_one("campaigns.cap_used", id=visit_cap(visit))
+    """Messages of a visit that count."""
+    row = await db.fetch_one("touches.of_visit", visit=visit)
     return 0 if row is None else int(row["used"])
 
 

@@ -5,11 +5,12 @@ from typing import Final
 
 import msgspec
 
+from push.campaigns import receipts
 from push.console import words
 from push.model.decisions import Considered, Verdict
 from push.model.ports import Database, Row
 from push.model.vault import SealError
-from push.profiles import keys, sealed
+from push.profiles import keys
 from push.profiles.keys import Keyring
 
 MOST: Final = 10
@@ -88,7 +89,7 @@ def _told(row: Row, keyring: Keyring) -> Iterable[Happening]:
 def _considered(row: Row, keyring: Keyring) -> Sequence[Considered]:
     """Why; nothing where it does not open: the floor goes on."""
     try:
-        return sealed.considered(keyring, row, row["id"])
+        return receipts.considered(keyring, row, row["id"])
     except SealError:
         return ()
 

@@ -8,12 +8,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from push.campaigns import receipts
 from push.console import times, words
 from push.console.live.feed import MOMENTS, NOT_SENT
 from push.console.persons.who import told
 from push.model.decisions import Considered
 from push.model.ports import Queries, Row
-from push.profiles import keys, sealed
+from push.profiles import keys
 from push.profiles.collect import tracked
 from push.profiles.collect.tracked import Told
 from push.profiles.keys import Keyring
@@ -93,7 +94,7 @@ async def page(db: Queries, keyring: Keyring, shopper: str, after: str, names: N
         rows = await db.fetch(source.statement, **asked)
         if source.is_sealed:
             await keys.look_for(keyring, rows)
-            rows = [{**row, "considered": sealed.considered(keyring, row, row["id"])} for row in rows]
+            rows = [{**row, "considered": receipts.considered(keyring, row, row["id"])} for row in rows]
         found |= {(row["at_ms"], source.letter, row["id"]): source.told(row, names) for row in rows}
     shown = sorted(found, reverse=True)[:PER_PAGE]
     mark = ".".join(map(str, shown[-1])) if len(found) > PER_PAGE else ""

@@ -10,18 +10,6 @@ SELECT id, version, definition FROM campaigns ORDER BY id
 INSERT INTO decisions (id, moment, shopper, store, campaign, receipt, sealed, decided_ms)
 VALUES (:id, :moment, :shopper, :store, :campaign, '', :sealed, :decided_ms)
 
--- name: campaigns.used_by_person
--- Pushes of a visit, and of what else the same person has open in the same store: she may carry several tags.
-SELECT CAST(COALESCE(SUM(x.own), 0) AS BIGINT) AS own, CAST(COALESCE(SUM(x.beside), 0) AS BIGINT) AS beside
-FROM (
-    SELECT c.used AS own, 0 AS beside FROM caps AS c WHERE c.id = :id
-    UNION ALL
-    SELECT 0 AS own, c.used AS beside
-    FROM shoppers AS s CROSS JOIN shoppers AS o CROSS JOIN visits AS v CROSS JOIN caps AS c
-    WHERE s.id = :shopper AND o.person = s.person AND o.id <> s.id
-        AND v.shopper = o.id AND v.store = :store AND v.left_ms IS NULL AND c.id = 'visit:' || v.id
-) AS x
-
 -- name: campaigns.take_cap
 INSERT INTO caps (id, used, updated_ms) VALUES (:id, 1, :updated_ms)
 ON CONFLICT (id) DO UPDATE SET used = caps.used + 1, updated_ms = excluded.updated_ms
@@ -29,3 +17,28 @@ WHERE caps.used < :most
 
 -- name: campaigns.release_cap
 UPDATE caps SET used = used - 1, updated_ms = :updated_ms WHERE id = :id AND used > 0
+
+-- name: campaigns.version
+SELECT definition FROM campaign_versions WHERE campaign = :campaign AND version = :version
+
+-- name: campaigns.arm
+INSERT INTO arms (campaign, shopper, arm, first_ms) VALUES (:campaign, :shopper, :arm, :first_ms)
+ON CONFLICT (campaign, shopper) DO NOTHING
+
+-- name: campaigns.verdicts
+-- What she said of campaigns' messages: used, or less of this (lately).
+SELECT DISTINCT m.campaign, r.kind
+FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN deliveries AS d ON d.shopper = o.id
+    INNER JOIN receipts AS r ON r.delivery = d.id
+    INNER JOIN messages AS m ON m.id = d.message
+WHERE s.id = :shopper AND m.campaign <> ''
+    AND (r.kind = 'redeemed' OR (r.kind = 'less' AND r.received_ms >= :since_ms))
+
+-- name: campaigns.decision
+SELECT
+    x.id, x.moment, x.shopper, x.store, x.campaign, x.receipt, x.sealed, x.decided_ms,
+    k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped
+FROM decisions AS x LEFT JOIN person_keys AS k ON k.shopper = x.shopper
+WHERE x.id = :id

@@ -105,7 +105,7 @@ WHERE d.id IN (SELECT value FROM {json_each}(:ids{as_json}))
 -- The devices of all facets of a person, whichever she is asked for by. A screen may greet her where she is in a store
 -- that has one, and chose what it may call her.
 SELECT
-    p.id AS shopper, v.id AS device, v.platform, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.hers,
+    p.id AS shopper, v.id AS device, v.platform, v.locale, v.seen_ms, a.channel, a.app, a.service, a.sealed, a.hers,
     a.registered_ms, k.shopper AS key_of, k.month AS key_month, k.wrapped AS key_wrapped, s.reason AS suppressed,
     CASE WHEN EXISTS (
         SELECT 1 FROM shoppers AS c INNER JOIN nicknames AS n ON n.shopper = c.id WHERE c.person = p.person

@@ -21,8 +21,8 @@ SELECT
 FROM decisions AS x LEFT JOIN person_keys AS k ON k.shopper = x.shopper
 WHERE x.decided_ms >= :since_ms ORDER BY x.decided_ms, x.id LIMIT :most
 
--- name: campaigns.cap_used
-SELECT used FROM caps WHERE id = :id
+-- name: touches.of_visit
+SELECT COUNT(*) AS used FROM touches WHERE visit = :visit
 
 -- name: keys.erase
 DELETE FROM person_keys WHERE shopper = :shopper
