@@ -30,7 +30,7 @@ MAX_TAGS: Final = 400
 MAX_ITEMS: Final = 50
 """Of one list that a template sees."""
 MAX_TURNS: Final = 2000
-"""Of all loops of one field; those inside others count as often as they run."""
+"""Of a loop, times those of the loops around it."""
 MAX_LOCAL_BYTES: Final = 100_000
 """Of a template's own variables."""
 MOST_PARSED: Final = 1024
