@@ -19,6 +19,8 @@ TriggerKind = MomentKind | OtherKind
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
 """A time of day, "09:30"."""
+TimeMs = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+"""UTC, to the end of the year 9999, where calendars end."""
 Share = Annotated[float, msgspec.Meta(ge=0, le=0.9)]
 Within = Literal["visit", "day", "week", "month", "ever"]
 """A calendar window in the person's own zone (weeks begin on Monday), a visit, or all time."""
@@ -133,8 +135,8 @@ class Schedule(Value, frozen=True, kw_only=True):
     A part of the day that ends before it begins goes on after midnight. Clocks are the store's, or the person's own.
     """
 
-    from_ms: int | None = None
-    until_ms: int | None = None
+    from_ms: TimeMs | None = None
+    until_ms: TimeMs | None = None
     weekdays: Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, le=6)], ...], msgspec.Meta(max_length=7)] = ()
     dayparts: Annotated[tuple[tuple[Clock, Clock], ...], msgspec.Meta(max_length=24)] = ()
     while_open: bool = False
