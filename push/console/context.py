@@ -10,11 +10,13 @@ from aiohttp import web
 from beacons.registry import Store
 from push.access.desk import Desk, Peer
 from push.access.sessions import Session
+from push.campaigns.means import Means as Deciding
 from push.console.figures import Figures
 from push.console.forms import Form
 from push.console.live.floors import Floors
 from push.console.persons.means import Means
 from push.console.render import Pages
+from push.deliver.asked import MessageIn, Verdict
 from push.enrolment.site import Site
 from push.ingest.foreign.queue import Standing
 from push.ingest.walking import HeardBy
@@ -43,6 +45,14 @@ class Reload(Protocol):
 
     async def __call__(self, beacons: Collection[str] | None = (), *, others: bool = True) -> None:
         """Of the beacons, those named were changed (None: any); `others`: whether anything else was."""
+        ...
+
+
+class Send(Protocol):
+    """Puts a message to one person into the outbox."""
+
+    async def __call__(self, message: MessageIn, actor: str) -> Verdict:
+        """What became of it."""
         ...
 
 
@@ -77,6 +87,10 @@ class ConsoleContext(NamedTuple):
     """What gateways are told of this site."""
     people: Means
     """Keys and rules, for pages about people."""
+    deciding: Deciding
+    """What decisions are made with, for pages that try them."""
+    send: Send
+    """Send somebody a message at once."""
     rules: Rules
     """By which people come and go where a store says nothing else."""
     figuring: asyncio.Semaphore

@@ -25,6 +25,15 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
         ),
     ),
     (
+        "Reach",
+        (
+            Way("/console/campaigns", "Campaigns", "campaign"),
+            Way("/console/planner", "Planner", "planner"),
+            Way("/console/decisions", "Decisions", "decision", "editor"),
+            Way("/console/stop", "Stop", "stop", "editor"),
+        ),
+    ),
+    (
         "Places",
         (
             Way("/console/stores", "Stores", "store"),
@@ -51,7 +60,7 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
 )
 
 
-_OF_EVERY_STORE: Final = frozenset({"import", "people", "segments", "privacy"})
+_OF_EVERY_STORE: Final = frozenset({"import", "people", "segments", "privacy", "campaign", "planner"})
 """Ways that lead nowhere for who is kept to some stores."""
 
 

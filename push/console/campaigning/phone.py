@@ -21,7 +21,6 @@ from push.profiles import consent, guarded, permits, view
 from push.profiles.catalogue import goods
 from push.profiles.permits import Check
 from push.profiles.segments import asking
-from push.profiles.segments.asking import Preview
 from push.profiles.view import People
 
 SHOWN: Final = 20
@@ -46,27 +45,26 @@ class Phone(NamedTuple):
     product: str = ""
 
 
-class Whom(NamedTuple):
-    """Whom a campaign would be shown to, and how many there are (None: everybody, and nobody was asked)."""
-
-    people: Sequence[str]
-    counted: Preview | None
-
-
-async def whom(console: ConsoleContext, campaign: Campaign, now_ms: int) -> Whom:
+async def whom(console: ConsoleContext, campaign: Campaign, now_ms: int) -> Sequence[str]:
     """Some of a campaign's audience. Raises `push.model.rules.parse.RuleError`."""
     means = console.people.segments
     rule = parse({"kind": "all", "of": []} if campaign.audience is None else campaign.audience)
-    found = await asking.preview(console.db, means, rule, now_ms)
-    return Whom(found.sample, found)
+    return (await asking.preview(console.db, means, rule, now_ms)).sample
 
 
-async def shown(console: ConsoleContext, campaign: Campaign, among: Sequence[str], nth: int, now_ms: int) -> Phone:
-    """A campaign's message to the nth of these people; to nobody in particular where there are none."""
+async def shown(  # noqa: PLR0913 - what is shown to whom, when, and how
+    console: ConsoleContext, campaign: Campaign, among: Sequence[str], nth: int, now_ms: int, *, clear: bool = False
+) -> Phone:
+    """A campaign's message to the nth of these people; to nobody in particular where there are none.
+
+    Her names are hidden, unless `clear`: as she would get it.
+    """
     place = _place(console, campaign)
     person = among[nth % len(among)] if among else ""
     async with console.db.transaction() as tx:
         words, problem = await _words(tx, console, campaign, (person, place), now_ms)
+        if not clear:
+            words["shopper"] = {name: hidden(name, value) for name, value in words["shopper"].items()}
         if problem:
             return Phone(problem=problem, whose=person, nth=nth % max(1, len(among)), of=len(among), place=place[1])
         try:
@@ -130,10 +128,10 @@ async def _words(
     campaign: Campaign,
     whose: tuple[str, tuple[str, str, str, str]],
     now_ms: int,
-) -> tuple[dict[str, object], str]:
+) -> tuple[dict[str, Any], str]:
     """What templates see, and what would keep it from being said."""
     person, (store, store_name, zone, zone_name) = whose
-    seen: dict[str, object] = {
+    seen: dict[str, Any] = {
         "shopper": await _her(tx, console, person, now_ms) if person and slots.speaks_of_her(campaign) else {},
         "store": {"id": store, "name": store_name},
         "zone": {"id": zone, "name": zone_name},
@@ -144,15 +142,14 @@ async def _words(
 
 
 async def _her(tx: Transaction, console: ConsoleContext, person: str, now_ms: int) -> Mapping[str, object]:
-    """Her traits, where she may be profiled; what names her is hidden."""
+    """Her traits, where she may be profiled."""
     standing = await consent.standing_for_decision(tx, person, now_ms)
     permit = permits.to_profile(person, standing.granted, now_ms)
     await permits.keep(tx, [Check(person, "profiling", "words", permit is not None)], now_ms)
     if permit is None:
         return {}
     desk = console.people.desk
-    traits = await guarded.reader(desk.keyring, desk.settings.traits)(tx, permit)
-    return {name: hidden(name, value) for name, value in traits.items()}
+    return await guarded.reader(desk.keyring, desk.settings.traits)(tx, permit)
 
 
 def hidden(name: str, value: object) -> object:

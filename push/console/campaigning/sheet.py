@@ -52,6 +52,10 @@ class Sheet(NamedTuple):
         """A field's value."""
         return self.values.get(name, "")
 
+    def label(self, name: str) -> str:
+        """What a field is called."""
+        return LABELS[name]
+
     def has(self, name: str, value: str) -> bool:
         """Whether a box of a field is ticked."""
         return value in self.values.get(name, "").split("\n")

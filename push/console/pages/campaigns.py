@@ -66,6 +66,7 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
     values = {
         "title": _title(states),
         "lines": [_line(console, visit, one, does.get(one.id, Doing()), (segments, holding)) for one in shown],
+        "who": who,
         "stops": [(stop, scope(stop.scope, names(console), {})) for stop in holding],
         "first": link(visit.path, visit.query, after="") if after else "",
         "next": link(visit.path, visit.query, after=found[MOST - 1].id) if len(found) > MOST else "",
@@ -116,6 +117,12 @@ def newer(one: Record) -> str:
     return {"draft": "a newer draft", "review": "a newer version to review", "reviewed": "a newer version to launch"}[
         one.newest.stage
     ]
+
+
+def who(actor: str) -> str:
+    """An actor's name as people say it, of ``operator:anouk``; of a token, that it was one."""
+    kind, _, name = actor.partition(":")
+    return "a token" if name.startswith("token/") else name or kind or "nobody"
 
 
 def scope(scope: str, known: Names, campaigns: Mapping[str, str]) -> str:

@@ -113,7 +113,7 @@ def _shown(console: ConsoleContext, visit: Visit, filled: Filled, one: Record | 
         "because": (),
         "asked": {"kind": "email", "value": "", "wrong": ""},
         "kinds": [(name, label[:1].upper() + label[1:]) for name, label in KINDS.items()],
-        "builder": _builder(console),
+        "builder": builder(console),
         "zone": home(console),
         "status": 200,
         **more,
@@ -121,7 +121,7 @@ def _shown(console: ConsoleContext, visit: Visit, filled: Filled, one: Record | 
     return Shown("segment.html", values, int(str(values["status"])))
 
 
-def _builder(console: ConsoleContext) -> str:
+def builder(console: ConsoleContext) -> str:
     """What rows are made of: facts with their operators, purposes, stores."""
     anything = sorted(frozenset().union(*OPERATORS.values()) | {"every_year_in_days"})
     purposes = console.people.desk.purposes

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from push.campaigns import records, stops
 from push.campaigns.stops import Stop
 from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleError, Visit
-from push.console.pages.campaigns import scope
+from push.console.pages.campaigns import scope, who
 from push.console.pages.person import home, names
 from push.model.errors import AbsentError, TakenError
 
@@ -90,8 +90,8 @@ def _title(holding: list[Line]) -> str:
 
 def _line(console: ConsoleContext, visit: Visit, one: Stop, called: dict[str, str]) -> Line:
     what = scope(one.scope, names(console), called)
-    ended_by = "" if one.ended_by is None else one.ended_by.partition(":")[2] or one.ended_by
-    return Line(one, what, one.stopped_by.partition(":")[2] or one.stopped_by, ended_by, _is_hers(visit, one.scope))
+    ended_by = "" if one.ended_by is None else who(one.ended_by)
+    return Line(one, what, who(one.stopped_by), ended_by, _is_hers(visit, one.scope))
 
 
 def _is_seen(visit: Visit, of: str) -> bool:

@@ -1,6 +1,6 @@
 // Makes rows of a segment's rule, writes them back into its field, and counts while somebody builds.
 
-const form = document.getElementById("segment");
+const form = document.querySelector("form[data-rule]");
 const field = document.getElementById("f-rule");
 const told = JSON.parse(document.getElementById("builder").textContent);
 

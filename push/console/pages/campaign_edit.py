@@ -1,0 +1,279 @@
+"""A campaign's form: filled from a recipe or from what stands, tried on people of its audience while it is written.
+
+Without script a button looks at it; with it, the phone and the count follow what is typed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from push.campaigns import checking, lifecycle, reaching, records
+from push.campaigns.known import Standing, known
+from push.campaigns.lifecycle import By
+from push.campaigns.recipes import recipe
+from push.campaigns.records import Record
+from push.console import times, words
+from push.console.campaigning import phone, reading, said, sheet
+from push.console.campaigning.labels import LABELS
+from push.console.campaigning.phone import Phone
+from push.console.campaigning.reading import Over
+from push.console.campaigning.sheet import ON, ROWS, UNITS, Sheet
+from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
+from push.console.pages import edits
+from push.console.pages.campaigns import PATH, segment_names
+from push.console.pages.person import home, names, require, sees
+from push.console.pages.segments import builder
+from push.console.persons.who import explained
+from push.model.campaigns import Campaign, Template, Trigger
+from push.model.errors import Fault, MisfitError, StaleError
+from push.model.rules.parse import RuleError, parse
+
+BLANK: Final = "blank"
+SPARE: Final = 1
+"""Empty rows at the end, to be filled without script."""
+_NEW: Final = Campaign(
+    id="new", name="New campaign", trigger=Trigger(kind="store_entered"), template=Template(title="Hello", body="")
+)
+CHANNELS: Final = ("", "inapp", "webpush", "fcm", "apns", "email", "webhook", "screen")
+EVENTS: Final = ("Signed Up", "Product Viewed", "Product Added", "Product Added to Wishlist", "Checkout Started")
+WITHIN: Final = (
+    ("visit", "a visit"),
+    ("day", "a day"),
+    ("week", "a week"),
+    ("month", "a month"),
+    ("ever", "ever"),
+    ("h24", "in 24 hours"),
+    ("h72", "in 3 days"),
+    ("h168", "in 7 days"),
+    ("h720", "in 30 days"),
+    ("h2160", "in 90 days"),
+)
+_USUAL: Final = {"cap_within": "week", "step_unit": "3600"}
+"""What a new row begins with."""
+PICKS: Final = (
+    ("", "No product"),
+    ("list", "The best of a list of products"),
+    ("category", "The best of categories"),
+    ("brand", "The best of brands"),
+    ("likes", "The best of what she likes"),
+    ("basket", "What lies in her basket"),
+    ("wishes", "What is on her wish list"),
+)
+
+
+class Reached(NamedTuple):
+    """How many a campaign reaches, of whom, and why not the others."""
+
+    many: str
+    how: str
+    because: Sequence[str]
+
+
+class Looked(NamedTuple):
+    """What was found out about a campaign as it is typed: how it looks, whom it reaches, what to think about."""
+
+    phone: Phone | None = None
+    reached: Reached | None = None
+    warnings: Sequence[str] = ()
+    status: int = 200
+
+
+class _Found(NamedTuple):
+    """The campaign that a form is laid over: with its record where there is one."""
+
+    base: Campaign
+    one: Record | None
+
+
+async def new(console: ConsoleContext, visit: Visit) -> Answer:
+    """The form, filled from a recipe."""
+    require(visit)
+    base = _recipe(visit)
+    if visit.is_restored:
+        return await _shown(console, visit, sheet.typed(visit.form, 0), None)
+    filled = sheet.of(base, home(console))
+    return await _shown(console, visit, filled, None, await _look(console, visit, base))
+
+
+async def create(console: ConsoleContext, visit: Visit) -> Answer:
+    """Look at it, or keep it as a draft."""
+    require(visit)
+    return await _sent(console, visit, _Found(_recipe(visit), None))
+
+
+def _recipe(visit: Visit) -> Campaign:
+    found = recipe(visit.at["recipe"])
+    if found is None and visit.at["recipe"] != BLANK:
+        raise not_found("recipe", (f"{PATH}/new", "What to start from"))
+    return _NEW if found is None else found.campaign
+
+
+async def show(console: ConsoleContext, visit: Visit) -> Answer:
+    """The form of a campaign: its newest version."""
+    one = await held(console, visit)
+    if visit.is_restored:
+        return await _shown(console, visit, sheet.typed(visit.form, edits.revision_of(visit.form)), one)
+    filled = sheet.of(one.campaign, home(console), one.revision)
+    _, warnings = await checked(console, one.campaign)
+    return await _shown(console, visit, filled, one, await _look(console, visit, one.campaign, warnings))
+
+
+async def change(console: ConsoleContext, visit: Visit) -> Answer:
+    """Look at it, or keep it as a newer draft."""
+    one = await held(console, visit)
+    return await _sent(console, visit, _Found(one.campaign, one))
+
+
+async def held(console: ConsoleContext, visit: Visit) -> Record:
+    """The campaign that an address names. Raises `TroubleError`."""
+    require(visit)
+    found = await records.get(console.db, visit.at["campaign"])
+    if found is None:
+        raise not_found("campaign", (PATH, "Campaigns"))
+    return found
+
+
+async def _sent(console: ConsoleContext, visit: Visit, found: _Found) -> Answer:
+    one = found.one
+    typed = sheet.typed(visit.form, edits.revision_of(visit.form))
+    name = edits.id_from(typed.text("name")) if one is None else one.id
+    try:
+        campaign = reading.read(typed, Over(found.base, name or "new", home(console)))
+    except MisfitError as error:
+        return await _refused(console, visit, typed, one, error.faults)
+    faults, warnings = await checked(console, campaign)
+    if visit.form.text("do") != "save":
+        looked = await _look(console, visit, campaign, warnings)
+        return await _shown(console, visit, _wrong(typed, faults), one, looked)
+    try:
+        async with console.db.transaction() as tx:
+            expect = 0 if one is None else typed.revision
+            await lifecycle.save_draft(tx, campaign, By(visit.actor, visit.now_ms, expect))
+    except MisfitError as error:
+        return await _refused(console, visit, typed, one, error.faults)
+    except StaleError as error:
+        return await _late(console, visit, typed, one, error)
+    still = f" {words_of(len(faults))} still to be mended before it can be launched." if faults else ""
+    return Gone(f"{PATH}/{campaign.id}", f"{campaign.name} is kept as a draft.{still}")
+
+
+def words_of(many: int) -> str:
+    """``One thing is``, ``3 things are``."""
+    return "One thing is" if many == 1 else f"{many} things are"
+
+
+def _wrong(typed: Sheet, faults: Iterable[Fault]) -> Sheet:
+    return sheet.with_problems(typed, [(fault.field, fault.expected) for fault in faults])
+
+
+async def _refused(
+    console: ConsoleContext, visit: Visit, typed: Sheet, one: Record | None, faults: Iterable[Fault]
+) -> Answer:
+    return await _shown(console, visit, _wrong(typed, faults), one, Looked(status=422))
+
+
+async def _late(console: ConsoleContext, visit: Visit, typed: Sheet, one: Record | None, error: StaleError) -> Answer:
+    """Somebody was faster: what was typed stays, and may be saved again."""
+    who = error.changed_by.partition(":")[2] or "Somebody"
+    text = "There is one of this name." if one is None else f"{who} changed it meanwhile. Save again, and yours stands."
+    wrong = sheet.with_problems(typed._replace(revision=error.revision), [("name", text)])
+    return await _shown(console, visit, wrong, one, Looked(status=409))
+
+
+async def checked(console: ConsoleContext, campaign: Campaign) -> tuple[list[Fault], list[str]]:
+    """What is wrong with a campaign by field, and what to think about."""
+    policy = console.deciding.in_force.policy
+    goods = console.people.segments.sight.goods
+    standing = Standing(console.directory(), console.rules, console.people.desk.purposes, policy, goods)
+    there = await known(console.db, standing, [campaign])
+    found = checking.check(campaign, there, console.clock.now_ms())
+    return [Fault(one.field, one.text) for one in found.faults], [one.text for one in found.warnings]
+
+
+async def _look(console: ConsoleContext, visit: Visit, campaign: Campaign, warnings: Sequence[str] = ()) -> Looked:
+    """How it looks to one of its audience."""
+    nth = visit.form.text("nth")
+    turned = int(nth) % phone.SHOWN if nth.isascii() and nth.isdigit() and len(nth) < 6 else 0  # noqa: PLR2004 - some number
+    if visit.form.has("another"):
+        turned += 1
+    try:
+        whom = await phone.whom(console, campaign, visit.now_ms)
+    except RuleError:
+        return Looked(warnings=warnings)
+    shown = await phone.shown(console, campaign, whom if sees(visit) else (), turned, visit.now_ms)
+    return Looked(shown, await _reach(console, visit, campaign), warnings)
+
+
+async def _reach(console: ConsoleContext, visit: Visit, campaign: Campaign) -> Reached:
+    """How many it reaches now, in words, and why not the others."""
+    rule = None if campaign.audience is None else parse(campaign.audience)
+    asked = reaching.Asked(campaign, rule, console.deciding.in_force.policy)
+    found = await reaching.reach(console.db, console.people.segments, asked, visit.now_ms)
+    exact = sees(visit)
+    most = sorted(found.because, key=lambda one: -one.people.people)
+    because = [f"{words.people(one.people.people, exact=exact)} {one.text}" for one in most]
+    between = f", between {words.number(found.reachable.low)} and {words.number(found.reachable.high)}"
+    how = f"can be reached now, of {words.number(found.people)}{'' if found.is_exact else between}"
+    return Reached(words.people(found.reachable.people, exact=exact), how, because)
+
+
+async def _shown(
+    console: ConsoleContext,
+    visit: Visit,
+    filled: Sheet,
+    one: Record | None,
+    looked: Looked = Looked(),  # noqa: B008 - a value
+) -> Answer:
+    zone = home(console)
+    values = {
+        "one": one,
+        "filled": filled,
+        "labels": LABELS,
+        "looked": looked,
+        "title": one.name if one else "Your campaign, step by step",
+        "builder": builder(console),
+        "clock": times.clock(visit.now_ms, zone),
+        "zone": zone,
+        "on": ON,
+        "rows": {group: [*filled.rows.get(group, ()), *_spare(group)] for group in ROWS},
+        "variants": _variants(filled),
+        **await _choices(console),
+    }
+    return Shown("campaign_edit.html", values, looked.status)
+
+
+def _spare(group: str) -> list[dict[str, str]]:
+    return [{name: _USUAL.get(name, "") for name in ROWS[group]} for _ in range(SPARE)]
+
+
+def _variants(filled: Sheet) -> int:
+    """In how many ways its slots can be filled."""
+    many: dict[str, int] = {}
+    for row in filled.rows.get("options", ()):
+        many[row["option_slot"]] = many.get(row["option_slot"], 0) + 1
+    product = 1
+    for options in many.values():
+        product *= options
+    return product
+
+
+async def _choices(console: ConsoleContext) -> dict[str, Any]:
+    """What is chosen from."""
+    directory, called = console.directory(), names(console)
+    segments = await segment_names(console)
+    zones: dict[str, tuple[str, list[str]]] = {}
+    for (store, zone), known_ in sorted(directory.zones.items()):
+        zones.setdefault(zone, (known_.name, []))[1].append(called.stores.get(store, store))
+    purposes = console.people.desk.purposes
+    return {
+        "kinds": list(said.KINDS.items()),
+        "stores": sorted(called.stores.items(), key=lambda item: item[1].casefold()),
+        "zones": [(id_, name, ", ".join(where[:3])) for id_, (name, where) in zones.items()],
+        "segments": [("", "None"), *sorted(segments.items(), key=lambda item: item[1].casefold())],
+        "purposes": [(each, explained(purposes, each)[0]) for each in purposes.known],
+        "weekdays": list(enumerate(said.WEEKDAYS)),
+        "units": UNITS,
+        "channels": [(each, each or "any channel") for each in CHANNELS],
+        "events": EVENTS,
+        "within": WITHIN,
+        "picks": PICKS,
+    }
