@@ -31,7 +31,7 @@ BLOCK: Final = 512
 STAGGER: Final = 137
 """Blocks begin at other times of the second: this many ms times their number."""
 MOST_BLOCKS: Final = 8
-"""In one step: some hundredths of a second of work."""
+"""In one step, of all arenas together: some hundredths of a second of work."""
 MOST_COUNTED_S: Final = 10.0
 """Of one look: what is caught up with after a standstill does not make four people's minute look like five's."""
 STORES_AT_ONCE: Final = 100
@@ -100,15 +100,22 @@ class Seats:
 
         Of many, those that waited longest: the filter looks at people more rarely before it holds everything else up.
         """
-        for arena, looked_ms in enumerate(self._looked_ms):
-            due = np.flatnonzero((now_ms - looked_ms >= PASS_MS) | (now_ms < looked_ms))
-            for block in due[np.argsort(looked_ms[due], kind="stable")][:MOST_BLOCKS].tolist():
-                # Each at its own time of the second, also after a standstill that made all due at once.
-                looked_ms[block] = now_ms - (now_ms - block * STAGGER) % PASS_MS
-                seats = self._seats[arena][block * BLOCK : (block + 1) * BLOCK]
-                rows = seats[seats != NOBODY].astype(np.int64)
-                if len(rows):
-                    yield arena, rows
+        due = [
+            (int(looked_ms[block]), arena, block)
+            for arena, looked_ms in enumerate(self._looked_ms)
+            for block in np.flatnonzero((now_ms - looked_ms >= PASS_MS) | (now_ms < looked_ms)).tolist()
+        ]
+        looked = 0
+        for _, arena, block in sorted(due):
+            # Each at its own time of the second, also after a standstill that made all due at once.
+            self._looked_ms[arena][block] = now_ms - (now_ms - block * STAGGER) % PASS_MS
+            seats = self._seats[arena][block * BLOCK : (block + 1) * BLOCK]
+            rows = seats[seats != NOBODY].astype(np.int64)
+            if len(rows):
+                yield arena, rows
+                looked += 1
+            if looked == MOST_BLOCKS:
+                return
 
     def note_restless(self, rows: Ints, now_ms: int) -> None:
         """Remember who of those just looked at is restless, for a glance between this look and the next."""
