@@ -133,8 +133,9 @@ def over_any(  # noqa: PLR0913 - all that caps may be of
 ) -> Over | None:
     """The first of some caps that leaves no room, with the time when all of them do."""
     first: Over | None = None
+    total = tally.total
     for cap in caps:
-        if tally.total < cap.most or (name := _name(cap, campaign, channel, store, tags)) is None:
+        if total < cap.most or (name := _name(cap, campaign, channel, store, tags)) is None:
             continue
         full = tally.over(cap, name)
         if full is not None:

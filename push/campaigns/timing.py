@@ -5,30 +5,45 @@ Plain arithmetic on zones that are at hand: `push.registry.clocks.Zones` reads t
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from push.model.campaigns import Schedule
 from push.registry.hours import DAY_MINUTES, clock_ms, minutes_of
 
-Timely = Callable[[int, tzinfo, tzinfo, bool | None, bool], str | None]
-"""Why it may not speak at a time, in UTC ms, by the store's zone, the person's, whether the store is open, and whether
-it is a holiday there; None: it may."""
 Calendar = Literal["day", "week", "month", "ever"]
 ALL_WEEK: Final = frozenset(range(7))
 WEEKDAYS: Final = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
-class _Now(NamedTuple):
-    """The time and the place, as `Timely` is given them."""
+class Local(NamedTuple):
+    """What a clock shows: the weekday (0 Monday), and minutes after midnight."""
+
+    weekday: int
+    minute: int
+
+
+class Now(NamedTuple):
+    """A time in UTC ms, what the clocks of the store and of the person show then, and what is known of the store.
+
+    `is_open` is None where nobody knows.
+    """
 
     at_ms: int
-    store: tzinfo
-    person: tzinfo
-    is_open: bool | None
-    is_holiday: bool
+    store: Local
+    person: Local
+    is_open: bool | None = None
+    is_holiday: bool = False
 
 
-_Check = Callable[[_Now], str | None]
+Timely = Callable[[Now], str | None]
+"""Why it may not speak; None: it may."""
+
+
+def local(zone: tzinfo, at_ms: int) -> Local:
+    """What a clock shows at a time in UTC ms."""
+    shown = datetime.fromtimestamp(at_ms // 1000, zone)
+    return Local(shown.weekday(), shown.hour * 60 + shown.minute)
 
 
 class _Part(NamedTuple):
@@ -44,19 +59,25 @@ def compile_schedule(schedule: Schedule) -> Timely:
     made = (_dates(schedule), _opening(schedule), _holidays(schedule), _clock(schedule))
     checks = [check for check in made if check is not None]
 
-    def timely(now_ms: int, store: tzinfo, person: tzinfo, is_open: bool | None, is_holiday: bool) -> str | None:  # noqa: FBT001 - asked once for each candidate: keywords cost a third of it
-        now = _Now(now_ms, store, person, is_open, is_holiday)
-        return next((why for check in checks if (why := check(now)) is not None), None)
+    if len(checks) == 1:
+        return checks[0]
+
+    def timely(now: Now) -> str | None:
+        for check in checks:
+            why = check(now)
+            if why is not None:
+                return why
+        return None
 
     return timely
 
 
-def _dates(schedule: Schedule) -> _Check | None:
+def _dates(schedule: Schedule) -> Timely | None:
     from_ms, until_ms = schedule.from_ms, schedule.until_ms
     if from_ms is None and until_ms is None:
         return None
 
-    def check(now: _Now) -> str | None:
+    def check(now: Now) -> str | None:
         if from_ms is not None and now.at_ms < from_ms:
             return f"it begins at {_utc(from_ms)}"
         if until_ms is not None and now.at_ms >= until_ms:
@@ -70,11 +91,11 @@ def _utc(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _opening(schedule: Schedule) -> _Check | None:
+def _opening(schedule: Schedule) -> Timely | None:
     if not schedule.while_open:
         return None
 
-    def check(now: _Now) -> str | None:
+    def check(now: Now) -> str | None:
         if now.is_open is None:
             return "it speaks while the store is open, and the store's hours are not known"
         return None if now.is_open else "it speaks while the store is open, and it was closed"
@@ -82,33 +103,40 @@ def _opening(schedule: Schedule) -> _Check | None:
     return check
 
 
-def _holidays(schedule: Schedule) -> _Check | None:
+def _holidays(schedule: Schedule) -> Timely | None:
     if schedule.holidays == "also":
         return None
     is_only = schedule.holidays == "only"
     why = "it speaks on public holidays only" if is_only else "it does not speak on public holidays"
 
-    def check(now: _Now) -> str | None:
+    def check(now: Now) -> str | None:
         return None if now.is_holiday == is_only else why
 
     return check
 
 
-def _clock(schedule: Schedule) -> _Check | None:
+def _clock(schedule: Schedule) -> Timely | None:
     if not schedule.weekdays and not schedule.dayparts:
         return None
     days = frozenset(schedule.weekdays) or ALL_WEEK
     parts = [_part(begin, end) for begin, end in schedule.dayparts] or [_part("00:00", "00:00")]
     is_store = schedule.zone == "store"
 
-    def check(now: _Now) -> str | None:
-        local = datetime.fromtimestamp(now.at_ms // 1000, now.store if is_store else now.person)
-        minute, weekday = local.hour * 60 + local.minute, local.weekday()
-        if any(_holds(part, days, weekday, minute) for part in parts):
-            return None
+    def check(now: Now) -> str | None:
+        weekday, minute = _shown(now.at_ms // 60_000, now.store if is_store else now.person)
+        for part in parts:
+            if _holds(part, days, weekday, minute):
+                return None
         return _unfit(days, parts, weekday, minute)
 
     return check
+
+
+@lru_cache(maxsize=256)
+def _shown(minutes: int, zone: tzinfo) -> tuple[int, int]:
+    """The weekday and the minute of the day that a clock shows, so many minutes after the epoch: all candidates ask."""
+    local = datetime.fromtimestamp(minutes * 60, zone)
+    return local.weekday(), local.hour * 60 + local.minute
 
 
 def _part(begin: str, end: str) -> _Part:
