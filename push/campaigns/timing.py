@@ -5,7 +5,6 @@ Plain arithmetic on zones that are at hand: `push.registry.clocks.Zones` reads t
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from push.model.campaigns import Schedule
@@ -123,20 +122,13 @@ def _clock(schedule: Schedule) -> Timely | None:
     is_store = schedule.zone == "store"
 
     def check(now: Now) -> str | None:
-        weekday, minute = _shown(now.at_ms // 60_000, now.store if is_store else now.person)
+        weekday, minute = now.store if is_store else now.person
         for part in parts:
             if _holds(part, days, weekday, minute):
                 return None
         return _unfit(days, parts, weekday, minute)
 
     return check
-
-
-@lru_cache(maxsize=256)
-def _shown(minutes: int, zone: tzinfo) -> tuple[int, int]:
-    """The weekday and the minute of the day that a clock shows, so many minutes after the epoch: all candidates ask."""
-    local = datetime.fromtimestamp(minutes * 60, zone)
-    return local.weekday(), local.hour * 60 + local.minute
 
 
 def _part(begin: str, end: str) -> _Part:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from push.campaigns.timing import (
     Calendar,
+    Now,
     compile_schedule,
+    local,
     next_clock_ms,
     quiet_until_ms,
     window_ends_ms,
@@ -147,8 +149,9 @@ def test_all_time_has_no_end() -> None:
 
 
 def why(schedule: Schedule, now: str, **known: bool | None) -> str | None:
-    timely = compile_schedule(schedule)
-    return timely(ms(now), BERLIN, ZoneInfo("Asia/Tokyo"), known.get("is_open"), bool(known.get("is_holiday")))
+    at_ms = ms(now)
+    clocks = local(BERLIN, at_ms), local(ZoneInfo("Asia/Tokyo"), at_ms)
+    return compile_schedule(schedule)(Now(at_ms, *clocks, known.get("is_open"), bool(known.get("is_holiday"))))
 
 
 NIGHTS = Schedule(weekdays=(4, 5), dayparts=(("09:00", "12:00"), ("22:00", "02:00")))
