@@ -6,7 +6,7 @@ from typing import Final
 
 from push.campaigns.findings import Finding, found
 from push.campaigns.known import Known
-from push.campaigns.timing import WEEKDAYS, compile_schedule, quiet_until_ms
+from push.campaigns.timing import WEEKDAYS, Now, compile_schedule, local, quiet_until_ms
 from push.model.campaigns import Campaign, Schedule
 
 DAY_MS: Final = 86_400_000
@@ -52,7 +52,7 @@ def _hour(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
     at = datetime.fromtimestamp(now_ms // 1000, UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
     at_ms = int(at.timestamp()) * 1000
     timely = compile_schedule(Schedule(dayparts=campaign.schedule.dayparts))
-    if timely(at_ms, UTC, UTC, None, False) is not None:  # noqa: FBT003 - as it is asked everywhere
+    if timely(Now(at_ms, local(UTC, at_ms), local(UTC, at_ms))) is not None:
         yield found("trigger.at", f"{campaign.trigger.at} lies in none of the parts of the day in which it may speak")
     is_dropped = campaign.is_quiet and campaign.otherwise == "drop" and campaign.when == "now"
     if is_dropped and quiet_until_ms(known.standing.policy.quiet, UTC, at_ms) is not None:

@@ -12,9 +12,9 @@ from push.campaigns import worth
 from push.campaigns.book import Ready
 from push.campaigns.caps import Tally, over_any
 from push.campaigns.draws import Variant, is_held_out, variant
-from push.campaigns.timing import next_clock_ms, quiet_until_ms
+from push.campaigns.timing import Now, local, next_clock_ms, quiet_until_ms
 from push.model.campaigns import Cap
-from push.model.decisions import Considered, Decision, Inputs, Later, Verdict
+from push.model.decisions import Bought, Considered, Decision, Inputs, Later, Verdict
 from push.model.ids import derived
 from push.registry.clocks import Zones
 
@@ -38,7 +38,14 @@ class _Open(NamedTuple):
 
     ready: Ready
     net: float
-    why: str
+    likely: float
+    tired: float
+
+    @property
+    def why(self) -> str:
+        """The same in words."""
+        value = self.ready.campaign.value
+        return f"worth {value:g}, opened with {self.likely:.2f}, less {self.tired:.3f} of patience: {self.net:.3f}"
 
 
 def decide(inputs: Inputs, candidates: Sequence[Ready], zones: Zones) -> Decision:
@@ -91,18 +98,33 @@ class _Varied(NamedTuple):
 
 def _best(open_: Sequence[_Open]) -> tuple[Ready | None, list[Considered]]:
     """The one that is said, and what is told of all that nothing spoke against."""
-    chosen: Ready | None = None
-    told: list[Considered] = []
-    for ready, net, why in sorted(open_, key=lambda each: (-each.ready.campaign.priority, -each.net, each.ready.id)):
-        verdict: Verdict = "outvalued"
-        if net <= 0:
-            verdict = "worthless"
-        elif chosen is None:
-            chosen, verdict = ready, "chosen"
-        else:
-            why = f"{why}; {chosen.id} comes first"  # noqa: PLW2901 - the same sentence, and its end
-        told.append(Considered(campaign=ready.id, version=ready.version, verdict=verdict, why=why, net=net))
-    return chosen, told
+    ranked = sorted(open_, key=_rank)
+    chosen = next((each.ready for each in ranked if each.net > 0), None)
+    after = "" if chosen is None else f"{chosen.id} comes first: its priority is higher, or it is worth more"
+    return chosen, [_ranked(each, chosen, after) for each in ranked]
+
+
+def _rank(each: _Open) -> tuple[int, float, str]:
+    return -each.ready.campaign.priority, -each.net, each.ready.id
+
+
+def _ranked(each: _Open, chosen: Ready | None, after: str) -> Considered:
+    ready = each.ready
+    verdict: Verdict = "chosen" if ready is chosen else "worthless" if each.net <= 0 else "outvalued"
+    why = after if verdict == "outvalued" else each.why
+    return Considered(campaign=ready.id, version=ready.version, verdict=verdict, why=why, net=each.net)
+
+
+class _Purchases:
+    """What she bought: by product, and the latest by brand and by every category that it is in."""
+
+    def __init__(self, bought: Sequence[Bought]) -> None:
+        self.products = {each.product: each for each in bought}
+        self.likes: dict[str | tuple[str, ...], Bought] = {}
+        for each in sorted(bought, key=lambda one: (one.at_ms, one.product)):
+            self.likes[each.brand.casefold()] = each
+            for n in range(1, len(each.category) + 1):
+                self.likes[each.category[:n]] = each
 
 
 class _Asking:
@@ -114,6 +136,12 @@ class _Asking:
         self._store_zone = zones.named(inputs.around.time_zone)
         self._zone = zones.named(inputs.person.time_zone or inputs.around.time_zone)
         self._facts = {**inputs.person.facts, **inputs.around.facts}
+        self._purchases = _Purchases(inputs.person.bought)
+        around, now_ms = inputs.around, inputs.now_ms
+        clocks = local(self._store_zone, now_ms), local(self._zone, now_ms)
+        self._now = Now(now_ms, *clocks, around.is_open, around.is_holiday)
+        self._likely: dict[str, float] = {}
+        self._channels: dict[tuple[str, ...], str] = {}
         self._tally = Tally(inputs.person.touches, self._zone, inputs.now_ms)
         self._stopped = self._silenced()
         self._failed = {each.campaign: Objection(each.verdict, each.why) for each in inputs.failed}
@@ -145,7 +173,8 @@ class _Asking:
 
     def last(self, ready: Ready) -> Objection | None:
         """Whether somebody is kept from it to compare, and what kept it from being said when it was chosen."""
-        if self._held_out or is_held_out(ready.id, ready.campaign.holdout, self._person.who):
+        holdout = ready.campaign.holdout
+        if self._held_out or (holdout and is_held_out(ready.id, holdout, self._person.who)):
             scope = "everything" if self._held_out else "it"
             return Objection(
                 "holdout", f"she is among those who get nothing of {scope}, so that its effect can be told"
@@ -155,14 +184,11 @@ class _Asking:
     def worth(self, ready: Ready) -> _Open:
         """What saying it is worth."""
         channel = self._channel(ready)
-        likely = worth.likely(self._person.answers.get(channel, (0, 0)))
+        likely = self._likely.get(channel)
+        if likely is None:
+            likely = self._likely[channel] = worth.likely(self._person.answers.get(channel, (0, 0)))
         tired = 0.0 if ready.campaign.basis == "service" else self._fatigue
-        net = round(ready.campaign.value * likely - tired, _ROUND)
-        return _Open(
-            ready,
-            net,
-            f"worth {ready.campaign.value:g}, opened with {likely:.2f}, less {tired:.3f} of patience: {net:.3f}",
-        )
+        return _Open(ready, round(ready.campaign.value * likely - tired, _ROUND), likely, tired)
 
     # ------------------------------------------------------------------------------------------------ one by one
 
@@ -182,11 +208,14 @@ class _Asking:
         return None
 
     def _channel(self, ready: Ready) -> str:
-        mine = self._person.channels
+        """The first channel that it may use and that leads to her; "" where none does."""
         allowed = ready.campaign.channels
-        if not allowed:
-            return mine[0] if mine else ""
-        return next((channel for channel in allowed if channel in mine), "")
+        found = self._channels.get(allowed)
+        if found is None:
+            mine = self._person.channels
+            found = next((channel for channel in allowed or mine if channel in mine), "")
+            self._channels[allowed] = found
+        return found
 
     def _waits(self, ready: Ready) -> Objection | None:
         wait_s = ready.campaign.trigger.wait_s
@@ -196,8 +225,7 @@ class _Asking:
         return Objection("later", f"it waits for {wait_s} s first", Later(campaign=ready.id, due_ms=due_ms))
 
     def _timely(self, ready: Ready) -> Objection | None:
-        around = self._around
-        why = ready.timely(self._in.now_ms, self._store_zone, self._zone, around.is_open, around.is_holiday)
+        why = ready.timely(self._now)
         return None if why is None else Objection("schedule", why)
 
     def _belongs(self, ready: Ready) -> Objection | None:
@@ -221,13 +249,16 @@ class _Asking:
         return self._bought(ready) if ready.is_about else None
 
     def _bought(self, ready: Ready) -> Objection | None:
-        days = ready.campaign.about.bought_days
-        for each in self._person.bought:
-            if each.product in ready.products:
-                return Objection("owned", f"she has {each.product} already")
-            recent = self._in.now_ms - each.at_ms < days * DAY_MS
-            if recent and (each.brand.casefold() in ready.brands or _within(each.category, ready.categories)):
-                return Objection("bought", f"she bought its like, {each.product}, within {days} days")
+        purchases = self._purchases
+        for name in ready.products & purchases.products.keys():
+            return Objection("owned", f"she has {name} already")
+        since_ms = self._in.now_ms - ready.campaign.about.bought_days * DAY_MS
+        likes: tuple[str | tuple[str, ...], ...] = (*ready.categories, *ready.brands)
+        for like in likes:
+            last = purchases.likes.get(like)
+            if last is not None and last.at_ms > since_ms:
+                days = ready.campaign.about.bought_days
+                return Objection("bought", f"she bought its like, {last.product}, within {days} days")
         return None
 
     def _capped(self, ready: Ready) -> Objection | None:
@@ -268,8 +299,3 @@ class _Asking:
 
 PUBLIC: Final = ("feed.", "place.", "consent.")
 """How facts begin that are not of her, or that she said to be known by."""
-
-
-def _within(path: tuple[str, ...], categories: frozenset[tuple[str, ...]]) -> bool:
-    """Whether a category is one of these, or below one."""
-    return any(path[:n] in categories for n in range(1, len(path) + 1))
