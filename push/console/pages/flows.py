@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from push.console.context import Answer, ConsoleContext, Shown, Visit
+from push.console.live.shapes import Point
 from push.console.pages import past
 from push.console.pages.past import Look
 from push.console.past import arrows, told
@@ -17,6 +18,8 @@ from push.floors.returning import Visitors, returning
 
 MOST_ROWS: Final = 40
 MOST_PATHS: Final = 10
+_NAME: Final = 60.0
+"""How wide a zone's name is in the drawing, about."""
 
 
 class FlowRow(NamedTuple):
@@ -72,7 +75,7 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     values = {
         **past.framed(console, visit, seen, "flows", "flows", "paths", "returning"),
         "title": _title(seen, found.flows),
-        "arrows": [_labelled(seen, one) for one in arrows.arrows(ways, nodes)],
+        "arrows": [_labelled(seen, one) for one in arrows.arrows(ways, nodes, _written(seen))],
         "nodes": nodes.values(),
         "rows": _rows(seen, found.flows),
         "more": max(0, len(found.flows.flows) - MOST_ROWS),
@@ -107,6 +110,11 @@ def _labelled(seen: Look, arrow: Arrow) -> Labelled:
     figure = told.count(arrow.way.visits, exact=seen.exact)
     ends = f"{seen.name(arrow.way.from_zone)} to {seen.name(arrow.way.to_zone)}"
     return Labelled(arrow, figure, f"{ends}: {figure} {'visit' if figure == '1' else 'visits'}")
+
+
+def _written(seen: Look) -> list[Point]:
+    """Where zones' names stand, about: they begin at a zone's label."""
+    return [(area.label[0] + _NAME / 2, area.label[1]) for area in seen.plan.areas]
 
 
 def _nodes(seen: Look, ways: Sequence[Way], first: Sequence[Share]) -> dict[str, Node]:

@@ -12,6 +12,7 @@ from push.console.pages.floor import Under, held, picture_of
 from push.console.pages.today import stores_of
 from push.console.past import period
 from push.console.past.period import SPANS, Span
+from push.console.tables import link
 from push.floors import asking
 from push.floors.asking import Asking, Period, TooMuchError, day
 from push.registry import plans
@@ -70,11 +71,13 @@ async def look(console: ConsoleContext, visit: Visit, most_days: int = max(SPANS
 
 def framed(console: ConsoleContext, visit: Visit, seen: Look, view: str, *figures: str) -> dict[str, object]:
     """The values that each of these pages has. `view` is the end of its address, `figures` what is there as CSV."""
-    others, query = stores_of(console, visit), {**seen.span.query, "by": visit.query.get("by", "")}
+    asked = period.read(visit.query, seen.now_ms, seen.zone)  # also what this page does not heed, for the others
+    others, query = stores_of(console, visit), {**asked.query, "by": visit.query.get("by", "")}
     return {
         "store": seen.store,
         "view": view,
-        "day_query": f"?day={seen.span.day}" if seen.span.day != seen.span.today else "",
+        "others_query": link("", query),
+        "kept": {name: text for name, text in query.items() if text and name != "day"},
         "others": others[:MOST_STORES] if len(others) > 1 else (),
         "span": seen.span,
         "when": period.said(seen.span),

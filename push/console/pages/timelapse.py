@@ -40,7 +40,7 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     day = lapse.lively(Day(found.starts_ms, found.people, found.zones, found.frames if is_in_cells else ()))
     of, first = lapse.scale(day.cells), lapse.fullest(day)
     values = {
-        **past.framed(console, hourless, seen, "time-lapse", "timelapse"),
+        **past.framed(console, visit, seen, "time-lapse", "timelapse"),
         "title": _title(seen, day, first),
         "has_frames": bool(day.starts_ms),
         "squares": _squares(seen, found, day, of, first),

@@ -81,6 +81,19 @@ def test_ways_there_and_back_lie_side_by_side_and_the_strongest_on_top() -> None
     assert there.width == 4 * back.width
 
 
+def test_figures_on_arrows_do_not_cover_each_other_or_names() -> None:
+    """Six ways through the middle of a square: their middles lie on one spot."""
+    corners = {"n": (500.0, 0.0), "e": (900.0, 300.0), "s": (500.0, 600.0), "w": (100.0, 300.0)}
+    nodes = {zone: Node(at, 8.0) for zone, at in corners.items()}
+    ways = [Way(a, b, 40 + n) for n, (a, b) in enumerate(map(tuple, ("ns", "sn", "we", "ew", "ne", "sw")))]
+    name = (515.0, 295.0)
+    at = [one.at for one in arrows.arrows(ways, nodes, [name]) if one.is_labelled]
+    assert len(at) == 6
+    spots = [*at, name]
+    apart = [(abs(a[0] - b[0]), abs(a[1] - b[1])) for n, a in enumerate(spots) for b in spots[:n]]
+    assert all(x >= 43 or y >= 19 for x, y in apart)
+
+
 @given(st.lists(MAYBE, max_size=30))
 def test_bars_and_curve_stay_in_their_frame_and_draw_nothing_of_what_is_not_told(values: list[int | None]) -> None:
     drawn = curve.bars(values, [True] * len(values))
