@@ -9,6 +9,7 @@ from push.campaigns import feeds
 from push.campaigns.feeds import Said
 from push.campaigns.settling import settle
 from push.model.campaigns import Schedule, Step, Where
+from push.model.profiles import Json
 from push.profiles import consent
 from push.profiles.segments import records
 from tests.support.segmented import fact
@@ -19,7 +20,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 BOUGHT = "Order Completed"
 ADDED = "Product Added"
-MUG = {"product_id": "mug", "price": 9}
+MUG: dict[str, Json] = {"product_id": "mug", "price": 9}
 
 
 @pytest.fixture

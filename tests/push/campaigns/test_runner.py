@@ -42,7 +42,9 @@ ACTS = st.lists(
 
 def expected(acts: list[Did]) -> Counter[tuple[str, str]]:
     """Each look greets at once, and asks again after a wait unless she bought meanwhile."""
-    now_s, looked, bought = 0, [], []
+    now_s = 0
+    looked: list[tuple[str, int]] = []
+    bought: list[tuple[str, int]] = []
     for act in acts:
         now_s += act.after_s
         (looked if act.what == "Looked" else bought).append((act.who, now_s))
