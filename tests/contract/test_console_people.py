@@ -74,9 +74,9 @@ async def test_silence_is_told_with_its_reasons(db: Database) -> None:
         await visited(tx, "v1", EVA, T0_MS - 3_600_000)
         await tx.execute("ingest.close_visit", id="v1", left_ms=T0_MS - 1_800_000)
     first, second, third = (await past(db)).items
-    assert (first.word, first.title) == ("quiet", "Held back: had a push this visit already and not agreed to")
+    assert (first.word, first.title) == ("quiet", "Held back: had enough for now and not agreed to")
     assert first.line == "Hamburg · Shoes · came to the zone"
-    assert first.reasons == (("c0", "had a push this visit already · 1 of 1 pushes"), ("c1", "not agreed to"))
+    assert first.reasons == (("c0", "had enough for now · 1 of 1 pushes"), ("c1", "not agreed to"))
     assert second.title == "Nothing worth saying"
     assert (third.title, third.line) == ("Hamburg", "stayed 30 min")
 

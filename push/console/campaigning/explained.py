@@ -119,7 +119,7 @@ def where(row: Row, names: Names, zone: tzinfo, now_ms: int) -> str:
     place = names.zones.get((row["store"], row["zone"] or ""), row["zone"] or "")
     store = names.stores.get(row["store"], row["store"])
     at = times.when(row["decided_ms"], now_ms, zone)
-    return " · ".join(filter(None, (at, f"person {row['person'][:12]}…", moment, place, store)))
+    return " · ".join(filter(None, (at, f"person {said.pseudonym(row['person'])}", moment, place, store)))
 
 
 def known(receipt: Receipt, zone: tzinfo) -> list[Fact]:

@@ -44,6 +44,11 @@ class Phone(NamedTuple):
     place: str = ""
     product: str = ""
 
+    @property
+    def called(self) -> str:
+        """Whose it is, under her pseudonym."""
+        return said.pseudonym(self.whose)
+
 
 async def whom(console: ConsoleContext, campaign: Campaign, now_ms: int) -> Sequence[str]:
     """Some of a campaign's audience. Raises `push.model.rules.parse.RuleError`."""

@@ -151,7 +151,7 @@ def _who(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:
         try:
             parse(raw["audience"])
         except RuleError as error:
-            read.wrong("rule", f"{error.path}: {error.expected}")
+            read.wrong("rule", f"{error.path}: {error.expected}.")
 
 
 def _says(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:

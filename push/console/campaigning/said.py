@@ -38,6 +38,8 @@ STATES: Final[Mapping[CampaignState, tuple[str, str]]] = {
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
+_SHORT: Final = 14
+"""Ids that are longer are cut."""
 
 
 class Fate(NamedTuple):
@@ -75,6 +77,16 @@ FATES: Final[Mapping[Verdict, Fate]] = {
 }
 ORDER: Final = tuple(FATES)
 """In which verdicts are told: what was nearest to being said comes first."""
+
+
+def pseudonym(person: str) -> str:
+    """As much of a person's id as tells her from others."""
+    return person if len(person) <= _SHORT else f"{person[: _SHORT - 2]}…"
+
+
+def sentence(text: str) -> str:
+    """What others say in a few words, as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
 def fate(verdict: str) -> Fate:

@@ -186,7 +186,8 @@ async def checked(console: ConsoleContext, campaign: Campaign) -> tuple[list[Fau
     standing = Standing(console.directory(), console.rules, console.people.desk.purposes, policy, goods)
     there = await known(console.db, standing, [campaign])
     found = checking.check(campaign, there, console.clock.now_ms())
-    return [Fault(one.field, one.text) for one in found.faults], [one.text for one in found.warnings]
+    faults = [Fault(one.field, said.sentence(one.text)) for one in found.faults]
+    return faults, [said.sentence(one.text) for one in found.warnings]
 
 
 async def _look(console: ConsoleContext, visit: Visit, campaign: Campaign, warnings: Sequence[str] = ()) -> Looked:

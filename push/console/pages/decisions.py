@@ -134,11 +134,20 @@ def _line(console: ConsoleContext, row: Row, considered: Sequence[Considered], c
     if row["campaign"] is None:
         held = said.sorted_by_fate(list(dict.fromkeys(one.verdict for one in considered)))
         why = words.listed([said.fate(verdict).word for verdict in held[:3]])
-        return Line(row["id"], row["decided_ms"], row["person"], where, "quiet", "history", "Nothing was said", why)
+        return Line(
+            row["id"],
+            row["decided_ms"],
+            said.pseudonym(row["person"]),
+            where,
+            "quiet",
+            "history",
+            "Nothing was said",
+            why,
+        )
     others = len(considered) - 1
     why = "the only one" if others < 1 else f"before {words.count(others, 'other')}"
     title = str(called.get(row["campaign"], row["campaign"]))
-    return Line(row["id"], row["decided_ms"], row["person"], where, "sent", "push", title, why)
+    return Line(row["id"], row["decided_ms"], said.pseudonym(row["person"]), where, "sent", "push", title, why)
 
 
 async def names_of(console: ConsoleContext, ids: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from push.campaigns.known import Standing, known
 from push.campaigns.reaching import Asked, Reach
 from push.campaigns.records import Record
 from push.console import words
-from push.console.campaigning import calendar, overlap
+from push.console.campaigning import calendar, overlap, said
 from push.console.context import Answer, ConsoleContext, Shown, Visit
 from push.console.pages.campaigns import segment_names
 from push.console.pages.person import home, require, sees
@@ -83,7 +83,7 @@ def _title(planned: Sequence[Record]) -> str:
     if not planned:
         return "Nothing is planned"
     text = f"{words.spelled(live, 'campaign')} {'runs' if live == 1 else 'run'}"
-    return f"{text}, {words.number(coming)} to come" if coming else text
+    return f"{text}, {words.spelled(coming, 'more', 'more').casefold()} to come" if coming else text
 
 
 def _segments(campaign: Campaign) -> frozenset[str]:
@@ -110,8 +110,8 @@ async def _troubles(console: ConsoleContext, visit: Visit, compared: Sequence[Re
     found = []
     for one in compared:
         checked = checking.check(one.campaign, there, visit.now_ms)
-        found += [(one, "now", each.text) for each in checked.faults]
-        found += [(one, "soon", each.text) for each in checked.warnings]
+        found += [(one, "now", said.sentence(each.text)) for each in checked.faults]
+        found += [(one, "soon", said.sentence(each.text)) for each in checked.warnings]
     return found
 
 

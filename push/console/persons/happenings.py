@@ -56,6 +56,8 @@ class Happening(NamedTuple):
     """What came along with an event."""
     visit: str = ""
     """Which visit it was, where it was one."""
+    decision: str = ""
+    """Which decision it was, where it was one."""
 
 
 class Names(NamedTuple):
@@ -150,10 +152,10 @@ def _decided(row: Row, names: Names) -> Happening:
     if row["campaign"] is None:
         why = list(dict.fromkeys(NOT_SENT[one.verdict] for one in considered if one.verdict in NOT_SENT))
         title = f"Held back: {words.listed(why[:2])}" if why else "Nothing worth saying"
-        return Happening(row["at_ms"], "history", "quiet", title, where, reasons)
+        return Happening(row["at_ms"], "history", "quiet", title, where, reasons, decision=row["id"])
     name = row["campaign"] if row["definition"] is None else msgspec.json.decode(row["definition"])["name"]
     tone, word = _state(row)
-    return Happening(row["at_ms"], tone, word, str(name), f"{where}{_way(row)}", reasons)
+    return Happening(row["at_ms"], tone, word, str(name), f"{where}{_way(row)}", reasons, decision=row["id"])
 
 
 def _reason(one: Considered) -> str:

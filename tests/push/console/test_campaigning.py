@@ -1,0 +1,190 @@
+"""Campaigns as a form and in words: nothing is lost on the way, and what does not hold is said at its field."""
+
+import datetime as dt
+
+import pytest
+
+from push.campaigns.recipes import RECIPES
+from push.console.campaigning import calendar, explained, phone, reading, said, sheet
+from push.console.campaigning.labels import LABELS
+from push.console.campaigning.reading import Over
+from push.console.campaigning.sheet import ROWS, Sheet
+from push.console.forms import Form
+from push.console.persons.happenings import Names
+from push.model.campaigns import (
+    About,
+    Budget,
+    Campaign,
+    Cap,
+    Option,
+    Pick,
+    Schedule,
+    Slot,
+    Step,
+    Template,
+    Trigger,
+    Wording,
+)
+from push.model.decisions import Considered
+from push.model.errors import MisfitError
+
+ZONE = dt.timezone(dt.timedelta(hours=2))
+TEXT = Template(title="Hello", body="Here", url="https://shop.example", image="https://shop.example/i.png")
+WHOLE = Campaign(
+    id="whole",
+    name="Whole",
+    trigger=Trigger(kind="dwelled", mark_s=90, stores=("a", "b"), zones=("z",), wait_s=7200, unless=("A B", "C")),
+    template=TEXT,
+    wordings=(Wording(channel="email", locale="de", template=Template(title="Hallo", body="Hier", url="https://d")),),
+    slots=(
+        Slot(
+            name="headline",
+            options=(
+                Option(id="one", text="One", texts={"de": "Eins"}, weight=2.5),
+                Option(id="two", text="Two", product="p", coupon="pool"),
+            ),
+        ),
+    ),
+    pick=Pick(among="list", of=("a", "b"), in_stock=False),
+    coupon="pool",
+    audience={"kind": "consent", "purpose": "marketing"},
+    schedule=Schedule(
+        from_ms=1_760_000_040_000,
+        until_ms=1_770_000_000_000,
+        weekdays=(0, 5),
+        dayparts=(("10:00", "12:00"), ("22:00", "02:00")),
+        while_open=True,
+        holidays="never",
+        zone="person",
+    ),
+    when="evening",
+    otherwise="defer",
+    is_quiet=False,
+    about=About(products=("p1",), categories=("Shoes > Running",), brands=("B",), bought_days=7),
+    tags=("a", "b"),
+    caps=(
+        Cap(of="tag", tag="a", most=2, hours=100),
+        Cap(of="channel", channel="email", most=1, within="day"),
+        Cap(of="all", most=3, within="week"),
+    ),
+    budgets=(Budget(of="store", most=10, within="day"),),
+    lifetime_s=90,
+    priority=-3,
+    value=1.5,
+    holdout=0.1,
+    urgency="low",
+    channels=("inapp", "email"),
+    basis="service",
+    needs=("location",),
+    steps=(Step(after_s=3600, unless="shown", channel="email", template=TEXT, at_good_time=True), Step(after_s=90_000)),
+)
+
+
+def sent(shown: Sheet) -> Sheet:
+    """The form as a browser sends it back, its empty rows included."""
+    fields = {name: tuple(value.split("\n")) for name, value in shown.values.items() if value}
+    for group, names in ROWS.items():
+        rows = [*shown.rows.get(group, ()), dict.fromkeys(names, "")]
+        fields |= {name: tuple(row[name] for row in rows) for name in names}
+    return sheet.typed(Form(fields), 0)
+
+
+def over(base: Campaign) -> Over:
+    return Over(base, base.id, ZONE)
+
+
+@pytest.mark.parametrize("campaign", [WHOLE, *(each.campaign for each in RECIPES)], ids=lambda one: one.id)
+def test_a_form_that_is_sent_as_it_was_filled_changes_nothing(campaign: Campaign) -> None:
+    assert reading.read(sent(sheet.of(campaign, ZONE)), over(campaign)) == campaign
+
+
+def test_every_field_of_a_campaign_has_its_place_and_rows_are_kept_apart() -> None:
+    assert set(sheet.of(WHOLE, ZONE).values) == LABELS.keys()
+    grown = sent(sheet.of(WHOLE, ZONE))
+    rows = {**grown.rows, "options": [*grown.rows["options"], {**grown.rows["options"][0], "option_id": ""}]}
+    [slot] = reading.read(grown._replace(rows=rows), over(WHOLE)).slots
+    assert [option.id for option in slot.options] == ["one", "two", "one-2"], "an option that is added has an id"
+    assert slot.options[0].texts == {"de": "Eins"}, "what the form does not show stays"
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "wrong"),
+    [
+        ("name", "!!!", "name"),
+        ("title", "", "title"),
+        ("kind", "eclipse", "kind"),
+        ("wait", "soon", "wait"),
+        ("wait", "1e9", "wait"),
+        ("days", "1.5", "days"),
+        ("at", "25:00", "at"),
+        ("from", "tomorrow", "from"),
+        ("dayparts", "10-12-14", "dayparts"),
+        ("weekdays", "Friday", "weekdays"),
+        ("rule", "{", "rule"),
+        ("rule", '{"kind": "fact", "fact": "x", "op": "likes"}', "rule"),
+        ("holdout", "95", "holdout"),
+        ("value", "inf", "value"),
+        ("tags", "Not a tag", "tags"),
+        ("coupon", "no id!", "coupon"),
+    ],
+)
+def test_what_does_not_hold_is_said_at_its_field(field: str, typed: str, wrong: str) -> None:
+    filled = sheet.of(WHOLE, ZONE)
+    with pytest.raises(MisfitError) as raised:
+        reading.read(filled._replace(values={**filled.values, field: typed}), over(WHOLE))
+    found = sheet.with_problems(filled, [(fault.field, fault.expected) for fault in raised.value.faults])
+    assert list(found.problems) == [wrong]
+    assert found.wrong(wrong).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("trigger.zones[2]", "zones"),
+        ("template.body", "body"),
+        ("wordings[3].template.title", "wordings"),
+        ("slots.headline.one.text", "options"),
+        ("audience.of[1].value", "rule"),
+        ("schedule.until_ms", "until"),
+        ("steps[0].after_s", "steps"),
+        ("campaign", "campaign"),
+    ],
+)
+def test_a_path_within_a_campaign_leads_to_what_shows_it(path: str, field: str) -> None:
+    assert sheet.field_of(path) == field
+
+
+def test_campaigns_are_told_in_words() -> None:
+    names = Names({"a": "Altona"}, {("a", "z"): "Sport"})
+    assert said.when(WHOLE.trigger, names, {}) == (
+        "When she has been in Sport (Altona and b) for 90 seconds, 2 hours later, "
+        "unless “A B” and “C” happened"
+    )  # fmt: skip
+    told = [said.when(Trigger(kind=kind), names, {}) for kind in said.KINDS]
+    assert all(text.startswith(("When ", "On ", "At ")) for text in told)
+    assert said.often(WHOLE).startswith("at most 2 of what is tagged a within 100 hours, at most 1 by email a day")
+    assert said.schedule(WHOLE.schedule).startswith("Mon, Sat; 10:00 to 12:00, 22:00 to 02:00; while the store is open")
+    assert said.variants(WHOLE) == 2
+
+
+def test_a_decision_names_first_what_was_said_and_counts_what_is_too_much() -> None:
+    lost = [Considered(campaign=f"c{n}", version=1, verdict="cap", why="had 1 of 1") for n in range(30)]
+    won = Considered(campaign="w", version=2, verdict="chosen", why="worth most", net=0.4)
+    held = Considered(campaign="h", version=1, verdict="outvalued", why="0.1", net=0.1)
+    groups = explained.groups([*lost, held, won], {"w": "Winner"})
+    assert [(group.fate.word, len(group.lines), group.more) for group in groups] == [
+        ("sent", 1, 0),
+        ("outbid", 1, 0),
+        ("capped", explained.SHOWN, 30 - explained.SHOWN),
+    ]
+    assert (groups[0].lines[0].name, groups[0].lines[0].net) == ("Winner", "0.40")
+
+
+def test_weeks_begin_on_mondays_and_nonsense_means_today() -> None:
+    now_ms = 1_763_800_000_000
+    assert [calendar.monday(text, now_ms, ZONE).weekday() for text in ("2026-11-22", "x", "0001-01-01")] == [0, 0, 0]
+
+
+def test_what_names_somebody_is_hidden() -> None:
+    assert phone.hidden("firstName", "Anna") != "Anna"
+    assert phone.hidden("city", "Hamburg") == "Hamburg"
