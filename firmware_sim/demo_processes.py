@@ -49,6 +49,7 @@ async def _start_server(stack: AsyncExitStack, folder: Path, push_origin: str, p
             "push.http.port": port,
             "push.broker.free_ports": True,
             "push.presence.leave_after_s": LEAVE_AFTER_S,
+            "push.campaigns.quiet": [],  # whoever tries it at night shall see something, too
             "push.presence.dwell_marks_s": [10, 30],
             f'push.webpush.origin_overrides."{push_origin}"': push_origin,
         },

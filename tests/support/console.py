@@ -16,6 +16,7 @@ from beacons.wire import Key, Status, broker_password, key_of, seal
 from push.app import Running, serve
 from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
+from tests.support.deciding import AT_ANY_HOUR
 from tests.support.floor import Floor
 from tests.support.fresh import prepared
 from tests.support.patience import PATIENCE_S
@@ -182,7 +183,7 @@ async def open_chain(folder: Path, *, empty: bool = False, **settings: Any) -> A
         data_dir=str(folder / "data"),
         http=HttpSettings(port=0),
         broker=BrokerSettings(port=0, free_ports=True),
-        **{"profiles": ProfileSettings(minimum_age=0), **settings},
+        **{"profiles": ProfileSettings(minimum_age=0), "campaigns": AT_ANY_HOUR, **settings},
     )
     keys: dict[str, Key] = {} if empty else KEYS
     async with serve(await prepared(given)) as running:

@@ -8,6 +8,7 @@ from push.campaigns import content
 from push.campaigns.book import Book, Ready, Versioned
 from push.campaigns.decide import decide
 from push.campaigns.means import InForce, Means
+from push.campaigns.settings import CampaignSettings
 from push.model.campaigns import Campaign
 from push.model.decisions import Decision, Inputs, Occasion, Person, Policy, Receipt, Surroundings
 from push.model.people import Purpose
@@ -21,6 +22,8 @@ from push.registry.clocks import Zones
 from tests.support.campaigns import NOW_MS
 from tests.support.keyrings import KEYRING
 
+AT_ANY_HOUR = CampaignSettings(quiet=(), caps=(), fatigue=0.0)
+"""Tests run at night as well, and one person comes many times."""
 POLICY = Policy(quiet=None, fatigue=0.0)
 GRANTED: frozenset[Purpose] = frozenset({"location", "marketing", "inapp"})
 ANN = Person(who="ann", granted=GRANTED, channels=("inapp",))

@@ -14,6 +14,7 @@ from push.app import Running, serve
 from push.model.ports import Clock
 from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
+from tests.support.deciding import AT_ANY_HOUR
 from tests.support.fresh import prepared
 from tests.support.patience import PATIENCE_S
 
@@ -168,6 +169,7 @@ def settings(folder: Path, **changes: Any) -> PushSettings:  # noqa: ANN401 - se
         "http": HttpSettings(port=0),
         "broker": BrokerSettings(free_ports=True),
         "profiles": ProfileSettings(minimum_age=0),
+        "campaigns": AT_ANY_HOUR,
     }
     return PushSettings(**{**fixed, **changes})
 

@@ -22,6 +22,7 @@ from push.profiles.collect.proof import UserTokenSettings
 from push.profiles.settings import ProfileSettings
 from push.settings import BrokerSettings, HttpSettings, PushSettings
 from tests.support.browsers import Browser
+from tests.support.deciding import AT_ANY_HOUR
 from tests.support.fresh import prepared
 from tests.support.webapp import DEADLINE_S
 
@@ -131,6 +132,7 @@ async def open_shop(
         http=HttpSettings(port=0),
         broker=BrokerSettings(port=0, free_ports=True),
         webpush=WebPushSettings(origin_overrides=browser.origin_overrides),
+        campaigns=AT_ANY_HOUR,
         profiles=ProfileSettings(minimum_age=minimum_age, user_tokens=user_tokens or UserTokenSettings()),
     )
     async with serve(await prepared(settings)) as running:
