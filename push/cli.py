@@ -15,6 +15,7 @@ from structlog.processors import JSONRenderer, format_exc_info
 from beacons.config import EXIT_CONFIG, ConfigError, load
 from push.app import Running, run
 from push.broker.errors import BrokerError
+from push.campaigns_command import campaigns_command
 from push.channels.vapid import VapidKeyError
 from push.database.migrations import MigrationError
 from push.keys_command import keys_command
@@ -82,6 +83,7 @@ main.add_command(send_command)
 main.add_command(keys_command)
 main.add_command(privacy_command)
 main.add_command(operator_command)
+main.add_command(campaigns_command)
 
 
 def _check_files(settings: PushSettings) -> None:

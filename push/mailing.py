@@ -125,7 +125,7 @@ async def _call(session: aiohttp.ClientSession, url: str, key: str, body: bytes)
                 answer = await response.read()
                 if response.ok:
                     return msgspec.json.decode(answer, type=Verdicts).messages
-                trouble = _problem(response.status, answer)
+                trouble = problem(response.status, answer)
                 if response.status not in _LATER:
                     raise MailingError(trouble)
                 asked_s = _seconds(response.headers.get("Retry-After", ""))
@@ -139,7 +139,8 @@ async def _call(session: aiohttp.ClientSession, url: str, key: str, body: bytes)
         await asyncio.sleep(wait_s)
 
 
-def _problem(status: int, answer: bytes) -> str:
+def problem(status: int, answer: bytes) -> str:
+    """What a server said was wrong."""
     try:
         detail = msgspec.json.decode(answer, type=dict[str, object]).get("detail", "")
     except msgspec.MsgspecError:
@@ -191,7 +192,7 @@ async def _stands(session: aiohttp.ClientSession, url: str) -> _Stands:
         async with session.get(url) as response:
             answer = await response.read()
             if not response.ok:
-                raise MailingError(_problem(response.status, answer))
+                raise MailingError(problem(response.status, answer))
             return msgspec.json.decode(answer, type=_Shown).delivery
     except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError) as error:
         raise MailingError(f"{url}: {str(error) or type(error).__name__}") from None

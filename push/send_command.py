@@ -43,7 +43,7 @@ def send_command(**given: object) -> None:
     asked = msgspec.convert(given, _Asked)
     try:
         messages = asked.messages()
-        server = asked.server()
+        server = server_of(asked.url, asked.token_file, asked.data_dir)
         outcome, states = asyncio.run(_send(server, messages, asked))
     except (MailingError, SecretFileError) as error:
         click.echo(f"footfall-push: {error}", err=True)
@@ -85,17 +85,18 @@ class _Asked(msgspec.Struct):
         except msgspec.ValidationError as error:
             raise MailingError(str(error)) from None
 
-    def server(self) -> Server:
-        """Where to send. Raises `MailingError`, `SecretFileError`."""
-        token = read_text(self.token_file or self.data_dir / _TOKEN)
-        if self.url is not None:
-            return Server(self.url.rstrip("/"), token)
-        try:
-            where = msgspec.json.decode((self.data_dir / _RUNNING).read_bytes(), type=_Where)
-        except (OSError, msgspec.MsgspecError):
-            detail = f"no server runs on {self.data_dir}: start it (footfall-push run), or say --url and --token-file"
-            raise MailingError(detail) from None
-        return Server(where.http_url, token)
+
+def server_of(url: str | None, token_file: Path | None, data_dir: Path) -> Server:
+    """The server that options name, or that runs on a data folder. Raises `MailingError`, `SecretFileError`."""
+    token = read_text(token_file or data_dir / _TOKEN)
+    if url is not None:
+        return Server(url.rstrip("/"), token)
+    try:
+        where = msgspec.json.decode((data_dir / _RUNNING).read_bytes(), type=_Where)
+    except (OSError, msgspec.MsgspecError):
+        detail = f"no server runs on {data_dir}: start it (footfall-push run), or say --url and --token-file"
+        raise MailingError(detail) from None
+    return Server(where.http_url, token)
 
 
 async def _send(server: Server, messages: list[MessageIn], asked: _Asked) -> tuple[Outcome, Counter[str]]:
