@@ -76,11 +76,12 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
 
 
 async def _find(console: ConsoleContext, seen: Look) -> _Found:
+    levels = await occupancy(console.db, seen.asking, "day")
     return _Found(
         await heat_of(console.db, seen.asking),
         await dwell(console.db, seen.asking),
-        await occupancy(console.db, seen.asking, "day"),
-        await occupancy(console.db, seen.whole, "hour" if seen.span.days == 1 else "day"),
+        levels,
+        await occupancy(console.db, seen.whole, "hour") if seen.span.days == 1 else levels,
     )
 
 

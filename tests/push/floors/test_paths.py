@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from itertools import groupby
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from push.floors.columns import Stays
@@ -15,6 +15,7 @@ WALKS = st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.lists(st.integer
 """Of each visit: who, whether it is new, and her zones."""
 
 
+@settings(max_examples=50)
 @given(WALKS)
 def test_ways_are_what_walking_each_gives(walks: list[tuple[int, bool, list[int]]]) -> None:
     rows = [(n, who, zone, is_new) for n, (who, is_new, zones) in enumerate(walks) for zone in zones]
