@@ -12,7 +12,7 @@ from push.console.campaigning import doing, phone, said
 from push.console.campaigning.doing import Doing
 from push.console.campaigning.said import Fate
 from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
-from push.console.pages import trying
+from push.console.pages import edits, trying
 from push.console.pages.campaign_edit import checked, held
 from push.console.pages.campaigns import PATH, newer, segment_names, who
 from push.console.pages.person import home, kinds_to_choose, names, sees
@@ -93,7 +93,7 @@ async def act(console: ConsoleContext, visit: Visit) -> Answer:
 
 
 async def _step(console: ConsoleContext, visit: Visit, one: Record, do: str) -> Answer:
-    by = By(visit.actor, visit.now_ms, one.revision)
+    by = By(visit.actor, visit.now_ms, edits.revision_of(visit.form))  # of what she saw
     try:
         async with console.db.transaction() as tx:
             if do == "back":
@@ -101,7 +101,7 @@ async def _step(console: ConsoleContext, visit: Visit, one: Record, do: str) -> 
             else:
                 await _STEPS[do](tx, one.id, by)
     except StaleError:
-        text = "Somebody else changed it this very moment. Look again."
+        text = "Somebody else changed it meanwhile. Look at it again."
         return await _shown(console, visit, await held(console, visit), Done(text, status=409))
     except AbsentError:
         raise not_found("campaign", (PATH, "Campaigns")) from None
