@@ -144,13 +144,16 @@ async def test_old_messages_are_known_as_far_as_caps_need_them_until_she_is_eras
         full = over_any([Cap(of="campaign", most=2)], once, campaign="c1", channel="", store="", tags=())
         assert full == Over("she was sent 2 messages of this campaign so far, and 2 may be", None)
         assert await touches.of(tx, "ann", at("ann"), T0_MS, each=0) == ()
+        for name in ("ann", "bob", "cyd"):
+            later = {"id": name, "shopper": name, "campaign": "c1", "made_ms": T0_MS, "occasion": "{}"}
+            await tx.execute("waiting.put", **later, kind="wait", store="s1", due_ms=None, until_ms=T0_MS)
+            await tx.execute("campaigns.arm", campaign="c1", shopper=name, arm="holdout", first_ms=T0_MS)
         exported = await tx.fetch("rights.export_touches", ids='["ann","bob"]')
         await erasing.remove(tx, ["ann", "bob"])
     assert [row["message"] for row in exported] == ["old5", "old4", "old3", "old2", "old1", "old0", "new"]
-    assert await db.fetch("rights.export_touches", ids='["ann","bob","cyd"]') == await db.fetch(
-        "rights.export_touches", ids='["cyd"]'
-    )
-    assert len(await sent(db, "cyd")) == 1
+    for kept in ("touches", "waiting", "arms"):
+        left = await db.fetch(f"rights.export_{kept}", ids='["ann","bob","cyd"]')
+        assert [row["shopper"] for row in left] == ["cyd"], kept
 
 
 async def test_it_is_known_what_belongs_to_her_visit_and_what_she_did_of_it(db: Database) -> None:

@@ -1,5 +1,6 @@
 """Export: everything that is kept of a person, opened, as one value that reads as JSON."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ _TABLES: Final = (
     "touches", "waiting", "arms", "standings", "requests", "segments", "segment_moves",
 )  # fmt: skip
 """Statements ``rights.export_*``: what is kept in columns."""
+_MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of one receipt of a decision, inflated."""
 _JSON: Final = frozenset({"receipt", "content", "counted", "tags"})
 """Columns that hold JSON."""
 _SEALED: Final = {"messages": ("content", sealed.message_context), "decisions": ("receipt", sealed.decision_context)}
@@ -101,7 +104,13 @@ def _unsealed(row: Row, column: str, context: str, opened: Mapping[str, DataKey]
     key = opened.get(row["shopper"])
     if row["sealed"] is None:
         return {**rest, column: _json(row[column])}
-    return {**rest, column: None if key is None else _json(key.open(row["sealed"], context))}
+    return {**rest, column: None if key is None else _inflated(key.open(row["sealed"], context))}
+
+
+def _inflated(plain: bytes) -> Json:
+    """JSON; receipts of decisions are deflated, but for old ones."""
+    is_plain = plain[:1] in {b"[", b"{"}
+    return _json(plain if is_plain else zlib.decompressobj().decompress(plain, _MOST_BYTES))
 
 
 async def _words(db: Queries, desk: Desk, ids: str, mine: Sequence[str]) -> Rows:

@@ -82,7 +82,8 @@ async def test_an_export_holds_everything_and_reads_well(any_server: Caller) -> 
     assert [one["id"] for one in records["devices"]] == [ann.device]
     assert [one["nickname"] for one in records["nicknames"]] == ["Zucker"]
     assert {"location", "marketing"} <= {one["purpose"] for one in records["consents"] if one["granted"]}
-    for kind in ("visits", "stays", "moments", "decisions", "messages", "deliveries", "tags", "consent_history"):
+    assert {one["purpose"] for one in records["consent_history"]} >= {"location", "marketing"}
+    for kind in ("visits", "stays", "moments", "decisions", "messages", "deliveries", "touches", "tags"):
         assert records[kind], kind
     assert records["messages"][0]["content"]["title"] == "Welcome to Hamburg"
     own = await server.call("GET", ann.path("export"), ann.token)
