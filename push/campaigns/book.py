@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
+from push.campaigns import picks, slots
 from push.campaigns.timing import Timely, compile_schedule
-from push.model.campaigns import Campaign, Template, Trigger
+from push.model.campaigns import Campaign, Trigger
 from push.model.decisions import Occasion
 from push.model.people import Purpose
 from push.model.rules.check import Check, check_of, fit_of
@@ -43,7 +44,8 @@ class Ready:
         self.needs = needs_of(campaign)
         self.problem, self.audience = _rule(campaign)
         self.reads: frozenset[str] = frozenset() if self.audience is None else frozenset(uses(self.audience))
-        self.speaks_of_her = any(template.speaks_of_her for template in templates_of(campaign))
+        self.gathers = self.reads | picks.reads(campaign.pick)
+        self.speaks_of_her = slots.speaks_of_her(campaign)
         self.reads_closely = frozenset() if self.audience is None else read_closely(self.audience)
         self.categories = frozenset(map(path_of, campaign.about.categories))
         self.brands = frozenset(brand.casefold() for brand in campaign.about.brands)
@@ -78,13 +80,6 @@ class Fits:
     def __call__(self, occasion: Occasion) -> bool:
         """Whether it fits."""
         return self._fit is None or self._fit(Happened(occasion.at_ms, occasion.properties))
-
-
-def templates_of(campaign: Campaign) -> Iterable[Template]:
-    """Every text of a campaign, its slots' options aside."""
-    yield campaign.template
-    yield from (wording.template for wording in campaign.wordings)
-    yield from (step.template for step in campaign.steps if step.template is not None)
 
 
 def needs_of(campaign: Campaign) -> frozenset[Purpose]:

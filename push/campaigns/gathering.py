@@ -124,7 +124,7 @@ async def _facts(
     tx: Transaction, means: Means, asked: Asked, who: str, standing: Standing
 ) -> tuple[dict[str, Any], bool]:
     """What the candidates' audiences read of her, and whether she may be looked at for that."""
-    names = {name for ready in asked.candidates for name in ready.reads if not name.startswith(_OF_ALL)}
+    names = {name for ready in asked.candidates for name in ready.gathers if not name.startswith(_OF_ALL)}
     read = {name for ready in asked.candidates for name in ready.reads_closely}
     if any(ready.minds_purchases for ready in asked.candidates):
         names.add(EVENTS + ORDERED)

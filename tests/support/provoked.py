@@ -338,6 +338,8 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("GET", "/v1/devices/{device}/messages", 404): from_a_gone_device(),
     ("GET", "/v1/devices/{device}/messages/{delivery}", 404): plainly(),
     ("GET", "/v1/devices/{device}/messages/{delivery}", 410): taken_back,
+    ("GET", "/v1/devices/{device}/messages/{delivery}/offer", 404): plainly(),
+    ("GET", "/v1/devices/{device}/messages/{delivery}/offer", 410): taken_back,
     ("GET", "/v1/devices/{device}/messages/{delivery}/why", 404): plainly(),
     ("GET", "/v1/devices/{device}/snooze", 404): from_a_gone_device(),
     ("PUT", "/v1/devices/{device}/snooze", 404): from_a_gone_device({"for_h": 1}),
