@@ -30,6 +30,8 @@ SETTLED_MS: Final = 3 * MINUTE_MS
 AFTER_MS: Final = 10 * MINUTE_MS
 """Whom nobody hears any more is held to be in the store for a while; she may come to a cell meanwhile."""
 
+NEVER_MS: Final = np.iinfo(np.int64).max - AFTER_MS
+
 _Flags = npt.NDArray[np.bool_]
 
 
@@ -72,14 +74,19 @@ async def told(db: Queries, asked: Asking, parts: Bins) -> Told:
 
 
 async def _known_from_ms(db: Queries, store: str) -> int:
-    """Since when it is known whose visits minutes are about: minutes are kept longer than these."""
+    """Since when it is known whose visits minutes are about: minutes are kept longer than these.
+
+    Visits go by when they ended. Where the first minute is no older than the first visit, none has gone yet.
+    """
     visit = await db.fetch_one("floors.oldest_visit", store=store)
     minute = await db.fetch_one("floors.oldest_minute", store=store)
     visit_ms = None if visit is None else visit["entered_ms"]
     minute_ms = None if minute is None else minute["minute_ms"]
-    if visit_ms is None or minute_ms is None:
-        return np.iinfo(np.int64).max
-    return int(visit_ms) if minute_ms < visit_ms // MINUTE_MS * MINUTE_MS else 0
+    if visit is None or visit_ms is None or minute_ms is None:
+        return NEVER_MS
+    if minute_ms >= visit_ms // MINUTE_MS * MINUTE_MS:
+        return 0
+    return NEVER_MS if visit["left_ms"] is None else int(visit["left_ms"]) + AFTER_MS
 
 
 async def _comers(db: Queries, asked: Asking, from_ms: int, to_ms: int) -> list[Comer]:
@@ -93,7 +100,7 @@ async def _comers(db: Queries, asked: Asking, from_ms: int, to_ms: int) -> list[
 
 
 def _comer(rows: Sequence[Row]) -> Comer:
-    ends = [np.iinfo(np.int64).max - AFTER_MS if row["left_ms"] is None else row["left_ms"] for row in rows]
+    ends = [NEVER_MS if row["left_ms"] is None else row["left_ms"] for row in rows]
     return Comer(np.array([row["entered_ms"] for row in rows], np.int64), np.array(ends, np.int64))
 
 

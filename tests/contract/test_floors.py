@@ -189,6 +189,7 @@ async def test_cells_are_told_where_five_people_came_by_at_least(db: Database) -
     """Minutes know visits only: of seven, two are Ann's, so five visits may be four people's, and six are five's."""
     await six(db)
     at_ms = AT_MS + HOUR_MS
+    await came(db, [visit("zoe", 0, AT_MS + 20 * MINUTE_MS)])
     await kept(
         db,
         minute(at_ms - HOUR_MS, [600] * 6, [9] * 6, {"shoes": (600.0, 9)}),
@@ -201,7 +202,9 @@ async def test_cells_are_told_where_five_people_came_by_at_least(db: Database) -
     assert (few.visits, few.few) == ((5, None, None, None, None, None), True)
     assert few.minutes is None, "it would say how long somebody was there"
     before = asked(exact=False, period=Period(AT_MS, at_ms), now_ms=later_ms)
-    assert (await heat.heat(db, before)).person_s == (None,) * 6, "from before the first visit that is kept"
+    assert (await heat.heat(db, before)).person_s == (None,) * 6, (
+        "visits that ended before the first that is kept did are gone"
+    )
     film = await timelapse.timelapse(db, asked(exact=False, now_ms=later_ms), 60)
     assert (film.frames[1], film.people) == (few.person_s, (None, 5, None))
     assert (await heat.heat(db, asked(exact=False))).person_s == (None,) * 6, "the hour is not written to its end yet"

@@ -120,7 +120,9 @@ SELECT person, entered_ms, left_ms FROM came
 WHERE person IN (SELECT person FROM came GROUP BY person HAVING COUNT(*) > 1)
 
 -- name: floors.oldest_visit
-SELECT MIN(entered_ms) AS entered_ms FROM visits WHERE store = :store
+-- When the first visit that is kept began, and when the first one ended: one of those that began within a day of it.
+SELECT MIN(entered_ms) AS entered_ms, MIN(left_ms) AS left_ms FROM visits
+WHERE store = :store AND entered_ms < (SELECT MIN(o.entered_ms) FROM visits AS o WHERE o.store = :store) + 86400000
 
 -- name: floors.oldest_minute
 SELECT MIN(minute_ms) AS minute_ms FROM floor_minutes WHERE store = :store
