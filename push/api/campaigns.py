@@ -10,10 +10,11 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, Reply
+from push.api.purposes import refuse_unknown
 from push.api.queries import asked, parameters
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.api.seed import Stored
-from push.campaigns import checking, lifecycle, reaching, records
+from push.campaigns import check_words, checking, lifecycle, reaching, records
 from push.campaigns.findings import Checked
 from push.campaigns.known import Known, Standing, known
 from push.campaigns.lifecycle import By
@@ -143,6 +144,12 @@ async def _refuse_faulty(context: Context, campaign: Campaign) -> Checked:
     return found
 
 
+def refuse_unreadable(campaign: Campaign) -> None:
+    """Raises `ProblemError` 400 for a template that does not parse: nothing is put into force with one."""
+    for one in check_words.unreadable(campaign):
+        raise ProblemError(400, "Template not understood", f"campaign {campaign.id}: {one.field}: {one.text}")
+
+
 async def reach(context: Context, call: Call) -> Reach:
     """How many people a campaign reaches now, and why not the others."""
     campaign: Campaign = call.body
@@ -160,6 +167,8 @@ async def reach(context: Context, call: Call) -> Reach:
 async def put(context: Context, call: Call) -> Stored:
     """Put a campaign into force at once, reviewed by nobody here; faults are refused."""
     campaign = _own(call)
+    refuse_unreadable(campaign)
+    refuse_unknown(context, campaign.needs)
     found = await _refuse_faulty(context, campaign)
     async with _changing(context, call, campaign.id) as (tx, by):
         await _own_before(tx, call)

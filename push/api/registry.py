@@ -9,6 +9,7 @@ import msgspec
 from beacons.registry import Store, Zone
 from beacons.wire import SECRET_BYTES
 from push.api import consents, naming
+from push.api.campaigns import refuse_unreadable
 from push.api.consents import Change
 from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError
 from push.api.purposes import refuse_unknown
@@ -26,7 +27,6 @@ from push.api.seed import (
 )
 from push.campaigns import lifecycle, records
 from push.campaigns.lifecycle import By
-from push.campaigns.render import TemplateError, check
 from push.model.campaigns import Campaign
 from push.model.errors import MisfitError, RegistryError, UniqueError
 from push.model.ports import Transaction
@@ -99,10 +99,7 @@ async def put_shopper(to: _Writing, body: ShopperIn) -> None:
 
 async def put_campaign(to: _Writing, campaign: Campaign) -> None:
     """Put a campaign into force; a changed one becomes a new version. Raises `ProblemError` 400 for a bad template."""
-    try:
-        check(campaign.template)
-    except TemplateError as error:
-        raise ProblemError(400, "Template not understood", f"campaign {campaign.id}: template.{error}") from None
+    refuse_unreadable(campaign)
     await lifecycle.put_live(to.tx, campaign, By(to.hand.actor, to.hand.at_ms))
 
 

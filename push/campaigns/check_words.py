@@ -10,7 +10,7 @@ from push.campaigns.known import Known
 from push.campaigns.render import TemplateError
 from push.model.campaigns import Campaign, Template
 
-ROOTS: Final = frozenset({"shopper", "store", "zone", "moment", "slots", "product", "products", "coupon"})
+ROOTS: Final = frozenset({"shopper", "store", "zone", "moment", "event", "slots", "product", "products", "coupon"})
 """What templates see."""
 _TAG: Final = re.compile(r"\{\{(?P<output>.*?)\}\}|\{%(?P<tag>.*?)%\}", re.DOTALL)
 _SLOT: Final = re.compile(r"\bslots\s*(?:\.\s*(?P<name>\w+)|\[\s*['\"](?P<quoted>[^'\"]+)['\"]\s*\])")
@@ -86,7 +86,7 @@ def slots_in(text: str) -> set[str]:
 def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
     """What cannot be rendered, or says what it does not have."""
     del known, now_ms
-    yield from _unreadable(campaign)
+    yield from unreadable(campaign)
     yield from _doubled(campaign)
     defined = {slot.name for slot in campaign.slots}
     has_coupon = bool(campaign.coupon) or any(option.coupon for slot in campaign.slots for option in slot.options)
@@ -101,7 +101,8 @@ def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
             yield found(field, "it says a product, and nothing says which")
 
 
-def _unreadable(campaign: Campaign) -> Iterator[Finding]:
+def unreadable(campaign: Campaign) -> Iterator[Finding]:
+    """Templates that do not parse."""
     for part in parts(campaign):
         yield from _parsed(part.field, part.template)
     for option in options(campaign):
