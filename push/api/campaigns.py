@@ -67,7 +67,7 @@ class VersionPage(msgspec.Struct, frozen=True, kw_only=True):
     before: int | None
 
 
-class ReviewIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReviewStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A step of a review: it is asked for, and then what was written is found good, or goes back with why."""
 
     step: Literal["ask", "approve", "return"]
@@ -296,7 +296,7 @@ ENDPOINTS: Final = (
         errors=(412,), reach="own",
     ),
     Endpoint(
-        "POST", f"{_ONE}/review", OPERATOR, "Review a campaign", review, ReviewIn, Record, parameters=(IF_MATCH,),
+        "POST", f"{_ONE}/review", OPERATOR, "Review a campaign", review, ReviewStep, Record, parameters=(IF_MATCH,),
         errors=_MET, reach="own",
     ),
     Endpoint(

@@ -1,12 +1,15 @@
 """`footfall-push campaigns` against a running server: what is wrong, what differs, and what is put into force."""
 
 import asyncio
+import re
+import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from push.campaigns import files
 from push.cli import main
 from tests.support.servers import REGISTRY, Caller, serving, settings
 
@@ -90,3 +93,10 @@ async def test_a_file_that_is_no_campaign_is_named(tmp_path: Path, text: str, sa
     asked = ["campaigns", "check", str(tmp_path), "--data-dir", str(tmp_path), "--url", "http://127.0.0.1:1"]
     ended = await asyncio.to_thread(CliRunner().invoke, main, asked)
     assert (ended.exit_code, "odd.toml" in ended.output, said in ended.output) == (1, True, True), ended.output
+
+
+def test_the_file_in_the_docs_is_a_campaign() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "campaigns.md").read_text()
+    [shown] = re.findall(r"```toml\n(name = .*?)```", text, re.DOTALL)
+    campaign = files.parse(tomllib.loads(shown), Path("christmas.toml"))
+    assert (campaign.id, campaign.schedule.until_ms) == ("christmas", 1_798_117_200_000)
