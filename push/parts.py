@@ -14,8 +14,9 @@ from push.api import confirm, unsubscribe
 from push.api.contract import Context, Reachable
 from push.broker.client import BrokerClient
 from push.broker.endpoint import Endpoint
-from push.campaigning import open_campaigner, open_ear
+from push.campaigning import open_approaches, open_campaigner, open_ear
 from push.campaigns import means as campaigns
+from push.campaigns.asker import Asker
 from push.campaigns.means import InForce
 from push.campaigns.runner import Runner as Campaigner
 from push.campaigns.stops import Stops
@@ -23,7 +24,7 @@ from push.channels.inapp import EventStreams
 from push.channels.services import service_of
 from push.credentials import CredentialBook, Trade
 from push.database.open import open_database
-from push.deciding import open_deciding
+from push.deciding import Profiles, open_deciding
 from push.deliver.attempts import Means
 from push.deliver.backlog import Backlog
 from push.deliver.sender import Sender
@@ -109,6 +110,7 @@ class Parts(NamedTuple):
     confirmer: confirming.Confirmer
     stops: Stops
     deciding: campaigns.Means
+    asker: Asker
     campaigner: Campaigner
 
 
@@ -138,8 +140,10 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     sender = Sender(settings.sender, Means(db, seals, clock, channels, links, settings.longest_s, confirms))
     read_traits = guarded.reader(keyring, settings.profiles.traits)
     segmenting = open_segmenting(settings.profiles, db, clock, keyring, catalogue)
-    deciding = open_deciding(settings, keyring, segmenting.means.sight, read_traits)
+    deciding = await open_deciding(stack, settings, Profiles(keyring, segmenting.means.sight, read_traits))
     outside = Outside(db, clock, client, sender.wake, deciding)
+    asker = Asker(db, deciding, clock)
+    stack.push_async_callback(asker.close)
     engine = Engine(settings.ingest, outside, presence, consents, rules)
     desk = collecting.desk_of(settings.profiles, vault, keyring, catalogue, settings.app.consent_texts)
     ear = open_ear(deciding)
@@ -198,6 +202,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
         confirming.open_confirmer(settings, confirming.Means(db, clock, collected.desk, outbox), credentials),
         await _stops(db, clock, deciding.in_force),
         deciding,
+        asker,
         open_campaigner(db, clock, deciding, ear, (backlog, sender)),
     )
 
@@ -285,6 +290,8 @@ def context_of(parts: Parts) -> Context:
         campaign_policy=parts.settings.campaigns.policy(parts.settings.ingest.pushes_per_visit),
         stops=parts.stops,
         deciding=parts.deciding,
+        asker=parts.asker,
+        approaches=open_approaches(parts.db, parts.deciding, parts.campaigner.ear, engine),
     )
 
 

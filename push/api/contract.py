@@ -9,6 +9,8 @@ import msgspec
 
 from push.access.desk import Desk, Peer
 from push.access.sessions import Session
+from push.campaigns.approaching import Approaches
+from push.campaigns.asker import Asker
 from push.campaigns.means import Means as Deciding
 from push.campaigns.stops import Stops
 from push.deliver.backlog import Backlog
@@ -194,6 +196,10 @@ class Context(NamedTuple):
     """What is silenced."""
     deciding: Deciding
     """What campaigns are asked with."""
+    asker: Asker
+    """What decides at once for who asks."""
+    approaches: Approaches
+    """What notes whose phone came near a fixture."""
 
     @property
     def seals(self) -> Seals:

@@ -16,7 +16,7 @@ from push.campaigns import budgets, content, journeys, outbox, receipts, routes,
 from push.campaigns.book import Ready
 from push.campaigns.content import Ask, ContentError
 from push.campaigns.decide import decide
-from push.campaigns.gathering import Asked, Gathered, gather
+from push.campaigns.gathering import ASKED, Asked, Gathered, gather
 from push.campaigns.means import Means
 from push.campaigns.outbox import Said
 from push.campaigns.routes import Plan, Policy, Wish
@@ -35,7 +35,7 @@ MOST_TRIES: Final = 20
 
 
 class Sent(NamedTuple):
-    """A delivery that was put into the outbox, its device, and what it says."""
+    """A delivery that was put into the outbox, its device, and what it says; "" where who asked shows it at once."""
 
     delivery: str
     device: str
@@ -107,8 +107,8 @@ async def answer(
     if found.said is None:
         return Answer(decision, None)
     send = outbox.answer(decision, found.said, occasion)
-    [delivery] = await outbox.write(tx, opened, [send])
     first = send.plan.routes[0]
+    [delivery] = [""] if first.channel == ASKED else await outbox.write(tx, opened, [send])
     touch = Touch(
         campaign=found.said.campaign.id,
         tags=found.said.campaign.tags,
@@ -218,6 +218,8 @@ def _step(campaign: Campaign, occasion: Occasion) -> Step | None:
 
 def _plan(gathered: Gathered, campaign: Campaign, step: Step | None, how: How, now_ms: int) -> Plan | None:
     """The ways to try: the app that just reported comes first, and gets the message in its answer."""
+    if gathered.inputs.occasion.kind == "asked":
+        return Plan(tuple(gathered.ways))
     only = (step.channel,) if step is not None and step.channel is not None else campaign.channels
     first = sorted(gathered.ways, key=lambda way: (way.device, way.channel) != (how.reporting, "inapp"))
     wish = Wish(basis=campaign.basis, policy=Policy(channels=only), needs=campaign.needs)

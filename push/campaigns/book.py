@@ -17,7 +17,7 @@ from push.profiles.catalogue.product import path_of
 from push.profiles.segments.book import read_closely
 
 _ANY: Final = ""
-_AT_PLACES: Final = frozenset({"store_entered", "zone_entered", "dwelled", "zone_left", "left", "approached", "asked"})
+_AT_PLACES: Final = frozenset({"store_entered", "zone_entered", "dwelled", "zone_left", "left", "approached"})
 NEEDED: Final[frozenset[Purpose]] = frozenset({"location", "marketing"})
 """What every offer at a place needs, whatever it says: its own `needs` may ask for more, never for less."""
 

@@ -209,7 +209,7 @@ class _Asking:
 
     def _channel(self, ready: Ready) -> str:
         """The first channel that it may use and that leads to her; "" where none does."""
-        allowed = ready.campaign.channels
+        allowed = () if self._in.occasion.kind == "asked" else ready.campaign.channels
         found = self._channels.get(allowed)
         if found is None:
             mine = self._person.channels

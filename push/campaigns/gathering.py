@@ -30,6 +30,8 @@ MOST: Final = 500
 ANSWERS_D: Final = 90
 TOUCHES_D: Final = 35
 """As far back as the longest calendar window of caps; longer ones count what is kept."""
+ASKED: Final = "asked"
+"""Stands for the channel of what asks itself: a website, a kiosk, a till."""
 ORDERED: Final = "Order Completed"
 ZONE: Final = "traits.timezone"
 _OF_ALL: Final = ("feed.", "place.")
@@ -60,7 +62,7 @@ async def gather(tx: Transaction, means: Means, asked: Asked) -> Gathered:
     kept = _foremost(asked.candidates)
     standing = await consent.standing_for_decision(tx, occasion.shopper, now_ms)
     rows = await tx.fetch("deliver.reach", shoppers=json.dumps([occasion.shopper]))
-    ways = routes.reach(rows)
+    ways = [Route("", ASKED)] if occasion.kind == "asked" else routes.reach(rows)
     person = await _person(tx, means, asked._replace(candidates=kept), standing, now_ms)
     channels = tuple(dict.fromkeys(way.channel for way in _agreed(ways, standing, kept, now_ms)))
     locale = next((row["locale"] for row in rows), "")
@@ -84,11 +86,13 @@ def _foremost(candidates: Sequence[Ready]) -> Sequence[Ready]:
     return sorted(best, key=lambda each: each.id)
 
 
-def _agreed(ways: Sequence[Route], standing: Standing, kept: Sequence[Ready], now_ms: int) -> list[Route]:
+def _agreed(ways: Sequence[Route], standing: Standing, kept: Sequence[Ready], now_ms: int) -> Sequence[Route]:
     """Ways to her, best first; those that take marketing, or of service alone what she did not refuse.
 
     A snooze is told as such, not as a want of channels.
     """
+    if ways and ways[0].channel == ASKED:
+        return ways
     awake = msgspec.structs.replace(standing, snoozed_until_ms=0)
     basis: Basis = "marketing" if any(each.campaign.basis == "marketing" for each in kept) else "service"
     plan = routes.plan(ways, awake, Wish(basis=basis), now_ms)

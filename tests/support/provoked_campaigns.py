@@ -46,6 +46,8 @@ _ASK: Final = {"step": "ask"}
 _BODIES: Final[Mapping[str, object]] = {"review": _ASK, "launch": None, "pause": None, "resume": None, "end": None}
 
 CAMPAIGNS: Final[Mapping[tuple[str, str, int], Provoke]] = {
+    ("GET", "/v1/decisions/{id}", 404): plainly(),
+    ("POST", "/v1/decisions/{id}/replay", 404): plainly(),
     ("GET", _ONE, 404): plainly(),
     ("GET", f"{_ONE}/versions", 404): plainly(),
     ("PUT", _ONE, 412): unlike_seen("cam-1", written("cam-1")),

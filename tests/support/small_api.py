@@ -10,6 +10,10 @@ from push.access.limits import Limits
 from push.access.passwords import Hasher
 from push.access.traces import Traces
 from push.api.contract import Context, Reachable
+from push.campaigns.approaching import Approaches
+from push.campaigns.asker import Asker
+from push.campaigns.hearing import NOTHING as NOTHING_LIVE
+from push.campaigns.hearing import Ear
 from push.campaigns.stops import Stops
 from push.channels.inapp import EventStreams
 from push.channels.screen import OpenScreens
@@ -50,6 +54,7 @@ from push.registry.bulk_desk import Imports
 from push.registry.directory import Directory
 from push.transfer.imports import PeopleImports
 from push.transfer.job import Means
+from tests.support import deciding
 from tests.support.clocks import SettableClock
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import VAULT
@@ -166,6 +171,8 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         wake_senders=lambda: None,
         application_server_keys=dict,
         pushes_per_visit=1,
+        deciding=deciding.means(),
+        asker=Asker(db, deciding.means(), clock),
         rules=Rules(),
         check_address=lambda _channel, address: Reachable(dict(address), ""),
         statistics=dict,
@@ -190,6 +197,7 @@ def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere
         catalogue=Catalogue(),
         campaign_policy=Policy(),
         stops=Stops(db, clock, lambda _: None),
+        approaches=Approaches(db, deciding.means(), Ear(lambda: NOTHING_LIVE), dict),
         hooks=Hooks(HookMeans(HookSettings(), db, VAULT, clock, Unposted(), outgoing.Means(KEYRING, {}))),
         tail=Tail(db, clock),
     )
