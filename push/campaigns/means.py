@@ -29,6 +29,8 @@ class InForce:
         self.feeds: Mapping[str, Any] = NOTHING
         """What feeds say, by the name that rules read: `feed.weather.rain`."""
         self.occupancy: Callable[[str], int | None] = _unknown
+        self.prepare: Callable[[Book], None] = _nothing
+        """Makes ready what rendering campaigns takes."""
         self._calendars: dict[str, hours.Calendar] = {}
 
     async def use(self, directory: Directory, book: Book, now_ms: int) -> None:
@@ -37,6 +39,7 @@ class InForce:
         timed = [store for store in directory.stores.values() if store.opening or store.days or store.holidays]
         calendars = {store.id: await hours.calendar(store, now_ms) for store in timed}
         self.directory, self.book, self._calendars = directory, book, calendars
+        self.prepare(book)
 
     def opening(self, store: str, now_ms: int) -> tuple[bool | None, bool]:
         """Whether a store is open (None: nobody knows), and whether it is a holiday there."""
@@ -45,6 +48,10 @@ class InForce:
             return None, False
         status = hours.status(known, calendar, now_ms)
         return (None, False) if status is None else (status.is_open, status.holiday is not None)
+
+
+def _nothing(book: Book) -> None:
+    del book
 
 
 def _unknown(store: str) -> int | None:

@@ -45,10 +45,9 @@ class Sandbox:
         self.overruns = 0
         self._settings = settings
         self._waiting = 0
-        self._idle: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
-        for _ in range(settings.workers):
-            self._idle.put_nowait(None)
-        self._started: set[Process] = set()
+        self._idle: asyncio.LifoQueue[Process] = asyncio.LifoQueue()
+        self._up: set[Process] = set()
+        self._coming: set[asyncio.Task[None]] = set()
 
     async def render(self, template: Template, facts: Mapping[str, object]) -> Content:
         """The content that facts make of a template. Raises `TemplateError`."""
@@ -63,11 +62,22 @@ class Sandbox:
             raise TemplateError(field, problem)
         return done.content
 
+    def warm(self) -> None:
+        """Start the workers that are missing, so that no decision waits for them."""
+        self._up = {worker for worker in self._up if worker.returncode is None}
+        for _ in range(self._settings.workers - len(self._up) - len(self._coming)):
+            task = asyncio.create_task(self._bring_up(), name="renderer")
+            self._coming.add(task)
+            task.add_done_callback(self._coming.discard)
+
     async def close(self) -> None:
         """End the workers."""
-        for worker in self._started:
-            _kill(worker)
-            await worker.wait()
+        coming = [*self._coming]
+        for task in coming:
+            task.cancel()
+        await asyncio.gather(*coming, return_exceptions=True)
+        for worker in self._up:
+            await _end(worker)
 
     def _refuse(self, template: Template) -> None:
         """Raises `TemplateError` where it overran lately, or too many wait."""
@@ -79,25 +89,33 @@ class Sandbox:
     @contextlib.asynccontextmanager
     async def _free(self) -> AsyncIterator[Process]:
         """A worker for oneself. One that did not do its work to the end makes room for a new one."""
-        self._waiting += 1
+        worker = await self._next()
         try:
-            worker = await self._idle.get()
-        finally:
-            self._waiting -= 1
-        try:
-            if worker is None or worker.returncode is not None:
-                worker = await self._start()
             yield worker
         except BaseException:
-            if worker is not None:
-                _kill(worker)
-            self._idle.put_nowait(None)
+            self._up.discard(worker)
+            self.warm()
+            await _end(worker)
             raise
         self._idle.put_nowait(worker)
 
-    async def _start(self) -> Process:
-        """A new worker. Raises `TemplateError` where none comes up."""
-        self._started = {worker for worker in self._started if worker.returncode is None}
+    async def _next(self) -> Process:
+        """Raises `TemplateError` where none comes up."""
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(START_S):
+                while True:
+                    self.warm()
+                    worker = await self._idle.get()
+                    if worker.returncode is None:
+                        return worker
+        except TimeoutError:
+            raise TemplateError("body", "no process came up to render it in") from None
+        finally:
+            self._waiting -= 1
+
+    async def _bring_up(self) -> None:
+        """A new worker, ready to work."""
         worker = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", sandboxed.__name__, str(self._settings.memory_mb)),
             stdin=PIPE,
@@ -105,14 +123,16 @@ class Sandbox:
             stderr=DEVNULL,
             env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONDONTWRITEBYTECODE": "1"},
         )
-        self._started.add(worker)
+        self._up.add(worker)
         try:
             async with asyncio.timeout(START_S):
                 await _frame(worker)
         except (TimeoutError, EOFError):
-            _kill(worker)
-            raise TemplateError("body", "no process came up to render it in") from None
-        return worker
+            self._up.discard(worker)
+            await _end(worker)
+            _LOG.warning("a process that renders templates did not come up")
+        else:
+            self._idle.put_nowait(worker)
 
     async def _exchange(self, worker: Process, template: Template, job: bytes) -> Done:
         """What a worker makes of a job. Raises `TemplateError` where it takes too long or breaks down."""
@@ -161,6 +181,7 @@ async def _frame(worker: Process) -> bytes:
     return await worker.stdout.readexactly(length)
 
 
-def _kill(worker: Process) -> None:
+async def _end(worker: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         worker.kill()
+    await worker.wait()

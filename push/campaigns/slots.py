@@ -1,9 +1,12 @@
 """Which wording is used for a channel and a language, and what fills its slots. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from push.model.campaigns import Campaign, Option, Template
+
+_LOOPS: Final = re.compile(r"\{%-?\s*(?:for|assign|capture|cycle|increment|decrement)\b")
 
 
 class Fit(NamedTuple):
@@ -48,6 +51,11 @@ def text(option: Option, locale: str) -> str:
 def speaks_of_her(campaign: Campaign) -> bool:
     """Whether any of its wordings, steps or options may say anything about the shopper: else no trait is read."""
     return any("shopper" in said for said in texts(campaign))
+
+
+def may_loop(campaign: Campaign) -> bool:
+    """Whether its texts look as if they needed more than the plain dialect: a guess, far cheaper than to parse them."""
+    return any(_LOOPS.search(said) for said in texts(campaign))
 
 
 def texts(campaign: Campaign) -> Iterator[str]:
