@@ -96,6 +96,7 @@ async def report_sightings(context: Context, call: Call) -> Messages:
     if not observations:
         return Messages(())
     deliveries = await context.presence.report(shopper, device, observations)
+    await context.approaches.heard(observations, now_ms)
     async with context.db.transaction() as tx:
         if "inapp" not in await consent.granted_for_decision(tx, shopper):  # any more: senders try what else there is
             return Messages(())
