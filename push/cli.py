@@ -18,6 +18,7 @@ from push.broker.errors import BrokerError
 from push.campaigns_command import campaigns_command
 from push.channels.vapid import VapidKeyError
 from push.database.migrations import MigrationError
+from push.decisions_command import decisions_command
 from push.keys_command import keys_command
 from push.model.errors import DatabaseError
 from push.model.vault import SealError
@@ -84,6 +85,7 @@ main.add_command(keys_command)
 main.add_command(privacy_command)
 main.add_command(operator_command)
 main.add_command(campaigns_command)
+main.add_command(decisions_command)
 
 
 def _check_files(settings: PushSettings) -> None:
