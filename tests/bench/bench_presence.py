@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from push.broker.embedded import EmbeddedSettings, run_broker
 from push.broker.users import BrokerUser
+from tests.bench import crowd as crowds
 from tests.bench.crowd import Crowd
-from tests.bench.feeder import STALLED_S, Send, feed
+from tests.bench.feeder import STALLED_S, Fill, Send, feed
 from tests.bench.served import Heard, Mark, serve
 from tests.bench.table import Line, say, show
 
@@ -41,6 +42,8 @@ MOST_GROWTH: Final = 1.2
 LATENCY_MS: Final = {50: 200.0, 95: 300.0}
 SECONDS: Final = 10.0
 WARM_RATE: Final = 60_000.0
+COME_S: Final = 4_000.0
+"""People of a large crowd who come in each second: a million within some minutes."""
 WAIT_S: Final = 1200.0
 STEP_S: Final = 0.02
 
@@ -62,21 +65,32 @@ class Case(NamedTuple):
 CASES: Final = (
     Case(Crowd(1_000, 1), 50, 100_000),
     Case(Crowd(1_000, 1), 500, 200_000),
+    Case(Crowd(50_000, 1), 50, 100_000),
+    Case(Crowd(50_000, 1), 500, 200_000),
     Case(Crowd(50_000, 100), 50, 100_000),
     Case(Crowd(50_000, 100), 500, 200_000),
     Case(Crowd(50_000, 1_000), 50, 100_000),
     Case(Crowd(50_000, 100, has_plan=False), 50, 100_000),
+    Case(Crowd(50_000, 100, has_plan=False), 500, 200_000),
+    Case(Crowd(1_000_000, 100), 50, 100_000),
+    Case(Crowd(1_000_000, 100), 500, 200_000),
     Case(Crowd(1_000_000, 1_000), 50, 100_000),
     Case(Crowd(1_000_000, 1_000), 500, 200_000),
 )
+"""Not among them: a thousand people in more than one store, and 50,000 in 1,000 stores in batches of 500, as no gateway
+hears as many as a batch has; and a million on the floor of one store."""
 QUICK: Final = (Case(Crowd(1_000, 1), 50, 50_000), Case(Crowd(5_000, 10), 500, 50_000))
 PROBED: Final = Case(Crowd(50_000, 100, probes=200), 50, 100_000)
 
 
 class Cost(NamedTuple):
-    """What one case came to. µs per sighting, µs of the filter per person and second, bytes per person."""
+    """What one case came to. µs per sighting, µs of the filter per person and second, bytes per person.
+
+    `come_us` is what each cost who came in, with the sightings that told of it, where nobody was in before.
+    """
 
     case: Case
+    come_us: float | None
     sighting_us: float
     filter_us: float
     resident: float
@@ -98,7 +112,7 @@ class House(NamedTuple):
         found: Mark = ask(self.server, "mark")
         return found
 
-    def send(self, what: Send) -> tuple[int, int, float]:
+    def send(self, what: Send | Fill) -> tuple[int, int, float]:
         """Send it, and wait until it is handled, or until nothing more is: what is lost is counted."""
         before = self.handled.value
         sent: tuple[int, int, float] = ask(self.feeder, what)
@@ -146,24 +160,37 @@ def house(crowd: Crowd, url: str, folder: Path) -> Iterator[House]:
             process.kill()
 
 
-def everybody(crowd: Crowd, size: int, times: int = 1) -> Send:
-    """Everybody heard by everybody, so many times."""
-    return Send(4 * crowd.people * times, size, WARM_RATE)
+def everybody(crowd: Crowd, size: int) -> Send | Fill:
+    """Everybody heard by everybody; where there are very many, in the course of some minutes."""
+    return Fill(size, COME_S) if crowd.is_large else Send(crowds.EARS * crowd.people, size, WARM_RATE)
+
+
+def come(case: Case, there: House) -> float | None:
+    """Everybody comes in; CPU without the filter, in µs for each, None where they are in already."""
+    before = there.mark()
+    if case.crowd.is_large and before.present:
+        return None
+    came_s = there.send(everybody(case.crowd, case.size))[2]
+    after = there.mark()
+    say(f"{after.present:,} people came in within {came_s:.0f} s")
+    spent_s = after.cpu_s - before.cpu_s - (after.filter_s - before.filter_s)
+    return None if before.present else spent_s / case.crowd.people * 1e6
 
 
 def cost(case: Case, there: House, empty: Mark) -> Cost:
     """One case, once everybody is in."""
     crowd = case.crowd
-    came_s = there.send(everybody(crowd, case.size))[2]
+    come_us = come(case, there)
     time.sleep(1)
     before = there.mark()
-    say(f"{before.present:,} people came in within {came_s:.0f} s")
-    sent, _, _ = there.send(Send(int(case.rate * SECONDS), case.size, case.rate))
+    seconds = max(SECONDS, crowds.EARS * crowd.people / case.rate) if crowd.is_large else SECONDS
+    sent, _, _ = there.send(Send(int(case.rate * seconds), case.size, case.rate))
     after = there.mark()
     filter_s = after.filter_s - before.filter_s
     seconds = after.at_s - before.at_s
     return Cost(
         case,
+        come_us,
         (after.cpu_s - before.cpu_s - filter_s) / sent * 1e6,
         filter_s / seconds / max(1, after.present) * 1e6,
         (after.resident - empty.resident + there.registered) / crowd.people,
@@ -181,7 +208,8 @@ def costs(cases: Sequence[Case], url: str, folder: Path) -> list[Cost]:
             empty = there.mark()
             for case in (c for c in cases if c.crowd == crowd):
                 found.append(cost(case, there, empty))
-                say(f"{case!s}: {found[-1].rate:,.0f} a second, {found[-1].sighting_us:.2f} µs")
+                one = found[-1]
+                say(f"{case!s}: {one.rate:,.0f} a second, {one.sighting_us:.2f} µs, filter {one.filter_us:.1f} µs")
     return found
 
 
@@ -238,6 +266,8 @@ def lines_of(found: Sequence[Cost]) -> list[Line]:
         lines.append(Line("  its filter, for each person and second", one.filter_us, "µs", FILTER_US))
         lines.append(Line("  lost, applied twice, not in", one.lost, "", 0))
         lines.append(Line("  memory for each person", one.resident, "B"))
+        if one.come_us is not None:
+            lines.append(Line("  coming in, for each person", one.come_us, "µs"))
     return lines
 
 

@@ -6,7 +6,7 @@ what was sealed before the run counts as heard when it arrives.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,6 +18,7 @@ from beacons.ids import ID_BYTES, IdKind
 from beacons.registry import Gateway, Store, Zone
 from beacons.topics import topic
 from beacons.wire import Batch, Key, SightingColumns, key_of, seal
+from push.model.sites import Rules
 from push.registry.directory import Directory
 from push.registry.layout import Plan
 from push.registry.tags import CARRIED, Entries, Tags
@@ -37,6 +38,10 @@ SHADES: Final = 4
 Floats = npt.NDArray[np.float64]
 
 
+LARGE: Final = 200_000
+"""Of a larger crowd 100,000 sightings a second tell of each so seldom that silence must not mean that somebody left."""
+
+
 class Crowd(NamedTuple):
     """So many people, spread evenly over so many stores; `probes` more belong to none yet."""
 
@@ -44,6 +49,16 @@ class Crowd(NamedTuple):
     stores: int
     has_plan: bool = True
     probes: int = 0
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes so long to hear everybody."""
+        return self.people > LARGE
+
+    @property
+    def leave_after_s(self) -> int:
+        """After so long a silence somebody has left."""
+        return 180 if self.is_large else Rules().leave_after_s
 
     @property
     def registered(self) -> int:
@@ -156,22 +171,23 @@ class Round(NamedTuple):
     keys: list[Key]
     batches: list[Batch]
 
-    def sealed(self, sequences: dict[str, int]) -> Iterator[tuple[str, bytes]]:
-        """Topics and payloads, each gateway's under its next numbers."""
-        for where, key, batch in zip(self.topics, self.keys, self.batches, strict=True):
+    def sealed(self, sequences: dict[str, int], which: Sequence[int] | None = None) -> Iterator[tuple[str, bytes]]:
+        """Topics and payloads, all or some, each gateway's under its next numbers."""
+        for n in range(len(self.topics)) if which is None else which:
+            where, key, batch = self.topics[n], self.keys[n], self.batches[n]
             sequence = sequences[batch.gateway] = sequences.get(batch.gateway, 0) + 1
             yield where, seal(msgspec.structs.replace(batch, sequence=sequence), key, "up", where)
 
 
 def rounds(crowd: Crowd, size: int) -> list[Round]:
-    """`SHADES` rounds in batches of `size`, with other strengths in each."""
+    """`SHADES` rounds in batches of `size`, with other strengths in each: one gateway of every store, then the next."""
     rng = np.random.default_rng(11)
     ids, keys = ids_of(crowd), {}
     where = rng.uniform(0, SIDE_M, (crowd.people, 2))
     found = [Round([], [], []) for _ in range(SHADES)]
-    for store in range(crowd.stores):
-        people = np.arange(store, crowd.people, crowd.stores)
-        for ear in range(EARS):
+    for ear in range(EARS):
+        for store in range(crowd.stores):
+            people = np.arange(store, crowd.people, crowd.stores)
             name = gateway(store, ear)
             keys[name] = key_of(secret(name))
             dbm = heard_dbm(where[people], ear)

@@ -5,7 +5,7 @@ MQTT 3.1.1 written straight to a socket: a client would cost more than what is m
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -29,6 +29,8 @@ STALLED_S: Final = 10.0
 COMPANY_MS: Final = 80
 """A gateway waits so long for company before it tells of who is new."""
 PROBE_DBM: Final = -52.0
+AGAIN_S: Final = 60.0
+"""While others come in, whoever is in is heard again by one gateway once in so long."""
 
 
 class Send(NamedTuple):
@@ -41,12 +43,19 @@ class Send(NamedTuple):
     first_probe: int = 0
 
 
+class Fill(NamedTuple):
+    """Everybody comes in, store by store, so many people a second at most, each heard by all gateways of her store."""
+
+    size: int
+    people_s: float
+
+
 def feed(pipe: Connection, url: str, crowd: Crowd, handled: "Synchronized[int]") -> None:
     """Send what is asked for, until nothing is."""
     feeder = Feeder(url, crowd, handled)
     pipe.send("ready")
     while (asked := pipe.recv()) is not None:
-        pipe.send(feeder.run(asked))
+        pipe.send(feeder.fill(asked) if isinstance(asked, Fill) else feeder.run(asked))
 
 
 class Feeder:
@@ -63,8 +72,6 @@ class Feeder:
 
     def run(self, asked: Send) -> tuple[int, int, float]:
         """Sightings sent, probes among them, and the seconds that it took."""
-        if asked.size not in self._rounds:
-            self._rounds[asked.size] = crowds.rounds(self._crowd, asked.size)
         packets = list(self._sealed(asked))
         began_s, before, probes = time.monotonic(), self._sent, 0
         waiting: list[bytes] = []
@@ -83,6 +90,40 @@ class Feeder:
         self._socket.sendall(b"".join(waiting))
         return self._sent - before, probes, time.monotonic() - began_s
 
+    def fill(self, asked: Fill) -> tuple[int, int, float]:
+        """Sightings sent, probes among them, and the seconds that it took."""
+        made, stores = self._made(asked.size)[0], self._crowd.stores
+        began_s = at_s = time.monotonic()
+        before, due, turn = self._sent, 0.0, 0
+        for store in range(stores):
+            self._say(made, [n for ear in range(crowds.EARS) for n in self._batches(made, store, ear)])
+            self._wait(crowds.EARS * asked.people_s)
+            come_s = (store + 1) / stores * self._crowd.people / asked.people_s
+            time.sleep(max(0.0, began_s + come_s - time.monotonic()))
+            due += (store + 1) * (time.monotonic() - at_s) / AGAIN_S
+            at_s = time.monotonic()
+            while due >= 1:
+                self._say(made, self._batches(made, turn % (store + 1), turn % crowds.EARS))
+                self._wait(crowds.EARS * asked.people_s)
+                turn, due = turn + 1, due - 1
+        return self._sent - before, 0, time.monotonic() - began_s
+
+    def _batches(self, made: crowds.Round, store: int, ear: int) -> range:
+        """Those of one gateway: `rounds` has them in order of ears, then stores."""
+        each = len(made.topics) // (self._crowd.stores * crowds.EARS)
+        first = (ear * self._crowd.stores + store) * each
+        return range(first, first + each)
+
+    def _say(self, made: crowds.Round, which: Sequence[int]) -> None:
+        packets = [_publish(*sealed) for sealed in made.sealed(self._sequences, which)]
+        self._sent += sum(len(made.batches[n].sightings.kind) for n in which)
+        self._socket.sendall(b"".join(packets))
+
+    def _made(self, size: int) -> list[crowds.Round]:
+        if size not in self._rounds:
+            self._rounds[size] = crowds.rounds(self._crowd, size)
+        return self._rounds[size]
+
     def _wait(self, rate: float) -> None:
         """Until the server has come near. What it never says that it handled is lost, and waited for no longer."""
         seen, since_s = -1, time.monotonic()
@@ -95,7 +136,7 @@ class Feeder:
 
     def _sealed(self, asked: Send) -> Iterator[tuple[bytes, int]]:
         left = asked.sightings
-        for made in cycle(self._rounds[asked.size]):
+        for made in cycle(self._made(asked.size)):
             for (where, payload), batch in zip(made.sealed(self._sequences), made.batches, strict=False):
                 many = len(batch.sightings.kind)
                 yield _publish(where, payload), many

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from beacons.topics import parse_topic
 from push.broker.client import BrokerClient
 from push.broker.endpoint import Endpoint
@@ -95,7 +97,7 @@ async def _serve(pipe: Connection, url: str, crowd: Crowd, folder: Path, handled
     client = BrokerClient(Endpoint(url=endpoint, username=where.username, password=where.password))
     noting = Noting(client)
     async with open_database(f"sqlite:{folder / 'bench.db'}", clock) as db:
-        rules = Rules()
+        rules = Rules(leave_after_s=crowd.leave_after_s)
         presence = Presence(rules)
         outside = Outside(db, clock, noting, lambda: None, deciding.means())
         engine = Engine(IngestSettings(), outside, presence, consents, rules)
@@ -139,7 +141,7 @@ async def _answer(asked: str, engine: Engine, noting: Noting, db: Database) -> A
         cpu_s=spent.ru_utime + spent.ru_stime,
         filter_s=engine.presence.filter_s,
         sightings=engine.counts["sightings"],
-        present=len(engine.presence.shoppers()),
+        present=int(np.count_nonzero(engine.presence.people.state)),
         resident=_resident(),
         lost=engine.counts["dropped"] + sum(engine.refused.values()) + engine.counts["duplicates"],
         moments=engine.counts["moments"],
