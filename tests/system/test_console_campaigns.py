@@ -66,3 +66,11 @@ async def test_a_novice_makes_reviews_tries_and_launches_a_campaign_that_a_walke
         await expect(page.get_by_role("heading", name="From the radio to her phone")).to_be_visible()
         assert await violations(page) == []
         await page.screenshot(path=ARTEFACTS / "decision-light-desktop.png")
+        await page.get_by_role("link", name="Her page").click()
+        await page.get_by_role("link", name="What would she get now?").click()
+        await page.get_by_label("What would happen").select_option("zone_entered")
+        await page.get_by_label("In which department").select_option("hamburg/shoes")
+        await page.get_by_role("button", name="Ask", exact=True).click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("She would get nothing")
+        await expect(page.get_by_role("region", name="could have spoken")).to_contain_text("capped")
+        assert await violations(page) == []
