@@ -3,11 +3,10 @@
 audience ▶ some of it ▶ one of them ▶ what templates see of her ▶ rendered, or why not
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from push.campaigns import content, picks, prices, slots
+from push.campaigns import content, promise, slots
 from push.campaigns.content import Ask, ContentError
 from push.console.campaigning import said
 from push.console.context import ConsoleContext
@@ -27,7 +26,16 @@ SHOWN: Final = 20
 """Of the audience, so many may be looked at one after the other."""
 _OF_NAMES: Final = ("name", "mail", "phone", "address", "street", "birth", "user", "login")
 """Traits with one of these in their own name say who she is."""
-_STOCK_MS: Final = 24 * 3_600_000
+
+
+class As(NamedTuple):
+    """Whom of the audience it is shown for, and as on which channel and in which language ("": as it comes)."""
+
+    nth: int = 0
+    channel: str = ""
+    locale: str = ""
+    clear: bool = False
+    """Whether her names are told."""
 
 
 class Phone(NamedTuple):
@@ -57,27 +65,24 @@ async def whom(console: ConsoleContext, campaign: Campaign, now_ms: int) -> Sequ
     return (await asking.preview(console.db, means, rule, now_ms)).sample
 
 
-async def shown(  # noqa: PLR0913 - what is shown to whom, when, and how
-    console: ConsoleContext, campaign: Campaign, among: Sequence[str], nth: int, now_ms: int, *, clear: bool = False
-) -> Phone:
+async def shown(console: ConsoleContext, campaign: Campaign, among: Sequence[str], how: As, now_ms: int) -> Phone:
     """A campaign's message to the nth of these people; to nobody in particular where there are none.
 
-    Her names are hidden, unless `clear`: as she would get it.
+    Her names are hidden, unless it is `clear`: as she would get it.
     """
-    place = _place(console, campaign)
+    place, nth = _place(console, campaign), how.nth
     person = among[nth % len(among)] if among else ""
     async with console.db.transaction() as tx:
-        words, problem = await _words(tx, console, campaign, (person, place), now_ms)
-        if not clear:
+        words = await _words(tx, console, campaign, (person, place), now_ms)
+        problem = ""
+        if not how.clear:
             words["shopper"] = {name: hidden(name, value) for name, value in words["shopper"].items()}
-        if problem:
-            return Phone(problem=problem, whose=person, nth=nth % max(1, len(among)), of=len(among), place=place[1])
         try:
-            told = await _told(tx, campaign, person, (words, _variant(campaign, nth)), now_ms)
+            told = await _told(tx, console, campaign, (person, place[0], words, how), now_ms)
         except ContentError as error:
             told = Content(title="", body="")
-            problem = error.why
-    product = words.get("product")
+            problem = _why(error)
+        product = await _product(tx, told)
     return Phone(
         told.title,
         told.body,
@@ -88,21 +93,58 @@ async def shown(  # noqa: PLR0913 - what is shown to whom, when, and how
         nth % max(1, len(among)),
         len(among),
         place[1],
-        str(product["name"]) if isinstance(product, Mapping) else "",
+        product,
     )
 
 
 async def _told(
-    tx: Transaction, campaign: Campaign, person: str, given: tuple[Mapping[str, object], Mapping[str, str]], now_ms: int
+    tx: Transaction,
+    console: ConsoleContext,
+    campaign: Campaign,
+    given: tuple[str, str, Mapping[str, object], As],
+    now_ms: int,
 ) -> Content:
-    """What it says. Raises `ContentError`."""
-    words, variant = given
+    """What it says, at live stock and prices. Raises `ContentError`."""
+    person, store, words, how = given
     occasion = Occasion(
-        id="preview", kind=campaign.trigger.kind, shopper=person, at_ms=now_ms, heard_ms=now_ms, received_ms=now_ms
+        id="preview",
+        kind=campaign.trigger.kind,
+        shopper=person,
+        store=store,
+        at_ms=now_ms,
+        heard_ms=now_ms,
+        received_ms=now_ms,
     )
-    her = Person(who=person, granted=frozenset(), channels=campaign.channels or ("inapp",))
-    ask = Ask(campaign=campaign, variant=variant, person=her, occasion=occasion, words=words)
-    return await content.content(tx, content.Means(coupon=_sample_coupon), ask, now_ms)
+    facts = await _facts(tx, console, campaign, person, now_ms)
+    channel = how.channel or next(iter(campaign.channels), "inapp")
+    her = Person(who=person, granted=frozenset(), channels=(channel,), facts=facts, locale=how.locale)
+    variant = _variant(campaign, how.nth)
+    ask = Ask(campaign=campaign, variant=variant, person=her, occasion=occasion, words=words, channel=channel)
+    return await content.content(tx, console.deciding.content._replace(coupon=_sample_coupon), ask, now_ms)
+
+
+async def _facts(
+    tx: Transaction, console: ConsoleContext, campaign: Campaign, person: str, now_ms: int
+) -> dict[str, Any]:
+    """What its product is chosen by, of somebody who may be profiled."""
+    reads = content.reads(campaign)
+    if not reads or not person:
+        return {}
+    found = await view.load(tx, console.people.segments.sight, People([person], reads), now_ms)
+    return found.get(person, {})
+
+
+def _why(error: ContentError) -> str:
+    if error.verdict == "stock":
+        return f"No product: {error.why}. {said.fate('stock').means.capitalize()}."
+    return error.why
+
+
+async def _product(tx: Transaction, told: Content) -> str:
+    """The name of the product that it is about, "" where it is about none."""
+    name = told.data.get(promise.PRODUCT, "")
+    kept = await goods.get(tx, name) if name else None
+    return "" if kept is None else kept.product.name
 
 
 async def _sample_coupon(tx: Transaction, pool: str, shopper: str, campaign: str, expires_ms: int) -> str:
@@ -133,17 +175,15 @@ async def _words(
     campaign: Campaign,
     whose: tuple[str, tuple[str, str, str, str]],
     now_ms: int,
-) -> tuple[dict[str, Any], str]:
-    """What templates see, and what would keep it from being said."""
+) -> dict[str, Any]:
+    """What templates see."""
     person, (store, store_name, zone, zone_name) = whose
-    seen: dict[str, Any] = {
+    return {
         "shopper": await _her(tx, console, person, now_ms) if person and slots.speaks_of_her(campaign) else {},
         "store": {"id": store, "name": store_name},
         "zone": {"id": zone, "name": zone_name},
         "moment": {"kind": campaign.trigger.kind, "mark_s": campaign.trigger.mark_s},
     }
-    product, problem = await _product(tx, console, campaign, (person, store), now_ms)
-    return (seen if product is None else {**seen, "product": product}), problem
 
 
 async def _her(tx: Transaction, console: ConsoleContext, person: str, now_ms: int) -> Mapping[str, object]:
@@ -161,27 +201,3 @@ def hidden(name: str, value: object) -> object:
     """A trait as it is shown to whoever tries a message: what says who she is is not."""
     says_who = isinstance(value, str) and any(part in name.casefold() for part in _OF_NAMES)
     return HIDDEN if says_who else value
-
-
-async def _product(
-    tx: Transaction, console: ConsoleContext, campaign: Campaign, whose: tuple[str, str], now_ms: int
-) -> tuple[dict[str, object] | None, str]:
-    """The product that would be offered her, or why none."""
-    pick = campaign.pick
-    if pick is None:
-        return None, ""
-    person, store = whose
-    sight = console.people.segments.sight
-    reads = picks.reads(pick)
-    facts: Mapping[str, Any] = {}
-    if reads and person:
-        facts = (await view.load(tx, sight, People([person], reads), now_ms)).get(person, {})
-    want = picks.Want(pick, store, frozenset(), facts, now_ms - _STOCK_MS)
-    try:
-        [best, *_] = await picks.ranked(tx, sight.goods, want, 1)
-    except picks.NothingError as error:
-        return None, f"No product: {error}. {said.fate('stock').means.capitalize()}."
-    kept = await goods.get(tx, best)
-    if kept is None:
-        return None, "The product is gone."
-    return await asyncio.to_thread(prices.facts, kept, store, "en"), ""  # reads a locale of the disk
