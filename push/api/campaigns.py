@@ -3,6 +3,7 @@
 Operators who are kept to some stores write the campaigns of those alone, and see what names no other store.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Final, Literal
@@ -16,7 +17,8 @@ from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.api.seed import Stored
 from push.campaigns import check_words, checking, lifecycle, reaching, records
 from push.campaigns.findings import Checked
-from push.campaigns.known import Known, Standing, known
+from push.campaigns.known import Known, Standing
+from push.campaigns.known import known as known_of
 from push.campaigns.lifecycle import By
 from push.campaigns.reaching import Asked, Reach
 from push.campaigns.records import Record, Version
@@ -125,13 +127,14 @@ async def check(context: Context, call: Call) -> Checked:
 
 
 async def _checked(context: Context, campaign: Campaign) -> Checked:
-    return checking.check(campaign, await _known(context, campaign), context.clock.now_ms())
+    known, now_ms = await _known(context, campaign), context.clock.now_ms()
+    return await asyncio.to_thread(checking.check, campaign, known, now_ms)
 
 
 async def _known(context: Context, campaign: Campaign) -> Known:
     directory, purposes = context.presence.directory, context.collecting.desk.purposes
     standing = Standing(directory, context.rules, purposes, context.campaign_policy, context.catalogue)
-    return await known(context.db, standing, [campaign])
+    return await known_of(context.db, standing, [campaign])
 
 
 async def _refuse_faulty(context: Context, campaign: Campaign) -> Checked:

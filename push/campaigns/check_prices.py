@@ -6,6 +6,7 @@ where not everybody gets it (Directive 2011/83/EU, Article 6(1)(ea)).
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from push.campaigns import prices
@@ -17,8 +18,13 @@ from push.model.campaigns import Campaign
 _TAG: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _UNKNOWN: Final = "99"
 """Stands for a number that is only known when it is said: as a claim, more than anything bears."""
-_COUNTED: Final = re.compile(r"\{\{[^}]*\bproducts?\b[^}]*\}\}")
+_COUNTED: Final = re.compile(r"\bproducts?\b")
 """Numbers of products themselves, which are true when they are said."""
+MOST_FILLED: Final = 100_000
+"""Texts with an option in them that are looked at: one to two seconds of work, beside everything else."""
+_DIGIT: Final = re.compile(r"\d")
+_AROUND: Final = 60
+"""Characters on either side of a number in which a claim is made."""
 _LABEL_CHARS: Final = 100
 """Which the sentence takes that labels a personal price."""
 _BODY: Final = 2000
@@ -36,6 +42,11 @@ def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
     """Claims that nothing bears."""
     del now_ms
     if named_pools(campaign):
+        return
+    if next(islice(_fillings(campaign), MOST_FILLED, None), None) is not None:
+        yield found(
+            "slots", f"more than {MOST_FILLED} texts with numbers come of these slots: too many to look at each"
+        )
         return
     for claim in _claims(campaign):
         products = {claim.product} if claim.product else named_products(campaign)
@@ -61,29 +72,56 @@ def _unborne(claim: _Claim, product: str, known: Known) -> Iterator[Finding]:
 def _claims(campaign: Campaign) -> Iterator[_Claim]:
     """Each claim once, with what fills a text's slots."""
     seen = set()
+    for field, said, product in _fillings(campaign):
+        claim = _Claim(field, prices.claimed([said]), product)
+        if claim.percent and claim not in seen:
+            seen.add(claim)
+            yield claim
+
+
+def _fillings(campaign: Campaign) -> Iterator[tuple[str, str, str | None]]:
+    """Every text that a claim may be made in, with its field, and the product that its option is about."""
     for field, text in spoken(campaign):
-        for filled, product in _filled(campaign, text):
-            percent = prices.claimed([filled])
-            if percent and (key := (field, percent, product)) not in seen:
-                seen.add(key)
-                yield _Claim(*key)
+        for said, product in _filled(campaign, _tokens(text)):
+            yield field, said, product
 
 
-def _filled(campaign: Campaign, text: str) -> Iterator[tuple[str, str | None]]:
-    """A text with each option in its slot in turn; other numbers that are not known yet stand for the worst."""
-    named = slots_in(text)
-    if not named:
-        yield _plain(text), None
-    for slot in campaign.slots:
-        if slot.name in named:
-            tag = re.compile(rf"\{{\{{[^}}]*\b{re.escape(slot.name)}\b[^}}]*\}}\}}")
-            for option in slot.options:
+class _Slot(NamedTuple):
+    """A place in a text that options fill."""
+
+    name: str
+
+
+def _tokens(text: str) -> list[str | _Slot]:
+    """A text with its slots; numbers that are only known when it is said stand for the worst."""
+    found: list[str | _Slot] = []
+    end = 0
+    for match in _TAG.finditer(text):
+        found += [text[end : match.start()], _token(match[0])]
+        end = match.end()
+    return [*found, text[end:]]
+
+
+def _token(tag: str) -> str | _Slot:
+    named = slots_in(tag)
+    if named and tag.startswith("{{"):
+        return _Slot(min(named))
+    return _UNKNOWN if tag.startswith("{{") and not _COUNTED.search(tag) else " "
+
+
+def _filled(campaign: Campaign, tokens: list[str | _Slot]) -> Iterator[tuple[str, str | None]]:
+    """A text without its slots; and with each option in its slot, as far around it as a claim goes."""
+    plain = [token if isinstance(token, str) else " " for token in tokens]
+    yield "".join(plain), None
+    slots = {slot.name: slot for slot in campaign.slots}
+    for n, token in enumerate(tokens):
+        if isinstance(token, _Slot) and token.name in slots:
+            before, after = "".join(plain[:n])[-_AROUND:], "".join(plain[n + 1 :])[:_AROUND]
+            is_numbered = _DIGIT.search(before + after) is not None
+            for option in slots[token.name].options:
                 for said in {option.text, *option.texts.values()}:
-                    yield _plain(said.join(tag.split(text))), option.product
-
-
-def _plain(text: str) -> str:
-    return _TAG.sub(lambda match: _UNKNOWN if match[0].startswith("{{") else " ", _COUNTED.sub(" ", text))
+                    if is_numbered or _DIGIT.search(said):
+                        yield f"{before}{said}{after}", option.product
 
 
 def warnings(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:

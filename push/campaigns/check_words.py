@@ -84,9 +84,8 @@ def slots_in(text: str) -> set[str]:
 
 
 def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
-    """What cannot be rendered, or says what it does not have."""
+    """What says what it does not have, of templates that parse."""
     del known, now_ms
-    yield from unreadable(campaign)
     yield from _doubled(campaign)
     defined = {slot.name for slot in campaign.slots}
     has_coupon = bool(campaign.coupon) or any(option.coupon for slot in campaign.slots for option in slot.options)
