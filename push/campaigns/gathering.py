@@ -11,6 +11,7 @@ import msgspec
 
 from push.campaigns import feeds, routes, touches
 from push.campaigns.book import Ready
+from push.campaigns.caps import furthest
 from push.campaigns.means import Means
 from push.campaigns.routes import Wish
 from push.model.decisions import Bought, Inputs, Occasion, Person, Surroundings
@@ -28,8 +29,8 @@ DAY_MS: Final = 86_400_000
 MOST: Final = 500
 """Candidates of one decision: those of the highest priority and value; what is left out is counted."""
 ANSWERS_D: Final = 90
-TOUCHES_D: Final = 35
-"""As far back as the longest calendar window of caps; longer ones count what is kept."""
+TOUCHES_MS: Final = 35 * DAY_MS
+"""As far back as a month of caps; what looks back further is counted as far as it takes."""
 ASKED: Final = "asked"
 """Stands for the channel of what asks itself: a website, a kiosk, a till."""
 ORDERED: Final = "Order Completed"
@@ -115,7 +116,7 @@ async def _person(tx: Transaction, means: Means, asked: Asked, standing: Standin
         facts={name: value for name, value in facts.items() if not name.startswith(_OF_ALL)},
         is_known=is_known,
         snoozed_until_ms=standing.snoozed_until_ms,
-        touches=await touches.of(tx, shopper, asked.occasion, now_ms - TOUCHES_D * DAY_MS),
+        touches=await touches.of(tx, shopper, asked.occasion, now_ms - TOUCHES_MS, each=_furthest(means, asked)),
         bought=_bought(facts.get(EVENTS + ORDERED), means),
         redeemed=tuple(sorted({row["campaign"] for row in verdicts if row["kind"] == "redeemed"})),
         disliked=tuple(sorted({row["campaign"] for row in verdicts if row["kind"] == "less"})),
@@ -148,6 +149,12 @@ async def _facts(
         inside = await membership.of(tx, asked.occasion.shopper)
         found |= {SEGMENT + name: True for name in inside if SEGMENT + name in names}
     return found, True
+
+
+def _furthest(means: Means, asked: Asked) -> int:
+    """How many older messages of each kind may matter to a cap."""
+    own = (cap for ready in asked.candidates for cap in ready.campaign.caps)
+    return furthest((*means.in_force.policy.caps, *own), TOUCHES_MS)
 
 
 def _bought(ordered: object, means: Means) -> tuple[Bought, ...]:

@@ -24,9 +24,12 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     content: ContentSettings = ContentSettings()
 
     def __post_init__(self) -> None:
-        """Refuse what is no span. Raises ValueError."""
+        """Refuse quiet hours without an end, and caps of no tag. Raises ValueError."""
         if len(self.quiet) not in {0, 2}:
             raise ValueError('expected campaigns.quiet to be two times, like ["21:00", "08:00"], or []')
+        for cap in self.caps:
+            if (cap.of == "tag") != (cap.tag is not None):
+                raise ValueError('expected campaigns.caps with of = "tag" to name a tag, and no others to')
 
     def policy(self, pushes_per_visit: int) -> Policy:
         """The same as decisions record it."""
