@@ -109,6 +109,7 @@ class Book:
             for key in _keys(each.campaign.trigger):
                 self._index.setdefault(key, []).append(each)
         self.kinds = frozenset(each.campaign.trigger.kind for each in self.ready.values())
+        self.has_places = any(each.campaign.when in {"checkout", "next_visit"} for each in self.ready.values())
 
     def candidates(self, occasion: Occasion) -> Sequence[Ready]:
         """The campaigns that answer something, in order of their ids."""

@@ -34,7 +34,7 @@ async def settle(tx: Transaction, means: Means, person: str, now_ms: int) -> lis
         found += await _heard(tx, means, person, wait, now_ms) if is_readable else []
     for wait in await waiting.take(tx, person, "", now_ms):
         if is_readable and await _holds(tx, means, wait, now_ms):
-            found.append(waiting.occasion_of(wait, now_ms))
+            found += await _asked(tx, wait, now_ms)
     return found
 
 
@@ -85,6 +85,18 @@ def _basket(means: Means, campaign: Campaign, event: Event, person: str) -> Wait
         until_ms=due_ms + waiting.grace_ms(means.in_force.book, campaign.id),
         occasion=Kept(kind="basket", since_ms=event.at_ms, origin=event.statement),
     )
+
+
+async def _asked(tx: Transaction, wait: Wait, now_ms: int) -> list[Occasion]:
+    """What is due, as an occasion; what waited for a place, as one where she is now. Where she left, it waits on."""
+    occasion = waiting.occasion_of(wait, now_ms)
+    if wait.kind not in waiting.AT_PLACES_MS:
+        return [occasion]
+    spot = await _spot(tx, wait.shopper)
+    if not spot.store:
+        await waiting.put(tx, [msgspec.structs.replace(wait, due_ms=None)], now_ms)
+        return []
+    return [msgspec.structs.replace(occasion, **spot._asdict())]
 
 
 # --- what still holds -------------------------------------------------------------------------------------------------

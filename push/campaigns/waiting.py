@@ -12,10 +12,12 @@ from typing import Any, Final, Literal
 import msgspec
 
 from push.campaigns.book import Book
+from push.campaigns.means import Means
 from push.model.campaigns import TriggerKind
 from push.model.decisions import Later, Occasion
 from push.model.ids import derived
 from push.model.ports import Queries, Row, Transaction
+from push.model.presence import Moment
 
 WaitKind = Literal["event", "due", "silent", "basket", "step", "later", "checkout", "next_visit", "done"]
 """`event`: something she did that campaigns may answer; `due`: an occasion whose time was known; `silent`, `basket`:
@@ -177,17 +179,21 @@ async def take(tx: Transaction, person: str, kind: WaitKind | Literal[""], now_m
     return _in_time(rows, now_ms)
 
 
-async def take_at(
-    tx: Transaction, here: Occasion, place: Literal["checkout", "next_visit"], now_ms: int
-) -> list[Occasion]:
-    """What waits for a place that somebody came to just now, as occasions of this visit; it waits no more.
-
-    `here` is the moment by which she came: to the tills of a store, or into one.
-    """
-    asked = {"shopper": here.shopper, "kind": place, "store": here.store, "most": MOST_TAKEN}
-    waits = _in_time(await tx.fetch("waiting.take_at", **asked), now_ms)
-    spot = {"store": here.store, "zone": here.zone, "visit": here.visit}
-    return [msgspec.structs.replace(occasion_of(wait, now_ms), **spot) for wait in waits]
+async def arrived(tx: Transaction, means: Means, moments: Iterable[Moment], now_ms: int) -> None:
+    """Let what waits for a place be due that somebody just came to: into a store, to its tills."""
+    if not means.in_force.book.has_places:
+        return
+    checkouts = means.in_force.checkouts
+    rows = [
+        {"shopper": each.shopper, "kind": kind, "store": each.store, "now_ms": now_ms}
+        for each in moments
+        for kind, is_there in (
+            ("next_visit", each.kind == "store_entered"),
+            ("checkout", each.kind == "zone_entered" and each.zone in checkouts),
+        )
+        if is_there
+    ]
+    await tx.execute_many("waiting.arrived", rows)
 
 
 def _in_time(rows: Iterable[Row], now_ms: int) -> list[Wait]:

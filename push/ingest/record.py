@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from push.campaigns import outbox
+from push.campaigns import outbox, waiting
 from push.campaigns.answering import How, answer, occasion_of
 from push.campaigns.means import Means
 from push.model.ids import derived
@@ -68,6 +68,7 @@ class Recorder:
             await tx.execute_many(statement, rows)
         queued = []
         new = await _keep_new(tx, changes.moments)
+        await waiting.arrived(tx, self.means, [each for each in changes.moments if each.id in new], now_ms)
         for moment in changes.moments:
             if moment.kind == "left":  # for good or not: who comes back and leaves again has left
                 await outbox.cancel_visit(tx, moment.visit, now_ms)

@@ -182,3 +182,21 @@ async def test_who_may_not_be_profiled_any_more_triggers_nothing(here: Street) -
     async with here.db.transaction() as tx:
         await consent.set_consents(tx, "ann", {"profiling": False}, at_ms=here.clock.now_ms(), source="test")
     assert await here.after(0) == []
+
+
+async def test_what_waits_for_the_next_visit_is_said_when_she_comes_and_at_the_tills_there(here: Street) -> None:
+    offer, receipt = answering("next-time", "event", event="Signed Up"), answering("at-tills", "purchase")
+    here.live(
+        msgspec.structs.replace(offer, when="next_visit"),
+        msgspec.structs.replace(receipt, when="checkout"),
+    )
+    await here.comes("ann", "s1")
+    await here.did("ann", BOUGHT, {"order_id": "o1", "products": [MUG]})
+    await here.did("bob", "Signed Up")
+    assert await here.after(0) == []
+    assert await here.after(DAY_MS // 4) == []
+    await here.comes("bob", "s2")
+    assert await here.after(0) == [("bob", "next-time")]
+    await here.comes("ann", "s1", zone="tills")
+    assert await here.after(0) == [("ann", "at-tills"), ("bob", "next-time")]
+    assert len(await here.after(DAY_MS)) == 2

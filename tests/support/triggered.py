@@ -11,9 +11,12 @@ from push.campaigns.means import Means
 from push.campaigns.runner import Outside, Runner
 from push.deliver import receipts
 from push.deliver.receipts import ReceiptIn
+from push.ingest.record import Recorder
 from push.model.campaigns import Campaign, Trigger
 from push.model.ports import Database
+from push.model.presence import Changes, Moment, VisitOpened
 from push.model.profiles import Json
+from push.model.sites import Rules
 from push.profiles.segments.again import look_again
 from push.registry import directory
 from tests.support import deciding
@@ -69,6 +72,18 @@ class Street(NamedTuple):
         """Who was sent which campaign, the first one first."""
         rows = await self.db.fetch("triggered.messages")
         return [(row["shopper"], row["campaign"]) for row in rows]
+
+    async def comes(self, shopper: str, store: str, zone: str | None = None) -> None:
+        """Somebody comes into a store, or into a zone of the one that she is in."""
+        now_ms, visit = self.clock.now_ms(), f"vis-{shopper}-{store}"
+        opened = VisitOpened(visit=visit, store=store, shopper=shopper, entered_ms=now_ms)
+        moment = Moment(
+            id=f"{visit}-{zone}", kind="zone_entered" if zone else "store_entered", store=store, zone=zone,
+            shopper=shopper, visit=visit, mark_s=0, at_ms=now_ms, heard_ms=now_ms, received_ms=now_ms,
+        )  # fmt: skip
+        recorder = Recorder(lambda _: Rules(), self.means)
+        async with self.db.transaction() as tx:
+            await recorder.write(tx, Changes(records=[] if zone else [opened], moments=[moment]), {}, now_ms)
 
     async def opened(self, shopper: str) -> None:
         """Somebody opens all that she was sent."""

@@ -40,17 +40,12 @@ DELETE FROM waiting WHERE id IN (
 )
 RETURNING id, shopper, campaign, kind, store, due_ms, until_ms, occasion
 
--- name: waiting.take_at
--- What waits for a place that she is at now, in this store or in any.
-DELETE FROM waiting WHERE id IN (
-    SELECT w.id FROM waiting AS w
-    WHERE w.kind = :kind AND w.store IN ('', :store)
-        AND w.shopper IN (
-            SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
-        )
-    ORDER BY w.made_ms, w.id LIMIT :most {skip_locked}
+-- name: waiting.arrived
+-- What waits for a place is due, now that she is there: in this store, or where any will do.
+UPDATE waiting SET due_ms = :now_ms
+WHERE due_ms IS NULL AND kind = :kind AND (store = :store OR kind = 'next_visit') AND shopper IN (
+    SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
 )
-RETURNING id, shopper, campaign, kind, store, due_ms, until_ms, occasion
 
 -- name: waiting.put_off
 -- What could not be decided is tried again, each time later.
