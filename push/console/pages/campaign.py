@@ -9,6 +9,7 @@ from push.campaigns.lifecycle import By
 from push.campaigns.records import Record
 from push.console import times, words
 from push.console.campaigning import doing, phone, said
+from push.console.campaigning.differences import differences
 from push.console.campaigning.doing import Doing
 from push.console.campaigning.said import Fate
 from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
@@ -139,6 +140,7 @@ async def _shown(console: ConsoleContext, visit: Visit, one: Record, done: Done 
         "shares": _shares(mine),
         "silent_title": _silent(mine, one.state == "live"),
         "stops": holding,
+        "changed": await _changed(console, one),
         "versions": await records.versions(console.db, one.id, one.newest.version + 1, VERSIONS),
         "says": await _says(console, visit, one.campaign),
         "kinds": kinds_to_choose(console),
@@ -149,6 +151,14 @@ async def _shown(console: ConsoleContext, visit: Visit, one: Record, done: Done 
         "zone": zone,
     }
     return Shown("campaign.html", values, done.status)
+
+
+async def _changed(console: ConsoleContext, one: Record) -> list[tuple[str, str, str]]:
+    """What the newest version says otherwise than the one that runs; nothing where none does."""
+    if one.live_version in {None, one.newest.version}:
+        return []
+    runs = await records.version(console.db, one.id, one.live_version or 0)
+    return [] if runs is None else differences(runs, one.campaign, home(console))
 
 
 def _lines(campaign: Campaign, console: ConsoleContext, segments: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -182,7 +192,7 @@ async def _says(console: ConsoleContext, visit: Visit, campaign: Campaign) -> ph
         whom = await phone.whom(console, campaign, visit.now_ms)
     except RuleError:
         return phone.Phone(problem="Its audience cannot be read.")
-    return await phone.shown(console, campaign, whom if sees(visit) else (), 0, visit.now_ms)
+    return await phone.shown(console, campaign, whom if sees(visit) else (), phone.As(), visit.now_ms)
 
 
 def _shares(mine: Doing) -> list[Share]:

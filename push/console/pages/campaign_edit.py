@@ -14,7 +14,7 @@ from push.campaigns.records import Record
 from push.console import times, words
 from push.console.campaigning import phone, reading, said, sheet
 from push.console.campaigning.labels import LABELS
-from push.console.campaigning.phone import Phone
+from push.console.campaigning.phone import As, Phone
 from push.console.campaigning.reading import Over
 from push.console.campaigning.sheet import ON, ROWS, UNITS, Sheet
 from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
@@ -200,7 +200,9 @@ async def _look(console: ConsoleContext, visit: Visit, campaign: Campaign, warni
         whom = await phone.whom(console, campaign, visit.now_ms)
     except RuleError:
         return Looked(warnings=warnings)
-    shown = await phone.shown(console, campaign, whom if sees(visit) else (), turned, visit.now_ms)
+    channel, _, locale = visit.form.text("as").partition("/")
+    how = As(turned, channel, locale)
+    shown = await phone.shown(console, campaign, whom if sees(visit) else (), how, visit.now_ms)
     return Looked(shown, await _reach(console, visit, campaign), warnings)
 
 
@@ -237,6 +239,8 @@ async def _shown(
         "on": ON,
         "rows": {group: [*filled.rows.get(group, ()), *_spare(group)] for group in ROWS},
         "variants": _variants(filled),
+        "views": _views(filled),
+        "view": visit.form.text("as"),
         **await _choices(console),
     }
     return Shown("campaign_edit.html", values, looked.status)
@@ -244,6 +248,15 @@ async def _shown(
 
 def _spare(group: str) -> list[dict[str, str]]:
     return [{name: _USUAL.get(name, "") for name in ROWS[group]} for _ in range(SPARE)]
+
+
+def _views(filled: Sheet) -> list[tuple[str, str]]:
+    """As which wording it may be looked at."""
+    found = {"": "As most people get it"}
+    for row in filled.rows.get("wordings", ()):
+        channel, locale = row["wording_channel"], row["wording_locale"]
+        found[f"{channel}/{locale}"] = ", ".join(filter(None, (channel and f"by {channel}", locale and f"in {locale}")))
+    return [(key, text) for key, text in found.items() if text]
 
 
 def _variants(filled: Sheet) -> int:

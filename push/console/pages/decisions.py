@@ -26,6 +26,8 @@ from push.registry.audit import audit
 
 PATH: Final = "/console/decisions"
 MOST: Final = 50
+MOST_OPENED: Final = 300
+"""Decisions that are opened to find those at which a campaign lost."""
 CAMPAIGNS_TO_CHOOSE: Final = 500
 BACK_DAYS: Final = 90
 _DAY_MS: Final = 86_400_000
@@ -47,24 +49,47 @@ class Line(NamedTuple):
 async def list_(console: ConsoleContext, visit: Visit) -> Answer:
     """The latest, or those that were asked for."""
     query, zone = visit.query, home(console)
-    statement, given = _asked(visit, zone)
-    rows = await console.db.fetch(statement, **given)
-    await keys.look_for(console.people.desk.keyring, rows)
-    opened = [(row, _considered(console, row)) for row in rows[:MOST]]
+    rows, after = await _found(console, visit, zone)
+    opened = [(row, considered) for row, considered in rows if _concerns(visit, row, considered)]
     called = await names_of(console, [one.campaign for _, mine in opened for one in mine])
     campaigns = await console.db.fetch("campaigns.page", after="", most=CAMPAIGNS_TO_CHOOSE)
     named = {row["id"]: _name(row) for row in campaigns}
     values = {
-        "lines": [_line(console, row, mine, called) for row, mine in opened],
+        "lines": [_line(console, (row, mine), called, _lost(visit)) for row, mine in opened],
         "campaigns": [("", "Any campaign"), *sorted(named.items(), key=lambda item: item[1].casefold())],
         "stores": [("", "Any store"), *((store.id, store.name) for store in stores_of(console, visit))],
-        "asked": {name: query.get(name, "") for name in ("campaign", "store", "person", "day")},
-        "title": _title(visit, len(rows)),
+        "asked": {name: query.get(name, "") for name in ("campaign", "store", "person", "day", "lost")},
+        "title": _title(visit, len(opened)),
         "first": link(visit.path, query, after="") if query.get("after") else "",
-        "next": link(visit.path, query, after=_mark(rows[MOST - 1])) if len(rows) > MOST else "",
+        "next": link(visit.path, query, after=after) if after else "",
         "zone": zone,
     }
     return Shown("decisions.html", values)
+
+
+def _lost(visit: Visit) -> str:
+    """The campaign that is also looked for where it lost; empty where none is."""
+    return visit.query.get("campaign", "") if visit.query.get("lost") else ""
+
+
+def _concerns(visit: Visit, row: Row, considered: Sequence[Considered]) -> bool:
+    lost = _lost(visit)
+    return not lost or row["campaign"] == lost or any(one.campaign == lost for one in considered)
+
+
+async def _found(
+    console: ConsoleContext, visit: Visit, zone: tzinfo
+) -> tuple[list[tuple[Row, Sequence[Considered]]], str]:
+    """Decisions with why, and the mark of the last one, where more come after it.
+
+    Which campaigns lost is sealed with each decision: to look for one, many are opened.
+    """
+    most = MOST_OPENED if _lost(visit) else MOST
+    statement, given = _asked(visit, zone)
+    rows = await console.db.fetch(statement, **given, most=most + 1)
+    await keys.look_for(console.people.desk.keyring, rows)
+    shown = [(row, _considered(console, row)) for row in rows[:most]]
+    return shown, _mark(rows[most - 1]) if len(rows) > most else ""
 
 
 def _title(visit: Visit, many: int) -> str:
@@ -87,10 +112,9 @@ def _asked(visit: Visit, zone: tzinfo) -> tuple[str, dict[str, object]]:
         "since_ms": since_ms,
         "upto_ms": upto_ms,
         "after": after,
-        "campaign": query.get("campaign") or None,
+        "campaign": None if _lost(visit) else query.get("campaign") or None,
         "everywhere": int(kept is None and not store),
         "stores": msgspec.json.encode(mine).decode(),
-        "most": MOST + 1,
     }
     if query.get("person"):
         return "console_campaigns.decisions_of", {**given, "person": query["person"][:64]}
@@ -119,7 +143,9 @@ def _considered(console: ConsoleContext, row: Row) -> Sequence[Considered]:
         return ()
 
 
-def _line(console: ConsoleContext, row: Row, considered: Sequence[Considered], called: dict[str, str]) -> Line:
+def _line(console: ConsoleContext, one: tuple[Row, Sequence[Considered]], called: dict[str, str], lost: str) -> Line:
+    """A line of the list; `lost` is the campaign whose fate it tells, where one is looked for."""
+    row, considered = one
     place = names(console)
     where = " · ".join(
         filter(
@@ -131,6 +157,12 @@ def _line(console: ConsoleContext, row: Row, considered: Sequence[Considered], c
             ),
         )
     )
+    own = next((each for each in considered if lost and each.campaign == lost and each.verdict != "chosen"), None)
+    if own is not None:
+        found, title = said.fate(own.verdict), str(called.get(lost, lost))
+        why = said.sentence(own.why or found.means)
+        pseudonym = said.pseudonym(row["person"])
+        return Line(row["id"], row["decided_ms"], pseudonym, where, found.word, found.tone, title, why)
     if row["campaign"] is None:
         held = said.sorted_by_fate(list(dict.fromkeys(one.verdict for one in considered)))
         why = words.listed([said.fate(verdict).word for verdict in held[:3]])

@@ -60,6 +60,8 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     planned.sort(key=lambda one: (_PLANNED.index(one.state), one.name.casefold()))
     compared = planned[:COMPARED]
     drawn = calendar.drawn(planned[:DRAWN], first, visit.now_ms, zone)
+    async with console.figuring:  # hundreds of people are asked for each campaign
+        bites, overlaps = await _bites(console, visit, compared), await _overlaps(console, visit, compared)
     values = {
         "title": _title(planned),
         "drawn": drawn,
@@ -70,8 +72,8 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
         "segments": [("", "Everybody's"), *sorted(segments.items(), key=lambda item: item[1].casefold())],
         "asked": {"segment": of, "from": visit.query.get("from", "")},
         "troubles": await _troubles(console, visit, compared),
-        "bites": await _bites(console, visit, compared),
-        **await _overlaps(console, visit, compared),
+        "bites": bites,
+        **overlaps,
         "zone": zone,
     }
     return Shown("planner.html", values)

@@ -7,7 +7,7 @@ from msgspec import ValidationError, convert
 from push.campaigns import answering
 from push.console import words
 from push.console.campaigning import explained, phone, said
-from push.console.campaigning.phone import Phone
+from push.console.campaigning.phone import As, Phone
 from push.console.context import Answer, ConsoleContext, Shown, Visit
 from push.console.pages import decisions
 from push.console.pages.person import home, kinds_to_choose, require
@@ -46,7 +46,7 @@ async def send(console: ConsoleContext, visit: Visit, campaign: Campaign) -> tup
     person, wrong = await whom(console, visit.form.text("kind"), visit.form.text("value"))
     if person is None:
         return False, wrong
-    seen = await phone.shown(console, campaign, [person], 0, visit.now_ms, clear=True)
+    seen = await phone.shown(console, campaign, [person], As(clear=True), visit.now_ms)
     if seen.problem or not seen.title:
         return False, seen.problem or "It says nothing yet."
     async with console.db.transaction() as tx:
