@@ -72,15 +72,6 @@ DELETE FROM waiting WHERE id IN (
 -- What of these was done already, and is not to be done again yet.
 SELECT id FROM waiting WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) AND kind = 'done'
 
--- name: waiting.next
-SELECT MIN(due_ms) AS due_ms FROM waiting
-
--- name: waiting.of
--- What waits for a person, the first due first.
-SELECT w.id, w.campaign, w.kind, w.store, w.due_ms, w.until_ms, w.made_ms
-FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person INNER JOIN waiting AS w ON w.shopper = o.id
-WHERE s.id = :shopper AND w.kind <> 'done' ORDER BY w.due_ms, w.id
-
 -- name: waiting.statements
 -- Of these statements what people did.
 SELECT t.id, t.shopper, t.name, t.at_ms FROM tracked AS t
