@@ -40,6 +40,7 @@ from tests.support.clocks import SettableClock
 from tests.support.fresh import open_database
 from tests.support.keyrings import KEYRING
 from tests.support.outbox import join, ways
+from tests.support.servers import STORE, Caller
 
 DAY_MS = 86_400_000
 CAMPAIGN = Campaign(
@@ -174,3 +175,36 @@ async def test_an_offer_that_was_used_or_stopped_is_gone(opened: Opened) -> None
         used = ReceiptIn(delivery=opened.delivery, kind="redeemed", at_ms=now_ms)
         assert await receipts.keep(tx, "phone", [used], now_ms) == 1
     assert "used" in await opened.gone()
+
+
+async def test_an_offer_with_a_loop_comes_from_the_catalogue_to_her_phone_and_is_looked_at_again(
+    server: Caller,
+) -> None:
+    """On a whole server: what is live when it is decided, and what is when it is opened."""
+    listed = "{% for each in products %}{{ each.name }} {{ each.price }}; {% endfor %}{{ product.left }} left"
+    offer = {
+        "id": "welcome",
+        "name": "Shoes",
+        "trigger": {"kind": "store_entered"},
+        "template": {"title": "{{ slots.head }}", "body": listed},
+        "slots": [{"name": "head", "options": [{"id": "a", "text": "{{ product.name }} in {{ store.name }}"}]}],
+        "pick": {"among": "category", "of": ["Shoes"]},
+    }
+    shoe = {"category": ["Shoes"], "currency": "EUR"}
+    products = [
+        {"id": "red", "name": "Red", "price_minor": 7000, **shoe},
+        {"id": "blue", "name": "Blue", "price_minor": 8000, **shoe},
+    ]
+    await server.operate("PUT", "/v1/registry", {"campaigns": [offer]})
+    await server.operate("POST", "/v1/products/bulk", {"products": products})
+    where = f"/v1/stores/{STORE}/stock"
+    await server.operate("PUT", where, {"quantities": {"red": 2, "blue": 1}})
+    phone = await server.phone(location=True, marketing=True, inapp=True)
+    await server.range(phone)
+    [delivery] = await server.operate("GET", "/v1/deliveries")
+    path = phone.path(f"messages/{delivery['id']}")
+    message = (await server.call("GET", path, phone.token)).json
+    assert (message["title"], message["body"]) == ("Red in Hamburg", "Red €70.00; Blue €80.00; 2 left")
+    await server.operate("PUT", where, {"quantities": {"red": 0}})
+    opened = await server.call("GET", f"{path}/offer", phone.token)
+    assert (opened.json["state"], opened.json["product"]["name"]) == ("swapped", "Blue")
