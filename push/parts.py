@@ -142,6 +142,7 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     segmenting = open_segmenting(settings.profiles, db, clock, keyring, catalogue)
     deciding = await open_deciding(stack, settings, Profiles(keyring, segmenting.means.sight, read_traits))
     outside = Outside(db, clock, client, sender.wake, deciding)
+    deciding.in_force.occupancy = lambda store: len(presence.present(store))
     asker = Asker(db, deciding, clock)
     stack.push_async_callback(asker.close)
     engine = Engine(settings.ingest, outside, presence, consents, rules)
