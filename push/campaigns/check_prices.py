@@ -45,7 +45,7 @@ def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
         return
     if next(islice(_fillings(campaign), MOST_FILLED, None), None) is not None:
         yield found(
-            "slots", f"more than {MOST_FILLED} texts with numbers come of these slots: too many to look at each"
+            "slots", f"more than {MOST_FILLED} texts with numbers come of these slots: too many to look at"
         )
         return
     for claim in _claims(campaign):

@@ -120,37 +120,41 @@ class Stops:
         self._clock = clock
         self._use = use
         self.scopes: frozenset[str] = frozenset()
-        self._young: tuple[Stop, ...] = ()
+        self._holding: tuple[Stop, ...] = ()
+        self._done: frozenset[str] = frozenset()
 
     async def load(self) -> None:
         """Bring into force what was committed before this call. Raises `DatabaseError`."""
-        found = await holding(self._db)
-        since_ms = self._clock.now_ms() - AGAIN_MS
-        self._young = tuple(stop for stop in found if stop.stopped_ms >= since_ms)
-        scopes = frozenset(stop.scope for stop in found)
+        self._holding = tuple(await holding(self._db))
+        self._done &= frozenset(stop.id for stop in self._holding)
+        scopes = frozenset(stop.scope for stop in self._holding)
         if scopes != self.scopes:
             self.scopes = scopes
             self._use(scopes)
 
-    async def carry_through(self) -> None:
-        """Cancel what came into the outbox after a stop, or was too much for its transaction.
+    async def carry_through(self) -> bool:
+        """Cancel what came into the outbox after a stop, or was too much for one transaction; whether more is left.
 
         Raises `DatabaseError`.
         """
-        for stop in self._young:
-            while await self._cancelled(stop.scope) == AT_ONCE:
-                pass
-
-    async def _cancelled(self, scope: str) -> int:
-        async with self._db.transaction() as tx:
-            return await cancel(tx, scope, self._clock.now_ms())
+        more = False
+        for stop in self._holding:
+            if stop.id not in self._done:
+                now_ms = self._clock.now_ms()
+                async with self._db.transaction() as tx:
+                    is_full = await cancel(tx, stop.scope, now_ms) == AT_ONCE
+                more = more or is_full
+                if not is_full and now_ms - stop.stopped_ms > AGAIN_MS:
+                    self._done |= {stop.id}
+        return more
 
     async def run(self) -> None:
         """Follow what is pressed and ended here and elsewhere, until cancelled."""
         while True:
+            more = False
             try:
                 await self.load()
-                await self.carry_through()
+                more = await self.carry_through()
             except DatabaseError as error:
                 log.warning("stops cannot be read, trying again", error=str(error))
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(0 if more else LOOK_S)

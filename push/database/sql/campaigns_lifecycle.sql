@@ -84,6 +84,7 @@ UPDATE stops SET ended_by = :ended_by, ended_ms = :ended_ms WHERE id = :id AND e
 -- name: campaigns.cancel_stopped
 -- Offers that wait, or would yet go another way, of a campaign, of what was decided in a store, or all: what somebody in
 -- a store is about to see comes first. What is being sent just now is not tried again: it expires unless it succeeds.
+-- Several servers may be at it: what one has cancelled is none that another cancels, too.
 -- Queues are looked at below a name: campaigns put nothing into those of mail-outs, which may be long.
 WITH silenced AS MATERIALIZED (
     SELECT d.id FROM deliveries AS d
@@ -105,7 +106,7 @@ UPDATE deliveries SET
     ended_ms = CASE WHEN state = 'pending' THEN :now_ms ELSE ended_ms END,
     fall_back_ms = NULL,
     expires_ms = CASE WHEN state = 'sending' AND expires_ms > :now_ms THEN :now_ms ELSE expires_ms END
-WHERE id IN (SELECT id FROM silenced)
+WHERE queue IS NOT NULL AND id IN (SELECT id FROM silenced)
 RETURNING id, message, shopper, state, cap, CASE WHEN state = 'cancelled' THEN maybe_sent ELSE 1 END AS maybe_sent
 
 -- name: campaigns.stop_falling_back
