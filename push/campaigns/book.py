@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import Final, NamedTuple
 
-from push.campaigns import picks, slots
+from push.campaigns import draws, picks, slots
+from push.campaigns.draws import Drawn
 from push.campaigns.timing import Timely, compile_schedule
 from push.model.campaigns import Campaign, Trigger
 from push.model.decisions import Occasion
@@ -17,9 +19,16 @@ from push.profiles.catalogue.product import path_of
 from push.profiles.segments.book import read_closely
 
 _ANY: Final = ""
+_ID: Final = attrgetter("id")
 _AT_PLACES: Final = frozenset({"store_entered", "zone_entered", "dwelled", "zone_left", "left", "approached"})
+NO_CAP: Final = 1 << 62
+"""More than anybody is ever sent."""
 NEEDED: Final[frozenset[Purpose]] = frozenset({"location", "marketing"})
 """What every offer at a place needs, whatever it says: its own `needs` may ask for more, never for less."""
+
+
+Like = str | tuple[str, ...]
+"""A brand, or the path of a category."""
 
 
 class Versioned(NamedTuple):
@@ -47,11 +56,19 @@ class Ready:
         self.gathers = self.reads | picks.reads(campaign.pick)
         self.speaks_of_her = slots.speaks_of_her(campaign)
         self.reads_closely = frozenset() if self.audience is None else read_closely(self.audience)
-        self.categories = frozenset(map(path_of, campaign.about.categories))
-        self.brands = frozenset(brand.casefold() for brand in campaign.about.brands)
-        self.products = frozenset(campaign.about.products)
-        self.is_about = bool(self.categories or self.brands or self.products)
+        self.products = tuple(sorted(campaign.about.products))
+        self.likes = _likes(campaign)
+        self.is_about = bool(self.products or self.likes)
         self.minds_purchases = self.is_about or (campaign.pick is not None and campaign.pick.not_owned)
+        self.waits = campaign.trigger.wait_s > 0
+        self.is_for_some = campaign.audience is not None
+        self.is_later = campaign.when != "now"
+        self.least_cap = min((cap.most for cap in campaign.caps), default=NO_CAP)
+        self.holdout = campaign.holdout
+        self.value = campaign.value
+        self.rank = -campaign.priority
+        self.way = campaign.basis, campaign.channels, self.needs
+        """What is asked alike of all campaigns that it is the same for."""
 
     @cached_property
     def check(self) -> Check | None:
@@ -62,6 +79,11 @@ class Ready:
     def timely(self) -> Timely:
         """Why it may not speak at a time; None: it may."""
         return compile_schedule(self.campaign.schedule)
+
+    @cached_property
+    def kept_from(self) -> Drawn:
+        """A person's number: below the share of the holdout she is kept from it."""
+        return draws.holdout(self.id)
 
     @cached_property
     def fits(self) -> "Fits | None":
@@ -90,6 +112,11 @@ def needs_of(campaign: Campaign) -> frozenset[Purpose]:
     return frozenset(campaign.needs) | (NEEDED if at_place else NEEDED - {"location"})
 
 
+def _likes(campaign: Campaign) -> tuple[Like, ...]:
+    about = campaign.about
+    return *sorted(set(map(path_of, about.categories))), *sorted({brand.casefold() for brand in about.brands})
+
+
 def _rule(campaign: Campaign) -> tuple[str, Rule | None]:
     if campaign.audience is None:
         return "", None
@@ -116,11 +143,9 @@ class Book:
         if occasion.campaigns is not None:
             named = (self.ready.get(name) for name in occasion.campaigns)
             return [each for each in named if each is not None]
-        found: list[Ready] = []
-        for key in _asked(occasion):
-            found += self._index.get(key, ())
-        fitting = [each for each in found if each.fits is None or each.fits(occasion)]
-        return sorted(fitting, key=lambda each: each.id)
+        found = [some for key in _asked(occasion) if (some := self._index.get(key))]
+        fitting = [each for some in found for each in some if each.fits is None or each.fits(occasion)]
+        return fitting if len(found) == 1 else sorted(fitting, key=_ID)
 
 
 def _keys(trigger: Trigger) -> Iterable[tuple[object, ...]]:

@@ -135,7 +135,10 @@ def over_any(  # noqa: PLR0913 - all that caps may be of
     first: Over | None = None
     total = tally.total
     for cap in caps:
-        if total < cap.most or (name := _name(cap, campaign, channel, store, tags)) is None:
+        if total < cap.most:
+            continue
+        name = campaign if cap.of == "campaign" else _name(cap, campaign, channel, store, tags)
+        if name is None:
             continue
         full = tally.over(cap, name)
         if full is not None:

@@ -10,10 +10,35 @@ _BITS: Final = 53
 """As many as a float holds exactly."""
 
 
+class Drawn:
+    """Draws whose first names are the same: what they come to is worked out once."""
+
+    def __init__(self, *names: str) -> None:
+        self._begun = _hashed("".join(f"{name}\x1f" for name in names))
+
+    def __call__(self, name: str) -> float:
+        """As `draw` of the first names and this one."""
+        hashed = self._begun.copy()
+        hashed.update(name.encode())
+        return _number(hashed.digest())
+
+
 def draw(*names: str) -> float:
     """A number from 0 to 1 (outside), even over all names, the same for the same names."""
-    digest = hashlib.blake2b("\x1f".join(names).encode(), digest_size=8, person=b"footfall/draw").digest()
+    return _number(_hashed("\x1f".join(names)).digest())
+
+
+def _hashed(text: str) -> "hashlib.blake2b":
+    return hashlib.blake2b(text.encode(), digest_size=8, person=b"footfall/draw")
+
+
+def _number(digest: bytes) -> float:
     return (int.from_bytes(digest, "little") >> (64 - _BITS)) / (1 << _BITS)
+
+
+def holdout(scope: str) -> Drawn:
+    """Who is among those who get nothing of a campaign, or of "all": whose number is below its share."""
+    return Drawn("holdout", scope)
 
 
 class Variant(NamedTuple):
@@ -46,4 +71,4 @@ def _option(options: Sequence[Option], at: float) -> tuple[Option, float]:
 
 def is_held_out(scope: str, share: float, who: str) -> bool:
     """Whether somebody is among the share of people who get nothing of it: a campaign, or "all"."""
-    return share > 0 and draw("holdout", scope, who) < share
+    return share > 0 and holdout(scope)(who) < share
