@@ -62,6 +62,7 @@ def _context(parts: Parts, pages: Pages) -> ConsoleContext:
         rules=parts.settings.presence,
         deciding=parts.deciding,
         send=_sending(parts),
+        stops=parts.stops,
         figuring=asyncio.Semaphore(AT_ONCE),
         origin=parts.settings.http.public_url,
         body_timeout_s=parts.settings.http.body_timeout_s,

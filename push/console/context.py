@@ -11,6 +11,7 @@ from beacons.registry import Store
 from push.access.desk import Desk, Peer
 from push.access.sessions import Session
 from push.campaigns.means import Means as Deciding
+from push.campaigns.stops import Stops
 from push.console.figures import Figures
 from push.console.forms import Form
 from push.console.live.floors import Floors
@@ -91,6 +92,8 @@ class ConsoleContext(NamedTuple):
     """What decisions are made with, for pages that try them."""
     send: Send
     """Send somebody a message at once."""
+    stops: Stops
+    """What is silenced."""
     rules: Rules
     """By which people come and go where a store says nothing else."""
     figuring: asyncio.Semaphore

@@ -81,7 +81,8 @@ def _group(verdict: str, among: list[Considered], called: Mapping[str, str]) -> 
 
 def _other(one: Considered, called: Mapping[str, str]) -> Other:
     net = "" if one.net is None else f"{one.net:.2f}"
-    why = one.why[:1].upper() + one.why[1:]
+    why = said.named(one.why, called)
+    why = why[:1].upper() + why[1:]
     return Other(
         one.campaign, called.get(one.campaign, one.campaign), one.version, why, net, is_chosen=one.verdict == "chosen"
     )

@@ -1,5 +1,6 @@
 """Campaigns in words: what each answers, whom it is for, how often, and what became of it at a decision. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -38,6 +39,10 @@ STATES: Final[Mapping[CampaignState, tuple[str, str]]] = {
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
+_BEFORE: Final = re.compile(
+    r"(?<=always goes before )[\w-]+(?= at )|(?<![\w-])[\w-]+(?= comes first| always goes before it)"
+)
+"""Where a campaign is said by its id to go before another."""
 _SHORT: Final = 14
 """Ids that are longer are cut."""
 
@@ -82,6 +87,11 @@ ORDER: Final = tuple(FATES)
 def pseudonym(person: str) -> str:
     """As much of a person's id as tells her from others."""
     return person if len(person) <= _SHORT else f"{person[: _SHORT - 2]}…"
+
+
+def named(text: str, called: Mapping[str, str]) -> str:
+    """What is said of campaigns by their ids, by their names: that one goes before another."""
+    return _BEFORE.sub(lambda found: f"“{called[found[0]]}”" if found[0] in called else found[0], text)
 
 
 def sentence(text: str) -> str:

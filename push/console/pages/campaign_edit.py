@@ -187,7 +187,8 @@ async def checked(console: ConsoleContext, campaign: Campaign) -> tuple[list[Fau
     there = await known(console.db, standing, [campaign])
     found = checking.check(campaign, there, console.clock.now_ms())
     faults = [Fault(one.field, said.sentence(one.text)) for one in found.faults]
-    return faults, [said.sentence(one.text) for one in found.warnings]
+    called = {one.id: one.name for one in there.others}
+    return faults, [said.sentence(said.named(one.text, called)) for one in found.warnings]
 
 
 async def _look(console: ConsoleContext, visit: Visit, campaign: Campaign, warnings: Sequence[str] = ()) -> Looked:
@@ -286,7 +287,7 @@ async def _choices(console: ConsoleContext) -> dict[str, Any]:
         "purposes": [(each, explained(purposes, each)[0]) for each in purposes.known],
         "weekdays": list(enumerate(said.WEEKDAYS)),
         "units": UNITS,
-        "channels": [(each, each or "any channel") for each in CHANNELS],
+        "channels": [(each, each or "any") for each in CHANNELS],
         "events": EVENTS,
         "within": WITHIN,
         "picks": PICKS,

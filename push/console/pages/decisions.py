@@ -160,7 +160,7 @@ def _line(console: ConsoleContext, one: tuple[Row, Sequence[Considered]], called
     own = next((each for each in considered if lost and each.campaign == lost and each.verdict != "chosen"), None)
     if own is not None:
         found, title = said.fate(own.verdict), str(called.get(lost, lost))
-        why = said.sentence(own.why or found.means)
+        why = said.sentence(said.named(own.why, called) or found.means)
         pseudonym = said.pseudonym(row["person"])
         return Line(row["id"], row["decided_ms"], pseudonym, where, found.word, found.tone, title, why)
     if row["campaign"] is None:

@@ -109,11 +109,12 @@ async def _troubles(console: ConsoleContext, visit: Visit, compared: Sequence[Re
     policy, goods = console.deciding.in_force.policy, console.people.segments.sight.goods
     standing = Standing(console.directory(), console.rules, console.people.desk.purposes, policy, goods)
     there = await known(console.db, standing, [one.campaign for one in compared])
+    called = {one.id: one.name for one in there.others}
     found = []
     for one in compared:
         checked = checking.check(one.campaign, there, visit.now_ms)
         found += [(one, "now", said.sentence(each.text)) for each in checked.faults]
-        found += [(one, "soon", said.sentence(each.text)) for each in checked.warnings]
+        found += [(one, "soon", said.sentence(said.named(each.text, called))) for each in checked.warnings]
     return found
 
 

@@ -7,6 +7,7 @@ from push.campaigns.stops import Stop
 from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleError, Visit
 from push.console.pages.campaigns import scope, who
 from push.console.pages.person import home, names
+from push.model.again import insist
 from push.model.errors import AbsentError, TakenError
 
 PATH: Final = "/console/stop"
@@ -40,8 +41,13 @@ async def press(console: ConsoleContext, visit: Visit) -> Answer:
         return await _shown(console, visit, wrong={"scope": "One of these was expected."}, status=422)
     if not why:
         return await _shown(console, visit, wrong={"why": "A word on why was expected: others will ask."}, status=422)
-    async with console.db.transaction() as tx:
-        await stops.press(tx, wanted, why, visit.actor, visit.now_ms)
+
+    async def pressed() -> None:
+        async with console.db.transaction() as tx:
+            await stops.press(tx, wanted, why, visit.actor, visit.now_ms)
+
+    await insist(pressed)
+    await console.stops.load()
     return Gone(PATH, "It is silent now, and what was waiting is cancelled.")
 
 
@@ -54,6 +60,7 @@ async def _end(console: ConsoleContext, visit: Visit) -> Answer:
             await stops.end(tx, found.id, visit.actor, visit.now_ms)
     except (AbsentError, TakenError):
         return Gone(PATH, "It was ended already.")
+    await console.stops.load()
     return Gone(PATH, "It may speak again.")
 
 

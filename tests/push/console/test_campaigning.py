@@ -165,6 +165,10 @@ def test_campaigns_are_told_in_words() -> None:
     assert said.often(WHOLE).startswith("at most 2 of what is tagged a within 100 hours, at most 1 by email a day")
     assert said.schedule(WHOLE.schedule).startswith("Mon, Sat; 10:00 to 12:00, 22:00 to 02:00; while the store is open")
     assert said.variants(WHOLE) == 2
+    called = {"latte": "Oat latte", "a": "Other"}
+    assert said.named("0.1; latte comes first: worth more", called) == "0.1; “Oat latte” comes first: worth more"
+    assert said.named("it always goes before a at the same places", called).startswith("it always goes before “Other”")
+    assert said.named("not-a always goes before it", called) == "not-a always goes before it"
 
 
 def test_a_decision_names_first_what_was_said_and_counts_what_is_too_much() -> None:
