@@ -15,8 +15,8 @@ from push.api.purposes import refuse_unknown
 from push.api.queries import asked, parameters
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.api.seed import Stored
-from push.campaigns import check_words, checking, lifecycle, reaching, records
-from push.campaigns.findings import Checked
+from push.campaigns import check_places, check_words, checking, lifecycle, reaching, records
+from push.campaigns.findings import Checked, Finding
 from push.campaigns.known import Known, Standing
 from push.campaigns.known import known as known_of
 from push.campaigns.lifecycle import By
@@ -40,6 +40,7 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     after: _After = ""
     limit: _Limit = 100
+    look: Annotated[bool, msgspec.Meta(description="Whether to say what each refers to and is not there.")] = False
 
 
 class VersionsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,10 +56,16 @@ class OneQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Annotated[int, msgspec.Meta(ge=0, le=_LAST, description="As this version has it; 0: the newest.")] = 0
 
 
+class Listed(Record, frozen=True, kw_only=True):
+    """A campaign in a list, and what it refers to that is not there any more, where that was asked for."""
+
+    missing: tuple[Finding, ...] = ()
+
+
 class CampaignPage(msgspec.Struct, frozen=True, kw_only=True):
     """Campaigns by id; `after` continues: a page may hold fewer than asked, even none."""
 
-    items: tuple[Record, ...]
+    items: tuple[Listed, ...]
     after: str | None
 
 
@@ -83,8 +90,15 @@ async def listed(context: Context, call: Call) -> CampaignPage:
     """Campaigns with where each stands; those that name stores whom the caller does not see are left out."""
     query = asked(call, PageQuery)
     found = await records.page(context.db, query.after, query.limit)
-    items = tuple(one for one in found if _sees(call, one.campaign))
+    seen = [one for one in found if _sees(call, one.campaign)]
+    there = await _known(context, *(one.campaign for one in seen)) if query.look else None
+    items = tuple(_listed(one, there, context.clock.now_ms()) for one in seen)
     return CampaignPage(items=items, after=found[-1].id if len(found) == query.limit else None)
+
+
+def _listed(one: Record, there: Known | None, now_ms: int) -> Listed:
+    missing = () if there is None else tuple(check_places.faults(one.campaign, there, now_ms))
+    return Listed(**msgspec.structs.asdict(one), missing=missing)
 
 
 async def get(context: Context, call: Call) -> Reply:
@@ -131,10 +145,10 @@ async def _checked(context: Context, campaign: Campaign) -> Checked:
     return await asyncio.to_thread(checking.check, campaign, known, now_ms)
 
 
-async def _known(context: Context, campaign: Campaign) -> Known:
+async def _known(context: Context, *campaigns: Campaign) -> Known:
     directory, purposes = context.presence.directory, context.collecting.desk.purposes
     standing = Standing(directory, context.rules, purposes, context.campaign_policy, context.catalogue)
-    return await known_of(context.db, standing, [campaign])
+    return await known_of(context.db, standing, campaigns)
 
 
 async def _refuse_faulty(context: Context, campaign: Campaign) -> Checked:

@@ -85,6 +85,18 @@ async def test_faults_are_refused_and_oddities_told(server: Caller) -> None:
     assert (await server.call("POST", f"{ONE}/launch", server.operator)).status == 400
 
 
+async def test_what_names_a_zone_that_is_gone_is_shown(server: Caller) -> None:
+    zone = f"/v1/stores/{STORE}/zones/z2"
+    await server.operate("PUT", zone, {"store": STORE, "id": "z2", "name": "Attic"})
+    await server.operate("PUT", ONE, at({"kind": "zone_entered", "zones": ["z2"]}))
+    assert (await server.call("DELETE", zone, server.operator)).status == 204
+    listed = await server.operate("GET", "/v1/campaigns?look=true")
+    assert [(one["id"], [each["field"] for each in one["missing"]]) for one in listed["items"]] == [
+        ("better", ["trigger.zones"]), ("welcome", []),
+    ]  # fmt: skip
+    assert await says(server) == "Welcome to Hamburg", "the others speak on"
+
+
 async def test_who_is_kept_to_stores_writes_campaigns_of_these_alone(server: Caller) -> None:
     await server.operate("PUT", "/v1/stores/s2", {"id": "s2", "name": "Two"})
     await server.operate(
