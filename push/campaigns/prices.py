@@ -6,6 +6,7 @@ A reduction is told from the lowest price of the 30 days before the present one 
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from math import ceil
 from typing import Final, NamedTuple
 
 from babel import Locale, UnknownLocaleError
@@ -14,14 +15,15 @@ from babel.numbers import format_currency, get_currency_precision
 from push.profiles.catalogue.product import Kept
 
 DEFAULT_LOCALE: Final = "en"
+_PERCENT: Final = r"(?P<{}>(?<![\d.,])\d{{1,3}}(?:[.,]\d{{1,2}})?)\s?(?:%|(?:per\s?cent|prozent|pour\s?cent|procent)\b)"
 _OFF: Final = (
     r"off|less|cheaper|discount|reduced|rabatt|reduziert|g\u00fcnstiger|nachlass|remise|moins|sconto|descuento|korting"
 )
 _SAVE: Final = r"save|saving|spar\w*|\u00e9conomise\w*|risparmi\w*|ahorr\w*|bespaar\w*|minus|moins"
 _CLAIM: Final = re.compile(
-    rf"(?:^|[\s(])[-\u2212\u2013]\s?(?P<minus>\d{{1,2}})\s?%"
-    rf"|(?P<off>\d{{1,2}})\s?%\s*(?:{_OFF})\b"
-    rf"|\b(?:{_SAVE})\s+(?:\w+\s+){{0,2}}(?P<save>\d{{1,2}})\s?%",
+    rf"(?<![\w%])(?<![\d%]\s)[-\u2212\u2013]\s?{_PERCENT.format('minus')}"
+    rf"|{_PERCENT.format('off')}\s*(?:{_OFF})\b"
+    rf"|\b(?:{_SAVE})\s+(?:\w+\s+){{0,2}}{_PERCENT.format('save')}",
     re.IGNORECASE,
 )
 
@@ -53,8 +55,9 @@ def reduction(kept: Kept) -> Reduction | None:
 
 
 def claimed(texts: Iterable[str]) -> int:
-    """The highest reduction, in per cent, that texts claim: "20 % off", "-20 %", "save 20 %"; 0: none."""
-    return max((int(match[match.lastgroup or 0]) for text in texts for match in _CLAIM.finditer(text)), default=0)
+    """The highest reduction, in whole per cent, that texts claim: "20 % off", "-20 %", "save 20 %"; 0: none."""
+    found = (match[match.lastgroup or 0] for text in texts for match in _CLAIM.finditer(text))
+    return max((ceil(float(number.replace(",", "."))) for number in found), default=0)
 
 
 def money(minor: int | None, currency: str, locale: str) -> str:

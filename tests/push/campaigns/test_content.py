@@ -198,8 +198,21 @@ async def test_a_price_is_written_in_her_language_and_a_reduction_told_that_thir
 
 
 def test_a_share_of_something_is_no_reduction() -> None:
-    assert prices.claimed(["100 % cotton, 20-30 % wool, 5% lye in 50 % of all"]) == 0
-    assert prices.claimed(["20% off", "30 % Rabatt", "save up to 40 %", "\u221225 %"]) == 40
+    assert prices.claimed(["100 % cotton, 20-30 % wool, 5% lye in 50 % of all, 20 \u2013 30 % more"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [
+        ("20% off", 20),
+        ("12,5\xa0% Rabatt", 13),
+        ("save up to 40 percent", 40),
+        ("(\u221225 %)", 25),
+        ("9 % moins", 9),
+    ],
+)
+def test_a_reduction_is_one_however_it_is_said(text: str, percent: int) -> None:
+    assert prices.claimed(["5 % off", text]) == percent
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
