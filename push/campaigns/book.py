@@ -5,7 +5,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from push.campaigns import draws, picks, slots
+from push.campaigns import caps, draws, picks, slots
 from push.campaigns.draws import Drawn
 from push.campaigns.timing import Timely, compile_schedule
 from push.model.campaigns import Campaign, Trigger
@@ -21,8 +21,6 @@ from push.profiles.segments.book import read_closely
 _ANY: Final = ""
 _ID: Final = attrgetter("id")
 _AT_PLACES: Final = frozenset({"store_entered", "zone_entered", "dwelled", "zone_left", "left", "approached"})
-NO_CAP: Final = 1 << 62
-"""More than anybody is ever sent."""
 NEEDED: Final[frozenset[Purpose]] = frozenset({"location", "marketing"})
 """What every offer at a place needs, whatever it says: its own `needs` may ask for more, never for less."""
 
@@ -63,7 +61,7 @@ class Ready:
         self.waits = campaign.trigger.wait_s > 0
         self.is_for_some = campaign.audience is not None
         self.is_later = campaign.when != "now"
-        self.least_cap = min((cap.most for cap in campaign.caps), default=NO_CAP)
+        self.counts = caps.counted(campaign.caps, campaign.id)
         self.holdout = campaign.holdout
         self.value = campaign.value
         self.rank = -campaign.priority

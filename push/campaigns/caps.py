@@ -7,6 +7,7 @@ decision reads the messages, and writes its own, while it holds the person (`pus
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
+from functools import cached_property
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -81,6 +82,11 @@ class Tally:
             looked = self._looked[key] = cap, self._look(cap, name, sent)
         return looked[1]
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The campaigns that she was sent anything of, and their tags."""
+        return frozenset(self._kind("campaign")) | frozenset(self._kind("tag"))
+
     def _kind(self, of: str) -> dict[str, list[Touch]]:
         """Messages by name, oldest first, of one kind that caps count."""
         kind: dict[str, list[Touch]] = {}
@@ -144,6 +150,13 @@ def over_any(  # noqa: PLR0913 - all that caps may be of
         if full is not None:
             first = full if first is None else Over(first.why, _later(first.free_ms, full.free_ms))
     return first
+
+
+def counted(caps: Sequence[Cap], campaign: str) -> frozenset[str] | None:
+    """The names without which in `Tally.names` a campaign's own caps leave room; None: that goes by more than names."""
+    if any(cap.most == 0 or cap.of not in {"campaign", "tag"} for cap in caps):
+        return None
+    return frozenset(campaign if cap.of == "campaign" else cap.tag or "" for cap in caps)
 
 
 def furthest(caps: Iterable[Cap], reach_ms: int) -> int:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from push.campaigns import draws, worth
 from push.campaigns.book import Like, Ready
-from push.campaigns.caps import Tally, over_any
+from push.campaigns.caps import Over, Tally, over_any
 from push.campaigns.draws import Variant, variant
 from push.campaigns.timing import Now, local, next_clock_ms, quiet_until_ms
 from push.model.campaigns import Cap
@@ -31,16 +31,20 @@ class Objection(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """What holds alike of all campaigns of one basis, channels and needs: what speaks against them, what they cost."""
+    """What holds alike of all campaigns of one basis, channels and needs: what speaks against them, what they cost.
+
+    `is_full` is whether a cap is full that counts all messages, those of the channel, or those of the store.
+    """
 
     objection: Objection | None
     channel: str
     likely: float
     tired: float
+    is_full: bool
 
 
 _Open = tuple[int, float, str, Ready, _Way]
-"""A campaign that nothing speaks against, as it is ranked: its priority and what saying it is worth, both negative, so that
+"""A campaign that nothing speaks against, as it is ranked: its priority and what saying it is worth, both negative, for
 the best comes first; its id, itself, its way. A plain tuple, because there may be hundreds."""
 
 
@@ -55,12 +59,13 @@ def decide(inputs: Inputs, candidates: Sequence[Ready], zones: Zones) -> Decisio
     eligible: list[str] = []
     later: list[Later] = []
     for ready in candidates:
-        objection = asking.objection(ready)
+        way = asking.way(ready)
+        objection = asking.objection(ready, way)
         if objection is None:
             eligible.append(ready.id)
             objection = asking.last(ready)
         if objection is None:
-            open_.append(asking.open(ready))
+            open_.append(asking.open(ready, way))
             continue
         considered.append(Considered(campaign=ready.id, version=ready.version, verdict=objection[0], why=objection[1]))
         if objection.later is not None:
@@ -140,6 +145,7 @@ class _Asking:
         self._now = Now(now_ms, *clocks, around.is_open, around.is_holiday)
         self._ways: dict[object, _Way] = {}
         self._tally = Tally(inputs.person.touches, self._zone, inputs.now_ms)
+        self._stops = around.stopped
         self._stopped = self._silenced()
         self._failed = {each.campaign: Objection(each.verdict, each.why) for each in inputs.failed}
         self._fatigue = worth.fatigue(inputs.person.touches, inputs.policy, inputs.now_ms)
@@ -147,15 +153,15 @@ class _Asking:
         self._held_out = draws.is_held_out("all", inputs.policy.holdout, inputs.person.who)
         caps = Cap(of="all", most=inputs.policy.pushes_per_visit, within="visit"), *inputs.policy.caps
         self._caps = tuple(cap for cap in caps if cap.most <= self._tally.total)
+        self._by_name = any(cap.of in {"campaign", "tag"} for cap in self._caps)
         self._said = frozenset(inputs.person.redeemed) | frozenset(inputs.person.disliked)
 
-    def objection(self, ready: Ready) -> Objection | None:
+    def objection(self, ready: Ready, way: _Way) -> Objection | None:
         """What speaks against a campaign before any draw."""
-        if self._stopped or not self._around.stopped.isdisjoint(ready.stops):
+        if self._stopped or not self._stops.isdisjoint(ready.stops):
             return Objection("stopped", "somebody stopped it")
         if not ready.campaign.live:
             return Objection("not live", "the campaign is not live")
-        way = self._way(ready)
         # Judges without an opinion are not even called: of two hundred candidates that is half of the time.
         return (
             way.objection
@@ -163,7 +169,7 @@ class _Asking:
             or self._timely(ready)
             or (self._belongs(ready) if ready.is_for_some else None)
             or (self._suppressed(ready) if ready.is_about or ready.id in self._said else None)
-            or (self._capped(ready, way) if self._caps or ready.least_cap <= self._tally.total else None)
+            or (self._capped(ready, way) if way.is_full or self._counts(ready) else None)
             or (self._receptive(ready) if ready.is_later or self._quiet_ms is not None else None)
         )
 
@@ -176,20 +182,29 @@ class _Asking:
             )
         return self._failed.get(ready.id)
 
-    def open(self, ready: Ready) -> _Open:
+    def open(self, ready: Ready, way: _Way) -> _Open:
         """A campaign that nothing speaks against, with what saying it is worth."""
-        way = self._way(ready)
         return ready.rank, -round(ready.value * way.likely - way.tired, _ROUND), ready.id, ready, way
+
+    def way(self, ready: Ready) -> _Way:
+        """What holds of a campaign as of all like it."""
+        return self._ways.get(ready.way) or self._new_way(ready)
 
     # ----------------------------------------------------------------------------------------- what many have alike
 
-    def _way(self, ready: Ready) -> _Way:
-        found = self._ways.get(ready.way)
-        if found is None:
-            channel = self._channel(ready)
-            likely = worth.likely(self._person.answers.get(channel, (0, 0)))
-            tired = 0.0 if ready.campaign.basis == "service" else self._fatigue
-            found = self._ways[ready.way] = _Way(self._agreed(ready, channel), channel, likely, tired)
+    def _new_way(self, ready: Ready) -> _Way:
+        channel = self._channel(ready)
+        likely = worth.likely(self._person.answers.get(channel, (0, 0)))
+        is_owed = ready.campaign.basis == "service"
+        alike = () if is_owed else tuple(cap for cap in self._caps if cap.of not in {"campaign", "tag"})
+        found = _Way(
+            objection=self._agreed(ready, channel),
+            channel=channel,
+            likely=likely,
+            tired=0.0 if is_owed else self._fatigue,
+            is_full=self._full(alike, ready, channel) is not None,
+        )
+        self._ways[ready.way] = found
         return found
 
     def _channel(self, ready: Ready) -> str:
@@ -201,7 +216,7 @@ class _Asking:
     # ------------------------------------------------------------------------------------------------ one by one
 
     def _silenced(self) -> bool:
-        return not self._around.stopped.isdisjoint({"all", f"store:{self._in.occasion.store}"})
+        return not self._stops.isdisjoint({"all", f"store:{self._in.occasion.store}"})
 
     def _agreed(self, ready: Ready, channel: str) -> Objection | None:
         missing = ready.needs - self._person.granted
@@ -258,18 +273,20 @@ class _Asking:
                 return Objection("bought", f"she bought its like, {last.product}, within {days} days")
         return None
 
+    def _counts(self, ready: Ready) -> bool:
+        """Whether any cap of its own, or of a campaign or tag, may be full."""
+        names = ready.counts
+        return self._by_name or names is None or not names.isdisjoint(self._tally.names)
+
     def _capped(self, ready: Ready, way: _Way) -> Objection | None:
         campaign = ready.campaign
         caps = (*self._caps, *campaign.caps) if campaign.basis == "marketing" else campaign.caps
-        full = over_any(
-            caps,
-            self._tally,
-            campaign=ready.id,
-            channel=way.channel,
-            store=self._in.occasion.store,
-            tags=campaign.tags,
-        )
+        full = self._full(caps, ready, way.channel)
         return None if full is None else self._deferred(ready, Objection("cap", full.why), full.free_ms)
+
+    def _full(self, caps: Sequence[Cap], ready: Ready, channel: str) -> Over | None:
+        store, tags = self._in.occasion.store, ready.campaign.tags
+        return over_any(caps, self._tally, campaign=ready.id, channel=channel, store=store, tags=tags)
 
     def _deferred(self, ready: Ready, full: Objection, free_ms: int | None) -> Objection:
         """What a full cap or a quiet hour means for a campaign: nothing, or later where that is known."""

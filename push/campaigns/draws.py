@@ -8,32 +8,27 @@ from push.model.campaigns import Option, Slot
 
 _BITS: Final = 53
 """As many as a float holds exactly."""
+_SPARE: Final = 64 - _BITS
+_WHOLE: Final = 1 << _BITS
 
 
 class Drawn:
     """Draws whose first names are the same: what they come to is worked out once."""
 
     def __init__(self, *names: str) -> None:
-        self._begun = _hashed("".join(f"{name}\x1f" for name in names))
+        begun = "".join(f"{name}\x1f" for name in names)
+        self._begun = hashlib.blake2b(begun.encode(), digest_size=8, person=b"footfall/draw")
 
     def __call__(self, name: str) -> float:
         """As `draw` of the first names and this one."""
         hashed = self._begun.copy()
         hashed.update(name.encode())
-        return _number(hashed.digest())
+        return (int.from_bytes(hashed.digest(), "little") >> _SPARE) / _WHOLE
 
 
 def draw(*names: str) -> float:
     """A number from 0 to 1 (outside), even over all names, the same for the same names."""
-    return _number(_hashed("\x1f".join(names)).digest())
-
-
-def _hashed(text: str) -> "hashlib.blake2b":
-    return hashlib.blake2b(text.encode(), digest_size=8, person=b"footfall/draw")
-
-
-def _number(digest: bytes) -> float:
-    return (int.from_bytes(digest, "little") >> (64 - _BITS)) / (1 << _BITS)
+    return Drawn(*names[:-1])(names[-1])
 
 
 def holdout(scope: str) -> Drawn:

@@ -119,10 +119,15 @@ def _clock(schedule: Schedule) -> Timely | None:
         return None
     days = frozenset(schedule.weekdays) or ALL_WEEK
     parts = [_part(begin, end) for begin, end in schedule.dayparts] or [_part("00:00", "00:00")]
+    spans = [(part.begin, part.end) for part in parts]
     is_store = schedule.zone == "store"
 
     def check(now: Now) -> str | None:
         weekday, minute = now.store if is_store else now.person
+        if weekday in days:
+            for begin, end in spans:
+                if begin <= minute < end:
+                    return None
         for part in parts:
             if _holds(part, days, weekday, minute):
                 return None
