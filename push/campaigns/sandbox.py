@@ -25,8 +25,10 @@ from push.model.delivery import Content
 
 START_S: Final = 20.0
 """A worker imports what it needs in 0.3 s of an idle laptop."""
+WAIT_S: Final = 5.0
+"""A decision waits no longer for a worker, as others wait for the decision."""
 REFUSE_S: Final = 60.0
-"""A template that overran is not tried again for so long: it costs its campaign, and others no time."""
+"""A template that overran, or found no worker, rests for so long: it costs its campaign, and others no time."""
 MOST_REFUSED: Final = 1000
 MOST_WAITING: Final = 32
 """Renderings that wait for a worker; more are refused at once."""
@@ -55,7 +57,7 @@ class Sandbox:
             return render.render(template, facts)
         self._refuse(template)
         job = msgspec.json.encode(Job(template, render.bounded(facts)))
-        async with self._free() as worker:
+        async with self._free(template) as worker:
             done = await self._exchange(worker, template, job)
         if done.content is None:
             field, _, problem = done.problem.partition(": ")
@@ -87,9 +89,9 @@ class Sandbox:
             raise TemplateError("body", "too many texts with loops wait to be rendered")
 
     @contextlib.asynccontextmanager
-    async def _free(self) -> AsyncIterator[Process]:
+    async def _free(self, template: Template) -> AsyncIterator[Process]:
         """A worker for oneself. One that did not do its work to the end makes room for a new one."""
-        worker = await self._next()
+        worker = await self._next(template)
         try:
             yield worker
         except BaseException:
@@ -99,30 +101,29 @@ class Sandbox:
             raise
         self._idle.put_nowait(worker)
 
-    async def _next(self) -> Process:
-        """Raises `TemplateError` where none comes up."""
+    async def _next(self, template: Template) -> Process:
+        """Raises `TemplateError` where none is free in time."""
         self._waiting += 1
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(WAIT_S):
                 while True:
                     self.warm()
                     worker = await self._idle.get()
                     if worker.returncode is None:
                         return worker
         except TimeoutError:
-            raise TemplateError("body", "no process came up to render it in") from None
+            self._rest(template)
+            raise TemplateError("body", "no process was free to render it in") from None
         finally:
             self._waiting -= 1
 
     async def _bring_up(self) -> None:
         """A new worker, ready to work."""
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", sandboxed.__name__, str(self._settings.memory_mb)),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONDONTWRITEBYTECODE": "1"},
-        )
+        try:
+            worker = await self._start()
+        except OSError as error:
+            _LOG.warning("a process that renders templates cannot be started", error=str(error))
+            return
         self._up.add(worker)
         try:
             async with asyncio.timeout(START_S):
@@ -134,22 +135,32 @@ class Sandbox:
         else:
             self._idle.put_nowait(worker)
 
+    async def _start(self) -> Process:
+        """A process with nothing of our environment but where our code is. Raises `OSError`."""
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", sandboxed.__name__, str(self._settings.memory_mb)),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+
     async def _exchange(self, worker: Process, template: Template, job: bytes) -> Done:
         """What a worker makes of a job. Raises `TemplateError` where it takes too long or breaks down."""
         try:
             async with asyncio.timeout(self._settings.render_ms / 1000):
                 return await _ask(worker, job)
         except (TimeoutError, OSError, EOFError, msgspec.DecodeError):
-            self._overran(template)
+            self.overruns += 1
+            self._rest(template)
+            _LOG.warning("a template took too long or too much memory", template=template.title[:_MOST_SHOWN])
             raise TemplateError("body", "it took too long, or too much memory") from None
 
-    def _overran(self, template: Template) -> None:
+    def _rest(self, template: Template) -> None:
         now_s = asyncio.get_running_loop().time()
-        self.overruns += 1
         self.refused = {each: until_s for each, until_s in self.refused.items() if until_s > now_s}
         if len(self.refused) < MOST_REFUSED:
             self.refused[template] = now_s + REFUSE_S
-        _LOG.warning("a template took too long or too much memory", template=template.title[:_MOST_SHOWN])
 
 
 @contextlib.asynccontextmanager
