@@ -15,7 +15,7 @@ from push.api.purposes import refuse_unknown
 from push.api.queries import asked, parameters
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.api.seed import Stored
-from push.campaigns import check_places, check_words, checking, lifecycle, reaching, records
+from push.campaigns import check_audience, check_places, check_words, checking, lifecycle, reaching, records
 from push.campaigns.findings import Checked, Finding
 from push.campaigns.known import Known, Standing
 from push.campaigns.known import known as known_of
@@ -162,7 +162,9 @@ async def _refuse_faulty(context: Context, campaign: Campaign) -> Checked:
 
 
 def refuse_unreadable(campaign: Campaign) -> None:
-    """Raises `ProblemError` 400 for a template that does not parse: nothing is put into force with one."""
+    """Raises `ProblemError` 400 for a template or a trigger that cannot be read: nothing is put into force with one."""
+    for one in check_audience.misfits(campaign):
+        raise ProblemError(400, "Does not fit", f"campaign {campaign.id}: {one.field}: {one.text}")
     for one in check_words.unreadable(campaign):
         raise ProblemError(400, "Template not understood", f"campaign {campaign.id}: {one.field}: {one.text}")
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from push.campaigns.findings import Finding, found
 from push.campaigns.known import Known, named_segments
 from push.model.campaigns import Campaign
@@ -27,6 +29,7 @@ def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
     """Rules of facts that there are not, purposes that nobody asks for, goods that nobody is told of."""
     del now_ms
     purposes = known.standing.purposes
+    yield from misfits(campaign)
     if campaign.audience is not None:
         try:
             records.checked("of the campaign", campaign.audience, purposes, OF_THE_WORLD)
@@ -41,6 +44,15 @@ def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
     for category in (*shelves, *campaign.about.categories):
         if known.standing.goods.is_sensitive(category):
             yield found("pick.of" if category in shelves else "about.categories", f"{category} is sensitive")
+
+
+def misfits(campaign: Campaign) -> Iterator[Finding]:
+    """Properties that a trigger compares in a way that there is not: it could not even be asked."""
+    where = [msgspec.to_builtins(each) for each in campaign.trigger.where]
+    try:
+        parse({"kind": "did", "event": campaign.trigger.event or "any", "where": where})
+    except RuleError as error:
+        yield found(f"trigger{error.path[1:]}", error.expected)
 
 
 def warnings(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:

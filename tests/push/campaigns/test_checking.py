@@ -76,6 +76,8 @@ def test_recipes_begin_without_a_fault(recipe: Any) -> None:  # noqa: ANN401 - a
         ({"trigger": {"kind": "dwelled", "zones": ["shoes"], "mark_s": 77}}, "trigger.mark_s", "30, 120, 300 seconds"),
         ({"trigger": {"kind": "segment_entered", "segment": "gone"}}, "trigger.segment", "no segment gone"),
         ({"trigger": {"kind": "event"}}, "trigger.event", "the event that it answers"),
+        ({"trigger": {"kind": "event", "event": "A", "where": [{"property": "a", "op": "like"}]}},
+         "trigger.where[0].op", ""),
         ({"trigger": {"kind": "silent"}}, "trigger.days", "how many days"),
         ({"audience": {"kind": "segment", "segment": "gone"}}, "audience", "no segment gone"),
         ({"audience": fact("traits.age", "nonsense", 1)}, "audience", "rule"),
