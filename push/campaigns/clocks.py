@@ -29,6 +29,14 @@ async def zones_of(db: Queries, means: Means, persons: Collection[str], now_ms: 
     return {person: zones.named(names[person]) if person in names else fallback for person in persons}
 
 
+async def visited_zone(db: Queries, means: Means, person: str) -> tzinfo:
+    """The zone that her hours are counted in (`push.profiles.derived.signals`): of where she was last, else UTC."""
+    rows = await db.fetch("waiting.zones", people=msgspec.json.encode([person]).decode())
+    name = rows[0]["time_zone"] if rows else "UTC"
+    await means.in_force.zones.learn([name])
+    return means.in_force.zones.named(name)
+
+
 def of_chain(means: Means) -> tzinfo:
     """The zone of most stores; UTC where there is none."""
     counted = Counter(store.time_zone for store in means.in_force.directory.stores.values())

@@ -94,7 +94,7 @@ def _moved(book: Book, move: Move, now_ms: int) -> list[Wait]:
 
 async def _own(tx: Transaction, means: Means, move: Move, now_ms: int) -> list[Wait]:
     """Somebody entered what a campaign of silence or birthdays keeps for itself."""
-    ready = means.in_force.book.ready.get(move.segment.removeprefix(inner.INNER))
+    ready = means.in_force.book.ready.get(inner.name_of(move.segment))
     if ready is None or move.kind != "entered":
         return []
     if ready.campaign.trigger.kind == "birthday":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from push.campaigns import waiting
-from push.campaigns.clocks import zones_of
+from push.campaigns.clocks import visited_zone
 from push.campaigns.means import Means
 from push.campaigns.timing import next_clock_ms
 from push.campaigns.waiting import Kept, Wait
@@ -97,6 +97,6 @@ async def _good_time_ms(db: Queries, means: Means, shopper: str, now_ms: int) ->
     hour = found.get(person, {}).get(BEST_HOUR)
     if not isinstance(hour, int):
         return None
-    zone = (await zones_of(db, means, [person], now_ms))[person]
+    zone = await visited_zone(db, means, person)
     begins_ms = next_clock_ms(f"{hour:02d}:00", zone, now_ms)
     return None if begins_ms - waiting.DAY_MS + 3_600_000 > now_ms else begins_ms

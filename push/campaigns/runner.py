@@ -106,23 +106,24 @@ class Runner:
         """Ask about people whose time has come; how many."""
         people = await waiting.people(self._db, now_ms, SLICE)
         for first in range(0, len(people), TOGETHER):
-            await self._some(people[first : first + TOGETHER])
+            await self._some(people[first : first + TOGETHER], is_crowd=len(people) == SLICE)
         return len(people)
 
-    async def _some(self, people: Sequence[str]) -> None:
+    async def _some(self, people: Sequence[str], *, is_crowd: bool) -> None:
         """Some in one transaction. Where that fails, each for herself: one spoils it for no other."""
         try:
-            await self._together(people)
+            await self._together(people, is_crowd=is_crowd)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again and given up at last
             if len(people) > 1:
                 for person in people:
-                    await self._some([person])
+                    await self._some([person], is_crowd=is_crowd)
                 return
             await self._put_off(people[0], error)
 
-    async def _together(self, people: Sequence[str]) -> None:
+    async def _together(self, people: Sequence[str], *, is_crowd: bool) -> None:
+        """Ask about some; where many wait, those who are in stores come first."""
         decided = sent = 0
-        async with self._db.transaction() as tx:
+        async with self._db.transaction(patient=is_crowd) as tx:
             now_ms = self._clock.now_ms()
             for person in people:
                 for occasion in await settle(tx, self._means, person, now_ms):
@@ -155,5 +156,6 @@ class Runner:
         if await self._db.fetch_one("waiting.peek_late", now_ms=now_ms) is None:
             return
         async with self._db.transaction(patient=True) as tx:
-            self.counts["late"] += await tx.execute("waiting.prune", now_ms=now_ms, most=MOST_PRUNED)
+            gone = await tx.fetch("waiting.prune", now_ms=now_ms, most=MOST_PRUNED)
             await tx.execute("waiting.prune_spreads", now_ms=now_ms)
+        self.counts["late"] += sum(row["kind"] != "done" for row in gone)

@@ -147,6 +147,23 @@ async def test_a_step_follows_where_a_message_was_not_opened(here: Street) -> No
     assert len(await here.after(DAY_MS)) == 4
 
 
+async def test_a_step_waits_for_the_hour_in_which_she_opens(here: Street) -> None:
+    """T0 is at 22:13 UTC; what she opened, she opened at seven."""
+    first = answering("offer", "event", event="Signed Up")
+    here.live(msgspec.structs.replace(first, steps=(Step(after_s=3600, at_good_time=True),)))
+    await here.did("ann", "Signed Up")
+    assert len(await here.after(0)) == 1
+    here.live(here.means.in_force.book.ready["offer"].campaign, answering("other", "event", event="Searched"))
+    await here.did("ann", "Searched")
+    assert len(await here.after(0)) == 2
+    at_seven_ms = here.clock.now_ms() // DAY_MS * DAY_MS + 7 * HOUR_MS
+    async with here.db.transaction() as tx:
+        await tx.execute("triggered.opened", campaign="other", at_ms=at_seven_ms)
+    assert len(await here.after(HOUR_MS)) == 2
+    assert len(await here.after(at_seven_ms + DAY_MS - here.clock.now_ms() - 1)) == 2
+    assert len(await here.after(1)) == 3
+
+
 async def test_killed_between_it_is_asked_again_and_decided_once(here: Street) -> None:
     """Whoever took it and was gone before the commit left it as it was; of two at it, one decides."""
     here.live(answering("welcome", "event", event="Signed Up"))

@@ -67,6 +67,7 @@ UNION ALL SELECT 1 AS found FROM spreads WHERE until_ms < :now_ms AND is_done = 
 DELETE FROM waiting WHERE id IN (
     SELECT w.id FROM waiting AS w WHERE w.until_ms < :now_ms ORDER BY w.until_ms LIMIT :most
 )
+RETURNING kind
 
 -- name: waiting.done
 -- What of these was done already, and is not to be done again yet.

@@ -4,7 +4,7 @@ They are called ``~`` and a name, which no segment of a person's may be.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -13,13 +13,17 @@ from push.model.rules.parse import parse
 from push.model.rules.tree import uses
 from push.profiles import view
 from push.profiles.segments import records
-
-INNER: Final = "~"
+from push.profiles.segments.records import INNER
 
 
 def inner_name(name: str) -> str:
     """What the segment of a name is called."""
     return INNER + name
+
+
+def name_of(segment: str) -> str:
+    """The name that such a segment was kept under."""
+    return segment.removeprefix(INNER)
 
 
 def is_inner(segment: str) -> bool:
@@ -30,7 +34,7 @@ def is_inner(segment: str) -> bool:
 async def kept(db: Queries) -> dict[str, Any]:
     """The rules that are kept, by name."""
     rows = await db.fetch("segments.inner")
-    return {row["id"].removeprefix(INNER): msgspec.json.decode(row["rule"]) for row in rows}
+    return {name_of(row["id"]): msgspec.json.decode(row["rule"]) for row in rows}
 
 
 async def keep(tx: Transaction, rules: Mapping[str, dict[str, Any]], now_ms: int) -> bool:

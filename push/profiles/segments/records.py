@@ -19,6 +19,8 @@ from push.profiles.segments.settings import SegmentSettings
 
 EXISTING: Final = -1
 """As `push.registry.editing` has it: whatever revision, but there must be one."""
+INNER: Final = "~"
+"""How the names of rooms' own segments begin (`push.profiles.segments.inner`)."""
 TAKEN_NAMES: Final = frozenset({"overlap", "facts", "preview"})
 """What the API calls something else."""
 OPERATORS: Final[Mapping[view.FactType, frozenset[str]]] = {
@@ -218,7 +220,7 @@ async def _rules(db: Queries) -> dict[str, Rule]:
 async def _refuse(tx: Transaction, name: str, rule: Rule, settings: SegmentSettings, *, is_new: bool) -> None:
     """Refuse what cannot stand beside the others. Raises `MisfitError`."""
     rules = await _rules(tx)
-    if is_new and (name in TAKEN_NAMES or len(rules) >= settings.most):
+    if is_new and (name in TAKEN_NAMES or _own(rules) >= settings.most):
         why = "another name was expected" if name in TAKEN_NAMES else f"at most {settings.most} segments were expected"
         raise _misfit(name, "id", why)
     absent = sorted(asked_for(rule) - rules.keys() - {name})
@@ -227,6 +229,11 @@ async def _refuse(tx: Transaction, name: str, rule: Rule, settings: SegmentSetti
     found = circle({**rules, name: rule})
     if found is not None:
         raise _misfit(name, "rule", f"segments ask for each other in a circle: {' > '.join(found)}")
+
+
+def _own(rules: Mapping[str, Rule]) -> int:
+    """How many are people's."""
+    return sum(not name.startswith(INNER) for name in rules)
 
 
 async def delete(tx: Transaction, name: str, by: By) -> Record:

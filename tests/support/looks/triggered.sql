@@ -10,3 +10,8 @@ SELECT id FROM deliveries WHERE shopper = :shopper ORDER BY id
 -- name: triggered.spoil
 -- Nobody can read what waits for her.
 UPDATE waiting SET occasion = 'no JSON' WHERE shopper = :shopper
+
+-- name: triggered.opened
+-- What a campaign said was handed over, and opened, at a time.
+UPDATE deliveries SET channel = 'inapp', handed_over_ms = :at_ms, opened_ms = :at_ms
+WHERE message IN (SELECT m.id FROM messages AS m WHERE m.campaign = :campaign)
