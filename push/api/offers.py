@@ -14,7 +14,8 @@ from push.campaigns.promise import Promise
 from push.model.campaigns import Campaign
 from push.model.decisions import Receipt
 from push.model.ports import Row
-from push.profiles import keys, people
+from push.profiles import consent, keys, people, permits
+from push.profiles.permits import Check
 
 _NOTHING: Final = "Show nothing."
 
@@ -90,10 +91,21 @@ async def _about(context: Context, row: Row, promised: Promise) -> Promised:
     campaign = await _campaign(context, receipt)
     if campaign is None or receipt.inputs is None:
         return Promised(promised)
-    pick = content.picked(campaign, slots.options(campaign, receipt.decision.variant))
+    pick = campaign.pick or content.picked(campaign, slots.options(campaign, receipt.decision.variant))
+    if not await _may_be_profiled(context, row["shopper"]):
+        return Promised(promised, pick)
     person = receipt.inputs.person
-    owned = frozenset(bought.product for bought in person.bought)
-    return Promised(promised, campaign.pick or pick, owned, person.facts)
+    return Promised(promised, pick, frozenset(bought.product for bought in person.bought), person.facts)
+
+
+async def _may_be_profiled(context: Context, shopper: str) -> bool:
+    """Whether what was known of her when it was chosen may still be used; that this was looked at is kept."""
+    now_ms = context.clock.now_ms()
+    async with context.db.transaction() as tx:
+        granted = await consent.granted(tx, shopper)
+        permit = permits.to_profile(shopper, granted, now_ms)
+        await permits.keep(tx, [Check(shopper, "profiling", "words", permit is not None)], now_ms)
+    return permit is not None
 
 
 async def _campaign(context: Context, receipt: Receipt) -> Campaign | None:

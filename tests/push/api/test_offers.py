@@ -31,7 +31,7 @@ from push.model.decisions import (
 )
 from push.model.delivery import Content
 from push.model.tokens import Principal
-from push.profiles import keys
+from push.profiles import consent, keys
 from push.profiles.catalogue import goods, stock
 from push.profiles.catalogue.product import Product
 from push.registry import directory
@@ -153,8 +153,13 @@ async def test_what_sold_out_gives_way_to_the_next_best_and_without_one_is_gone(
     assert (offer.state, offer.product.id) == ("swapped", "blue"), "green is cheaper, and hers already"
     assert offer.message.title == "Blue"
     assert offer.message.body == "What we offered you has sold out. In its place: Blue, €80.00"
-    await opened.has(green=3)
+    await opened.has(blue=0, green=3)
     assert "sold out" in await opened.gone()
+    async with opened.context.db.transaction() as tx:
+        await consent.set_consents(tx, "shp_phone", {"profiling": False}, at_ms=opened.clock.now_ms(), source="test")
+    offer = await opened.offer()
+    assert offer.product is not None
+    assert offer.product.id == "green", "what she has is nobody's business any more"
 
 
 async def test_stock_that_was_told_long_ago_is_not_promised(opened: Opened) -> None:
