@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from push.campaigns import receipts
+from push.campaigns import receipts, records
 from push.campaigns.receipts import ReplayError
 from push.console import words
 from push.console.campaigning import explained, said
@@ -17,6 +17,7 @@ from push.console.pages.person import home, names
 from push.console.pages.today import stores_of
 from push.console.persons.masks import HIDDEN
 from push.console.tables import link
+from push.model.campaigns import Campaign
 from push.model.decisions import Considered, Decision
 from push.model.delivery import Content
 from push.model.ports import Row
@@ -30,6 +31,8 @@ MOST_OPENED: Final = 300
 """Decisions that are opened to find those at which a campaign lost."""
 CAMPAIGNS_TO_CHOOSE: Final = 500
 BACK_DAYS: Final = 90
+BACK_DAYS_OF_ONE: Final = 7
+"""Of one campaign, where no day is chosen: those at which it spoke stand among all others."""
 _DAY_MS: Final = 86_400_000
 
 
@@ -52,8 +55,8 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
     rows, after = await _found(console, visit, zone)
     opened = [(row, considered) for row, considered in rows if _concerns(visit, row, considered)]
     called = await names_of(console, [one.campaign for _, mine in opened for one in mine])
-    campaigns = await console.db.fetch("campaigns.page", after="", most=CAMPAIGNS_TO_CHOOSE)
-    named = {row["id"]: _name(row) for row in campaigns}
+    campaigns = await records.page(console.db, "", CAMPAIGNS_TO_CHOOSE)
+    named = {one.id: one.name for one in campaigns if _is_hers(visit, one.campaign)}
     values = {
         "lines": [_line(console, (row, mine), called, _lost(visit)) for row, mine in opened],
         "campaigns": [("", "Any campaign"), *sorted(named.items(), key=lambda item: item[1].casefold())],
@@ -65,6 +68,11 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
         "zone": zone,
     }
     return Shown("decisions.html", values)
+
+
+def _is_hers(visit: Visit, campaign: Campaign) -> bool:
+    """Whether she sees a campaign: who is kept to some stores, those that name no other."""
+    return all(visit.who.sees(store) for store in campaign.trigger.stores)
 
 
 def _lost(visit: Visit) -> str:
@@ -101,7 +109,9 @@ def _title(visit: Visit, many: int) -> str:
 def _asked(visit: Visit, zone: tzinfo) -> tuple[str, dict[str, object]]:
     """The statement and what it is given."""
     query = visit.query
-    since_ms, upto_ms = _span(query.get("day", ""), visit.now_ms, zone)
+    is_of_one = bool(query.get("campaign")) and not query.get("person")
+    back_days = BACK_DAYS_OF_ONE if is_of_one else BACK_DAYS
+    since_ms, upto_ms = _span(query.get("day", ""), visit.now_ms, zone, back_days)
     at, _, after = query.get("after", "").partition(".")
     if at.isascii() and at.isdigit() and len(at) < 17:  # noqa: PLR2004 - a time
         upto_ms = min(upto_ms, int(at))
@@ -121,14 +131,14 @@ def _asked(visit: Visit, zone: tzinfo) -> tuple[str, dict[str, object]]:
     return "console_campaigns.decisions", given
 
 
-def _span(day: str, now_ms: int, zone: tzinfo) -> tuple[int, int]:
-    """From when to when: a day, or all that is kept."""
+def _span(day: str, now_ms: int, zone: tzinfo, back_days: int) -> tuple[int, int]:
+    """From when to when: a day, or the last ones."""
     try:
         begin = datetime.combine(date.fromisoformat(day), time(), zone)
         end = begin + timedelta(days=1)
         return int(begin.astimezone(UTC).timestamp() * 1000), int(end.astimezone(UTC).timestamp() * 1000) - 1
     except (ValueError, OverflowError):
-        return now_ms - BACK_DAYS * _DAY_MS, now_ms + _DAY_MS
+        return now_ms - back_days * _DAY_MS, now_ms + _DAY_MS
 
 
 def _mark(row: Row) -> str:

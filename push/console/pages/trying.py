@@ -91,6 +91,11 @@ async def ask(console: ConsoleContext, visit: Visit) -> Answer:
     person, wrong = await whom(console, asked["kind"], asked["value"])
     if person is None:
         return await _shown(console, asked, wrong={"value": wrong}, status=404)
+    directory = console.directory()
+    if asked["store"] not in {"", *directory.stores}:
+        return await _shown(console, asked, wrong={"store": "One of these was expected."}, status=422)
+    if tuple(asked["place"].split("/", 1)) not in {("",), *directory.zones}:
+        return await _shown(console, asked, wrong={"place": "One of these was expected."}, status=422)
     if asked["moment"] not in said.KINDS:
         return await _shown(console, asked, wrong={"moment": "One of these was expected."}, status=422)
     async with console.db.transaction() as tx:

@@ -1,17 +1,16 @@
 -- What the console shows of campaigns: how they do today, what was decided, and one decision.
 
 -- name: console_campaigns.day
--- Of each campaign since a time: how often it spoke, how many of that were shown and opened, and when it spoke last.
+-- Of each campaign since a time: how much it sent, how much of that was shown and opened, and when it spoke last. What
+-- never left is not counted.
 SELECT
-    x.campaign, COUNT(DISTINCT x.id) AS sent,
-    COUNT(DISTINCT CASE WHEN d.shown_ms IS NOT NULL OR d.opened_ms IS NOT NULL THEN x.id END) AS shown,
-    COUNT(DISTINCT CASE WHEN d.opened_ms IS NOT NULL THEN x.id END) AS opened,
-    MAX(x.decided_ms) AS last_ms
-FROM decisions AS x
-    LEFT JOIN messages AS m ON m.decision = x.id
-    LEFT JOIN deliveries AS d ON d.message = m.id
-WHERE x.decided_ms >= :since_ms AND x.campaign IS NOT NULL
-GROUP BY x.campaign
+    t.campaign, COUNT(DISTINCT t.message) AS sent,
+    COUNT(DISTINCT CASE WHEN d.shown_ms IS NOT NULL OR d.opened_ms IS NOT NULL THEN t.message END) AS shown,
+    COUNT(DISTINCT CASE WHEN d.opened_ms IS NOT NULL THEN t.message END) AS opened,
+    MAX(t.at_ms) AS last_ms
+FROM touches AS t LEFT JOIN deliveries AS d ON d.message = t.message
+WHERE t.at_ms >= :since_ms
+GROUP BY t.campaign
 
 -- name: console_campaigns.states
 SELECT state, COUNT(*) AS n FROM campaigns GROUP BY state
