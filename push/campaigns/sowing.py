@@ -55,14 +55,20 @@ def _latest(means: Means, campaign: Campaign, now_ms: int) -> date | None:
     """The last day that the schedule has and whose time has come: of people's own zones, in the first of them."""
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     for day in (today + timedelta(days=offset) for offset in (1, 0, -1)):
-        if _allows(campaign.schedule, day) and _begins_ms(means, campaign, day) <= now_ms:
+        begins_ms = _begins_ms(means, campaign, day)
+        if begins_ms <= now_ms and _allows(campaign.schedule, day, begins_ms):
             return day
     return None
 
 
-def _allows(schedule: Schedule, day: date) -> bool:
-    """Whether a schedule has this weekday: its dates, its hours and the rest are looked at for each person."""
-    return not schedule.weekdays or day.weekday() in schedule.weekdays
+def _allows(schedule: Schedule, day: date, begins_ms: int) -> bool:
+    """Whether a schedule has this weekday, and may have begun and not ended: the rest is looked at for each person."""
+    if schedule.weekdays and day.weekday() not in schedule.weekdays:
+        return False
+    if schedule.until_ms is not None and begins_ms >= schedule.until_ms:
+        return False
+    ends_ms = begins_ms + (ALL_ZONES_H * HOUR_MS if schedule.zone == "person" else 0)
+    return schedule.from_ms is None or ends_ms >= schedule.from_ms
 
 
 def _begins_ms(means: Means, campaign: Campaign, day: date) -> int:
@@ -73,22 +79,24 @@ def _begins_ms(means: Means, campaign: Campaign, day: date) -> int:
 
 
 async def _begin(db: Database, means: Means, campaign: Campaign, day: date | None, now_ms: int) -> int:
-    """Begin a day of a campaign; 1 where nobody did, and it is not over."""
+    """Begin a day of a campaign; 1 where nobody did, and it is not over.
+
+    Of a campaign that is new it is over, but for those in whose own zone it is not.
+    """
     never = datetime.fromtimestamp(now_ms / 1000, UTC).date().toordinal() - 2
+    is_hers = campaign.schedule.zone == "person"
     async with db.transaction() as tx:
-        known = await tx.fetch_one("waiting.mark", id=_name(campaign))
-        held = await tx.fetch_one(
-            "waiting.hold_mark", id=_name(campaign), first=never if day is None else day.toordinal()
-        )
-        if known is None or held is None or day is None or held["value"] >= day.toordinal():
+        is_new = await tx.fetch_one("waiting.mark", id=_name(campaign)) is None
+        held = await tx.fetch_one("waiting.hold_mark", id=_name(campaign), first=never)
+        if held is None or day is None or held["value"] >= day.toordinal():
             return 0
         await tx.execute("waiting.set_mark", id=_name(campaign), value=day.toordinal())
-        begins_ms = _begins_ms(means, campaign, day)
-        until_ms = begins_ms + waiting.grace_ms(means.in_force.book, campaign.id)
-        until_ms += ALL_ZONES_H * HOUR_MS if campaign.schedule.zone == "person" else 0
-        if until_ms < now_ms:
+        begins_ms, grace_ms = _begins_ms(means, campaign, day), waiting.grace_ms(means.in_force.book, campaign.id)
+        until_ms = begins_ms + grace_ms + (ALL_ZONES_H * HOUR_MS if is_hers else 0)
+        if until_ms < now_ms or (is_new and not is_hers):
             return 0
-        kept = Kept(kind="scheduled", since_ms=now_ms, segment=campaign.trigger.segment or "", name=day.isoformat())
+        since_ms = now_ms if is_new else now_ms - grace_ms
+        kept = Kept(kind="scheduled", since_ms=since_ms, segment=campaign.trigger.segment or "", name=day.isoformat())
         times = Times(begins_ms, until_ms, now_ms)
         return await put_spread(tx, derived("spr", campaign.id, day.isoformat()), campaign, kept, times)
 
@@ -140,11 +148,13 @@ async def _waits(  # noqa: PLR0913, PLR0917 - a slice of people, and all that th
     tx: Transaction, means: Means, campaign: Campaign, row: Row, persons: Sequence[str], now_ms: int
 ) -> list[Wait]:
     kept = msgspec.json.decode(row["occasion"], type=Kept)
-    dues = dict.fromkeys(persons, row["due_ms"])
+    times = dict.fromkeys(persons, (row["due_ms"], row["until_ms"]))
     if kept.kind == "scheduled" and campaign.schedule.zone == "person":
         zones = await zones_of(tx, means, persons, now_ms)
         day, minutes = date.fromisoformat(kept.name), minutes_of(campaign.trigger.at)
         dues = {person: clock_ms(zone, day, minutes, 0) for person, zone in zones.items()}
+        grace_ms = waiting.grace_ms(means.in_force.book, campaign.id)
+        times = {who: (due_ms, due_ms + grace_ms) for who, due_ms in dues.items() if due_ms >= kept.since_ms}
     return [
         Wait(
             id=derived("wai", row["id"], person),
@@ -152,8 +162,8 @@ async def _waits(  # noqa: PLR0913, PLR0917 - a slice of people, and all that th
             campaign=campaign.id,
             kind="due",
             due_ms=due_ms,
-            until_ms=row["until_ms"],
+            until_ms=until_ms,
             occasion=kept,
         )
-        for person, due_ms in dues.items()
+        for person, (due_ms, until_ms) in times.items()
     ]

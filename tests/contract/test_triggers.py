@@ -104,6 +104,28 @@ async def test_a_scheduled_campaign_tells_its_segment_once_a_day_that_it_has(her
     assert len(await here.after(DAY_MS)) == 4
 
 
+async def test_a_scheduled_campaign_may_go_by_everybodys_own_clock(here: Street) -> None:
+    """T0 is at 22:13 UTC: ten o'clock is next in Tokyo (1:00), then in Berlin (9:00), where the stores are."""
+    campaign = answering("sale", "scheduled", segment="everybody", at="10:00")
+    here.live(msgspec.structs.replace(campaign, schedule=Schedule(zone="person")))
+    for name, zone in (("ann", "Asia/Tokyo"), ("bob", "no/zone"), ("cyd", "America/New_York")):
+        await here.town.person(name, {"timezone": zone})
+    await here.town.segment("everybody", {"kind": "all", "of": []})
+    await here.settled()
+    assert [who for who, _ in await here.after(3 * HOUR_MS)] == ["ann"]
+    assert [who for who, _ in await here.after(8 * HOUR_MS)] == ["ann", "bob"]
+    assert [who for who, _ in await here.after(6 * HOUR_MS)] == ["ann", "bob", "cyd"]
+
+
+async def test_what_is_told_long_after_it_happened_is_history(here: Street) -> None:
+    here.live(answering("welcome", "event", event="Signed Up"), answering("thanks", "purchase"))
+    await here.did("ann", "Signed Up", late_ms=2 * HOUR_MS)
+    await here.did("bob", "order_completed", {"order_id": "o1"}, late_ms=HOUR_MS // 2)
+    assert await here.after(0) == [("bob", "thanks")]
+    await here.did("cyd", "Signed Up")
+    assert await here.after(2 * HOUR_MS) == [("bob", "thanks")], "nobody asked for so long"
+
+
 async def test_who_enters_a_segment_is_answered_but_not_who_was_in_before(here: Street) -> None:
     await here.town.person("ann", {"city": "Berlin"})
     await here.town.segment("berlin", fact("traits.city", "is", "Berlin"))

@@ -41,11 +41,15 @@ class Street(NamedTuple):
         """Let these campaigns be live, and no others."""
         self.means.in_force.book = Book(versioned(*campaigns))
 
-    async def did(self, shopper: str, name: str, properties: Mapping[str, Json] | None = None) -> None:
-        """Somebody does something, now, and campaigns hear of it."""
+    async def did(
+        self, shopper: str, name: str, properties: Mapping[str, Json] | None = None, late_ms: int = 0
+    ) -> None:
+        """Somebody does something, and campaigns hear of it: now, or so late."""
+        statement = f"{shopper}-track-{name}-{self.clock.now_ms()}"
         await self.town.did(shopper, name, properties)
+        self.clock.advance(late_ms)
         async with self.db.transaction() as tx:
-            await self.ear.note(tx, [f"{shopper}-track-{name}-{self.clock.now_ms()}"], self.clock.now_ms())
+            await self.ear.note(tx, [statement], self.clock.now_ms())
             await look_again(tx, [shopper], self.clock.now_ms())
 
     async def is_known(self, shopper: str, said: Mapping[str, Json]) -> None:

@@ -139,11 +139,14 @@ VALUES (:id, :campaign, :segment, '', :due_ms, :until_ms, :occasion, :made_ms)
 ON CONFLICT (id) DO NOTHING
 
 -- name: waiting.peek_spread
-SELECT 1 AS found FROM spreads WHERE is_done = 0 LIMIT 1
+SELECT 1 AS found FROM spreads AS x
+WHERE x.is_done = 0 AND NOT EXISTS (SELECT 1 FROM segment_builds AS b WHERE b.segment = x.segment) LIMIT 1
 
 -- name: waiting.spread
-SELECT id, campaign, segment, after_person, due_ms, until_ms, occasion FROM spreads
-WHERE is_done = 0 ORDER BY due_ms, id LIMIT 1 {skip_locked}
+-- The next whose segment knows its members.
+SELECT x.id, x.campaign, x.segment, x.after_person, x.due_ms, x.until_ms, x.occasion FROM spreads AS x
+WHERE x.is_done = 0 AND NOT EXISTS (SELECT 1 FROM segment_builds AS b WHERE b.segment = x.segment)
+ORDER BY x.due_ms, x.id LIMIT 1 {skip_locked}
 
 -- name: waiting.spread_on
 UPDATE spreads SET after_person = :after_person, is_done = :is_done WHERE id = :id
