@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientResponseError
 
-from tests.support.shop import STORE, Shop
+from tests.support.shop import CAMPAIGN, STORE, Shop
 from tests.support.webapp import App, becomes
 
 pytestmark = pytest.mark.system
@@ -15,9 +15,16 @@ SCREEN: dict[str, object] = {
     "zones": [{"store": STORE, "id": "shoes", "name": "Shoes"}],
     "screens": [{"id": "shoes-1", "store": STORE, "zone": "shoes", "name": "Shoe wall"}],
 }
+STOCK = f"/v1/stores/{STORE}/stock"
+LATTE = {"id": "latte", "name": "Oat latte", "price_minor": 350, "currency": "EUR"}
 NAME = (
     "const input = document.querySelector('#nickname'); input.value = arguments[0] ?? input.value; return input.value"
 )
+
+
+async def say(shop: Shop, method: str, path: str, body: object) -> None:
+    async with shop.http.request(method, path, json=body) as answer:
+        assert answer.status == 200, await answer.text()
 
 
 async def test_nothing_is_ticked_before_the_person_ticks_it(app: App, shop: Shop) -> None:
@@ -29,6 +36,10 @@ async def test_nothing_is_ticked_before_the_person_ticks_it(app: App, shop: Shop
 
 
 async def test_an_offer_appears_on_the_open_page_and_is_reported_as_shown_and_opened(app: App, shop: Shop) -> None:
+    """Of a product: at the price and stock of the moment in which it is opened."""
+    await shop.put_registry({"campaigns": [{**CAMPAIGN, "pick": {"among": "list", "of": ["latte"]}}]})
+    await say(shop, "POST", "/v1/products/bulk", {"products": [LATTE]})
+    await say(shop, "PUT", STOCK, {"quantities": {"latte": 2}})
     await app.join(f"{shop.running.http_url}/app/", "location", "marketing", "inapp")
     await app.shows("#state", "Listening")
 
@@ -38,8 +49,13 @@ async def test_an_offer_appears_on_the_open_page_and_is_reported_as_shown_and_op
     await becomes(shop.shown, "reported as shown")
     await app.tap("#live .offer button")
     await app.shows("#offer", "Here in the café")
+    await app.shows("#offer-now", "€3.50 · 2 left here")
     await app.picture(ARTEFACTS / f"app-offer-{app.browser.name}.png")
     await becomes(shop.opened, "reported as opened")
+    await say(shop, "PUT", STOCK, {"quantities": {"latte": 0}})
+    await app.tap("#offer-close")
+    await app.tap("#live .offer button")
+    await app.shows("#offer-now", "Nothing is left of this offer.")
 
 
 async def test_an_offer_comes_as_a_notification_and_a_click_opens_it_in_the_app(app: App, shop: Shop) -> None:

@@ -304,6 +304,16 @@ export class Footfall {
     return this.keep(await this.#json("GET", this.#path(`messages/${encodeURIComponent(delivery)}`)), "push");
   }
 
+  /** What a message offers as of now: `{message, state, product}`; undefined: nothing is left of it. */
+  async offer(delivery) {
+    try {
+      return await this.#json("GET", this.#path(`messages/${encodeURIComponent(delivery)}/offer`));
+    } catch (error) {
+      if (error instanceof ProblemError && error.status === 410) return undefined;
+      throw error;
+    }
+  }
+
   /** Why she got a message: `{happened, agreed, choice, sender, often, options}`, each with a `text` to be shown. */
   async why(delivery) {
     return this.#json("GET", this.#path(`messages/${encodeURIComponent(delivery)}/why`));

@@ -1,5 +1,6 @@
 /** The offers on the page: cards while they make sense, a list once they have ended, receipts for what was seen. */
 
+import { OfflineError, ProblemError } from "./footfall.js";
 import * as view from "./view.js";
 
 const { $ } = view;
@@ -15,6 +16,7 @@ export class Offers {
   #menu;
   #messages = new Map();
   #visible = new Set();
+  #showing;
   #seen = new IntersectionObserver((entries) => this.#look(entries), { threshold: 0.5 });
 
   /** `changed` is called when the page should be drawn again; `menu(message, opener)` when more is asked about one. */
@@ -104,6 +106,20 @@ export class Offers {
 
   #show(message) {
     view.showOffer(message, () => this.#footfall.report(deliveryOf(message), "clicked"));
+    this.#showing = message.id;
+    if (message.data?.product && message.expires_ms > Date.now()) this.#refresh(message);
+  }
+
+  /** Live stock and price; without a network what was told stands. */
+  async #refresh(message) {
+    let offer;
+    try {
+      offer = await this.#footfall.offer(deliveryOf(message));
+    } catch (error) {
+      if (error instanceof OfflineError || error instanceof ProblemError) return;
+      throw error;
+    }
+    if (this.#showing === message.id) view.updateOffer(offer);
   }
 
   #more(id, opener) {

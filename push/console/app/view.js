@@ -241,6 +241,7 @@ export function showOffer(message, onFollow) {
   $("offer-left").textContent = timeLeft(message.expires_ms - Date.now());
   $("offer-left").dataset.tone = ended ? "grey" : "orange";
   $("offer-till").textContent = ended ? "This offer has ended." : "Show this page to the staff.";
+  $("offer-now").hidden = true;
   picture($("offer-image"), message.image);
   const url = safeUrl(message.url, location.href);
   $("offer-link").hidden = !url || ended;
@@ -248,6 +249,30 @@ export function showOffer(message, onFollow) {
   $("offer-link").onclick = onFollow;
   links($("offer-links"), ended ? {} : message, onFollow);
   if (!$("offer").open) $("offer").showModal();
+}
+
+/** The offer on the page, as it is now; undefined: nothing is left of it. What sold out gives way to another. */
+export function updateOffer(offer) {
+  $("offer-now").hidden = false;
+  if (!offer) {
+    $("offer-now").textContent = "Nothing is left of this offer.";
+    $("offer-left").textContent = "Gone";
+    $("offer-left").dataset.tone = "grey";
+    $("offer-till").textContent = "This offer has ended.";
+    for (const id of ["offer-link", "offer-links", "offer-image"]) $(id).hidden = true;
+    return;
+  }
+  const { message, state, product } = offer;
+  if (state === "swapped") {
+    $("offer-title").textContent = message.title;
+    $("offer-body").textContent = message.body;
+    picture($("offer-image"), message.image);
+    const url = safeUrl(message.url, location.href);
+    $("offer-link").hidden = !url;
+    if (url) $("offer-link").href = url;
+  }
+  const told = [product.price, product.was && `instead of ${product.was}`, product.left && `${product.left} left here`];
+  $("offer-now").textContent = told.filter(Boolean).join(" · ");
 }
 
 /** Why a call did not work, and what helps. */
