@@ -4,7 +4,9 @@ Without script a button looks at it; with it, the phone and the count follow wha
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+import msgspec
 
 from push.campaigns import checking, lifecycle, reaching, records
 from push.campaigns.known import Standing, known
@@ -12,51 +14,24 @@ from push.campaigns.lifecycle import By
 from push.campaigns.recipes import recipe
 from push.campaigns.records import Record
 from push.console import times, words
-from push.console.campaigning import phone, reading, said, sheet
+from push.console.campaigning import choices, phone, reading, said, sheet
 from push.console.campaigning.labels import LABELS
 from push.console.campaigning.phone import As, Phone
 from push.console.campaigning.reading import Over
-from push.console.campaigning.sheet import ON, ROWS, UNITS, Sheet
+from push.console.campaigning.sheet import ON, ROWS, Sheet
 from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
 from push.console.pages import edits
 from push.console.pages.campaigns import PATH, segment_names
-from push.console.pages.person import home, names, require, sees
+from push.console.pages.person import home, require, sees
 from push.console.pages.segments import builder
-from push.console.persons.who import explained
 from push.model.campaigns import Campaign, Template, Trigger
 from push.model.errors import Fault, MisfitError, StaleError
 from push.model.rules.parse import RuleError, parse
 
 BLANK: Final = "blank"
-SPARE: Final = 1
-"""Empty rows at the end, to be filled without script."""
+_LONGEST_COPIED: Final = 90
 _NEW: Final = Campaign(
     id="new", name="New campaign", trigger=Trigger(kind="store_entered"), template=Template(title="Hello", body="")
-)
-CHANNELS: Final = ("", "inapp", "webpush", "fcm", "apns", "email", "webhook", "screen")
-EVENTS: Final = ("Signed Up", "Product Viewed", "Product Added", "Product Added to Wishlist", "Checkout Started")
-WITHIN: Final = (
-    ("visit", "a visit"),
-    ("day", "a day"),
-    ("week", "a week"),
-    ("month", "a month"),
-    ("ever", "ever"),
-    ("h24", "in 24 hours"),
-    ("h72", "in 3 days"),
-    ("h168", "in 7 days"),
-    ("h720", "in 30 days"),
-    ("h2160", "in 90 days"),
-)
-_USUAL: Final = {"cap_within": "week", "step_unit": "3600"}
-"""What a new row begins with."""
-PICKS: Final = (
-    ("", "No product"),
-    ("list", "The best of a list of products"),
-    ("category", "The best of categories"),
-    ("brand", "The best of brands"),
-    ("likes", "The best of what she likes"),
-    ("basket", "What lies in her basket"),
-    ("wishes", "What is on her wish list"),
 )
 
 
@@ -87,7 +62,7 @@ class _Found(NamedTuple):
 async def new(console: ConsoleContext, visit: Visit) -> Answer:
     """The form, filled from a recipe."""
     require(visit)
-    base = _recipe(visit)
+    base = await _base(console, visit)
     if visit.is_restored:
         return await _shown(console, visit, sheet.typed(visit.form, 0), None)
     filled = sheet.of(base, home(console))
@@ -97,14 +72,21 @@ async def new(console: ConsoleContext, visit: Visit) -> Answer:
 async def create(console: ConsoleContext, visit: Visit) -> Answer:
     """Look at it, or keep it as a draft."""
     require(visit)
-    return await _sent(console, visit, _Found(_recipe(visit), None))
+    return await _sent(console, visit, _Found(await _base(console, visit), None))
 
 
-def _recipe(visit: Visit) -> Campaign:
+async def _base(console: ConsoleContext, visit: Visit) -> Campaign:
+    """What it starts from: a recipe, another campaign, or nothing. Raises `TroubleError`."""
+    copied = visit.form.text("copy") or visit.query.get("copy", "")
+    if visit.at["recipe"] == BLANK and not copied:
+        return _NEW
+    other = await records.get(console.db, copied) if copied else None
+    if other is not None:
+        return msgspec.structs.replace(other.campaign, name=f"{other.name[:_LONGEST_COPIED]}, again")
     found = recipe(visit.at["recipe"])
-    if found is None and visit.at["recipe"] != BLANK:
+    if found is None:
         raise not_found("recipe", (f"{PATH}/new", "What to start from"))
-    return _NEW if found is None else found.campaign
+    return found.campaign
 
 
 async def show(console: ConsoleContext, visit: Visit) -> Answer:
@@ -227,68 +209,22 @@ async def _shown(
     one: Record | None,
     looked: Looked = Looked(),  # noqa: B008 - a value
 ) -> Answer:
-    zone = home(console)
+    zone, segments = home(console), await segment_names(console)
     values = {
         "one": one,
         "filled": filled,
         "labels": LABELS,
         "looked": looked,
         "title": one.name if one else "Your campaign, step by step",
-        "builder": builder(console),
         "clock": times.clock(visit.now_ms, zone),
         "zone": zone,
         "on": ON,
-        "rows": {group: [*filled.rows.get(group, ()), *_spare(group)] for group in ROWS},
-        "variants": _variants(filled),
-        "views": _views(filled),
+        "rows": {group: [*filled.rows.get(group, ()), *choices.spare(group)] for group in ROWS},
+        "variants": choices.variants(filled),
+        "views": choices.views(filled),
         "view": visit.form.text("as"),
-        **await _choices(console),
+        "copy": visit.form.text("copy") or visit.query.get("copy", ""),
+        "builder": builder(console, sorted(segments.items(), key=lambda item: item[1].casefold())),
+        **choices.choices(console, segments),
     }
     return Shown("campaign_edit.html", values, looked.status)
-
-
-def _spare(group: str) -> list[dict[str, str]]:
-    return [{name: _USUAL.get(name, "") for name in ROWS[group]} for _ in range(SPARE)]
-
-
-def _views(filled: Sheet) -> list[tuple[str, str]]:
-    """As which wording it may be looked at."""
-    found = {"": "As most people get it"}
-    for row in filled.rows.get("wordings", ()):
-        channel, locale = row["wording_channel"], row["wording_locale"]
-        found[f"{channel}/{locale}"] = ", ".join(filter(None, (channel and f"by {channel}", locale and f"in {locale}")))
-    return [(key, text) for key, text in found.items() if text]
-
-
-def _variants(filled: Sheet) -> int:
-    """In how many ways its slots can be filled."""
-    many: dict[str, int] = {}
-    for row in filled.rows.get("options", ()):
-        many[row["option_slot"]] = many.get(row["option_slot"], 0) + 1
-    product = 1
-    for options in many.values():
-        product *= options
-    return product
-
-
-async def _choices(console: ConsoleContext) -> dict[str, Any]:
-    """What is chosen from."""
-    directory, called = console.directory(), names(console)
-    segments = await segment_names(console)
-    zones: dict[str, tuple[str, list[str]]] = {}
-    for (store, zone), known_ in sorted(directory.zones.items()):
-        zones.setdefault(zone, (known_.name, []))[1].append(called.stores.get(store, store))
-    purposes = console.people.desk.purposes
-    return {
-        "kinds": list(said.KINDS.items()),
-        "stores": sorted(called.stores.items(), key=lambda item: item[1].casefold()),
-        "zones": [(id_, name, ", ".join(where[:3])) for id_, (name, where) in zones.items()],
-        "segments": [("", "None"), *sorted(segments.items(), key=lambda item: item[1].casefold())],
-        "purposes": [(each, explained(purposes, each)[0]) for each in purposes.known],
-        "weekdays": list(enumerate(said.WEEKDAYS)),
-        "units": UNITS,
-        "channels": [(each, each or "any") for each in CHANNELS],
-        "events": EVENTS,
-        "within": WITHIN,
-        "picks": PICKS,
-    }

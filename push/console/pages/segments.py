@@ -3,7 +3,7 @@
 The rule travels as JSON in one field. A module makes rows of it; without script it is typed, and a button counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -121,8 +121,8 @@ def _shown(console: ConsoleContext, visit: Visit, filled: Filled, one: Record | 
     return Shown("segment.html", values, int(str(values["status"])))
 
 
-def builder(console: ConsoleContext) -> str:
-    """What rows are made of: facts with their operators, purposes, stores."""
+def builder(console: ConsoleContext, segments: Iterable[tuple[str, str]] = ()) -> str:
+    """What rows are made of: facts with their operators, purposes, stores, segments by id and name."""
     anything = sorted(frozenset().union(*OPERATORS.values()) | {"every_year_in_days"})
     purposes = console.people.desk.purposes
     builder = {
@@ -138,6 +138,7 @@ def builder(console: ConsoleContext) -> str:
         ],
         "purposes": [[each, explained(purposes, each)[0]] for each in purposes.known],
         "stores": [[store.id, store.name] for store in console.directory().stores.values()],
+        "segments": list(segments),
     }
     return msgspec.json.encode(builder).decode().replace("<", "\\u003c")
 

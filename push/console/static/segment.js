@@ -96,7 +96,8 @@ const leaves = {
     return [[purpose], () => ({ kind: "consent", purpose: purpose.value })];
   },
   segment(rule) {
-    const name = input("Its id", rule.segment);
+    const known = told.segments?.length && (!rule.segment || told.segments.some(([id]) => id === rule.segment));
+    const name = known ? select("Segment", told.segments, rule.segment) : input("Its id", rule.segment);
     return [[name], () => ({ kind: "segment", segment: name.value.trim() })];
   },
 };
@@ -272,6 +273,15 @@ const start = () => {
   if (!document.getElementById("w-rule")) {
     place.replaceWith(raw);
     raw.append(place);
+  }
+  for (const button of form.querySelectorAll("[data-condition]")) {
+    button.parentElement.hidden = false;
+    button.onclick = () => {
+      const one = part(JSON.parse(button.dataset.condition));
+      root.querySelector("ul").append(one);
+      one.querySelector("select, input").focus();
+      changed();
+    };
   }
   holder.addEventListener("change", changed);
   holder.addEventListener("input", changed);
