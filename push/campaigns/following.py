@@ -9,6 +9,7 @@ from datetime import timedelta, tzinfo
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from push.campaigns import triggers, waiting
 from push.campaigns.book import Book
@@ -18,12 +19,15 @@ from push.campaigns.waiting import Kept, Wait, WaitKind
 from push.model.campaigns import Campaign, TriggerKind
 from push.model.ids import derived
 from push.model.ports import Database, Transaction
+from push.model.rules.parse import RuleError, parse
 from push.model.rules.values import day_of_year, next_day
 from push.profiles import view
 from push.profiles.segments import inner, membership
 from push.profiles.segments.membership import Move
 from push.profiles.view import SEEN, TRAITS, People
 from push.registry.hours import clock_ms, minutes_of
+
+log = structlog.get_logger()
 
 MOVES: Final = "moves"
 """What the mark is called up to which moves were read."""
@@ -51,10 +55,20 @@ def rule_of(campaign: Campaign) -> dict[str, Any] | None:
 async def keep_segments(db: Database, book: Book, now_ms: int) -> None:
     """Let the segments of live campaigns be kept, and those of others no more."""
     found = {each.id: rule_of(each) for each in triggers.of_kind(book, "birthday", "silent")}
-    rules = {name: rule for name, rule in found.items() if rule is not None}
+    rules = {name: rule for name, rule in found.items() if rule is not None and _is_rule(name, rule)}
     if await inner.kept(db) != rules:
         async with db.transaction() as tx:
             await inner.keep(tx, rules, now_ms)
+
+
+def _is_rule(campaign: str, rule: dict[str, Any]) -> bool:
+    """Whether it can be asked; one that cannot keeps no other campaign from being asked."""
+    try:
+        parse(rule)
+    except RuleError as error:
+        log.warning("a campaign's trigger cannot be asked of people", campaign=campaign, error=str(error))
+        return False
+    return True
 
 
 async def follow(db: Database, means: Means, now_ms: int) -> int:

@@ -139,7 +139,7 @@ async def sow(db: Database, means: Means, now_ms: int) -> int:
         persons = [] if ready is None else [one["person"] for one in await tx.fetch("segments.members", **after)]
         if ready is not None and persons:
             await waiting.put(tx, await _waits(tx, means, ready.campaign, row, persons, now_ms), now_ms)
-        last, is_done = (persons[-1], False) if persons else (row["after_person"], True)
+        last, is_done = (persons[-1], False) if persons else ("", True)
         await tx.execute("waiting.spread_on", id=row["id"], after_person=last, is_done=is_done)
     return len(persons) or 1
 
