@@ -23,6 +23,19 @@ CONDITIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 """Conditions that stores ask for most, ready to be put in."""
 CHANNELS: Final = ("", "inapp", "webpush", "fcm", "apns", "email", "webhook", "screen")
 EVENTS: Final = ("Signed Up", "Product Viewed", "Product Added", "Product Added to Wishlist", "Checkout Started")
+OPS: Final = (
+    ("is", "is"),
+    ("is_not", "is not"),
+    ("one_of", "is one of"),
+    ("none_of", "is none of"),
+    ("at_least", "is at least"),
+    ("at_most", "is at most"),
+    ("between", "is between"),
+    ("contains", "contains"),
+    ("begins", "begins with"),
+    ("known", "is there"),
+    ("unknown", "is not there"),
+)
 WITHIN: Final = (
     ("visit", "a visit"),
     ("day", "a day"),
@@ -100,4 +113,5 @@ def choices(console: ConsoleContext, segments: Mapping[str, str]) -> dict[str, A
         "events": EVENTS,
         "within": WITHIN,
         "picks": PICKS,
+        "ops": OPS,
     }

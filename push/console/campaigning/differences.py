@@ -9,6 +9,7 @@ from push.console.campaigning.labels import LABELS
 from push.model.campaigns import Campaign
 
 GROUPS: Final[Mapping[str, str]] = {
+    "where": "Only where",
     "wordings": "Other words",
     "options": "Slots",
     "caps": "Caps",

@@ -57,7 +57,7 @@ LABELS: Final[Mapping[str, str]] = {
 """Single fields, in the order of the form."""
 FIELDS: Final = (
     ("trigger.wait_s", "wait"),
-    ("trigger.where", "event"),
+    ("trigger.where", "where"),
     ("trigger.", ""),
     ("trigger", "kind"),
     ("template.", ""),

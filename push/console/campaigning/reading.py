@@ -37,6 +37,8 @@ EXPECTED: Final[Mapping[str, str]] = {
 }
 _PATH: Final = re.compile(r"at `\$\.([a-z0-9_.\[\]…]+)")
 _BLANKS: Final = re.compile(r"\s*,\s*")
+_MOST: Final = 1e15
+"""What floats hold exactly; beyond that digits are an id."""
 LONGEST_RULE: Final = 100_000
 _PERCENT: Final = 100
 
@@ -85,7 +87,7 @@ class _Reader:
             found = float(plain) if plain else otherwise
         except ValueError:
             found = float("nan")
-        if not abs(found) < 1e15:  # noqa: PLR2004 - what float holds exactly; also what is no number
+        if not abs(found) < _MOST:  # also what is no number
             self.wrong(field, EXPECTED.get(field, f"{LABELS.get(field, 'This')}: a number was expected."))
             return otherwise
         return found
@@ -117,8 +119,7 @@ def _comma(text: str) -> list[str]:
 
 def _answers(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:
     trigger = raw["trigger"]
-    if trigger["kind"] != sheet.text("kind"):
-        trigger["where"] = []  # of another event's properties
+    trigger["where"] = [_where(row) for row in sheet.rows.get("where", ())]
     trigger |= {
         "kind": sheet.text("kind"),
         "stores": read.boxes("stores"),
@@ -135,6 +136,29 @@ def _answers(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:
         ),
     }
     trigger |= {name: read.whole(name, sheet.text(name)) for name in ("mark_s", "days", "minutes")}
+
+
+_LISTS: Final = frozenset({"one_of", "none_of", "between"})
+
+
+def _where(row: Row) -> dict[str, Any]:
+    """What a property is compared with, as `_value` of it is typed."""
+    text, op = row["where_value"], row["where_op"] or "is"
+    value = [_plain(each) for each in _comma(text)] if op in _LISTS else _plain(text)
+    return {"property": row["where_property"], "op": op, "value": value}
+
+
+def _plain(text: str) -> str | float | bool | None:
+    """What was typed, as JSON has it: numbers are numbers, yes and no are true and false."""
+    if text in {"", "yes", "no"}:
+        return {"": None, "yes": True, "no": False}[text]
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not abs(number) < _MOST or (text[:2].isdecimal() and text.startswith("0")):
+        return text  # digits of an id
+    return int(number) if number.is_integer() else number
 
 
 def _who(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:

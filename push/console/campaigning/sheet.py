@@ -15,6 +15,7 @@ from push.console.forms import Form
 from push.model.campaigns import Campaign
 
 ROWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "where": ("where_property", "where_op", "where_value"),
     "wordings": ("wording_channel", "wording_locale", "wording_title", "wording_body"),
     "options": ("option_slot", "option_text", "option_weight", "option_product", "option_coupon", "option_id"),
     "caps": ("cap_most", "cap_of", "cap_named", "cap_within"),
@@ -23,6 +24,7 @@ ROWS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Rows of the form: the names of their fields."""
 _FILLED: Final = {
+    "where": ("where_property",),
     "wordings": ("wording_title", "wording_body"),
     "options": ("option_text", "option_product", "option_coupon"),
     "caps": ("cap_most",),
@@ -149,6 +151,7 @@ def _limits(one: Campaign, zone: tzinfo) -> dict[str, str]:
 
 def _rows(one: Campaign) -> dict[str, Sequence[Row]]:
     return {
+        "where": [_row("where", each.property, each.op, _value(each.value)) for each in one.trigger.where],
         "wordings": [
             _row("wordings", each.channel or "", each.locale or "", each.template.title, each.template.body)
             for each in one.wordings
@@ -171,6 +174,13 @@ def _rows(one: Campaign) -> dict[str, Sequence[Row]]:
 
 def _texts(template: Any) -> tuple[str, str]:  # noqa: ANN401 - a template or none
     return ("", "") if template is None else (template.title, template.body)
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 - as JSON has it
+    """What a property is compared with, as people type it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value))
+    return {None: "", True: "yes", False: "no"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _row(group: str, *values: str) -> Row:

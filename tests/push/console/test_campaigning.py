@@ -23,6 +23,7 @@ from push.model.campaigns import (
     Step,
     Template,
     Trigger,
+    Where,
     Wording,
 )
 from push.model.decisions import Considered
@@ -93,7 +94,25 @@ def over(base: Campaign) -> Over:
     return Over(base, base.id, ZONE)
 
 
-@pytest.mark.parametrize("campaign", [WHOLE, *(each.campaign for each in RECIPES)], ids=lambda one: one.id)
+TOLD = Campaign(
+    id="told",
+    name="Told",
+    trigger=Trigger(
+        kind="event",
+        event="Product Viewed",
+        where=(
+            Where(property="category", op="one_of", value=["Running", "Hiking"]),
+            Where(property="price", op="at_least", value=12.5),
+            Where(property="pieces", op="between", value=[1, 3]),
+            Where(property="new", op="is", value=True),
+            Where(property="sku", op="known"),
+        ),
+    ),
+    template=TEXT,
+)
+
+
+@pytest.mark.parametrize("campaign", [WHOLE, TOLD, *(each.campaign for each in RECIPES)], ids=lambda one: one.id)
 def test_a_form_that_is_sent_as_it_was_filled_changes_nothing(campaign: Campaign) -> None:
     assert reading.read(sent(sheet.of(campaign, ZONE)), over(campaign)) == campaign
 
