@@ -239,3 +239,16 @@ async def test_what_waits_for_the_next_visit_is_said_when_she_comes_and_at_the_t
     await here.comes("ann", "s1", zone="tills")
     assert await here.after(0) == [("ann", "at-tills"), ("bob", "next-time")]
     assert len(await here.after(DAY_MS)) == 2
+
+
+async def test_what_she_did_under_another_identifier_cancels_and_who_is_erased_is_left_alone(here: Street) -> None:
+    here.live(answering("still-looking", "event", event="Product Viewed", wait_s=600, unless=(BOUGHT,)))
+    for name in ("ann", "bob", "cyd"):
+        await here.did(name, "Product Viewed", MUG)
+    await here.settled()
+    async with here.db.transaction() as tx:
+        await tx.execute("triggered.join", person="ann", other="bob")
+        await tx.execute("triggered.erase", shopper="cyd")
+    await here.did("bob", BOUGHT, {"order_id": "o1", "products": [MUG]})
+    assert await here.after(HOUR_MS // 2) == []
+    assert await here.db.fetch("triggered.waiting") == []
