@@ -16,7 +16,7 @@ from push.campaigns.means import Means
 from push.campaigns.routes import Wish
 from push.model.decisions import Bought, Inputs, Occasion, Person, Surroundings
 from push.model.delivery import Basis, Route
-from push.model.ports import Transaction
+from push.model.ports import Read, Row, Transaction
 from push.model.rules.tree import CONSENT, EVENTS, SEGMENT, Events
 from push.profiles import consent, permits, view
 from push.profiles.catalogue.product import path_of
@@ -61,10 +61,12 @@ async def gather(tx: Transaction, means: Means, asked: Asked) -> Gathered:
     """Read what a decision about somebody rests on. Raises `push.model.vault.SealError`."""
     occasion, now_ms, in_force = asked.occasion, asked.now_ms, means.in_force
     kept = _foremost(asked.candidates)
-    standing = await consent.standing_for_decision(tx, occasion.shopper, now_ms)
-    rows = await tx.fetch("deliver.reach", shoppers=json.dumps([occasion.shopper]))
+    left_out = len(asked.candidates) - len(kept)
+    asked = asked._replace(candidates=kept)
+    standing, found = await consent.standing_with(tx, occasion.shopper, now_ms, _reads(means, asked))
+    rows = found[0]
     ways = [Route("", ASKED)] if occasion.kind == "asked" else routes.reach(rows)
-    person = await _person(tx, means, asked._replace(candidates=kept), standing, now_ms)
+    person = await _person(tx, means, asked, standing, found[1:])
     channels = tuple(dict.fromkeys(way.channel for way in _agreed(ways, standing, kept, now_ms)))
     locale = next((row["locale"] for row in rows), "")
     inputs = Inputs(
@@ -73,7 +75,7 @@ async def gather(tx: Transaction, means: Means, asked: Asked) -> Gathered:
         around=_around(means, asked),
         policy=in_force.policy,
         candidates=tuple(ready.key for ready in kept),
-        left_out=len(asked.candidates) - len(kept),
+        left_out=left_out,
         now_ms=now_ms,
     )
     await in_force.zones.learn([inputs.person.time_zone, inputs.around.time_zone])
@@ -100,14 +102,27 @@ def _agreed(ways: Sequence[Route], standing: Standing, kept: Sequence[Ready], no
     return [] if plan is None else list(plan.routes)
 
 
-async def _person(tx: Transaction, means: Means, asked: Asked, standing: Standing, now_ms: int) -> Person:
+def _reads(means: Means, asked: Asked) -> Sequence[Read]:
+    """What is read of anybody, whatever the candidates are: in one go, as `gather` and `_person` take it apart."""
+    occasion, now_ms = asked.occasion, asked.now_ms
+    shopper, shoppers = occasion.shopper, json.dumps([occasion.shopper])
+    disliked_ms = now_ms - means.in_force.policy.disliked_days * DAY_MS
+    return (
+        Read("deliver.reach", {"shoppers": shoppers}),
+        Read("segments.person", {"shopper": shopper}),
+        Read("sending.answers", {"shoppers": shoppers, "since_ms": now_ms - ANSWERS_D * DAY_MS}),
+        Read("campaigns.verdicts", {"shopper": shopper, "since_ms": disliked_ms}),
+        touches.read(shopper, occasion, now_ms - TOUCHES_MS, each=_furthest(means, asked)),
+    )
+
+
+async def _person(
+    tx: Transaction, means: Means, asked: Asked, standing: Standing, found: Sequence[Sequence[Row]]
+) -> Person:
     shopper = asked.occasion.shopper
-    row = await tx.fetch_one("segments.person", shopper=shopper)
-    who = shopper if row is None else row["person"]
+    persons, answered, verdicts, sent = found
+    who = persons[0]["person"] if persons else shopper
     facts, is_known = await _facts(tx, means, asked, who, standing)
-    answered = await tx.fetch("sending.answers", shoppers=json.dumps([shopper]), since_ms=now_ms - ANSWERS_D * DAY_MS)
-    since_ms = now_ms - means.in_force.policy.disliked_days * DAY_MS
-    verdicts = await tx.fetch("campaigns.verdicts", shopper=shopper, since_ms=since_ms)
     zone = facts.pop(ZONE, "") if asked.occasion.store == "" else ""
     return Person(
         who=who,
@@ -116,7 +131,7 @@ async def _person(tx: Transaction, means: Means, asked: Asked, standing: Standin
         facts={name: value for name, value in facts.items() if not name.startswith(_OF_ALL)},
         is_known=is_known,
         snoozed_until_ms=standing.snoozed_until_ms,
-        touches=await touches.of(tx, shopper, asked.occasion, now_ms - TOUCHES_MS, each=_furthest(means, asked)),
+        touches=touches.told(sent),
         bought=_bought(facts.get(EVENTS + ORDERED), means),
         redeemed=tuple(sorted({row["campaign"] for row in verdicts if row["kind"] == "redeemed"})),
         disliked=tuple(sorted({row["campaign"] for row in verdicts if row["kind"] == "less"})),

@@ -1,12 +1,12 @@
 """What people were sent, as caps count it and fatigue weighs it: a row for each message that may have reached them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final, Literal
 
 import msgspec
 
 from push.model.decisions import Occasion, Touch
-from push.model.ports import Queries, Transaction
+from push.model.ports import Queries, Read, Row, Transaction
 
 MOST: Final = 1_000
 """The highest number that a cap may give: the newest so many of anything are enough to count it."""
@@ -37,9 +37,18 @@ async def of(db: Queries, shopper: str, at: Occasion, since_ms: int, each: int =
     further (`push.campaigns.caps.furthest`), so that none is counted short. It holds until the transaction ends where
     her consents are locked (`push.profiles.consent.standing_for_decision`).
     """
-    rows = await db.fetch(
-        "touches.of", shopper=shopper, store=at.store, visit=at.visit, since_ms=since_ms, newest=MOST, each=each
-    )
+    asked = read(shopper, at, since_ms, each)
+    return told(await db.fetch(asked.name, **asked.params))
+
+
+def read(shopper: str, at: Occasion, since_ms: int, each: int = MOST) -> Read:
+    """What `of` reads, for whoever reads other things in one go with it."""
+    about = {"shopper": shopper, "store": at.store, "visit": at.visit}
+    return Read("touches.of", {**about, "since_ms": since_ms, "newest": MOST, "each": each})
+
+
+def told(rows: Iterable[Row]) -> tuple[Touch, ...]:
+    """What `of` says of the rows of `read`."""
     return tuple(
         Touch(
             campaign=row["campaign"],

@@ -17,7 +17,7 @@ from push.database.migrations import CREATE_RECORD, READ_RECORD, WRITE_RECORD, M
 from push.database.statements import Engine, Statements
 from push.database.turns import Turns
 from push.model.errors import ConflictError, DatabaseError, UnfitError, UniqueError
-from push.model.ports import Clock, Row, Transaction
+from push.model.ports import Clock, Read, Row, Transaction
 
 READERS: Final = 3
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -101,6 +101,17 @@ class SqliteQueries:
 
 class SqliteTransaction(SqliteQueries):
     """The writer's connection while it is one transaction's."""
+
+    async def fetch_each(self, reads: Sequence[Read]) -> list[list[Row]]:
+        """All rows of each, in one hop: a hop costs five times what a small read does. Raises `DatabaseError`."""
+        asked = [(self._statements[read.name].sql, self._statements[read.name].bind(read.params)) for read in reads]
+
+        def fetch() -> list[list[Row]]:
+            raw = self._connection._conn  # noqa: SLF001 - aiosqlite has no way to run several statements in one hop
+            return [_rows(raw.execute(sql, values).fetchall()) for sql, values in asked]
+
+        with _translated(", ".join(read.name for read in reads)):
+            return cast("list[list[Row]]", await self._connection._execute(fetch))  # type: ignore[no-untyped-call]  # noqa: SLF001 - likewise
 
     async def execute(self, name: str, /, **params: object) -> int:
         """Run one statement; the number of rows that it changed. Raises `DatabaseError`."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from push.model.delivery import Accepted, Checked, Outgoing, Part
 
@@ -29,6 +29,29 @@ class Queries(Protocol):
     async def fetch_one(self, name: str, /, **params: object) -> Row | None:
         """The first row, None where there is none."""
         ...
+
+
+class Read(NamedTuple):
+    """A statement that reads, and its parameters."""
+
+    name: str
+    params: Mapping[str, object]
+
+
+@runtime_checkable
+class Hurried(Queries, Protocol):
+    """Queries that can be asked several things in one go, where going there costs as much as the answer."""
+
+    async def fetch_each(self, reads: Sequence[Read]) -> list[list[Row]]:
+        """All rows of each."""
+        ...
+
+
+async def fetch_each(db: Queries, reads: Sequence[Read]) -> list[list[Row]]:
+    """All rows of each of some reads that do not need each other's answers: in one go where that can be."""
+    if isinstance(db, Hurried):
+        return await db.fetch_each(reads)
+    return [await db.fetch(read.name, **read.params) for read in reads]
 
 
 class Transaction(Queries, Protocol):

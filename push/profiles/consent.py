@@ -15,7 +15,7 @@ import msgspec
 from push.model.again import insist
 from push.model.delivery import Basis
 from push.model.people import CHANNEL_PURPOSES, FOR_ADULTS, Consent, Purpose
-from push.model.ports import Database, Queries, Row, Transaction
+from push.model.ports import Database, Queries, Read, Row, Transaction, fetch_each
 from push.profiles import changes, ledger
 from push.profiles.ledger import Circumstances
 from push.profiles.segments.again import look_again
@@ -115,9 +115,17 @@ async def _locked(tx: Transaction, shopper: str) -> list[Row]:
 
 async def standing_for_decision(tx: Transaction, shopper: str, now_ms: int) -> Standing:
     """What a shopper says now, and will until `tx` ends, as `granted_for_decision`."""
+    found, _ = await standing_with(tx, shopper, now_ms, ())
+    return found
+
+
+async def standing_with(
+    tx: Transaction, shopper: str, now_ms: int, also: Sequence[Read]
+) -> tuple[Standing, list[list[Row]]]:
+    """As `standing_for_decision`, and the rows of what else is to be read once she is held."""
     rows = await _locked(tx, shopper)
-    snooze = await tx.fetch_one("profiles.snooze", shopper=shopper, now_ms=now_ms)
-    return standing(rows, 0 if snooze is None else snooze["until_ms"])
+    snooze, *others = await fetch_each(tx, [Read("profiles.snooze", {"shopper": shopper, "now_ms": now_ms}), *also])
+    return standing(rows, snooze[0]["until_ms"] if snooze else 0), others
 
 
 def standing(rows: Iterable[Row], snoozed_until_ms: int = 0) -> Standing:
