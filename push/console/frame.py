@@ -60,7 +60,7 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
 )
 
 
-_OF_EVERY_STORE: Final = frozenset({"import", "people", "segments", "privacy", "campaign", "planner"})
+_OF_EVERY_STORE: Final = frozenset({"import", "people", "segments", "privacy", "planner"})
 """Ways that lead nowhere for who is kept to some stores."""
 
 

@@ -12,11 +12,11 @@ from push.console.campaigning import doing, phone, said
 from push.console.campaigning.differences import differences
 from push.console.campaigning.doing import Doing
 from push.console.campaigning.said import Fate
-from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
+from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleError, Visit, not_found
 from push.console.pages import edits, trying
 from push.console.pages.campaign_edit import checked, held
 from push.console.pages.campaigns import PATH, newer, segment_names, who
-from push.console.pages.person import home, kinds_to_choose, names, sees
+from push.console.pages.person import home, kinds_to_choose, names, require, sees
 from push.model.campaigns import Campaign
 from push.model.errors import AbsentError, RegistryError, StaleError
 from push.model.ports import Transaction
@@ -80,7 +80,12 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
 async def act(console: ConsoleContext, visit: Visit) -> Answer:
     """Take a step of its life, or try it."""
     one, do = await held(console, visit), visit.form.text("do")
+    if not lifecycle.may_write(visit.who.stores, one.campaign.trigger.stores):
+        raise TroubleError(
+            403, "That is not yours to do", "It speaks in other stores than yours.", (visit.path, one.name)
+        )
     if do == "try":
+        require(visit)
         went, text = await trying.send(console, visit, one.campaign)
         return await _shown(console, visit, one, Done(tried=(went, text), status=200 if went else 422))
     if do not in {*_STEPS, "back"}:
@@ -124,6 +129,8 @@ async def _shown(console: ConsoleContext, visit: Visit, one: Record, done: Done 
     values = {
         "one": one,
         "word": word,
+        "may_write": visit.who.may("editor") and lifecycle.may_write(visit.who.stores, one.campaign.trigger.stores),
+        "everywhere": visit.who.stores is None,
         "who": who,
         "tone": tone,
         "newer": newer(one),
@@ -187,7 +194,9 @@ def _slots(campaign: Campaign) -> str:
 
 
 async def _says(console: ConsoleContext, visit: Visit, campaign: Campaign) -> phone.Phone:
-    """How it looks to the first of its audience."""
+    """How it looks to the first of its audience; for who is kept to some stores, to nobody in particular."""
+    if visit.who.stores is not None:
+        return await phone.shown(console, campaign, (), phone.As(), visit.now_ms)
     try:
         whom = await phone.whom(console, campaign, visit.now_ms)
     except RuleError:
@@ -235,16 +244,20 @@ async def _review(console: ConsoleContext, visit: Visit, one: Record) -> Next:
     acts = (("approve", "It is good", "main"), ("back", "Send it back", ""))
     if visit.actor != one.newest.made_by:
         return Next("Is it good?", f"{_one(one.newest.made_by)} asks you to look at it: words, people, limits.", acts)
-    if await _is_alone(console, visit):
+    if await _is_alone(console, visit, one):
         return Next("Look at it once more", "There is nobody else here to review it, so you do it yourself.", acts)
     return Next("Waiting for a colleague", "Somebody else has to find it good: not who wrote it.", acts[1:])
 
 
-async def _is_alone(console: ConsoleContext, visit: Visit) -> bool:
-    """Whether no other operator could review; `lifecycle.approve` asks more closely."""
+async def _is_alone(console: ConsoleContext, visit: Visit, one: Record) -> bool:
+    """Whether no other operator could review it, as `lifecycle.approve` asks as well."""
+    stores = one.campaign.trigger.stores
     return not any(
-        one.login != visit.session.login and not one.disabled and one.principal.may("editor")
-        for one in await operators.listed(console.db)
+        each.login != visit.session.login
+        and not each.disabled
+        and each.principal.may("editor")
+        and lifecycle.may_write(each.stores, stores)
+        for each in await operators.listed(console.db)
     )
 
 

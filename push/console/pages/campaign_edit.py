@@ -21,8 +21,8 @@ from push.console.campaigning.reading import Over
 from push.console.campaigning.sheet import ON, ROWS, Sheet
 from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
 from push.console.pages import edits
-from push.console.pages.campaigns import PATH, segment_names
-from push.console.pages.person import home, require, sees
+from push.console.pages.campaigns import PATH, is_seen, segment_names
+from push.console.pages.person import home, sees
 from push.console.pages.segments import builder
 from push.model.campaigns import Campaign, Template, Trigger
 from push.model.errors import Fault, MisfitError, StaleError
@@ -61,7 +61,6 @@ class _Found(NamedTuple):
 
 async def new(console: ConsoleContext, visit: Visit) -> Answer:
     """The form, filled from a recipe."""
-    require(visit)
     base = await _base(console, visit)
     if visit.is_restored:
         return await _shown(console, visit, sheet.typed(visit.form, 0), None)
@@ -71,7 +70,6 @@ async def new(console: ConsoleContext, visit: Visit) -> Answer:
 
 async def create(console: ConsoleContext, visit: Visit) -> Answer:
     """Look at it, or keep it as a draft."""
-    require(visit)
     return await _sent(console, visit, _Found(await _base(console, visit), None))
 
 
@@ -81,7 +79,7 @@ async def _base(console: ConsoleContext, visit: Visit) -> Campaign:
     if visit.at["recipe"] == BLANK and not copied:
         return _NEW
     other = await records.get(console.db, copied) if copied else None
-    if other is not None:
+    if other is not None and is_seen(visit, other.campaign):
         return msgspec.structs.replace(other.campaign, name=f"{other.name[:_LONGEST_COPIED]}, again")
     found = recipe(visit.at["recipe"])
     if found is None:
@@ -107,9 +105,8 @@ async def change(console: ConsoleContext, visit: Visit) -> Answer:
 
 async def held(console: ConsoleContext, visit: Visit) -> Record:
     """The campaign that an address names. Raises `TroubleError`."""
-    require(visit)
     found = await records.get(console.db, visit.at["campaign"])
-    if found is None:
+    if found is None or not is_seen(visit, found.campaign):
         raise not_found("campaign", (PATH, "Campaigns"))
     return found
 
@@ -123,6 +120,9 @@ async def _sent(console: ConsoleContext, visit: Visit, found: _Found) -> Answer:
     except MisfitError as error:
         return await _refused(console, visit, typed, one, error.faults)
     faults, warnings = await checked(console, campaign)
+    if not lifecycle.may_write(visit.who.stores, campaign.trigger.stores):
+        text = "Stores of yours, and none but these, were expected."
+        return await _refused(console, visit, typed, one, [Fault("stores", text)])
     if visit.form.text("do") != "save":
         looked = await _look(console, visit, campaign, warnings)
         return await _shown(console, visit, _wrong(typed, faults), one, looked)
@@ -174,7 +174,9 @@ async def checked(console: ConsoleContext, campaign: Campaign) -> tuple[list[Fau
 
 
 async def _look(console: ConsoleContext, visit: Visit, campaign: Campaign, warnings: Sequence[str] = ()) -> Looked:
-    """How it looks to one of its audience."""
+    """How it looks to one of its audience, and how many there are: for who is kept to some stores, to nobody."""
+    if visit.who.stores is not None:
+        return Looked(await phone.shown(console, campaign, (), As(), visit.now_ms), warnings=warnings)
     nth = visit.form.text("nth")
     turned = int(nth) % phone.SHOWN if nth.isascii() and nth.isdigit() and len(nth) < 6 else 0  # noqa: PLR2004 - some number
     if visit.form.has("another"):
@@ -214,6 +216,8 @@ async def _shown(
         "one": one,
         "filled": filled,
         "labels": LABELS,
+        "may_write": visit.who.may("editor")
+        and (one is None or lifecycle.may_write(visit.who.stores, one.campaign.trigger.stores)),
         "looked": looked,
         "title": one.name if one else "Your campaign, step by step",
         "clock": times.clock(visit.now_ms, zone),

@@ -1,5 +1,6 @@
 """Campaigns: all of them with how they do, and what to start a new one from."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -12,9 +13,10 @@ from push.console import times, words
 from push.console.campaigning import doing, said
 from push.console.campaigning.doing import Doing
 from push.console.context import Answer, ConsoleContext, Shown, Visit
-from push.console.pages.person import home, names, require, sees
+from push.console.pages.person import home, names, sees
 from push.console.persons.happenings import Names
 from push.console.tables import link
+from push.model.campaigns import Campaign
 from push.model.delivery import Content
 
 PATH: Final = "/console/campaigns"
@@ -54,20 +56,20 @@ class Card(NamedTuple):
 
 
 async def list_(console: ConsoleContext, visit: Visit) -> Answer:
-    """Every campaign, with its state, what it said today, and why it was silent."""
-    require(visit)
+    """Every campaign that she sees, with its state, what it said today, and why it was silent."""
     after = visit.query.get("after", "")
     found = await records.page(console.db, after, MOST + 1)
     states = {row["state"]: row["n"] for row in await console.db.fetch("console_campaigns.states")}
     holding = await stops.holding(console.db)
     does = await _does(console, visit)
-    shown = sorted(found[:MOST], key=lambda one: (_FIRST.index(one.state), one.name.casefold()))
+    hers = [one for one in found[:MOST] if is_seen(visit, one.campaign)]
+    shown = sorted(hers, key=lambda one: (_FIRST.index(one.state), one.name.casefold()))
     segments = await segment_names(console)
     values = {
-        "title": _title(states),
+        "title": _title(states if visit.who.stores is None else Counter(one.state for one in hers)),
         "lines": [_line(console, visit, one, does.get(one.id, Doing()), (segments, holding)) for one in shown],
         "who": who,
-        "stops": [(stop, scope(stop.scope, names(console), {})) for stop in holding],
+        "stops": [(stop, scope(stop.scope, names(console), {one.id: one.name for one in found})) for stop in holding],
         "first": link(visit.path, visit.query, after="") if after else "",
         "next": link(visit.path, visit.query, after=found[MOST - 1].id) if len(found) > MOST else "",
         "zone": home(console),
@@ -119,6 +121,11 @@ def newer(one: Record) -> str:
     ]
 
 
+def is_seen(visit: Visit, campaign: Campaign) -> bool:
+    """Whether she sees a campaign: who is kept to some stores, those that name no other."""
+    return all(visit.who.sees(store) for store in campaign.trigger.stores)
+
+
 def who(actor: str) -> str:
     """An actor's name as people say it, of ``operator:anouk``; of a token, that it was one."""
     kind, _, name = actor.partition(":")
@@ -141,7 +148,7 @@ async def segment_names(console: ConsoleContext) -> dict[str, str]:
 
 async def recipes(console: ConsoleContext, visit: Visit) -> Answer:
     """What to start from."""
-    require(visit)
+    del visit
     nowhere = Names({}, {})
     cards = [
         Card(each, said.when(each.campaign.trigger, nowhere, {}), render(each.campaign.template, SAMPLE))

@@ -13,11 +13,11 @@ from push.console.campaigning import explained, said
 from push.console.context import Answer, ConsoleContext, Shown, TroubleError, Visit, not_found
 from push.console.live.feed import MOMENTS
 from push.console.pages.campaigns import PATH as CAMPAIGNS
+from push.console.pages.campaigns import is_seen
 from push.console.pages.person import home, names
 from push.console.pages.today import stores_of
 from push.console.persons.masks import HIDDEN
 from push.console.tables import link
-from push.model.campaigns import Campaign
 from push.model.decisions import Considered, Decision
 from push.model.delivery import Content
 from push.model.ports import Row
@@ -56,7 +56,7 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
     opened = [(row, considered) for row, considered in rows if _concerns(visit, row, considered)]
     called = await names_of(console, [one.campaign for _, mine in opened for one in mine])
     campaigns = await records.page(console.db, "", CAMPAIGNS_TO_CHOOSE)
-    named = {one.id: one.name for one in campaigns if _is_hers(visit, one.campaign)}
+    named = {one.id: one.name for one in campaigns if is_seen(visit, one.campaign)}
     values = {
         "lines": [_line(console, (row, mine), called, _lost(visit)) for row, mine in opened],
         "campaigns": [("", "Any campaign"), *sorted(named.items(), key=lambda item: item[1].casefold())],
@@ -68,11 +68,6 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
         "zone": zone,
     }
     return Shown("decisions.html", values)
-
-
-def _is_hers(visit: Visit, campaign: Campaign) -> bool:
-    """Whether she sees a campaign: who is kept to some stores, those that name no other."""
-    return all(visit.who.sees(store) for store in campaign.trigger.stores)
 
 
 def _lost(visit: Visit) -> str:

@@ -12,7 +12,7 @@ import pytest
 from push.profiles.settings import ProfileSettings
 from tests.support.desk import Desk
 from tests.support.patience import PATIENCE_S
-from tests.support.people import first_admin
+from tests.support.people import first_admin, hired
 from tests.support.servers import STORE, Caller, serving, settings
 
 CAMPAIGNS = "/console/campaigns"
@@ -139,6 +139,14 @@ async def test_a_newer_draft_runs_beside_and_the_stop_says_who_pressed_it(server
     planner = await desk.look("/console/planner")
     assert "One campaign runs" in planner
     assert "Whom each reaches now" in planner
+
+    bo = Desk(server, await hired(server, "bo", "editor", [STORE]))
+    assert "No campaign is live" not in await bo.look(CAMPAIGNS)
+    assert (await bo.send(f"{CAMPAIGNS}/till", do="pause"))[0] == 403, "it speaks in others' stores as well"
+    status, page = await typed(bo, f"{CAMPAIGNS}/new/store", do="save")
+    assert (status, "Stores of yours" in page) == (422, True)
+    assert (await typed(bo, f"{CAMPAIGNS}/new/store", do="save", stores=STORE))[0] == 303
+    assert '<option value="all"' not in await bo.look("/console/stop")
 
     assert (await desk.send("/console/stop", scope="campaign:till", why=""))[0] == 422
     assert (await desk.send("/console/stop", scope="campaign:till", why="Wrong price"))[0] == 303
