@@ -94,7 +94,7 @@ class Approaches:
             return
         async with self._db.transaction() as tx:
             await _note(tx, observed[0].shopper, anchor, now_ms)
-        self._ear.ring()
+        self._ear.bell.set()
 
 
 async def _note(tx: Transaction, shopper: str, anchor: Anchor, now_ms: int) -> None:

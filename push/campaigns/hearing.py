@@ -23,6 +23,7 @@ class Ear:
         self._book = book
         self._known = NOTHING
         self._watched = watched(NOTHING)
+        self._has_heard = False
         self.bell = asyncio.Event()
 
     async def note(self, tx: Transaction, statements: Collection[str], now_ms: int) -> None:
@@ -36,10 +37,13 @@ class Ear:
         rows = await tx.fetch("waiting.statements", ids=msgspec.json.encode(sorted(statements)).decode())
         heard = [row for row in rows if row["at_ms"] >= now_ms - STALE_MS and wanted.wants(row["name"])]
         await waiting.put(tx, [_wait(row, now_ms) for row in heard], now_ms)
+        self._has_heard = self._has_heard or bool(heard)
 
     def ring(self) -> None:
-        """Something was committed."""
-        self.bell.set()
+        """Whatever was noted is committed by now."""
+        if self._has_heard:
+            self._has_heard = False
+            self.bell.set()
 
 
 def _wait(row: Row, now_ms: int) -> Wait:
