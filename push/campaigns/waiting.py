@@ -88,7 +88,10 @@ async def put(tx: Transaction, waits: Sequence[Wait], now_ms: int) -> None:
 
 
 async def put_later(tx: Transaction, book: Book, occasion: Occasion, later: Iterable[Later], now_ms: int) -> None:
-    """Have these campaigns asked again about an occasion when, or where, a decision wanted them to be."""
+    """Have these campaigns asked again about an occasion when, or where, a decision wanted them to be.
+
+    Of one campaign nobody has more than one to wait for: the latest, so that who does something ten times is told once.
+    """
     since_ms = occasion.since_ms or occasion.at_ms
     if now_ms - since_ms < LONGEST_MS:
         await put(tx, [_later(book, occasion, each, now_ms) for each in later], now_ms)
@@ -98,7 +101,7 @@ def _later(book: Book, occasion: Occasion, later: Later, now_ms: int) -> Wait:
     at_ms = now_ms if later.due_ms is None else later.due_ms
     until_ms = at_ms + (AT_PLACES_MS[later.on] if later.on else grace_ms(book, later.campaign))
     return Wait(
-        id=derived("wai", occasion.id, later.campaign),
+        id=derived("wai", "later", later.campaign, occasion.shopper),
         shopper=occasion.shopper,
         campaign=later.campaign,
         kind=later.on or "later",

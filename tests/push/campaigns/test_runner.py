@@ -41,7 +41,7 @@ ACTS = st.lists(
 
 
 def expected(acts: list[Did]) -> Counter[tuple[str, str]]:
-    """Each look greets at once, and asks again after a wait unless she bought meanwhile."""
+    """Each look greets at once, and the last one asks again after a wait unless she bought meanwhile."""
     now_s = 0
     looked: list[tuple[str, int]] = []
     bought: list[tuple[str, int]] = []
@@ -50,7 +50,8 @@ def expected(acts: list[Did]) -> Counter[tuple[str, str]]:
         (looked if act.what == "Looked" else bought).append((act.who, now_s))
     found = Counter((who, "hello") for who, _ in looked)
     for who, at_s in looked:
-        if not any(other == who and at_s <= when < at_s + WAIT_S for other, when in bought):
+        ends_it = [*bought, *(other for other in looked if other[1] > at_s)]
+        if not any(other == who and at_s <= when < at_s + WAIT_S for other, when in ends_it):
             found[who, "still-looking"] += 1
     return found
 
