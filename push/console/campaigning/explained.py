@@ -114,13 +114,22 @@ def sentence(decision: Decision, called: Mapping[str, str]) -> str:
     return f"{many_told} could have spoken. This one was worth most to her, and nothing spoke against it."
 
 
-def where(row: Row, names: Names, zone: tzinfo, now_ms: int) -> str:
+def where(row: Row, receipt: Receipt, names: Names, zone: tzinfo, now_ms: int) -> str:
     """When, where, and what she did; `row` is one of ``console_campaigns.decision``."""
-    moment = MOMENTS.get(row["kind"] or "", "")
+    moment = MOMENTS.get(row["kind"] or "", "") or _happened(receipt.inputs)
     place = names.zones.get((row["store"], row["zone"] or ""), row["zone"] or "")
     store = names.stores.get(row["store"], row["store"])
     at = times.when(row["decided_ms"], now_ms, zone)
     return " · ".join(filter(None, (at, f"person {said.pseudonym(row['person'])}", moment, place, store)))
+
+
+def _happened(inputs: Inputs | None) -> str:
+    """What was answered, where it was no moment of presence."""
+    if inputs is None:
+        return ""
+    occasion = inputs.occasion
+    kind = said.KINDS[occasion.kind]
+    return f"“{occasion.name}”" if occasion.name else f"{kind[:1].lower()}{kind[1:]}"
 
 
 def known(receipt: Receipt, zone: tzinfo) -> list[Fact]:

@@ -12,6 +12,7 @@ from push.console.campaigning import doing, phone, said
 from push.console.campaigning.differences import differences
 from push.console.campaigning.doing import Doing
 from push.console.campaigning.said import Fate
+from push.console.campaigning.whom import whom
 from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleError, Visit, not_found
 from push.console.pages import edits, trying
 from push.console.pages.campaign_edit import checked, held
@@ -176,6 +177,7 @@ def _lines(campaign: Campaign, console: ConsoleContext, segments: Mapping[str, s
     told = {"now": "", "checkout": "at the tills", "next_visit": "when she comes next", "evening": "in the evening"}
     found = [
         ("When", said.when(campaign.trigger, names(console), segments)),
+        ("Who", whom(campaign)),
         ("Told", told[campaign.when]),
         ("Runs", said.schedule(campaign.schedule)),
         ("Offers", offers),
@@ -198,10 +200,10 @@ async def _says(console: ConsoleContext, visit: Visit, campaign: Campaign) -> ph
     if visit.who.stores is not None:
         return await phone.shown(console, campaign, (), phone.As(), visit.now_ms)
     try:
-        whom = await phone.whom(console, campaign, visit.now_ms)
+        among = await phone.whom(console, campaign, visit.now_ms)
     except RuleError:
         return phone.Phone(problem="Its audience cannot be read.")
-    return await phone.shown(console, campaign, whom if sees(visit) else (), phone.As(), visit.now_ms)
+    return await phone.shown(console, campaign, among if sees(visit) else (), phone.As(), visit.now_ms)
 
 
 def _shares(mine: Doing) -> list[Share]:

@@ -42,6 +42,7 @@ class Line(NamedTuple):
     tone: str
     newer: str
     sent: str
+    shown: str
     opened: str
     doing: Doing
     stopped: str
@@ -106,6 +107,7 @@ def _line(
         tone,
         newer(one),
         words.people(does.sent, exact=exact) if does.sent else "",
+        words.people(does.shown, exact=exact) if does.sent else "",
         words.people(does.opened, exact=exact) if does.sent else "",
         does,
         next((stop.scope for stop in holding if stop.scope in {stops.ALL, f"campaign:{one.id}"}), ""),

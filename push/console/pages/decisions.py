@@ -152,16 +152,12 @@ def _line(console: ConsoleContext, one: tuple[Row, Sequence[Considered]], called
     """A line of the list; `lost` is the campaign whose fate it tells, where one is looked for."""
     row, considered = one
     place = names(console)
-    where = " · ".join(
-        filter(
-            None,
-            (
-                place.stores.get(row["store"], row["store"]),
-                place.zones.get((row["store"], row["zone"] or ""), row["zone"] or ""),
-                MOMENTS.get(row["kind"] or "", ""),
-            ),
-        )
+    parts = (
+        place.stores.get(row["store"], row["store"]),
+        place.zones.get((row["store"], row["zone"] or ""), row["zone"] or ""),
+        MOMENTS.get(row["kind"] or "", ""),
     )
+    where = " · ".join(filter(None, parts)) or "not in a store"
     own = next((each for each in considered if lost and each.campaign == lost and each.verdict != "chosen"), None)
     if own is not None:
         found, title = said.fate(own.verdict), str(called.get(lost, lost))
@@ -247,7 +243,7 @@ async def _shown(console: ConsoleContext, visit: Visit, row: Row, replayed: str 
     values = {
         **told(decision, called),
         "row": row,
-        "where": explained.where(row, names(console), zone, visit.now_ms),
+        "where": explained.where(row, receipt, names(console), zone, visit.now_ms),
         "known": explained.known(receipt, zone),
         "trace": explained.trace(said_row),
         "says": _says(console, said_row),

@@ -15,13 +15,19 @@ async function look(another = false) {
     const answer = await fetch(form.action, { method: "POST", body, redirect: "error" });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== latest) return;
-    for (const id of ["preview", "counted", "variants"]) {
-      const found = page.getElementById(id);
-      if (found) document.getElementById(id).replaceChildren(...document.importNode(found, true).childNodes);
-    }
+    for (const id of ["preview", "counted", "variants"]) show(document.getElementById(id), page.getElementById(id));
   } catch {
     // The server is away: what was seen last stays, and the next change looks again.
   }
+}
+
+// Where nothing can be shown of what is typed just now, the phone and the number before stay; so does the focus.
+function show(place, found) {
+  if (!found || (place.id === "counted" && !found.querySelector(".figure"))) return;
+  const held = place.contains(document.activeElement) ? document.activeElement.name : "";
+  const phone = found.querySelector(".phone") ? undefined : place.querySelector('[aria-labelledby="looks"]');
+  place.replaceChildren(...(phone ? [phone] : []), ...document.importNode(found, true).childNodes);
+  if (held) form.elements[held]?.focus();
 }
 
 form.addEventListener("input", () => {
@@ -32,7 +38,7 @@ form.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.name === "another") {
     event.preventDefault();
-    look(true).then(() => form.querySelector('[name="another"]')?.focus());
+    look(true);
   }
 });
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 
 from push.campaigns.recipes import RECIPES
@@ -9,6 +10,7 @@ from push.console.campaigning import calendar, explained, phone, reading, said, 
 from push.console.campaigning.labels import LABELS
 from push.console.campaigning.reading import Over
 from push.console.campaigning.sheet import ROWS, Sheet
+from push.console.campaigning.whom import whom
 from push.console.forms import Form
 from push.console.persons.happenings import Names
 from push.model.campaigns import (
@@ -184,6 +186,9 @@ def test_campaigns_are_told_in_words() -> None:
     assert said.often(WHOLE).startswith("at most 2 of what is tagged a within 100 hours, at most 1 by email a day")
     assert said.schedule(WHOLE.schedule).startswith("Mon, Sat; 10:00 to 12:00, 22:00 to 02:00; while the store is open")
     assert said.variants(WHOLE) == 2
+    of = [{"kind": "segment", "segment": "vip"}, {"kind": "any", "of": [{"kind": "consent", "purpose": "email"}] * 2}]
+    picky = msgspec.structs.replace(WHOLE, audience={"kind": "all", "of": [{"kind": "not", "of": of[0]}, of[1]]})
+    assert whom(picky) == "not (is in segment vip), and (agreed to email, or agreed to email)"
     called = {"latte": "Oat latte", "a": "Other"}
     assert said.named("0.1; latte comes first: worth more", called) == "0.1; “Oat latte” comes first: worth more"
     assert said.named("it always goes before a at the same places", called).startswith("it always goes before “Other”")

@@ -109,6 +109,7 @@ async def test_a_recipe_becomes_a_campaign_that_speaks_and_its_decision_is_expla
     path = await first_decision(desk)
     page = await desk.look(path)
     assert "Why did she get nothing?" in page
+    assert "“Signed Up”" in page
     assert "no channel reaches her" in page
     assert "the same decision, bit for bit" in (await desk.send(path, do="replay"))[1]
     page = (await desk.send("/console/decisions/try", kind="user_id", value="K-1", moment="event", event="Signed Up"))[
