@@ -41,6 +41,8 @@ FILTER_US: Final = 20.0
 MOST_GROWTH: Final = 1.2
 LATENCY_MS: Final = {50: 200.0, 95: 300.0}
 SECONDS: Final = 10.0
+SETTLE_S: Final = 35.0
+"""Who came in has entered a zone by then, and dwelled there for the first mark (30 s): that belongs to coming in."""
 WARM_RATE: Final = 60_000.0
 COME_S: Final = 4_000.0
 """People of a large crowd who come in each second: a million within some minutes."""
@@ -181,7 +183,7 @@ def cost(case: Case, there: House, empty: Mark) -> Cost:
     """One case, once everybody is in."""
     crowd = case.crowd
     come_us = come(case, there)
-    time.sleep(1)
+    there.send(Send(int(case.rate * SETTLE_S), case.size, case.rate))
     before = there.mark()
     seconds = max(SECONDS, crowds.EARS * crowd.people / case.rate) if crowd.is_large else SECONDS
     sent, _, _ = there.send(Send(int(case.rate * seconds), case.size, case.rate))

@@ -28,8 +28,8 @@ COUNTER_S: Final = 1_000
 """What tags' counters read when a run begins: far from the end of a window, for nobody turns in it."""
 EARS: Final = 4
 ZONES: Final = 4
-SIDE_M: Final = 20.0
-"""Stores are square; what the filter's grid makes of that is its own business."""
+SIDE_M: Final = 18.0
+"""Stores are square: the filter's grid makes 12 x 12 = 144 cells of that."""
 HEARD_MS: Final = 400
 """A batch holds what was heard in so long before it was sent."""
 SHADES: Final = 4
