@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 from push.campaigns import content, sandbox, slots
 from push.campaigns.book import Book
+from push.campaigns.coupons import Coupons
 from push.campaigns.means import InForce, Means
 from push.campaigns.sandbox import Sandbox
+from push.model.ports import Clock
+from push.model.vault import Vault
 from push.profiles.guarded import ReadTraits
 from push.profiles.keys import Keyring
 from push.profiles.view import Sight
@@ -15,8 +18,10 @@ from push.settings import PushSettings
 
 
 class Profiles(NamedTuple):
-    """What is known of people: what opens it, how rules see it, and what templates may say of it."""
+    """What is known of people: what opens it, and coupons; how rules see it, and what templates may say of it."""
 
+    vault: Vault
+    clock: Clock
     keyring: Keyring
     sight: Sight
     read_traits: ReadTraits
@@ -26,11 +31,16 @@ async def open_deciding(stack: AsyncExitStack, settings: PushSettings, profiles:
     """What is in force comes with the registry's first load."""
     rendering = settings.campaigns.content
     box = await stack.enter_async_context(sandbox.opened(rendering))
-    saying = content.Means(render=box.render, goods=profiles.sight.goods, stock_ms=rendering.stock_ms)
+    saying = content.Means(
+        render=box.render,
+        coupon=Coupons(profiles.vault, profiles.keyring, profiles.clock).take,
+        goods=profiles.sight.goods,
+        stock_ms=rendering.stock_ms,
+    )
     policy = settings.campaigns.policy(settings.ingest.pushes_per_visit)
     in_force = InForce(policy, frozenset(settings.campaigns.checkouts))
     in_force.prepare = partial(_prepare, box)
-    return Means(in_force, *profiles, saying)
+    return Means(in_force, profiles.keyring, profiles.sight, profiles.read_traits, saying)
 
 
 def _prepare(box: Sandbox, book: Book) -> None:

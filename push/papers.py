@@ -45,6 +45,13 @@ ACTIVITIES: Final = (
         "touches_d",
     ),
     Activity(
+        "Coupons",
+        "rewards that are good once",
+        "consent (Art. 6(1)(a)), purpose `marketing`",
+        "code, campaign, until when it is good; when, where and in which sale it was used",
+        "messages_d",
+    ),
+    Activity(
         "Profiles",
         "offers of interest to one person",
         "consent (Art. 6(1)(a)), purpose `profiling`; of age alone",

@@ -140,7 +140,9 @@ async def open_parts(stack: AsyncExitStack, settings: PushSettings, clock: Clock
     sender = Sender(settings.sender, Means(db, seals, clock, channels, links, settings.longest_s, confirms))
     read_traits = guarded.reader(keyring, settings.profiles.traits)
     segmenting = open_segmenting(settings.profiles, db, clock, keyring, catalogue)
-    deciding = await open_deciding(stack, settings, Profiles(keyring, segmenting.means.sight, read_traits))
+    deciding = await open_deciding(
+        stack, settings, Profiles(vault, clock, keyring, segmenting.means.sight, read_traits)
+    )
     outside = Outside(db, clock, client, sender.wake, deciding)
     deciding.in_force.occupancy = lambda store: len(presence.present(store))
     asker = Asker(db, deciding, clock)

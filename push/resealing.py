@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from push import in_force
+from push.campaigns import pools
 from push.enrolment import kept
 from push.keys import read_keys
 from push.model.errors import ConflictError, DatabaseError
@@ -58,6 +59,7 @@ COLUMNS: Final = (
     Column("import_beacons.key_sealed", lambda row: f"beacon:{row['key_3']}"),
     Column("people_imports.file_sealed", lambda row: imports.context(row["key_1"])),
     Column("sources.secret_sealed", lambda row: sources.seal_context(row["key_1"], row["key_2"])),
+    Column("coupon_pools.key_sealed", lambda row: pools.context(row["key_1"])),
     Column("addresses.sealed", lambda row: people.address_context(row["key_1"], row["key_2"])),
 )
 

@@ -43,6 +43,7 @@ KINDS: Final = (
     Kind("visits", "visits_d", ("stays", "moments", "caps", "visits")),
     Kind("decisions", "messages_d", ("decisions",)),
     Kind("messages", "messages_d", ("receipts", "attempts", "deliveries", "messages")),
+    Kind("coupons", "messages_d", ("coupons",)),
     Kind("touches", "touches_d", ("touches",)),
     Kind("happenings", "messages_d", ("events",)),
     Kind("audit", "audit_d", ("audit",)),

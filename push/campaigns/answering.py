@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from push.campaigns import budgets, content, journeys, outbox, receipts, routes, touches, waiting
+from push.campaigns import budgets, content, coupons, journeys, outbox, receipts, routes, touches, waiting
 from push.campaigns.book import Ready
 from push.campaigns.content import Ask, ContentError
 from push.campaigns.decide import decide
@@ -107,6 +107,8 @@ async def answer(
     if found.said is None:
         return Answer(decision, None)
     send = outbox.answer(decision, found.said, occasion)
+    if "coupon" in found.said.content.data:
+        await coupons.bind(tx, occasion.shopper, found.said.campaign.id, send.message.id)
     first = send.plan.routes[0]
     [delivery] = [""] if first.channel == ASKED else await outbox.write(tx, opened, [send])
     touch = Touch(
@@ -208,6 +210,8 @@ async def _said(tx: Transaction, means: Means, chosen: _Try) -> Said | Failed:
         return Said(campaign, await content.content(tx, means.content, ask, inputs.now_ms), to, tuple(taken))
     except ContentError as error:
         await budgets.give_back(tx, taken, inputs.now_ms)
+        if error.verdict == "template":
+            await coupons.unbind(tx, inputs.occasion.shopper)
         return Failed(campaign=campaign.id, verdict=error.verdict, why=error.why)
 
 

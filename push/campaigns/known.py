@@ -61,9 +61,7 @@ class Known(NamedTuple):
         return (product in seen and seen[product].sensitive) or (kept is not None and kept.product.sensitive)
 
 
-async def known(
-    db: Queries, standing: Standing, campaigns: Iterable[Campaign], pools: frozenset[str] | None = None
-) -> Known:
+async def known(db: Queries, standing: Standing, campaigns: Iterable[Campaign]) -> Known:
     """What there is, of what these campaigns name."""
     asked = tuple(campaigns)
     named = {name for one in asked for name in named_segments(one)}
@@ -71,6 +69,7 @@ async def known(
     segments = {row["id"]: _read(row) if row["id"] in named else frozenset[str]() for row in rows}
     products = await goods.some(db, sorted({name for one in asked for name in named_products(one)}))
     others = tuple(entry.campaign for entry in await records.live(db))
+    pools = frozenset[str](row["id"] for row in await db.fetch("coupons.names"))
     return Known(standing, segments, products, others, pools)
 
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from push.campaigns import events, receipts, touches
+from push.campaigns import coupons, events, receipts, touches
 from push.campaigns.book import needs_of
 from push.campaigns.events import Event
 from push.campaigns.routes import Plan
@@ -44,11 +44,12 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def release_caps(tx: Transaction, ended: Iterable[Row], now_ms: int) -> None:
-    """Give back what deliveries took that ended and were surely not handed over: budgets, and the person's patience."""
+    """Give back what deliveries took that ended and were surely not handed over: budgets, her patience, coupons."""
     left = [row for row in ended if not row["maybe_sent"]]
     rows = [{"id": cap, "updated_ms": now_ms} for row in left for cap in sorted(row["cap"].split())]
     await tx.execute_many("campaigns.release_cap", sorted(rows, key=lambda row: str(row["id"])))
     await touches.drop(tx, [row["message"] for row in left])
+    await coupons.give_back(tx, [row["message"] for row in left])
 
 
 async def keep_decision(tx: Transaction, key: DataKey, receipt: Receipt) -> None:

@@ -46,6 +46,15 @@ async def keep(tx: Transaction, device: str, receipts: Sequence[ReceiptIn], now_
     return len(own)
 
 
+async def redeemed(tx: Transaction, message: str, now_ms: int) -> None:
+    """Write down that what a message offers was used, of the delivery that reached her, where there is one."""
+    rows = await tx.fetch("deliver.of_message", message=message)
+    if rows:
+        row = max(rows, key=lambda each: (each["handed_over_ms"] or 0, each["id"]))
+        receipt = ReceiptIn(row["id"], "redeemed", now_ms)
+        await events.append(tx, await _keep_one(tx, receipt, row, now_ms), now_ms)
+
+
 async def _keep_one(tx: Transaction, receipt: ReceiptIn, row: Row, now_ms: int) -> list[Event]:
     at_ms = min(receipt.at_ms, now_ms)
     values: dict[str, object] = {"delivery": receipt.delivery, "kind": receipt.kind, "at_ms": at_ms}

@@ -45,6 +45,11 @@ def decision_context(decision: str) -> str:
     return f"decision:{decision}"
 
 
+def coupon_context(code: str) -> str:
+    """What a coupon's code is sealed for, by the id that it is found by."""
+    return f"coupon:{code}"
+
+
 def _plain(keyring: Keyring, row: Row, clear: str, context: str) -> str | bytes:
     """What is from before it was sealed is still in clear."""
     if row["sealed"] is None:

@@ -131,3 +131,14 @@ ORDER BY store, id LIMIT :most
 
 -- name: reseal.sources_secret_sealed_put
 UPDATE sources SET secret_sealed = :sealed WHERE store = :key_1 AND id = :key_2 AND :key_3 = '' AND secret_sealed = :before
+
+-- name: reseal.coupon_pools_key_sealed_count
+SELECT COUNT(*) AS found FROM coupon_pools WHERE SUBSTR(key_sealed, 1, 8) <> :mark
+
+-- name: reseal.coupon_pools_key_sealed_slice
+SELECT id AS key_1, '' AS key_2, '' AS key_3, key_sealed AS sealed FROM coupon_pools
+WHERE id > :after_1 AND :after_2 = '' AND :after_3 = '' AND SUBSTR(key_sealed, 1, 8) <> :mark
+ORDER BY id LIMIT :most
+
+-- name: reseal.coupon_pools_key_sealed_put
+UPDATE coupon_pools SET key_sealed = :sealed WHERE id = :key_1 AND :key_2 = '' AND :key_3 = '' AND key_sealed = :before

@@ -81,6 +81,15 @@ SELECT MIN(at_ms) AS oldest_ms FROM touches
 -- name: retention.touches_remove_touches
 DELETE FROM touches WHERE message IN (SELECT value FROM {json_each}(:ids{as_json}))
 
+-- name: retention.coupons_expired
+SELECT id FROM coupons WHERE expires_ms < :before_ms LIMIT :most
+
+-- name: retention.coupons_oldest
+SELECT MIN(taken_ms) AS oldest_ms FROM coupons
+
+-- name: retention.coupons_remove_coupons
+DELETE FROM coupons WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
+
 -- name: retention.happenings_expired
 -- Without what tells hooks that somebody is erased: it names nobody, and goes when they were told.
 SELECT CAST(seq AS TEXT) AS id FROM events WHERE at_ms < :before_ms AND kind <> 'profile.erased'

@@ -69,6 +69,15 @@ DELETE FROM waiting WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json
 -- name: rights.erase_arms
 DELETE FROM arms WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
 
+-- name: rights.erase_coupons_free
+-- What was given back from her opens under her key alone.
+DELETE FROM coupons WHERE taken_ms IS NULL AND shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+
+-- name: rights.erase_coupons
+-- Codes that she has are good all the same, once, and nobody's.
+UPDATE coupons SET shopper = NULL, sealed = NULL, message = NULL, receipt = NULL
+WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json}))
+
 -- name: rights.erase_messages
 DELETE FROM messages WHERE id IN (SELECT value FROM {json_each}(:ids{as_json}))
 
@@ -248,6 +257,10 @@ WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY made_ms
 -- name: rights.export_arms
 SELECT campaign, shopper, arm, first_ms FROM arms
 WHERE shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY first_ms, campaign
+
+-- name: rights.export_coupons
+SELECT id, shopper, pool, campaign, sealed, taken_ms, expires_ms, redeemed_ms, redeemed_store, receipt FROM coupons
+WHERE taken_ms IS NOT NULL AND shopper IN (SELECT value FROM {json_each}(:ids{as_json})) ORDER BY taken_ms, id
 
 -- name: rights.export_nicknames
 SELECT shopper, sealed, at_ms FROM nicknames

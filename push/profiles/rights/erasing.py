@@ -23,7 +23,8 @@ SLICE: Final = 500
 _BY_FACET: Final = (
     "receipts", "attempts", "changes", "events", "deliveries", "caps", "decisions", "moments", "stays", "visits",
     "own_tag_labels", "own_tags", "tags", "imported_tags", "tokens", "addresses", "devices", "consents",
-    "consent_history", "nicknames", "snoozes", "touches", "waiting", "arms", "requests", "shoppers",
+    "consent_history", "nicknames", "snoozes", "touches", "waiting", "arms", "coupons_free",
+    "coupons", "requests", "shoppers",
 )  # fmt: skip
 """Statements ``rights.erase_*`` in order: what refers to something goes before it. The rest goes with `shoppers`."""
 

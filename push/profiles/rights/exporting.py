@@ -56,6 +56,7 @@ async def export(db: Queries, desk: Desk, shopper: str, now_ms: int) -> Export |
     records["consent_history"] = await _words(db, desk, ids, mine)
     records["identifiers"] = [_of(one) for one in await facets.identifiers(db, desk.keyring, mine)]
     records["nicknames"] = await _nicknames(db, desk, ids, mine)
+    records["coupons"] = await _coupons(db, desk, ids, mine)
     records["addresses"] = await _addresses(db, desk, ids)
     records["events"] = await _events(db, desk, shopper)
     done = await store.of_facets(db, desk.keyring, mine)
@@ -149,6 +150,19 @@ async def _nicknames(db: Queries, desk: Desk, ids: str, mine: Sequence[str]) -> 
         for row in await db.fetch("rights.export_nicknames", ids=ids)
         if row["shopper"] in opened and row["sealed"] is not None
     ]
+
+
+async def _coupons(db: Queries, desk: Desk, ids: str, mine: Sequence[str]) -> Rows:
+    opened = await keys.known(db, desk.keyring, mine)
+    return [_coupon(row, opened.get(row["shopper"])) for row in await db.fetch("rights.export_coupons", ids=ids)]
+
+
+def _coupon(row: Row, key: DataKey | None) -> Record:
+    """A code in clear; one that does not open is said to be there."""
+    known = {name: value for name, value in row.items() if name not in {"id", "sealed"}}
+    if key is None or row["sealed"] is None:
+        return {**known, "code": None}
+    return {**known, "code": key.open(row["sealed"], sealed.coupon_context(row["id"])).decode()}
 
 
 async def _events(db: Queries, desk: Desk, shopper: str) -> Rows:

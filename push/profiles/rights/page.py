@@ -26,6 +26,7 @@ TITLES: Final = {
     "consent_history": "What you agreed to and refused, and when",
     "consents": "What holds now",
     "decisions": "What was decided, and why",
+    "coupons": "Your coupons",
     "deliveries": "Messages on their way",
     "devices": "Your devices",
     "events": "What you did, as we were told",

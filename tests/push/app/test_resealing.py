@@ -60,7 +60,7 @@ def _sqlite_columns(path: Path) -> set[str]:
 
 
 OF_PEOPLE = {
-    "changes.sealed", "decisions.sealed", "events.sealed", "farewells.sealed", "features.sealed", "identifiers.sealed",
+    "changes.sealed", "coupons.sealed", "decisions.sealed", "events.sealed", "farewells.sealed", "features.sealed", "identifiers.sealed",
     "messages.sealed", "nicknames.sealed", "confirmations.sealed",
     "tracked.sealed", "traits.sealed",
 }  # fmt: skip
