@@ -22,6 +22,7 @@ from firmware_sim.roster import carrier, people, roster
 from firmware_sim.stopping import until_stopped
 from firmware_sim.walks.command import walks
 from firmware_sim.walks.floor_command import floor
+from firmware_sim.weeks.command import week
 from firmware_sim.world import World
 
 OFFLINE_START_MS: Final = 1_760_000_000_000
@@ -39,6 +40,7 @@ main.add_command(phones)
 main.add_command(roster)
 main.add_command(walks)
 main.add_command(floor)
+main.add_command(week)
 
 
 def _crowd_options(command: Callable[..., None]) -> Callable[..., None]:

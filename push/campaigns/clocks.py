@@ -1,6 +1,5 @@
 """On whose clock something is told that happens at no place: the person's own, or the chain's."""
 
-from collections import Counter
 from collections.abc import Collection
 from datetime import tzinfo
 from typing import Final
@@ -39,9 +38,7 @@ async def visited_zone(db: Queries, means: Means, person: str) -> tzinfo:
 
 def of_chain(means: Means) -> tzinfo:
     """The zone of most stores; UTC where there is none."""
-    counted = Counter(store.time_zone for store in means.in_force.directory.stores.values())
-    best = min(counted, key=lambda name: (-counted[name], name), default="UTC")
-    return means.in_force.zones.named(best)
+    return means.in_force.zones.named(means.in_force.zone)
 
 
 def of_campaign(means: Means, campaign: Campaign) -> tzinfo:

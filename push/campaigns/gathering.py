@@ -208,7 +208,7 @@ def _around(means: Means, asked: Asked) -> Surroundings:
     facts = feeds.at(in_force.feeds, reads, occasion.store)
     occupancy = in_force.occupancy(occasion.store) if OCCUPANCY in reads else None
     return Surroundings(
-        time_zone="UTC" if store is None else store.time_zone,
+        time_zone=in_force.zone if store is None else store.time_zone,
         is_open=is_open,
         is_holiday=is_holiday,
         is_checkout=occasion.zone in in_force.checkouts,

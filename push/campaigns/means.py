@@ -1,5 +1,6 @@
 """What decisions are made with: what is in force, as of the last reload, and what opens what is sealed."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +25,8 @@ class InForce:
         self.checkouts = checkouts
         self.zones = Zones()
         self.directory = Directory()
+        self.zone = "UTC"
+        """The time zone of most stores, for what happens at no place."""
         self.book = Book(())
         self.stopped: frozenset[str] = frozenset()
         self.feeds: Mapping[str, Any] = NOTHING
@@ -39,6 +42,8 @@ class InForce:
         timed = [store for store in directory.stores.values() if store.opening or store.days or store.holidays]
         calendars = {store.id: await hours.calendar(store, now_ms) for store in timed}
         self.directory, self.book, self._calendars = directory, book, calendars
+        counted = Counter(store.time_zone for store in directory.stores.values())
+        self.zone = min(counted, key=lambda name: (-counted[name], name), default="UTC")
         self.prepare(book)
 
     def opening(self, store: str, now_ms: int) -> tuple[bool | None, bool]:
