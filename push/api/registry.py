@@ -116,6 +116,7 @@ async def put_store_offer(to: _Writing, offer: StoreOffer) -> None:
 
 
 Writer = Callable[[_Writing, Any], Awaitable[None]]
+_ABSENT: Final = 404
 _PARTS: Final[tuple[tuple[str, Writer], ...]] = (
     ("stores", put_store),
     ("plans", put_plan),
@@ -167,7 +168,12 @@ async def _write(to: _Writing, seed: Seed) -> None:
 
 async def put_registry(context: Context, call: Call) -> Stored:
     """Take over a whole registry, all or nothing."""
-    return await put_seed(context, call.body, call.actor)
+    try:
+        return await put_seed(context, call.body, call.actor)
+    except ProblemError as problem:
+        if problem.status != _ABSENT:
+            raise
+        raise ProblemError(400, "Does not fit", problem.detail) from None  # what an item names is not in the path
 
 
 def one(part: str, name: str, path_keys: tuple[str, ...]) -> Callable[[Context, Call], Awaitable[object]]:

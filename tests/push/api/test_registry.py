@@ -94,6 +94,7 @@ async def test_an_id_that_is_no_hex_never_reaches_the_registry(server: Caller, s
             {"id": "s2", "name": "S", "time_zone": "Mars/Base"},
             "store s2: time_zone 'Mars/Base' is none",
         ),
+        ("/v1/registry", {"presence": [{"store": "s9", "rules": {}}]}, "There is no store s9"),
     ],
 )
 async def test_a_place_that_is_not_there_is_named(server: Caller, path: str, body: object, said: str) -> None:
