@@ -6,7 +6,6 @@ from typing import Annotated, Final
 import msgspec
 
 from beacons.topics import Id
-from push.access.limits import Rate
 from push.api import raw
 from push.api.contract import OPERATOR, SENDER, Call, Context, Endpoint, ProblemError, Raw, own_store
 from push.api.refusals import refusing
@@ -14,14 +13,12 @@ from push.campaigns import pools
 from push.campaigns.pools import PoolRecord, Uploaded
 from push.deliver import redeeming
 from push.deliver.redeeming import GUESSES, Asked, CouponError, Objection, Redemption
-from push.enrolment.limits import TILL, TooManyError, Who
+from push.enrolment.limits import PERSON, TILL, TooManyError, Who
 from push.model.coupons import Pool
 
 MEDIA: Final = ("text/csv", "text/plain")
 MOST_BYTES: Final = 5 * 1024 * 1024
 """Of `push.campaigns.pools.MOST_LINES` codes with some columns beside them."""
-PERSON: Final = Rate(20, 10_000)
-"""A person at a till who mistypes: twenty at once, and then one in ten seconds."""
 
 
 class Redeem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from push.console.pages import (
     campaign_edit,
     campaigns,
     cards,
+    coupons,
     decisions,
     floor,
     flows,
@@ -35,6 +36,7 @@ from push.console.pages import (
     plan,
     planner,
     privacy,
+    promises,
     ranges,
     rectify,
     rotating,
@@ -44,6 +46,7 @@ from push.console.pages import (
     sources,
     stops,
     stores,
+    till,
     timelapse,
     today,
     trying,
@@ -96,10 +99,15 @@ ADDRESSES: Final = (
     Address("/console/decisions/{decision}", decisions.show, decisions.replay, "editor"),
     Address("/console/planner", planner.show),
     Address("/console/stop", stops.show, stops.press, "editor"),
+    Address("/console/coupons", coupons.list_),
+    Address("/console/coupons/new", coupons.new, coupons.create, "editor"),
+    Address("/console/coupons/{pool}", coupons.show, coupons.change),
+    Address("/console/till", till.show, till.redeem, least_to_send="viewer"),
     Address("/console/stores", stores.list_),
     Address("/console/stores/new", stores.new, stores.create, "editor"),
     Address("/console/stores/{store}", stores.show, stores.change),
     Address("/console/stores/{store}/plan", plan.show),
+    Address("/console/stores/{store}/promises", promises.show),
     Address("/console/stores/{store}/presence", rules.show, rules.change),
     Address("/console/stores/{store}/sources", sources.list_, sources.create, least_to_send="admin"),
     Address("/console/stores/{store}/sources/{source}", sources.show, sources.change, least_to_send="admin"),
@@ -158,6 +166,7 @@ def add_console(app: web.Application, console: ConsoleContext) -> None:
     app.router.add_post("/console/logout", _guarded(console, _log_out))
     for path in ("/console", "/console/"):
         app.router.add_get(path, _to(entry.HOME))
+    app.router.add_get("/till", _to(till.PATH))
     app.router.add_get(STATIC + "{tail:.*}", _old)
     app.router.add_get("/console/{tail:.*}", _guarded(console, _nothing_there))
 

@@ -29,6 +29,8 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
         (
             Way("/console/campaigns", "Campaigns", "campaign"),
             Way("/console/planner", "Planner", "planner"),
+            Way("/console/coupons", "Coupons", "coupon"),
+            Way("/console/till", "Till", "till"),
             Way("/console/decisions", "Decisions", "decision", "editor"),
             Way("/console/stop", "Stop", "stop", "editor"),
         ),
@@ -60,7 +62,7 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
 )
 
 
-_OF_EVERY_STORE: Final = frozenset({"import", "people", "segments", "privacy", "planner"})
+_OF_EVERY_STORE: Final = frozenset({"import", "people", "segments", "privacy", "planner", "coupon"})
 """Ways that lead nowhere for who is kept to some stores."""
 
 

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 from push.access.limits import Buckets, Rate, network_of
 
+PERSON: Final = Rate(20, 10_000)
+"""Somebody at a till who mistypes: twenty at once, and then one in ten seconds."""
 DEVICE: Final = Rate(10, 60_000)
 """A person who mistypes what is on her card."""
 TILL: Final = Rate(60, 1_000)
