@@ -15,13 +15,14 @@ from push.api.purposes import refuse_unknown
 from push.api.queries import asked, parameters
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.api.seed import Stored
-from push.campaigns import check_audience, check_places, check_words, checking, lifecycle, reaching, records
+from push.campaigns import check_audience, check_places, check_words, checking, lifecycle, reaching, records, results
 from push.campaigns.findings import Checked, Finding
 from push.campaigns.known import Known, Standing
 from push.campaigns.known import known as known_of
 from push.campaigns.lifecycle import By
 from push.campaigns.reaching import Asked, Reach
 from push.campaigns.records import Record, Version
+from push.campaigns.results import MOST_DAYS, WITHIN_DAYS, Results
 from push.model.campaigns import Campaign
 from push.model.errors import Fault, MisfitError
 from push.model.ports import Transaction
@@ -54,6 +55,15 @@ class OneQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which text of a campaign."""
 
     version: Annotated[int, msgspec.Meta(ge=0, le=_LAST, description="As this version has it; 0: the newest.")] = 0
+
+
+class ResultsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How results are counted."""
+
+    within_days: Annotated[
+        int,
+        msgspec.Meta(ge=1, le=MOST_DAYS, description=f"For how many days a purchase counts, 1 to {MOST_DAYS}."),
+    ] = WITHIN_DAYS
 
 
 class Listed(Record, frozen=True, kw_only=True):
@@ -118,6 +128,12 @@ async def versions(context: Context, call: Call) -> VersionPage:
     items = await records.versions(context.db, one.id, query.before, query.limit)
     more = items[-1].version if len(items) == query.limit else None
     return VersionPage(items=tuple(items), before=more)
+
+
+async def proven(context: Context, call: Call) -> Results:
+    """What came of a campaign: whom it reached, and who bought, against who is kept from it. Raises `ProblemError`."""
+    query, one = asked(call, ResultsQuery), await _there(context, call)
+    return await results.results(context.db, one.id, query.within_days, context.clock.now_ms())
 
 
 async def _there(context: Context, call: Call) -> Record:
@@ -328,6 +344,10 @@ ENDPOINTS: Final = (
             errors=_MET, reach="own",
         )
         for name, turn in _TURNS.items()
+    ),
+    Endpoint(
+        "GET", f"{_ONE}/results", OPERATOR, "What came of a campaign", proven, result=Results,
+        parameters=parameters(ResultsQuery), errors=(404,), role="editor", reach="own",
     ),
     Endpoint(
         "GET", f"{_ONE}/versions", OPERATOR, "Versions of a campaign", versions, result=VersionPage,

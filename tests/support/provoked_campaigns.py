@@ -95,6 +95,7 @@ CAMPAIGNS: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("GET", "/v1/decisions/{id}", 404): plainly(),
     ("POST", "/v1/decisions/{id}/replay", 404): plainly(),
     ("GET", _ONE, 404): plainly(),
+    ("GET", f"{_ONE}/results", 404): plainly(),
     ("GET", f"{_ONE}/versions", 404): plainly(),
     ("PUT", _ONE, 412): unlike_seen("cam-1", written("cam-1")),
     ("PUT", f"{_ONE}/draft", 412): unlike_seen("cam-2", written("cam-2")),
