@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
 from push.access import operators
-from push.campaigns import lifecycle, records, stops
+from push.campaigns import lifecycle, records, results, stops
 from push.campaigns.lifecycle import By
 from push.campaigns.records import Record
 from push.console import times, words
 from push.console.campaigning import doing, phone, said
 from push.console.campaigning.differences import differences
 from push.console.campaigning.doing import Doing
+from push.console.campaigning.proven import Proven, proven
 from push.console.campaigning.said import Fate
 from push.console.campaigning.whom import whom
 from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleError, Visit, not_found
@@ -147,6 +148,7 @@ async def _shown(console: ConsoleContext, visit: Visit, one: Record, done: Done 
         ],
         "shares": _shares(mine),
         "silent_title": _silent(mine, one.state == "live"),
+        "proven": await _proven(console, visit, one),
         "stops": holding,
         "changed": await _changed(console, one),
         "versions": await records.versions(console.db, one.id, one.newest.version + 1, VERSIONS),
@@ -159,6 +161,14 @@ async def _shown(console: ConsoleContext, visit: Visit, one: Record, done: Done 
         "zone": zone,
     }
     return Shown("campaign.html", values, done.status)
+
+
+async def _proven(console: ConsoleContext, visit: Visit, one: Record) -> Proven | None:
+    """What came of it, once it has spoken."""
+    if one.live_version is None:
+        return None
+    found = await results.results(console.db, one.id, results.WITHIN_DAYS, visit.now_ms)
+    return proven(found, exact=sees(visit), is_compared=one.campaign.holdout > 0)
 
 
 async def _changed(console: ConsoleContext, one: Record) -> list[tuple[str, str, str]]:
