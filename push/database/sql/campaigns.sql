@@ -26,7 +26,8 @@ INSERT INTO arms (campaign, shopper, arm, first_ms) VALUES (:campaign, :shopper,
 ON CONFLICT (campaign, shopper) DO NOTHING
 
 -- name: campaigns.verdicts
--- What she said of campaigns' messages: used, or less of this (lately).
+-- What she said of campaigns' messages: used, or less of this (lately); and whose coupons she used, also of what a page or
+-- kiosk showed her at once, which no delivery is of.
 SELECT DISTINCT m.campaign, r.kind
 FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
@@ -35,6 +36,12 @@ FROM shoppers AS s
     INNER JOIN messages AS m ON m.id = d.message
 WHERE s.id = :shopper AND m.campaign <> ''
     AND (r.kind = 'redeemed' OR (r.kind = 'less' AND r.received_ms >= :since_ms))
+UNION
+SELECT c.campaign, 'redeemed' AS kind
+FROM shoppers AS s
+    INNER JOIN shoppers AS o ON o.person = s.person
+    INNER JOIN coupons AS c ON c.shopper = o.id
+WHERE s.id = :shopper AND c.redeemed_ms IS NOT NULL AND c.campaign IS NOT NULL
 
 -- name: campaigns.decision
 SELECT

@@ -38,4 +38,7 @@ async def test_a_pool_is_filled_runs_dry_and_the_till_says_when_a_code_was_used(
         status, page = await staff.send(TILL, store=STORE, typed="abcd1")
         assert (status, "Used today" in page, "in Altona." in page) == (409, True, True)
         assert (await staff.send(TILL, store=STORE, typed="no such"))[0] == 409
+        again = await server.operate("POST", "/v1/decide", {"shopper": phone.shopper, "store": STORE})
+        told = await server.operate("GET", f"/v1/decisions/{again['decision']}")
+        assert [each["verdict"] for each in told["considered"]] == ["redeemed"], "she has had it"
         assert "1 redeemed" in await desk.look(one)
