@@ -17,6 +17,7 @@ from push.model.sites import Anchor, Site
 from push.presence.fitting import Samples, fit
 from push.presence.radio import (
     ABOVE_M,
+    BODY_DB,
     DEFAULT,
     PIVOT_M,
     POWER_1M_DBM,
@@ -109,7 +110,9 @@ def model_of(held: Hearings, site: Site) -> RadioModel:
         weight = sum(held.anchors[anchor.id].weight)
         own_db = (beyond_db[anchor.id] - common_db) * weight / (weight + DOUBT)
         fits[anchor.id] = AnchorFit(round(float(np.clip(own_db, -MOST_DB, MOST_DB)), 2))
-    return RadioModel(at_1m_dbm=_at_1m_dbm(slope_db, common_db), slope_db=slope_db, anchors=fits)
+    placed = [a for a in site.anchors if a.at_m and not a.is_fixture]
+    body_db = BODY_DB if 2 * len(gateways) > len(placed) else 0.0
+    return RadioModel(at_1m_dbm=_at_1m_dbm(slope_db, common_db), slope_db=slope_db, body_db=body_db, anchors=fits)
 
 
 def _at_1m_dbm(slope_db: float, more_db: float) -> float:
@@ -152,12 +155,12 @@ def enforced(held: Hearings, model: RadioModel, now_ms: int) -> Hearings:
 
 
 def _differs(one: RadioModel, other: RadioModel) -> bool:
-    """Whether any anchor should hear what is `PIVOT_M` away otherwise, beyond noise."""
+    """Whether any anchor should hear what is `PIVOT_M` away otherwise, beyond noise, or bodies are known."""
     line_db = beyond_default(one) - beyond_default(other)
     names = {*one.anchors, *other.anchors}
     none = AnchorFit()
     own_db = [one.anchors.get(n, none).offset_db - other.anchors.get(n, none).offset_db for n in names]
-    return any(abs(line_db + own) >= CHANGED_DB for own in (0.0, *own_db))
+    return one.body_db != other.body_db or any(abs(line_db + own) >= CHANGED_DB for own in (0.0, *own_db))
 
 
 def _since(before: Since | None, offset_db: float, now_ms: int) -> Since:

@@ -13,10 +13,12 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from push.presence import evidence, motion, power
-from push.presence.evidence import REPORT_S, Pairs, Unsure
+from push.presence import evidence, heading, motion, power
+from push.presence.evidence import REPORT_S, Carried, Pairs, Unsure
 from push.presence.floors import NOWHERE, Floor
-from push.presence.motion import Ways
+from push.presence.heading import BODY, SPEED, Headings
+from push.presence.lately import Lately
+from push.presence.motion import Gait, Ways
 from push.presence.radio import RadioModel
 from push.presence.stacks import Stack
 
@@ -28,11 +30,10 @@ UNKNOWN: Final = 0.5
 """So probable that nobody knows, and no zone is named."""
 FADE_S: Final = 20.0
 """Not heard for so long beyond a report, and two thirds of what was known is not known any more."""
-NEVER_S: Final = 1e6
 BLOCK: Final = 256
 """People whose cells are worked on at once: about a megabyte, so that it stays in a core's cache."""
 _LEAST: Final = 64
-_COLUMNS: Final = ("belief", "store", "velocity", "power", "named", "claim", "unweighed", "silent", "held", "zones")
+_COLUMNS: Final = ("belief", "store", "velocity", "power", "named", "claim", "unweighed", "zones")
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -61,12 +62,13 @@ class Positions(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Some of a step's people: rows, their stores, the time that passes, and what was heard of them."""
+    """Some of a step's people: rows, stores, the time that passes, what was heard of them, how surely they walk."""
 
     rows: Ints
     stores: Ints
     dt_s: Floats
     pairs: Pairs
+    walks: Floats
 
 
 class Arena:
@@ -84,8 +86,8 @@ class Arena:
         self._named: Ints = np.zeros(0, dtype=np.int32)
         self._claim: Floats = np.zeros(0, dtype=np.float32)
         self._unweighed: Floats = np.zeros(0, dtype=np.float32)
-        self._silent: Floats = np.zeros((0, 1), dtype=np.float32)
-        self._held: Floats = np.zeros((0, 1), dtype=np.float32)
+        self._lately = Lately()
+        self._headings = Headings()
         self._zones: Floats = np.zeros((0, 3), dtype=np.float32)
         at = np.indices(shape).reshape(2, -1)[::-1].T + 0.5
         self._at: Floats = np.column_stack([at, at**2]).astype(np.float32)
@@ -109,7 +111,7 @@ class Arena:
         changed = self._stack.use(stores)
         self._widen()
         if changed:
-            self._silent[np.isin(self._store, list(changed))] = NEVER_S
+            self._lately.begin(np.flatnonzero(np.isin(self._store, list(changed))).astype(np.int32))
 
     # ------------------------------------------------------------------------------------------------ rows
 
@@ -123,8 +125,8 @@ class Arena:
         self._velocity[rows] = self._unweighed[rows] = 0
         self._power[rows, 0], self._power[rows, 1] = 0, self._stack.power_db[stores] ** 2
         self._named[rows] = NOWHERE
-        self._silent[rows] = NEVER_S
-        self._held[rows] = evidence.LEAST_DBM
+        self._lately.begin(rows)
+        self._headings.forget(rows)
         self._zones[rows] = 0
         self._zones[rows, -1] = 1
         return rows
@@ -139,17 +141,14 @@ class Arena:
         for name in _COLUMNS:
             column = getattr(self, f"_{name}")
             setattr(self, f"_{name}", np.concatenate([column, np.zeros((more, *column.shape[1:]), column.dtype)]))
+        self._lately.reach(held + more, self._stack.slots)
+        self._headings.reach(held + more)
         self._free.extend(range(held + more - 1, held - 1, -1))
 
     def _widen(self) -> None:
         """Have room for as many anchors of a store and zones as there are now."""
-        slots, zones, many = self._stack.slots, self._stack.zones, len(self._store)
-        if slots > self._silent.shape[1]:
-            more = np.full((many, slots - self._silent.shape[1]), NEVER_S, dtype=np.float32)
-            self._silent = np.concatenate([self._silent, more], axis=1)
-        if not self._stack.has_plan and slots > self._held.shape[1]:
-            more = np.full((many, slots - self._held.shape[1]), evidence.LEAST_DBM, dtype=np.float32)
-            self._held = np.concatenate([self._held, more], axis=1)
+        zones, many = self._stack.zones, len(self._store)
+        self._lately.reach(many, self._stack.slots)
         if zones + 2 != self._zones.shape[1]:
             before, self._zones = self._zones, np.zeros((many, zones + 2), dtype=np.float32)
             kept = min(zones, before.shape[1] - 2)
@@ -193,12 +192,15 @@ class Arena:
 
     def _pass(self, rows: Ints, dt_s: Floats, pairs: Pairs, silence_s: Floats | None) -> None:
         """One block of people, through prediction and evidence."""
-        block = _Block(rows, self._store[rows], dt_s, pairs)
-        self._note(block)
+        self._lately.note(rows, self._stack.slot[pairs.anchor], dt_s, pairs)
+        stores = self._store[rows]
+        walks = self._lately.walking(rows) * (self._stack.body_db[stores] > 0)
+        block = _Block(rows, stores, dt_s, pairs, walks)
         belief = self._belief[rows]
         before = self._predicted(belief, block)
         log = np.zeros_like(belief)
         if self._stack.has_plan:
+            self._head(block, before)
             due = self._due(block)
             unsure, own = self._add_heard(log, block, due)
             self._add_silence(log, block, due)
@@ -213,27 +215,34 @@ class Arena:
             self._learn_power(block, unsure, own, belief)
         self._zones[rows] = self._zones_of(block, belief, silence_s)
 
-    def _note(self, block: _Block) -> None:
-        """Remember who was heard by what."""
-        rows, _, dt_s, pairs = block
-        who, slot = rows[pairs.row], self._stack.slot[pairs.anchor]
-        self._silent[rows] += dt_s[:, None]
-        self._silent[who, slot] = 0
-        if not self._stack.has_plan:
-            self._held[who, slot] = pairs.rssi_dbm
-
     def _predicted(self, belief: Floats, block: _Block) -> Floats:
         """Let people move, changing `belief` (n, C). Their mean place then, in cells (n, 2)."""
         stack = self._stack
-        rows, stores, dt_s, _ = block
+        rows, stores, dt_s, _, walks = block
         if stack.has_plan:
             ways = Ways(stack.right[stores], stack.down[stores], stack.per_m[stores])
-            motion.moved(belief.reshape(-1, *self.shape), ways, self._velocity[rows], dt_s)
+            motion.moved(belief.reshape(-1, *self.shape), ways, Gait(self._velocity[rows], walks), dt_s)
         leap = (1 - np.exp(-(motion.LEAP if stack.has_plan else motion.CHANGE) * dt_s))[:, None]
         belief *= np.where(stack.inside[stores], np.float32(1), np.exp(-dt_s / motion.PASSING_S)[:, None])
         belief *= 1 - leap
         belief += leap * stack.prior[stores]
         return belief @ self._at[:, :2]
+
+    def _head(self, block: _Block, before: Floats) -> None:
+        """Follow which way people walk and face, where bodies are in the model; `before` is their mean place."""
+        stack = self._stack
+        on = stack.body_db[block.stores] > 0
+        if not on.any():
+            return
+        rows, stores, walks = block.rows[on], block.stores[on], block.walks[on]
+        body_db = stack.body_db[stores]
+        self._headings.predict(rows, block.dt_s[on], walks, body_db)
+        self._headings.follow(rows, (stack.origin_m[stores] + before[on] * stack.cell_m[stores]), body_db)
+        pairs = block.pairs.of(on)
+        pairs = pairs._replace(rssi_dbm=pairs.rssi_dbm - self._power[rows[pairs.row], 0])
+        sounding = heading.sounding(stack, stores, pairs, self._headings.state[rows], walks)
+        self._headings.learn(rows, sounding, walks)
+        self._velocity[rows] = self._headings.state[rows, SPEED]
 
     def _due(self, block: _Block) -> npt.NDArray[np.int64]:
         """Who is to be looked at more closely in this step: what says little is not weighed in each."""
@@ -245,7 +254,8 @@ class Arena:
         held = self._power[block.rows]
         unsure = power.unsure(held, due, block.pairs.row)
         beyond = block.pairs._replace(rssi_dbm=block.pairs.rssi_dbm - held[block.pairs.row, 0])
-        return unsure, evidence.heard(self._stack, beyond, unsure, log)
+        carried = Carried(block.walks, self._headings.state[block.rows, BODY])
+        return unsure, evidence.heard(self._stack, beyond, unsure, carried, log)
 
     def _learn_power(self, block: _Block, unsure: Unsure, own: Floats, belief: Floats) -> None:
         """Take what she is heard beyond expectation, over all cells where she may be inside, for her own."""
@@ -259,7 +269,7 @@ class Arena:
     def _add_silence(self, log: Floats, block: _Block, due: npt.NDArray[np.int64]) -> None:
         """Weigh by which gateways should have heard her and did not; nothing, where none hears her at all."""
         stack, rows = self._stack, block.rows[due]
-        row, slot = np.nonzero(self._silent[rows] < REPORT_S)
+        row, slot = np.nonzero(self._lately.silent[rows] < REPORT_S)
         anchor = stack.anchor_at[block.stores[due[row]], slot]
         is_up = stack.alive[anchor]
         row, anchor = row[is_up], anchor[is_up]
@@ -274,8 +284,8 @@ class Arena:
     def _add_loudest(self, log: Floats, block: _Block) -> None:
         """Without a plan: weigh each cell by the loudest of its gateways that heard her lately."""
         stack = self._stack
-        rows, stores, dt_s, _ = block
-        row, slot = np.nonzero(self._silent[rows] < REPORT_S)
+        rows, stores, dt_s, _, _ = block
+        row, slot = np.nonzero(self._lately.silent[rows] < REPORT_S)
         anchor = stack.anchor_at[stores[row], slot]
         home = stack.home[anchor]
         row, slot, home = row[home != NOWHERE], slot[home != NOWHERE], home[home != NOWHERE]
@@ -283,7 +293,7 @@ class Arena:
         blind = stack.blind[stores]
         blind[self._ranged(block)] = False
         loud[blind] = evidence.GUESS_DBM
-        np.maximum.at(loud, (row, home), self._held[rows[row], slot])
+        np.maximum.at(loud, (row, home), self._lately.dbm[rows[row], slot])
         is_heard = np.zeros(len(rows), dtype=bool)
         is_heard[row] = True
         pace = np.clip(dt_s, evidence.AT_ONCE_S, REPORT_S) * is_heard / evidence.LOUDER_DB
@@ -293,15 +303,19 @@ class Arena:
         """Who ranged a fixture lately, where gateways are down: her own phone tells where she is."""
         stack = self._stack
         at = np.flatnonzero(stack.is_dim[block.stores])
-        recent = self._silent[block.rows[at], : stack.slots] < REPORT_S  # there may have been more anchors once
+        recent = self._lately.silent[block.rows[at], : stack.slots] < REPORT_S  # there may have been more anchors once
         found: npt.NDArray[np.int64] = at[(recent & stack.fixture[stack.anchor_at[block.stores[at]]]).any(axis=1)]
         return found
 
     def _turn(self, block: _Block, before: Floats, belief: Floats) -> None:
-        """Let evidence change where people are heading: not at once for who is new, whom it brings to her place."""
-        is_met = (self._zones[block.rows, -1] < 1)[:, None]
-        surprise_m = (belief @ self._at[:, :2] - before) * self._stack.cell_m[block.stores] * is_met
-        self._velocity[block.rows] = motion.turned(self._velocity[block.rows], surprise_m, block.dt_s)
+        """Let evidence change where people are heading, where no body is in the model: not at once for who is new."""
+        off = np.flatnonzero(self._stack.body_db[block.stores] == 0)
+        if not len(off):
+            return
+        rows = block.rows[off]
+        is_met = (self._zones[rows, -1] < 1)[:, None]
+        surprise_m = (belief[off] @ self._at[:, :2] - before[off]) * self._stack.cell_m[block.stores[off]] * is_met
+        self._velocity[rows] = motion.turned(self._velocity[rows], surprise_m, block.dt_s[off])
 
     def _zones_of(self, block: _Block, belief: Floats, silence_s: Floats | None) -> Floats:
         """Probabilities of zones, of none, and that nobody knows. Shape (n, zones + 2)."""
@@ -314,7 +328,7 @@ class Arena:
         starts = stack.part_start[stores] + (at * seen.shape[1])[:, None]
         zones = np.add.reduceat(seen.ravel(), starts.ravel()).reshape(starts.shape)
         if silence_s is None:
-            silence_s = self._silent[block.rows].min(axis=1)
+            silence_s = self._lately.silent[block.rows].min(axis=1)
         zones *= np.exp(-np.maximum(silence_s - REPORT_S, 0) / FADE_S)[:, None]
         self._name(block.rows, zones)
         return np.column_stack([zones, np.maximum(1 - zones.sum(axis=1), 0)])

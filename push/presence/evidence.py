@@ -13,6 +13,10 @@ TAIL: Final = 4.0
 """Degrees of freedom of Student's t: RSSI residuals have heavy tails; figures are flat from 3 to 10."""
 FRESH: Final = 1.2
 """Weight of a summary of many packets: errors of successive seconds correlate by about 0.2 (recorded walks)."""
+FRESH_BEYOND_BODY: Final = 2.4
+"""The same where her body is taken off, which all summaries of a second have in common."""
+LASTING: Final = 0.5
+"""Of errors that belong to a place, who stands there hears so much again each time: that is no evidence."""
 ERROR_DB: Final = 6.0
 """What one summary may be off, where her power is looked for in it."""
 LISTEN_S: Final = 3.0
@@ -46,6 +50,16 @@ class Pairs(NamedTuple):
         """Some of them, of a block of people that begins with the `first`."""
         return Pairs(self.row[of] - first, self.anchor[of], self.rssi_dbm[of], self.packets[of])
 
+    def of(self, people: npt.NDArray[np.bool_]) -> "Pairs":
+        """Those of some people of a block (n,), who are counted anew."""
+        if people.all():
+            return self
+        is_theirs = people[self.row]
+        place = np.cumsum(people) - 1
+        return Pairs(
+            place[self.row[is_theirs]], self.anchor[is_theirs], self.rssi_dbm[is_theirs], self.packets[is_theirs]
+        )
+
 
 class Unsure(NamedTuple):
     """People of a block whose own power is not known well: their places in it, and its variance in dB^2."""
@@ -68,13 +82,34 @@ def students(dbm: Floats, spread_db: Floats) -> Floats:
 
 
 class Expected(Protocol):
-    """What anchors should hear: `told` (A, 3, C) is of `students`, `shade` (A,) as `RadioModel` has it."""
+    """What anchors should hear: `told` (A, 3, C) is of `students`, `shade` (A,) as `RadioModel` has it.
+
+    `toward` (A, 2, C) are unit vectors to the anchor; `fresh` (A,) is the weight of a summary, of whose error the share
+    `lasting` (A,) belongs to the place.
+    """
 
     told: Floats
+    toward: Floats
     shade: Floats
+    fresh: Floats
+    lasting: Floats
 
 
-def heard(expected: Expected, pairs: Pairs, unsure: Unsure, out: Floats) -> Floats:
+class Carried(NamedTuple):
+    """Of each person of a block: how surely she walks (n,), 0 to 1, and what her body adds, east and south, (n, 2)."""
+
+    walks: Floats
+    body_db: Floats
+
+
+def weights(expected: Expected, pairs: Pairs, walks: Floats) -> Floats:
+    """How much each summary counts, by who walks (n,): few packets are little, and who stands hears little new."""
+    again = LASTING * (1 - walks)[pairs.row] * expected.lasting[pairs.anchor]
+    found: Floats = expected.fresh[pairs.anchor] * (1 - again) * pairs.packets / (pairs.packets + 1)
+    return found.astype(np.float32)
+
+
+def heard(expected: Expected, pairs: Pairs, unsure: Unsure, carried: Carried, out: Floats) -> Floats:
     """Add the evidence of what was heard to `out` (n, C).
 
     Of people whose own power is `unsure`, each cell is weighed under the power that explains best what was heard if
@@ -84,6 +119,8 @@ def heard(expected: Expected, pairs: Pairs, unsure: Unsure, out: Floats) -> Floa
     of = expected.told[pairs.anchor]
     off = of[:, 0]
     np.subtract(pairs.rssi_dbm[:, None], off, out=off)
+    if carried.body_db.any():
+        off -= (carried.body_db[pairs.row, None] @ expected.toward[pairs.anchor])[:, 0]
     own = np.zeros((len(unsure.row), out.shape[1]), dtype=np.float32)
     if len(unsure.row):
         place = np.full(len(out), -1)
@@ -94,14 +131,15 @@ def heard(expected: Expected, pairs: Pairs, unsure: Unsure, out: Floats) -> Floa
         many = np.bincount(of_pair[at], minlength=len(own))
         own /= (many + ERROR_DB**2 / unsure.variance)[:, None]
         off[at] -= own[of_pair[at]]
-        out[unsure.row] -= own**2 * (FRESH / 2 / unsure.variance)[:, None]
+        fresh = np.zeros(len(out), dtype=np.float32)
+        fresh[pairs.row] = expected.fresh[pairs.anchor]
+        out[unsure.row] -= own**2 * (fresh[unsure.row] / 2 / unsure.variance)[:, None]
     off *= of[:, 1]
     np.maximum(off, off * expected.shade[pairs.anchor, None], out=off)
     np.square(off, out=off)
     off += of[:, 2]
     np.log(off, out=off)
-    weight = -(TAIL + 1) / 2 * FRESH * pairs.packets / (pairs.packets + 1)
-    off *= weight.astype(np.float32)[:, None]
+    off *= (-(TAIL + 1) / 2 * weights(expected, pairs, carried.walks))[:, None]
     add_up(off, pairs.row, out)
     return own
 

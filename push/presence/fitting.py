@@ -80,6 +80,7 @@ def fit(samples: Samples, site: Site, prior: RadioModel = DEFAULT) -> RadioModel
         faint_dbm=prior.faint_dbm,
         power_db=POWER_DB,
         shade=1.0,
+        body_db=0.0,  # what it takes is in the fields, as far as people face where they did
         anchors={
             anchor.id: AnchorFit(
                 offset_db=float(own[number, 0]),

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 SPREAD_M: Final = 0.8
 """A shopper's place spreads by so much in a second (square root of its variance): she stops, turns, or walks on."""
+WALKING_M: Final = 1.6
+"""And so much while what is heard of her says that she walks (`push.presence.lately`)."""
 FASTEST_MPS: Final = 1.5
 """People in stores walk at 0.4 to 1.3 m/s (Fruin, Pedestrian Planning and Design, 1971: 1.35 in the open)."""
 HEADING_S: Final = 10.0
@@ -43,11 +45,19 @@ class Ways(NamedTuple):
     per_m: Floats
 
 
-def moved(belief: Floats, ways: Ways, velocity_mps: Floats, dt_s: Floats) -> Floats:
-    """Beliefs (n, rows, columns) after a time (n,), at velocities (n, 2). Changes and returns `belief`."""
+class Gait(NamedTuple):
+    """Of each person: her velocity (n, 2), and how surely she walks (n,), 0 to 1."""
+
+    velocity_mps: Floats
+    walks: Floats
+
+
+def moved(belief: Floats, ways: Ways, gait: Gait, dt_s: Floats) -> Floats:
+    """Beliefs (n, rows, columns) after a time (n,). Changes and returns `belief`."""
     dt_s = np.minimum(dt_s, LONGEST_S)
-    spread = (SPREAD_M * ways.per_m) ** 2 * (dt_s / 2)[:, None]
-    drift = velocity_mps * ways.per_m * dt_s[:, None]
+    spread_m2 = SPREAD_M**2 + (WALKING_M**2 - SPREAD_M**2) * gait.walks
+    spread = ways.per_m**2 * (spread_m2 * dt_s / 2)[:, None]
+    drift = gait.velocity_mps * ways.per_m * dt_s[:, None]
     steps = int(np.ceil(float((2 * spread + np.abs(drift)).max(initial=0)) / MOST_SHARE))
     if not steps:
         return belief

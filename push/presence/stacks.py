@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from push.presence.evidence import students
+from push.presence.evidence import FRESH, FRESH_BEYOND_BODY, students
 from push.presence.floors import NOWHERE, Floor
-from push.presence.radio import RadioModel, tables
+from push.presence.radio import RadioModel, Tables, tables
 
 NEW_OUTSIDE: Final = 0.3
 """How likely somebody who is new is in the margin: passers-by before the window are heard as well."""
@@ -36,7 +36,7 @@ class _Store(NamedTuple):
     floor: Floor
     model: RadioModel
     told: Floats
-    missed: Floats
+    of: Tables
     silence: Floats
     cell: Ints
     share: Floats
@@ -52,12 +52,13 @@ class Stack:
     """Stores of one shape, by number; anchors of all of them, by number.
 
     By anchor: `told` (A, 3, C) as `evidence.students` has it, `missed` (A + 1, C), `home` (A + 1,), `of_store`, `slot`
-    (its place among its store's anchors), `fixture` (A + 1,), `shade` (A,).
+    (its place among its store's anchors), `fixture` (A + 1,), `shade`, `fresh` and `lasting` (A,), `slope` and `toward`
+    (A, 2, C).
     By store: `anchor_at` (S, slots), A where there is none; `right`, `down`, `per_m`, `origin_m`, `cell_m`, `power_db`,
-    `prior` and `entry` (S, C), `inside` (S, C); `part_cell` (S, parts) and `part_start` (S, zones + 1) say which cells
-    make up each zone, `part_share` (S, parts) with what share of them, `part_seen` as far as gateways see them;
-    `is_dim` (S,) where these differ; `silence` (S, C) is the log-chance that none of its gateways hears her, `blind`
-    (S, C) where none would tell.
+    `body_db`, `prior` and `entry` (S, C), `inside` (S, C); `part_cell` (S, parts) and `part_start` (S, zones + 1) say
+    which cells make up each zone, `part_share` (S, parts) with what share of them, `part_seen` as far as gateways see
+    them; `is_dim` (S,) where these differ; `silence` (S, C) is the log-chance that none of its gateways hears her,
+    `blind` (S, C) where none would tell.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -127,11 +128,18 @@ class Stack:
         none = np.zeros((1, self.cells), dtype=np.float32)
         self.of_store = of_store
         self.told: Floats = np.concatenate([none[:0, None].repeat(3, axis=1), *(store.told for store in stores)])
-        self.missed: Floats = np.concatenate([*(store.missed for store in stores), none])
+        self.missed: Floats = np.concatenate([*(store.of.missed for store in stores), none])
+        none_2 = none[:0, None].repeat(2, axis=1)
+        self.slope: Floats = np.concatenate([none_2, *(store.of.slope for store in stores)])
+        self.toward: Floats = np.concatenate([none_2, *(store.of.toward for store in stores)])
+        lasting = [store.of.lasting * (store.model.body_db > 0) for store in stores]
+        self.lasting: Floats = np.concatenate([none[0, :0], *lasting])
         homes = [store.floor.home for store in stores]
         self.home: npt.NDArray[np.int16] = np.concatenate([*homes, [np.int16(NOWHERE)]], dtype=np.int16)
-        shades = [store.model.shade for store in stores for _ in store.floor.anchors]
-        self.shade: Floats = np.array(shades, dtype=np.float32)
+        models = [store.model for store in stores for _ in store.floor.anchors]
+        self.shade: Floats = np.array([model.shade for model in models], dtype=np.float32)
+        fresh = [FRESH_BEYOND_BODY if model.body_db > 0 else FRESH for model in models]
+        self.fresh: Floats = np.array(fresh, dtype=np.float32)
         fixtures = [anchor.is_fixture for store in stores for anchor in store.floor.anchors]
         self.fixture: Mask = np.array([*fixtures, False], dtype=bool)
         slots = [np.arange(len(store.floor.anchors)) for store in stores]
@@ -145,6 +153,7 @@ class Stack:
         self.origin_m: Floats = np.zeros((many, 2), dtype=np.float32)
         self.cell_m: Floats = np.zeros((many, 2), dtype=np.float32)
         self.power_db: Floats = np.zeros(many, dtype=np.float32)
+        self.body_db: Floats = np.zeros(many, dtype=np.float32)
         self.prior: Floats = np.zeros((many, self.cells), dtype=np.float32)
         self.entry: Floats = np.zeros((many, self.cells), dtype=np.float32)
         self.inside: Mask = np.zeros((many, self.cells), dtype=bool)
@@ -154,6 +163,7 @@ class Stack:
             self.origin_m[number], self.cell_m[number] = floor.origin_m, floor.cell_m
             self.inside[number] = floor.inside
             self.prior[number], self.entry[number] = store.prior, store.entry
+            self.body_db[number] = store.model.body_db
             self.power_db[number] = max(LEAST_POWER_DB, store.model.power_db)
         self.per_m: Floats = (1 / np.where(self.cell_m > 0, self.cell_m, np.inf)).astype(np.float32)
         self.slots = max([1, *(len(store.floor.anchors) for store in stores)])
@@ -229,17 +239,17 @@ def _store(floor: Floor, model: RadioModel) -> _Store:
     cells = len(floor.inside)
     if floor.has_plan:
         of = tables(model, floor)
-        told, missed = students(of.dbm, of.spread_db), of.missed
+        told = students(of.dbm, of.spread_db)
     else:
         told = np.zeros((len(floor.anchors), 3, cells), dtype=np.float32)
-        missed = told[:, 0]
+        of = Tables(told[:, 0], told[:, 0], told[:, 0], told[:, :2], told[:, :2], told[:, 0, 0])
     ends = np.searchsorted(parts.zone, np.arange(len(floor.zones) + 1), side="right").tolist()
     return _Store(
         floor=floor,
         model=model,
         told=told,
-        missed=missed,
-        silence=missed.sum(axis=0),
+        of=of,
+        silence=of.missed.sum(axis=0),
         cell=parts.cell.astype(np.int32),
         share=parts.share,
         ends=ends,

@@ -10,19 +10,24 @@ this process, all threads, best of some rounds.
 import time
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from push.model.sites import Anchor, Place, Site
 from push.presence.beliefs import Arena, Heard
 from push.presence.floors import floor_of
-from push.presence.radio import DEFAULT
+from push.presence.heading import Headings
+from push.presence.lately import Lately
+from push.presence.radio import BODY_DB, DEFAULT
 from tests.bench.table import Line, say, show
 
 SIDE_M: Final = 16.0
 ZONES: Final = 8
 GATEWAYS: Final = 12
 HEARD_BY: Final = 4
+LEARNED: Final = msgspec.structs.replace(DEFAULT, body_db=BODY_DB)
+"""Which way people face is looked for as well, as wherever gateways' offsets are known."""
 CALL: Final = 512
 """People whom presence hands over at once (`push.presence.seats.BLOCK`)."""
 ROUNDS: Final = 4
@@ -109,7 +114,7 @@ def cost(load: Load) -> Cost:
     """Let people stay for some seconds."""
     sites = [site(number, has_plan=load.has_plan) for number in range(load.stores)]
     began_s = time.process_time()
-    floors = {one.store: (floor_of(one), DEFAULT) for one in sites}
+    floors = {one.store: (floor_of(one), LEARNED) for one in sites}
     arena = Arena(next(iter(floors.values()))[0].shape)
     arena.use(floors)
     use_ms = (time.process_time() - began_s) * 1000 / load.stores
@@ -129,7 +134,13 @@ def cost(load: Load) -> Cost:
 
 def _row_bytes(arena: Arena, people: int) -> int:
     """Memory that each person takes: a row of every column."""
-    columns = [column for column in vars(arena).values() if isinstance(column, np.ndarray) and len(column) >= people]
+    held = [arena, *(part for part in vars(arena).values() if isinstance(part, Lately | Headings))]
+    columns = [
+        column
+        for part in held
+        for column in vars(part).values()
+        if isinstance(column, np.ndarray) and len(column) >= people
+    ]
     return sum(column[:1].nbytes for column in columns)
 
 
