@@ -29,7 +29,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The same for whom only her own phone places: in a pocket it ranges less often."""
     again_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 300
     """Who comes back within this time goes on with her visit, and enters nothing anew."""
-    zone_enter: Share = 0.6
+    zone_enter: Share = 0.55
     """So probable, and she has entered a zone (zones may differ)."""
     zone_leave: Share = 0.3
     """Not even so probable any more, and she has left it (zones may differ)."""

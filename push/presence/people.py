@@ -37,6 +37,7 @@ _COLUMNS: Final = {
     "zone_p": np.float32,
     "stay_since_ms": np.int64,
     "marks_done": np.int16,
+    "before": np.int16,
     "wanted": np.int16,
     "wanted_ms": np.int64,
     "since_first_ms": np.int64,
@@ -75,10 +76,10 @@ class Links(NamedTuple):
 class People:
     """The columns, each of shape (capacity,), by row; `link_*` are (capacity, `LINKS`).
 
-    `last_ms` is when she was heard last, `alive_ms` what leaving counts from; `wanted` is the zone that she may be
-    about to enter, since `wanted_ms`; `since_*` tell of the evidence that came since the last pass of the filter;
-    `arena` and `place` say where her belief is. Who may be about to change zones is `restless`: how likely she is in
-    another one, else 0.
+    `last_ms` is when she was heard last, `alive_ms` what leaving counts from; `before` is the zone that she left last,
+    `wanted` the one that she may be about to enter, since `wanted_ms`; `since_*` tell of the evidence that came since
+    the last pass of the filter; `arena` and `place` say where her belief is. Who may be about to change zones is
+    `restless`: how likely she is in another one, else 0.
     """
 
     state: npt.NDArray[np.uint8]
@@ -92,6 +93,7 @@ class People:
     zone_p: npt.NDArray[np.float32]
     stay_since_ms: npt.NDArray[np.int64]
     marks_done: npt.NDArray[np.int16]
+    before: npt.NDArray[np.int16]
     wanted: npt.NDArray[np.int16]
     wanted_ms: npt.NDArray[np.int64]
     since_first_ms: npt.NDArray[np.int64]
@@ -141,7 +143,7 @@ class People:
         for name in _COLUMNS:
             getattr(self, name)[rows] = 0
         self.state[rows], self.subject[rows], self.site[rows] = IN, subject, site
-        self.zone[rows] = self.wanted[rows] = NOWHERE
+        self.zone[rows] = self.before[rows] = self.wanted[rows] = NOWHERE
         self.place[rows] = NOBODY
         self.link_anchor[rows] = NOBODY
         self.link_packets[rows] = 0

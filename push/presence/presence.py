@@ -140,7 +140,8 @@ class Presence:
         people, grounds = self.people, self.grounds
         for row in rows.tolist():
             store = grounds.stores[people.site[row]]
-            people.zone[row], people.wanted[row] = grounds.zone_number(store, zones[row]), NOWHERE
+            people.zone[row] = grounds.zone_number(store, zones[row])
+            people.before[row] = people.wanted[row] = NOWHERE
             if store not in grounds.floors or (zones[row] is not None and people.zone[row] == NOWHERE):
                 self._lost.append(row)
         stays = rows[(grounds.arena[people.site[rows]] != GONE) & (people.state[rows] != AWAY)]

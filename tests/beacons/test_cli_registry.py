@@ -226,7 +226,7 @@ async def test_walls_and_rules_of_presence_are_said_shown_and_taken_back(server:
         ["dwell_marks_s", "10,", "60", "10,", "60"],
     ]
     reset = await terminal.run(*presence, "--reset", "--json")
-    assert (reset.json["revision"], reset.json["effective"]["zone_enter"]) == (0, 0.6)
+    assert (reset.json["revision"], reset.json["effective"]["zone_enter"]) == (0, 0.55)
 
 
 async def test_long_lists_filter_sort_and_stream(server: Caller, terminal: Terminal) -> None:

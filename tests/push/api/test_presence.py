@@ -41,7 +41,7 @@ async def test_a_store_says_some_rules_a_zone_others_and_the_rest_is_inherited(s
 async def test_rules_that_cannot_hold_together_are_refused_with_why(server: Caller) -> None:
     await server.operate("PUT", ZONE, {"zone_enter": 0.4})
     for path, body, said in (
-        (RULES, {"zone_leave": 0.7}, "zone_leave (0.7) is above zone_enter (0.6): whoever has just entered a zone"),
+        (RULES, {"zone_leave": 0.7}, "zone_leave (0.7) is above zone_enter (0.55): whoever has just entered a zone"),
         (RULES, {"zone_leave": 0.5}, "zone z1: zone_leave (0.5) is above zone_enter (0.4)"),
         (ZONE, {"zone_enter": 0.2}, "zone_leave (0.3) is above zone_enter (0.2)"),
         (ZONE, {"dwell_marks_s": [30, 30]}, "each after the one before"),

@@ -56,7 +56,7 @@ async def test_a_form_says_what_differs_what_that_does_and_takes_it_back(server:
 async def test_what_cannot_hold_is_said_at_its_field_and_nothing_is_written_over(server: Caller) -> None:
     desk = Desk(server, await first_admin(server))
     for field, typed, expected in (
-        ("zone_leave", "0.9", "zone_leave (0.9) is above zone_enter (0.6)"),
+        ("zone_leave", "0.9", "zone_leave (0.9) is above zone_enter (0.55)"),
         ("leave_after_s", "1.5", "Whole seconds from 5 to 86400 were expected."),
         ("dwell_marks_s", "10, soon", "with commas between"),
         ("enter_dbm", "loud", "A number was expected."),
