@@ -11,8 +11,9 @@ from beacons.columns import POWER_UNKNOWN_DBM, Sighting
 
 RSSI_UNKNOWN_DBM: Final = 127
 """What controllers report without a measurement (Core 5.4, Vol 4 Part E 7.7.65.2)."""
-CHANGED_DB: Final = 3
-"""A median of ten packets of a beacon at rest moves by 1 to 2 dB (4 to 6 dB for one packet); beyond is movement."""
+CHANGED_DB: Final = 2
+"""A median of ten packets of a beacon at rest moves by 1 to 2 dB (4 to 6 dB for one packet). With 3 dB a third less is
+said, and who walks is heard of a second later: one step is 2 dB."""
 MAX_TRACKED: Final = 20_000
 """Ids kept at once, about 500 bytes each: far beyond a full store, well within a small box."""
 _MAX_PACKETS: Final = 0xFFFF
