@@ -28,7 +28,7 @@ CACHED_STATEMENTS: Final = 512
 _WRITER_PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "PRAGMA cache_size = -65536",
+    "PRAGMA cache_size = -65536",  # KiB: ids are hashes, each on a page of its own, which 2 MB do not hold
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
 )
