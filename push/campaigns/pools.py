@@ -126,6 +126,12 @@ async def listed(db: Queries) -> list[PoolRecord]:
     return await _counted(db, await db.fetch("coupons.pools", most=MOST_POOLS))
 
 
+async def named(db: Queries) -> list[tuple[str, str]]:
+    """Pools to choose from: ids and names."""
+    found = [read(row) for row in await db.fetch("coupons.pools", most=MOST_POOLS)]
+    return [(pool.id, pool.name) for pool in sorted(found, key=lambda pool: pool.name.casefold())]
+
+
 async def get(db: Queries, name: str) -> PoolRecord:
     """One pool. Raises `AbsentError`."""
     row = await db.fetch_one("coupons.pool", id=name)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from push.campaigns import checking, lifecycle, reaching, records
+from push.campaigns import checking, lifecycle, pools, reaching, records
 from push.campaigns.known import Standing, known
 from push.campaigns.lifecycle import By
 from push.campaigns.recipes import recipe
@@ -230,5 +230,6 @@ async def _shown(
         "copy": visit.form.text("copy") or visit.query.get("copy", ""),
         "builder": builder(console, sorted(segments.items(), key=lambda item: item[1].casefold())),
         **choices.choices(console, segments),
+        "pools": await pools.named(console.db),
     }
     return Shown("campaign_edit.html", values, looked.status)
