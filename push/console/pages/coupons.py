@@ -29,8 +29,8 @@ FIELDS: Final[Mapping[str, str]] = {
     "stores": "Redeemed in",
 }
 KINDS: Final = (
-    ("signed", "They are made for each person, and signed"),
-    ("list", "I hand them in, each good once"),
+    ("signed", "Made for each person"),
+    ("list", "Handed in by me"),
 )
 EXPECTED: Final[Mapping[str, str]] = {
     "id": "A name with letters or digits was expected.",
