@@ -225,7 +225,7 @@ class Stack:
             blind[homes[up & (homes != NOWHERE)]] = 0
             return blind
         e = self.told[gateways, 1]
-        dbm = np.where(e > 0, self.told[gateways, 0] / np.where(e > 0, e, 1), -np.inf)
+        dbm = np.where(e > 0, self.told[gateways, 0], -np.inf)
         best = dbm.max(axis=0)
         of_those_up = np.where(up[:, None], dbm, -np.inf).max(axis=0)
         with np.errstate(invalid="ignore"):

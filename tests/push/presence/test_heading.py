@@ -63,3 +63,15 @@ def test_what_changes_by_more_than_its_noise_says_that_she_walks() -> None:
     follow(here, way_m[:12], (1.0, 0.0), np.random.default_rng(1))
     walks = float(here._lately.walking(np.zeros(1, np.int32))[0])  # noqa: SLF001 - nobody else asks
     assert walks > 0.3
+
+
+def test_where_another_gateway_hears_her_almost_as_well_a_dead_one_blinds_nobody() -> None:
+    here, at_m = arena(BODY_DB), np.array([11.0, 9.0])
+    row = here.enter(np.zeros(1, np.int32))
+    up = np.ones(len(AT_M), dtype=bool)
+    up[5] = False  # 2 m away; the next is 4 m away: 6 dB less
+    many = np.flatnonzero(up).astype(np.int32)
+    dbm = line_dbm(DEFAULT, distance_m(AT_M[up], at_m)).astype(np.float32)
+    for _ in range(10):
+        here.step(row, 1.0, Heard(np.zeros_like(many), many, dbm, np.full_like(many, 10)), up)
+    assert here.zones(row)[0, -1] < 0.5
