@@ -242,10 +242,8 @@ class _Asking:
         return None if why is None else Objection("schedule", why)
 
     def _belongs(self, ready: Ready) -> Objection | None:
-        if ready.problem:
-            return Objection("audience", ready.problem)
         if ready.check is None:
-            return None
+            return Objection("audience", ready.problem)
         if ready.reads and not self._person.is_known and any(not name.startswith(PUBLIC) for name in ready.reads):
             return Objection("consent", "its audience is chosen by who she is, and she did not agree to be profiled")
         inside = self._in.inside
