@@ -44,9 +44,7 @@ def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
     if named_pools(campaign):
         return
     if next(islice(_fillings(campaign), MOST_FILLED, None), None) is not None:
-        yield found(
-            "slots", f"more than {MOST_FILLED} texts with numbers come of these slots: too many to look at"
-        )
+        yield found("slots", f"more than {MOST_FILLED} texts with numbers come of these slots: too many to look at")
         return
     for claim in _claims(campaign):
         products = {claim.product} if claim.product else named_products(campaign)
