@@ -60,8 +60,8 @@ def _sqlite_columns(path: Path) -> set[str]:
 
 
 OF_PEOPLE = {
-    "changes.sealed", "coupons.sealed", "decisions.sealed", "events.sealed", "farewells.sealed", "features.sealed", "identifiers.sealed",
-    "messages.sealed", "nicknames.sealed", "confirmations.sealed",
+    "changes.sealed", "coupons.sealed", "decisions.sealed", "events.sealed", "farewells.sealed", "features.sealed",
+    "identifiers.sealed", "messages.sealed", "nicknames.sealed", "confirmations.sealed",
     "tracked.sealed", "traits.sealed",
 }  # fmt: skip
 """Sealed under a person's own key, and that under a month's."""
