@@ -1,9 +1,12 @@
 """Live campaigns, each made ready once, and found by what just happened and where, not by a scan."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Final, NamedTuple
+
+import msgspec
 
 from push.campaigns import caps, draws, picks, slots
 from push.campaigns.draws import Drawn
@@ -72,6 +75,11 @@ class Ready:
     def check(self) -> Check | None:
         """Whether somebody belongs to the audience; None: everybody does."""
         return None if self.audience is None else check_of(self.audience)
+
+    @cached_property
+    def whom(self) -> bytes:
+        """The same for campaigns whose audiences are: who is asked about one need not be asked about the others."""
+        return hashlib.blake2b(msgspec.json.encode(self.campaign.audience, order="sorted"), digest_size=16).digest()
 
     @cached_property
     def timely(self) -> Timely:

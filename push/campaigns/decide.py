@@ -144,6 +144,8 @@ class _Asking:
         clocks = local(self._store_zone, now_ms), local(self._zone, now_ms)
         self._now = Now(now_ms, *clocks, around.is_open, around.is_holiday)
         self._ways: dict[object, _Way] = {}
+        self._whom: dict[bytes, Objection | None] = {}
+        self._inside = inputs.inside
         self._tally = Tally(inputs.person.touches, self._zone, inputs.now_ms)
         self._stops = around.stopped
         self._stopped = self._silenced()
@@ -242,14 +244,21 @@ class _Asking:
         return None if why is None else Objection("schedule", why)
 
     def _belongs(self, ready: Ready) -> Objection | None:
+        """Whether she is in its audience: where facts say so, asked once for all campaigns of the same one."""
+        if self._inside is not None:
+            return self._outside(ready)
+        whom = ready.whom
+        if whom not in self._whom:
+            self._whom[whom] = self._outside(ready)
+        return self._whom[whom]
+
+    def _outside(self, ready: Ready) -> Objection | None:
         if ready.check is None:
             return Objection("audience", ready.problem)
         if ready.reads and not self._person.is_known and any(not name.startswith(PUBLIC) for name in ready.reads):
             return Objection("consent", "its audience is chosen by who she is, and she did not agree to be profiled")
-        inside = self._in.inside
-        if ready.id not in inside if inside is not None else not ready.check(self._facts, self._in.now_ms):
-            return Objection("audience", "she is not in its audience")
-        return None
+        is_inside = ready.check(self._facts, self._in.now_ms) if self._inside is None else ready.id in self._inside
+        return None if is_inside else Objection("audience", "she is not in its audience")
 
     def _suppressed(self, ready: Ready) -> Objection | None:
         person, name = self._person, ready.id
