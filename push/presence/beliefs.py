@@ -242,7 +242,7 @@ class Arena:
         pairs = pairs._replace(rssi_dbm=pairs.rssi_dbm - self._power[rows[pairs.row], 0])
         sounding = heading.sounding(stack, stores, pairs, self._headings.state[rows], walks)
         self._headings.learn(rows, sounding, walks)
-        self._velocity[rows] = self._headings.state[rows, SPEED]
+        self._velocity[rows] = np.clip(self._headings.state[rows, SPEED], -motion.FASTEST_MPS, motion.FASTEST_MPS)
 
     def _due(self, block: _Block) -> npt.NDArray[np.int64]:
         """Who is to be looked at more closely in this step: what says little is not weighed in each."""
