@@ -82,7 +82,7 @@ async def test_a_folder_is_looked_at_compared_and_put_into_force(server: Caller,
     ("text", "said"),
     [
         ("name = ", "Invalid value"),
-        ("nmae = 'x'", "nmae"),
+        ("nom = 'x'", "nom"),
         (f"id = 'other'\n{WELCOME}", "a file is named for its campaign's id"),
         (f"{WELCOME}schedule = {{ from_ms = 2026-12-24T10:00:00 }}", "has no offset"),
     ],
