@@ -66,21 +66,20 @@ class Tally:
         self._now_ms = now_ms
         self._kinds: dict[str, dict[str, list[Touch]]] = {}
         self._spans: dict[Calendar, tuple[int, int | None]] = {}
-        self._looked: dict[tuple[int, str], tuple[Cap, Over | None]] = {}
+        self._looked: dict[tuple[object, ...], Over | None] = {}
 
     def over(self, cap: Cap, name: str) -> Over | None:
         """Whether a cap leaves no room for one more of `name`, which is of the kind that it counts.
 
-        Candidates share the caps of a policy, so that what was looked at once is known by the cap itself.
+        Candidates share the caps of a policy, and have many of their own that say the same: each is looked at once.
         """
         sent = (self._kinds.get(cap.of) or self._kind(cap.of)).get(name, ())
         if len(sent) < cap.most:
             return None
-        key = id(cap), name
-        looked = self._looked.get(key)
-        if looked is None:
-            looked = self._looked[key] = cap, self._look(cap, name, sent)
-        return looked[1]
+        key = cap.of, name, cap.most, cap.within, cap.hours
+        if key not in self._looked:
+            self._looked[key] = self._look(cap, name, sent)
+        return self._looked[key]
 
     @cached_property
     def names(self) -> frozenset[str]:
