@@ -18,7 +18,7 @@ from push.broker.store import KEY_VARIABLE
 
 START_S: Final = 15.0
 STOP_S: Final = 5.0
-RELOAD_S: Final = 5.0
+RELOAD_S: Final = 20.0
 """Each is a hundred times what an idle laptop needs."""
 
 _LEASH: Final = Path(__file__).with_name("leash.py")
