@@ -4,9 +4,11 @@ python tests/bench/bench_filter.py
 
 Stores of 16 m by 16 m are 12 x 12 = 144 cells, with 8 zones and 12 gateways; each person is heard by four of them,
 others each time, once a second. What presence makes of it is left out: that is `bench_presence.py`'s. CPU time of
-this process, all threads, best of some rounds.
+this process, numerical libraries on one thread as in the server, best of some rounds.
 """
 
+import os
+import sys
 import time
 from typing import Final, NamedTuple
 
@@ -22,6 +24,7 @@ from push.presence.lately import Lately
 from push.presence.radio import BODY_DB, DEFAULT
 from tests.bench.table import Line, say, show
 
+_THREADS: Final = "OPENBLAS_NUM_THREADS"
 SIDE_M: Final = 16.0
 ZONES: Final = 8
 GATEWAYS: Final = 12
@@ -163,4 +166,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if os.environ.get(_THREADS) != "1":  # libraries look when they are loaded, and they are by now
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, _THREADS: "1"})  # noqa: S606 - itself
     main()
