@@ -110,11 +110,11 @@ async def visit_of(chain: Chain, shopper: str) -> str:
     return f"/console/people/{shopper}/visits/{visit}"
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("dark", "phone"), [(False, False), (True, True)], ids=["light-desktop", "dark-phone"])
 async def test_every_page_is_shown_whole_and_has_no_serious_fault(
     browser: Browser, chain: Chain, *, dark: bool, phone: bool
 ) -> None:
+    """Colours are the theme's, widths the window's: two of the four show both."""
     faults: dict[str, list[str]] = {}
     async with chain.floor.on_air(chain.running.broker_url):
         await chain.crowd()
