@@ -20,7 +20,7 @@ from tests.support.fresh import open_database
 from tests.support.ingest import T0_MS
 from tests.support.servers import becomes
 
-ROUNDS = 10
+ROUNDS = 5
 MOST = 10_000
 
 
