@@ -111,17 +111,15 @@ async def answer(
         await coupons.bind(tx, occasion.shopper, found.said.campaign.id, send.message.id)
     first = send.plan.routes[0]
     [delivery] = [""] if first.channel == ASKED else await outbox.write(tx, opened, [send])
-    touch = Touch(
-        campaign=found.said.campaign.id,
-        tags=found.said.campaign.tags,
-        channel=first.channel,
-        store=occasion.store,
-        is_here=True,
-        at_ms=now_ms,
-    )
+    touch = _touch(found.said.campaign, first.channel, occasion.store, now_ms)
     await touches.put(tx, send.message.id, occasion.shopper, occasion.visit, touch)
     await waiting.put(tx, journeys.next_steps(found.said.campaign, occasion, send.message.id, now_ms), now_ms)
     return Answer(decision, Sent(delivery, first.device, found.said.content))
+
+
+def _touch(campaign: Campaign, channel: str, store: str, now_ms: int) -> Touch:
+    """What caps count of a message that is sent now."""
+    return Touch(campaign=campaign.id, tags=campaign.tags, channel=channel, store=store, is_here=True, at_ms=now_ms)
 
 
 class _RehearsedError(Exception):

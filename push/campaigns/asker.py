@@ -13,9 +13,8 @@ from push.campaigns.answering import Answer, answer
 from push.campaigns.means import Means
 from push.model.again import insist
 from push.model.decisions import Occasion
-from push.model.errors import DatabaseError, OverloadedError
+from push.model.errors import OverloadedError
 from push.model.ports import Clock, Database
-from push.model.vault import SealError
 
 MOST_WAITING: Final = 500
 """A second of them; whoever comes later is told to ask again."""
@@ -61,8 +60,8 @@ class Asker:
             some = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             try:
                 found = await insist(partial(self._decide, some))
-            except (DatabaseError, SealError):
-                for question in some:  # one of them may be the reason: each for itself
+            except Exception:  # noqa: BLE001 - whatever it was, one of them may be the reason: each for itself
+                for question in some:
                     await self._alone(question)
                 continue
             for question, one in zip(some, found, strict=True):
@@ -71,7 +70,7 @@ class Asker:
     async def _alone(self, question: _Question) -> None:
         try:
             [found] = await insist(partial(self._decide, [question]))
-        except (DatabaseError, SealError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, who asked hears of it, and the others are answered
             if not question.answer.done():
                 question.answer.set_exception(error)
         else:

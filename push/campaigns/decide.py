@@ -20,6 +20,7 @@ from push.registry.clocks import Zones
 
 DAY_MS: Final = 86_400_000
 _ROUND: Final = 6
+NOTHING_DRAWN: Final = Variant({}, 1.0)
 
 
 class Objection(NamedTuple):
@@ -71,6 +72,7 @@ def decide(inputs: Inputs, candidates: Sequence[Ready], zones: Zones) -> Decisio
         if objection.later is not None:
             later.append(objection.later)
     chosen, beaten = _best(open_)
+    drawn = NOTHING_DRAWN if chosen is None else variant(chosen.id, chosen.campaign.slots, inputs.person.who)
     return Decision(
         id=derived("dec", inputs.occasion.id),
         moment=inputs.occasion.id,
@@ -83,18 +85,9 @@ def decide(inputs: Inputs, candidates: Sequence[Ready], zones: Zones) -> Decisio
         held_out=tuple(each.campaign for each in considered if each.verdict == "holdout"),
         later=tuple(later),
         basis="marketing" if chosen is None else chosen.campaign.basis,
-        **({} if chosen is None else _varied(chosen, inputs.person.who)._asdict()),
+        variant=drawn.options,
+        propensity=drawn.propensity,
     )
-
-
-def _varied(ready: Ready, who: str) -> "_Varied":
-    found: Variant = variant(ready.id, ready.campaign.slots, who)
-    return _Varied(found.options, found.propensity)
-
-
-class _Varied(NamedTuple):
-    variant: dict[str, str]
-    propensity: float
 
 
 def _best(open_: list[_Open]) -> tuple[Ready | None, list[Considered]]:

@@ -15,7 +15,8 @@ from push.campaigns.book import Versioned
 from push.campaigns.means import Means
 from push.model.campaigns import Budget, Campaign, Cap, Option, Slot, Trigger
 from push.model.decisions import Occasion, Receipt
-from push.model.ports import Database
+from push.model.ports import Database, Queries
+from push.profiles.permits import ToProfile
 from tests.support.campaigns import NOW_MS, campaign
 from tests.support.clocks import SettableClock
 from tests.support.deciding import POLICY, entered, means
@@ -110,3 +111,20 @@ async def test_whoever_asks_gets_an_answer_within_the_caps_of_everything(db: Dat
     assert await asker.ask(question(100, store="s2")) is None
     assert await db.fetch("deliver.list", **ALL_TIME) == [], "whoever asks shows it"
     await asker.close()
+
+
+async def test_who_asks_hears_of_what_went_wrong_and_the_others_are_answered(db: Database) -> None:
+    offer = campaign("c", trigger=Trigger(kind="asked"), title="{{ shopper.name | default: 'Hello' }}")
+
+    async def read(_db: Queries, permit: ToProfile) -> dict[str, str]:
+        if permit.shopper == "ann":
+            raise LookupError
+        return {}
+
+    asker = Asker(db, means(await kept(db, offer))._replace(read_traits=read), SettableClock(T0_MS))
+    asked = [asker.ask(entered(kind="asked", id=f"ask_{who}", shopper=who, visit="")) for who in ("ann", "bob")]
+    first, second = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(first, LookupError)
+    assert not isinstance(second, BaseException)
+    assert second is not None
+    assert second.decision.campaign == "c"
