@@ -35,7 +35,7 @@ def configure(folder: Path, lines: str = "") -> Path:
     path = folder / "push.toml"
     path.write_text(
         f"[push]\ndata_dir = '{folder / 'data'}'\nhttp = {{port = 0}}\nbroker = {{free_ports = true}}\n"
-        f"profiles = {{minimum_age = 0}}\n{lines}\n"
+        f"profiles = {{minimum_age = 0}}\ncampaigns = {{quiet = []}}\n{lines}\n"
     )
     return path
 
