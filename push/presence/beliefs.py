@@ -373,6 +373,10 @@ class Arena:
         spread_m = np.sqrt((np.maximum(mean[:, 2:] - mean[:, :2] ** 2, 0) * cell_m**2).sum(axis=1))
         return Positions(at_m[:, 0], at_m[:, 1], spread_m)
 
+    def walking(self, rows: Ints) -> Floats:
+        """How much people look as if they walked, 0 to 1. Shape (n,)."""
+        return self._lately.walking(rows)
+
     def cells(self, rows: Ints) -> Floats:
         """The probability of each cell. Shape (n, C)."""
         return self._belief[rows]

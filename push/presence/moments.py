@@ -23,10 +23,14 @@ BLIND: Final = 0.5
 
 RESTLESS: Final = 0.2
 """So probable that she is in another zone, and she is looked at again sooner."""
-BACK_MS: Final = 20_000
-"""Who changed zones no longer ago goes back only when that is surer: else who stands between two is in each in turn."""
+BACK_MS: Final = 30_000
+"""Who left a zone no longer ago goes back only when that is surer: else who stands between two is in each in turn."""
 BACK: Final = 0.25
-"""So much of what is left between `zone_enter` and certainty."""
+"""So much of what is left between `zone_enter` and certainty, from the zone she came to."""
+STANDING_BACK: Final = 0.5
+"""And so much for who stands, into any zone that she left lately: she has not gone there, her evidence drifts."""
+STANDS_MS: Final = 3_000
+"""Who has not looked as if she walked for so long stands: until then, evidence still follows her steps."""
 LIKELIER: Final = 1.4
 """Than the zone that she is in: of two alone, 58 %."""
 LATELY_MS: Final = 15_000
@@ -84,8 +88,11 @@ def _enough(told: Told, rows: Ints, zones: Ints) -> Floats:
     """How probable a zone must be that people (n,) enter it, (n,)."""
     people = told.people
     enter = told.grounds.zone_enter[people.site[rows], zones]
-    is_back = (zones == people.before[rows]) & (told.now_ms - people.stay_since_ms[rows] < BACK_MS)
-    found: Floats = np.where(is_back, enter + BACK * np.maximum(1 - enter, 0), enter)
+    is_back = (people.before[rows] == zones[:, None]) & (told.now_ms - people.before_ms[rows] < BACK_MS)
+    stands = told.now_ms - people.moved_ms[rows] > STANDS_MS
+    turns_back = is_back[:, 0] & (people.zone[rows] >= 0)
+    share = np.where(is_back.any(axis=1) & stands, STANDING_BACK, np.where(turns_back, BACK, 0))
+    found: Floats = enter + share.astype(np.float32) * np.maximum(1 - enter, 0)
     return found
 
 
@@ -140,7 +147,7 @@ def leave_zone(told: Told, row: int, confidence: float) -> None:
         left_ms = max(int(people.stay_since_ms[row]), int(people.last_ms[row]))
         told.changes.records.append(StayClosed(people.stay[row], left_ms))
         told.changes.moments.append(moment(told, row, "zone_left", confidence))
-        people.before[row] = people.zone[row]
+        people.note_left(row, told.now_ms)
     people.zone[row], people.stay[row], people.zone_p[row] = NOWHERE, "", 0
 
 

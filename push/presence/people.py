@@ -22,6 +22,8 @@ NEAR: Final = 3
 """She is heard, and may well be outside: no visit yet."""
 BACK: Final = 4
 """Away, and heard again: she may well be outside, and goes on with her visit once she is not."""
+LEFT: Final = 3
+"""Zones remembered that she left lately."""
 _LEAST: Final = 256
 NOWHERE: Final = -1
 
@@ -37,7 +39,7 @@ _COLUMNS: Final = {
     "zone_p": np.float32,
     "stay_since_ms": np.int64,
     "marks_done": np.int16,
-    "before": np.int16,
+    "moved_ms": np.int64,
     "wanted": np.int16,
     "wanted_ms": np.int64,
     "since_first_ms": np.int64,
@@ -76,8 +78,9 @@ class Links(NamedTuple):
 class People:
     """The columns, each of shape (capacity,), by row; `link_*` are (capacity, `LINKS`).
 
-    `last_ms` is when she was heard last, `alive_ms` what leaving counts from; `before` is the zone that she left last,
-    `wanted` the one that she may be about to enter, since `wanted_ms`; `since_*` tell of the evidence that came since
+    `last_ms` is when she was heard last, `alive_ms` what leaving counts from, `moved_ms` when she last looked as if she
+    walked; `before` (capacity, `LEFT`) are zones that she left, the last one first, at `before_ms`; `wanted` is the one
+    that she may be about to enter, since `wanted_ms`; `since_*` tell of the evidence that came since
     the last pass of the filter; `arena` and `place` say where her belief is. Who may be about to change zones is
     `restless`: how likely she is in another one, else 0.
     """
@@ -93,7 +96,7 @@ class People:
     zone_p: npt.NDArray[np.float32]
     stay_since_ms: npt.NDArray[np.int64]
     marks_done: npt.NDArray[np.int16]
-    before: npt.NDArray[np.int16]
+    moved_ms: npt.NDArray[np.int64]
     wanted: npt.NDArray[np.int16]
     wanted_ms: npt.NDArray[np.int64]
     since_first_ms: npt.NDArray[np.int64]
@@ -107,6 +110,8 @@ class People:
     def __init__(self) -> None:
         for name, kind in _COLUMNS.items():
             setattr(self, name, np.zeros(_LEAST, dtype=kind))
+        self.before = np.full((_LEAST, LEFT), NOWHERE, dtype=np.int16)
+        self.before_ms = np.zeros((_LEAST, LEFT), dtype=np.int64)
         self.link_anchor = np.full((_LEAST, LINKS), NOBODY, dtype=np.int32)
         self.link_rssi_dbm = np.zeros((_LEAST, LINKS), dtype=np.float32)
         self.link_ms = np.zeros((_LEAST, LINKS), dtype=np.int64)
@@ -143,7 +148,8 @@ class People:
         for name in _COLUMNS:
             getattr(self, name)[rows] = 0
         self.state[rows], self.subject[rows], self.site[rows] = IN, subject, site
-        self.zone[rows] = self.before[rows] = self.wanted[rows] = NOWHERE
+        self.zone[rows] = self.wanted[rows] = NOWHERE
+        self.before[rows], self.before_ms[rows] = NOWHERE, 0
         self.place[rows] = NOBODY
         self.link_anchor[rows] = NOBODY
         self.link_packets[rows] = 0
@@ -167,13 +173,18 @@ class People:
 
     def _grow(self) -> None:
         held = len(self)
-        for name in (*_COLUMNS, "link_anchor", "link_rssi_dbm", "link_ms", "link_packets"):
+        for name in (*_COLUMNS, "before", "before_ms", "link_anchor", "link_rssi_dbm", "link_ms", "link_packets"):
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
         self.shopper += [""] * held
         self.visit += [""] * held
         self.stay += [""] * held
         self._free[:0] = range(2 * held - 1, held - 1, -1)
+
+    def note_left(self, row: int, now_ms: int) -> None:
+        """Somebody leaves the zone that she is in."""
+        self.before[row, 1:], self.before_ms[row, 1:] = self.before[row, :-1].copy(), self.before_ms[row, :-1].copy()
+        self.before[row, 0], self.before_ms[row, 0] = self.zone[row], now_ms
 
     def hear(self, said: Said) -> None:
         """Take what anchors said of people; each pair of person and anchor at most once."""

@@ -33,6 +33,8 @@ from push.presence.standing import Spot
 
 NEAR_MS: Final = 15_000
 """Who was near and did not come in is forgotten after so long."""
+AT_ONCE: Final = 0.5
+"""So much of what is left between `enter_inside` and certainty at the first look: most of its answer is presumption."""
 BLIND_MS: Final = 1_800_000
 """Whose gateways went down is held to be there for so long."""
 
@@ -141,7 +143,7 @@ class Presence:
         for row in rows.tolist():
             store = grounds.stores[people.site[row]]
             people.zone[row] = grounds.zone_number(store, zones[row])
-            people.before[row] = people.wanted[row] = NOWHERE
+            people.wanted[row], people.before[row] = NOWHERE, NOWHERE
             if store not in grounds.floors or (zones[row] is not None and people.zone[row] == NOWHERE):
                 self._lost.append(row)
         stays = rows[(grounds.arena[people.site[rows]] != GONE) & (people.state[rows] != AWAY)]
@@ -230,7 +232,7 @@ class Presence:
         rows = rows[people.place[rows] != NOBODY]  # who has left in this very step
         dt_s = self._seats.look(rows, arena, listening, told.now_ms)
         zones = self._seats.zones(rows, arena)
-        self._admit(rows, arena, told)
+        self._admit(rows, dt_s == 0, arena, told)
         inside = people.state[rows] == IN
         rows, zones = rows[inside], zones[inside]
         self._seats.count(rows, arena, dt_s[inside])
@@ -239,12 +241,15 @@ class Presence:
         people.since_first_ms[rows] = NEVER_MS
         self._let_go(rows, told)
 
-    def _admit(self, rows: Ints, arena: int, told: Told) -> None:
+    def _admit(self, rows: Ints, is_first: Mask, arena: int, told: Told) -> None:
         """Who was near, and is inside after all, begins her visit or goes on with it; who fell silent is let go of."""
         people = self.people
-        waiting = rows[(people.state[rows] == NEAR) | (people.state[rows] == BACK)]
+        waits = (people.state[rows] == NEAR) | (people.state[rows] == BACK)
+        waiting, is_first = rows[waits], is_first[waits]
         inside = 1 - self._seats.outside(waiting, arena) if len(waiting) else np.zeros(0)
-        for i in np.flatnonzero(inside >= self.grounds.enter_inside[people.site[waiting]]).tolist():
+        enough = self.grounds.enter_inside[people.site[waiting]]
+        enough = np.where(is_first & (enough > 0), enough + AT_ONCE * (1 - enough), enough)
+        for i in np.flatnonzero(inside >= enough).tolist():
             self._enter(int(waiting[i]), float(inside[i]), told)
         waiting = waiting[people.state[waiting] != IN]
         is_silent = told.now_ms - people.alive_ms[waiting] >= NEAR_MS
@@ -374,7 +379,14 @@ class Presence:
         people = self.people
         rows = np.flatnonzero(people.state)
         people.alive_ms[rows] = people.passed_ms[rows] = now_ms
-        for column in (people.last_ms, people.stay_since_ms, people.wanted_ms, people.link_ms):
+        for column in (
+            people.last_ms,
+            people.stay_since_ms,
+            people.wanted_ms,
+            people.moved_ms,
+            people.before_ms,
+            people.link_ms,
+        ):
             column[rows] = np.minimum(column[rows], now_ms)
         self.grounds.resume(now_ms)
         self._seats.resume(now_ms)

@@ -30,6 +30,8 @@ BLOCK: Final = 512
 """People whom it looks at in one go: their beliefs fit the cache."""
 STAGGER: Final = 137
 """Blocks begin at other times of the second: this many ms times their number."""
+WALKS: Final = 0.5
+"""Who looks as surely as that as if she walked is held to have moved."""
 MOST_BLOCKS: Final = 8
 """In one step, of all arenas together: some hundredths of a second of work."""
 MOST_COUNTED_S: Final = 10.0
@@ -158,6 +160,7 @@ class Seats:
             grounds.of_arena(listening, arena),
             silence_s,
         )
+        people.moved_ms[rows[grounds.arenas[arena].walking(people.place[rows]) >= WALKS]] = now_ms
         return dt_s
 
     def believe(self, rows: Ints, now_ms: int) -> None:
