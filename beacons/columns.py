@@ -1,7 +1,7 @@
 """Sightings as columns: built on the gateway, read on the server as numpy views without a copy."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -35,24 +35,6 @@ class Sighting(msgspec.Struct, frozen=True):
     """The telemetry frame that was heard from the same address; mostly none."""
 
 
-class Columns(NamedTuple):
-    """Views over the bytes of `SightingColumns`, each of length n; `id` has shape (n,) of 20-byte voids.
-
-    `telemetry` (t,) of 18-byte voids belongs to the rows `telemetry_row` (t,).
-    """
-
-    kind: npt.NDArray[np.uint8]
-    id: IdArray
-    first_ms: npt.NDArray[np.uint32]
-    last_ms: npt.NDArray[np.uint32]
-    rssi_max_dbm: npt.NDArray[np.int8]
-    rssi_median_dbm: npt.NDArray[np.int8]
-    packets: npt.NDArray[np.uint16]
-    power_1m_dbm: npt.NDArray[np.int8]
-    telemetry_row: npt.NDArray[np.uint16]
-    telemetry: npt.NDArray[np.void]
-
-
 _DTYPES: Final = {
     "kind": np.dtype("u1"),
     "id": np.dtype(f"V{ID_BYTES}"),
@@ -63,9 +45,76 @@ _DTYPES: Final = {
     "packets": np.dtype("<u2"),
     "power_1m_dbm": np.dtype("i1"),
 }
-
-
 _TOLD_DTYPES: Final = {"telemetry_row": np.dtype("<u2"), "telemetry": np.dtype(f"V{TELEMETRY_BYTES}")}
+_WIDTHS: Final = tuple((name, dtype.itemsize) for name, dtype in _DTYPES.items())
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """`SightingColumns` that were looked at: views over their bytes, each of length `n`, made when they are asked for.
+
+    `oldest_ms` is the least `first_ms` and `newest_ms` the greatest `last_ms`, 0 without sightings. `id` has shape
+    (n,) of 20-byte voids; `telemetry` (t,) of 18-byte voids belongs to the rows `telemetry_row` (t,).
+    """
+
+    raw: SightingColumns
+    n: int
+    oldest_ms: int = 0
+    newest_ms: int = 0
+
+    @property
+    def kind(self) -> npt.NDArray[np.uint8]:
+        """Kinds of ids."""
+        return np.frombuffer(self.raw.kind, _DTYPES["kind"])
+
+    @property
+    def id(self) -> IdArray:
+        """Ids."""
+        return np.frombuffer(self.raw.id, _DTYPES["id"])
+
+    @property
+    def first_ms(self) -> npt.NDArray[np.uint32]:
+        """When each was heard first, after the batch's `base_ms`."""
+        return np.frombuffer(self.raw.first_ms, _DTYPES["first_ms"])
+
+    @property
+    def last_ms(self) -> npt.NDArray[np.uint32]:
+        """When each was heard last."""
+        return np.frombuffer(self.raw.last_ms, _DTYPES["last_ms"])
+
+    @property
+    def rssi_max_dbm(self) -> npt.NDArray[np.int8]:
+        """How loudly at most."""
+        return np.frombuffer(self.raw.rssi_max_dbm, _DTYPES["rssi_max_dbm"])
+
+    @property
+    def rssi_median_dbm(self) -> npt.NDArray[np.int8]:
+        """How loudly in the median."""
+        return np.frombuffer(self.raw.rssi_median_dbm, _DTYPES["rssi_median_dbm"])
+
+    @property
+    def packets(self) -> npt.NDArray[np.uint16]:
+        """How often."""
+        return np.frombuffer(self.raw.packets, _DTYPES["packets"])
+
+    @property
+    def power_1m_dbm(self) -> npt.NDArray[np.int8]:
+        """What each claims to give at 1 m."""
+        return np.frombuffer(self.raw.power_1m_dbm, _DTYPES["power_1m_dbm"])
+
+    @property
+    def telemetry_row(self) -> npt.NDArray[np.uint16]:
+        """Beside which sightings there is telemetry."""
+        return np.frombuffer(self.raw.telemetry_row, _TOLD_DTYPES["telemetry_row"])
+
+    @property
+    def telemetry(self) -> npt.NDArray[np.void]:
+        """Its frames."""
+        return np.frombuffer(self.raw.telemetry, _TOLD_DTYPES["telemetry"])
+
+
+def joined(parts: Sequence[Columns], name: str) -> npt.NDArray[Any]:
+    """One column of several, one after the other, at the cost of one."""
+    return np.frombuffer(b"".join([getattr(part.raw, name) for part in parts]), _DTYPES[name])
 
 
 def _column(name: str, values: Iterable[int]) -> bytes:
@@ -93,34 +142,34 @@ def pack(sightings: Sequence[Sighting], base_ms: int) -> SightingColumns:
 
 
 def view(columns: SightingColumns) -> Columns:
-    """The columns as numpy views. Raises `WireError` where lengths disagree, n is too large, or last precedes first."""
+    """The columns as views. Raises `WireError` where lengths disagree, n is too large, or last precedes first."""
     n = len(columns.kind)
     if n > MAX_SIGHTINGS:
         raise WireError("columns", f"at most {MAX_SIGHTINGS} sightings, got {n}")
-    arrays = {}
-    for name, dtype in _DTYPES.items():
-        raw: bytes = getattr(columns, name)
-        if len(raw) != n * dtype.itemsize:
-            raise WireError("columns", f"{n * dtype.itemsize} bytes of {name} for {n} sightings, got {len(raw)}")
-        arrays[name] = np.frombuffer(raw, dtype=dtype)
-    result = Columns(**arrays, **_told(columns, n))
-    if n and bool(np.any(result.last_ms < result.first_ms)):
+    for name, width in _WIDTHS:
+        size = len(getattr(columns, name))
+        if size != n * width:
+            raise WireError("columns", f"{n * width} bytes of {name} for {n} sightings, got {size}")
+    if columns.telemetry or columns.telemetry_row:
+        _check_telemetry(columns, n)
+    if not n:
+        return Columns(columns, 0)
+    times = np.frombuffer(columns.first_ms + columns.last_ms, _DTYPES["first_ms"])
+    first_ms, last_ms = times[:n], times[n:]
+    if (last_ms < first_ms).any():
         raise WireError("columns", "last_ms not before first_ms")
-    return result
+    return Columns(columns, n, int(first_ms.min()), int(last_ms.max()))
 
 
-def _told(columns: SightingColumns, n: int) -> dict[str, npt.NDArray[Any]]:
-    """Telemetry, for rows that there are. Raises `WireError`."""
+def _check_telemetry(columns: SightingColumns, n: int) -> None:
+    """Telemetry is of rows that there are. Raises `WireError`."""
     count = len(columns.telemetry) // TELEMETRY_BYTES
-    arrays = {}
     for name, dtype in _TOLD_DTYPES.items():
-        raw: bytes = getattr(columns, name)
-        if count > n or len(raw) != count * dtype.itemsize:
-            raise WireError("columns", f"at most {n} frames of telemetry and as many rows, got {len(raw)} bytes")
-        arrays[name] = np.frombuffer(raw, dtype=dtype)
-    if count and int(arrays["telemetry_row"].max()) >= n:
+        size = len(getattr(columns, name))
+        if count > n or size != count * dtype.itemsize:
+            raise WireError("columns", f"at most {n} frames of telemetry and as many rows, got {size} bytes")
+    if max(np.frombuffer(columns.telemetry_row, _TOLD_DTYPES["telemetry_row"]), default=0) >= n:
         raise WireError("columns", f"telemetry beside rows below {n}")
-    return arrays
 
 
 def unpack(columns: SightingColumns, base_ms: int) -> list[Sighting]:

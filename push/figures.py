@@ -9,6 +9,7 @@ import msgspec
 from push import metrics
 from push.broker.client import BrokerClient
 from push.campaigns.runner import Runner as Campaigner
+from push.campaigns.stops import Stops
 from push.channels.inapp import EventStreams
 from push.channels.screen import OpenScreens
 from push.confirming import Confirmer
@@ -56,6 +57,8 @@ class Measured(NamedTuple):
     segments: Segments
     confirmer: Confirmer
     campaigner: Campaigner
+    templates: Mapping[str, int]
+    stops: Stops
     answered: Counter[str]
 
 
@@ -73,6 +76,11 @@ def figures(of: Measured) -> metrics.Counters:
                 "What campaigns were asked of their own accord",
                 "what",
                 lambda: of.campaigner.counts,
+            ),
+            "footfall_templates": (
+                "Texts with loops, by what became of rendering them",
+                "outcome",
+                lambda: of.templates,
             ),
             "footfall_jobs_failed": ("Passes of jobs that ended before their time", "job", lambda: _failed(of)),
             "footfall_confirmations": (
@@ -122,6 +130,7 @@ def figures(of: Measured) -> metrics.Counters:
                 lambda: {name: int(gate.is_open) for name, gate in _gates(of).items()},
             ),
             "footfall_hooks": ("Hooks that are posted to", "what", lambda: of.hooks.now),
+            "footfall_stops": ("What is silenced", "scope", lambda: _stops(of.stops)),
             "footfall_findings": ("Findings on the fleet's health that stand", "kind", lambda: of.health.counts),
             "footfall_gateway_off_db": (
                 "Gateways that hear otherwise than their places explain",
@@ -146,6 +155,12 @@ def figures(of: Measured) -> metrics.Counters:
             "footfall_credentials": ("Credentials by state", "state", of.credentials.counts),
         },
     )
+
+
+def _stops(stops: Stops) -> Mapping[str, int]:
+    """How many stops hold, by what they silence."""
+    held = Counter(scope.partition(":")[0] for scope in stops.scopes)
+    return {kind: held[kind] for kind in ("all", "store", "campaign")}
 
 
 def _failed(of: Measured) -> Mapping[str, int]:

@@ -90,18 +90,18 @@ class Watch:
 
     def arrived(self, arrivals: Sequence[Arrival]) -> None:
         """Take in how batches arrived: of a minute's delays the least counts, for that is what nothing can beat."""
-        for one in arrivals:
-            at = self.fleet.gateway_at.get(one.gateway)
-            if at is None:
-                continue
-            self._word(at, one.received_ms)
-            self.gateways["batch_ms"][at] = one.received_ms
-            slot = one.received_ms // MINUTE_MS % RING
-            if one.late_ms is not None:
-                late = self.gateways["late_ms"]
-                late[at, slot] = np.fmin(late[at, slot], one.late_ms)
-            if one.skew_ms is not None:
-                self.gateways["skew_ms"][at, slot] = one.skew_ms
+        at_of = self.fleet.gateway_at
+        rows = [(at_of[a.gateway], a.received_ms, a.late_ms, a.skew_ms) for a in arrivals if a.gateway in at_of]
+        if not rows:
+            return
+        columns = np.array(rows, dtype=np.float64).T  # ms fit into a float; None becomes nan
+        at, received_ms = columns[0].astype(np.int64), columns[1].astype(np.int64)
+        self._words(at, received_ms)
+        self.gateways["batch_ms"][at] = received_ms
+        slot = received_ms // MINUTE_MS % RING
+        np.fmin.at(self.gateways["late_ms"], (at, slot), columns[2])
+        told = ~np.isnan(columns[3])
+        self.gateways["skew_ms"][at[told], slot[told]] = columns[3][told]
 
     def spoke(self, spoken: Sequence[Spoken]) -> None:
         """Take in what gateways said; a last will is what the broker says of one that is gone."""
@@ -128,10 +128,15 @@ class Watch:
                     self.gateways[name][at] = one.received_ms
 
     def _word(self, at: int, received_ms: int) -> None:
-        self.gateways["last_ms"][at] = max(self.gateways["last_ms"][at], received_ms)
-        self.gateways["gone_ms"][at] = 0
-        if self.gateways["first_ms"][at] == 0:
-            self.gateways["first_ms"][at] = received_ms
+        self._words(np.array([at]), np.array([received_ms]))
+
+    def _words(self, at: Ints, received_ms: Ints) -> None:
+        """These gave a sign of life at these times; the same gateway may stand there several times, in order."""
+        held = self.gateways
+        np.maximum.at(held["last_ms"], at, received_ms)
+        held["gone_ms"][at] = 0
+        new = np.flatnonzero(held["first_ms"][at] == 0)[::-1]  # of several, the first one is written last
+        held["first_ms"][at[new]] = received_ms[new]
 
     def cloned(self, clones: Sequence[Cloned]) -> None:
         """Take in the resolver's alarms, the last of each beacon."""

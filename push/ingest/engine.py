@@ -380,7 +380,7 @@ class Engine:
         self.counts["moments"] += len(tick.changes.moments)
         self.counts["late"] += len(tick.late)
         taken = (*tick.batches, *tick.foreign)
-        self.counts["sightings"] += sum(len(a.columns.kind) for a in taken if a.columns is not None)
+        self.counts["sightings"] += sum(a.columns.n for a in taken if a.columns is not None)
 
     def _located(self, shopper: str) -> bool:
         return self._consents.allows(shopper, "location")

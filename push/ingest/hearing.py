@@ -46,7 +46,7 @@ def _telemetry(source: Ints, arrived: Sequence[Arrived]) -> list[Telemetry]:
     """Telemetry frames beside the rows that they came with; `source` is in order of `arrived`."""
     found: list[Telemetry] = []
     for i, a in enumerate(arrived):
-        if a.columns is not None and a.offset_ms is not None and len(a.columns.telemetry_row):
+        if a.columns is not None and a.offset_ms is not None and a.columns.raw.telemetry:
             first = int(source.searchsorted(i))
             told = zip(a.columns.telemetry_row.tolist(), a.columns.telemetry, strict=True)
             found += [Telemetry(first + row, frame_of(frame.tobytes())) for row, frame in told]
@@ -61,8 +61,8 @@ def arrival(a: Arrived) -> Arrival:
     """
     batch = a.batch
     late_ms = None
-    if a.columns is not None and a.offset_ms is not None and len(a.columns.last_ms):
-        late_ms = max(0, a.received_ms - batch.base_ms - a.offset_ms - int(a.columns.last_ms.max()))
+    if a.columns is not None and a.offset_ms is not None and a.columns.n:
+        late_ms = max(0, a.received_ms - batch.base_ms - a.offset_ms - a.columns.newest_ms)
     skew_ms = None
     if batch.offset_ms is not None and batch.sent_boot_ms is not None:
         skew_ms = batch.sent_wall_ms - batch.sent_boot_ms - batch.offset_ms

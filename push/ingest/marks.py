@@ -31,6 +31,8 @@ def applied(mark: Mark, sequence: int) -> Mark:
     """The mark once `sequence` is applied too. Raises ValueError with more than `MAX_RANGES` gaps."""
     if mark.has(sequence):
         return mark
+    if not mark.done and sequence == mark.floor + 1:  # as nearly always: batches come in order
+        return Mark(sequence, (), mark.lost)
     lo = hi = sequence
     apart: list[tuple[int, int]] = []
     for first, last in mark.done:

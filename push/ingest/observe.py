@@ -1,12 +1,12 @@
 """From sightings in columns to what presence takes in: who did not agree dropped, a row for each person and gateway."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from beacons.columns import Columns
+from beacons.columns import joined
 from beacons.ids import IdKind
 from push.ingest.intake import Arrived
 from push.ingest.seen import NOWHERE, Found, Rows, summed
@@ -15,8 +15,6 @@ from push.registry.directory import Directory
 from push.registry.resolver import Resolver
 from push.registry.rows import begins
 from push.registry.tags import CARRIED, FIXTURE, LOCATED, NOT_LOCATED, PERSON, STAFF, UNKNOWN, Ints, Mask
-
-_ID: Final = np.dtype("V20")
 
 
 class Sightings(NamedTuple):
@@ -35,28 +33,20 @@ class Sightings(NamedTuple):
 def gather(arrived: Sequence[Arrived]) -> Sightings:
     """The sightings of batches whose clock is known, in order; `source` is the position in `arrived`."""
     timed = [(i, a, a.columns) for i, a in enumerate(arrived) if a.columns is not None and a.offset_ms is not None]
-    columns = [c for _, _, c in timed]
-    lengths = np.array([len(c.kind) for c in columns], dtype=np.int64)
-    base_ms = np.array([a.batch.base_ms + (a.offset_ms or 0) for _, a, _ in timed], dtype=np.int64).repeat(lengths)
-    received_ms = np.array([a.received_ms for _, a, _ in timed], dtype=np.int64).repeat(lengths)
+    parts = [c for _, _, c in timed]
+    per_batch = [(i, c.n, a.batch.base_ms + (a.offset_ms or 0), a.received_ms) for i, a, c in timed]
+    of_batch = np.array(per_batch, dtype=np.int64).reshape(-1, 4).T
+    source, base_ms, received_ms = (column.repeat(of_batch[1]) for column in of_batch[[0, 2, 3]])
     return Sightings(
-        _joined([c.kind for c in columns], np.uint8),
-        _joined([c.id for c in columns], _ID),
-        np.array([i for i, _, _ in timed], dtype=np.int64).repeat(lengths),
-        np.minimum(base_ms + _numbers(columns, "first_ms"), received_ms),
-        np.minimum(base_ms + _numbers(columns, "last_ms"), received_ms),
-        _numbers(columns, "rssi_max_dbm"),
-        _numbers(columns, "rssi_median_dbm"),
-        _numbers(columns, "packets"),
+        joined(parts, "kind"),
+        joined(parts, "id"),
+        source,
+        np.minimum(base_ms + joined(parts, "first_ms"), received_ms),
+        np.minimum(base_ms + joined(parts, "last_ms"), received_ms),
+        joined(parts, "rssi_max_dbm").astype(np.int64),
+        joined(parts, "rssi_median_dbm").astype(np.int64),
+        joined(parts, "packets").astype(np.int64),
     )
-
-
-def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type[np.generic] | np.dtype[Any]) -> npt.NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
-
-
-def _numbers(columns: Sequence[Columns], name: str) -> Ints:
-    return _joined([getattr(c, name) for c in columns], np.int64).astype(np.int64)
 
 
 def select(sightings: Sightings, mask: Mask) -> Sightings:

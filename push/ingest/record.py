@@ -1,14 +1,16 @@
 """The effects of one tick, written in its transaction: visits, stays, moments, decisions, outbox."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from push.campaigns import outbox, waiting
-from push.campaigns.answering import How, answer, occasion_of
+from push.campaigns.answering import Question, answer_all, occasion_of
+from push.campaigns.gathering import How
 from push.campaigns.means import Means
+from push.campaigns.settling import coming
 from push.model.ids import derived
 from push.model.ports import Transaction
 from push.model.presence import (
@@ -25,6 +27,8 @@ from push.model.presence import (
 from push.model.sites import Anchor, Rules
 from push.profiles.segments.again import look_at_visits
 
+TOGETHER: Final = 100
+"""Moments that are answered at once: what they read is in memory meanwhile."""
 _OF_ABSENCE: Final = frozenset({"zone_left", "left"})
 _STATEMENTS: Final[Mapping[type[Record], tuple[str, Mapping[str, str]]]] = {
     VisitOpened: (
@@ -55,6 +59,13 @@ def is_fresh(moment: Moment, rules: Rules, now_ms: int) -> bool:
     return moment.heard_ms >= now_ms - 1000 * (rules.stale_s + silence_s)
 
 
+class Door(NamedTuple):
+    """A moment, and the campaigns that waited for the visit that begins with it."""
+
+    moment: Moment
+    came: tuple[str, ...]
+
+
 class Recorder:
     """Writes what presence found, and decides at every moment that is new. `rules` are each store's."""
 
@@ -66,25 +77,61 @@ class Recorder:
         """Write a tick's changes; `reporting` maps shoppers to the device whose own report this tick took in."""
         for statement, rows in statements(changes.records):
             await tx.execute_many(statement, rows)
-        queued = []
         new = await _keep_new(tx, changes.moments)
+        came = await self._coming(tx, [each for each in changes.moments if each.id in new], now_ms)
         await waiting.arrived(tx, self.means, [each for each in changes.moments if each.id in new], now_ms)
-        for moment in changes.moments:
-            if moment.kind == "left":  # for good or not: who comes back and leaves again has left
-                await outbox.cancel_visit(tx, moment.visit, now_ms)
-            if moment.id in new and moment.triggers:
-                delivery = await self._answer(tx, moment, reporting.get(moment.shopper), now_ms)
-                queued += [] if delivery is None else [delivery]
+        queued = []
+        for moments in _parted(changes.moments):
+            for moment in moments:
+                if moment.kind == "left":  # for good or not: who comes back and leaves again has left
+                    await outbox.cancel_visit(tx, moment.visit, now_ms)
+            answered = [moment for moment in moments if moment.id in new and moment.triggers]
+            queued += await self._answer(tx, [Door(one, came.get(one.id, ())) for one in answered], reporting, now_ms)
         await look_at_visits(tx, map(_place, changes.records), now_ms)
         return queued
 
-    async def _answer(self, tx: Transaction, moment: Moment, reporting: str | None, now_ms: int) -> Queued | None:
-        """Decide about a moment that some campaign answers; the delivery, if one is due."""
-        how = How(reporting, is_fresh(moment, self._rules(moment.store), now_ms))
-        answered = await answer(tx, self.means, occasion_of(moment), now_ms, how)
-        if answered is None or answered.sent is None:
-            return None
-        return Queued(answered.sent.delivery, answered.sent.device)
+    async def _coming(self, tx: Transaction, moments: Iterable[Moment], now_ms: int) -> Mapping[str, tuple[str, ...]]:
+        """What waited for the visits that begin here, by moment."""
+        doors = {
+            moment.shopper: moment.id
+            for moment in moments
+            if moment.kind == "store_entered" and moment.triggers and self._is_fresh(moment, now_ms)
+        }
+        came = await coming(tx, self.means, doors, now_ms)
+        return {doors[shopper]: names for shopper, names in came.items()}
+
+    def _is_fresh(self, moment: Moment, now_ms: int) -> bool:
+        return is_fresh(moment, self._rules(moment.store), now_ms)
+
+    async def _answer(
+        self, tx: Transaction, moments: Iterable[Door], reporting: Mapping[str, str], now_ms: int
+    ) -> list[Queued]:
+        """Decide about moments that some campaign answers; the deliveries that are due."""
+        questions = [
+            Question(
+                msgspec.structs.replace(occasion_of(moment), came=came),
+                How(reporting.get(moment.shopper), self._is_fresh(moment, now_ms)),
+            )
+            for moment, came in moments
+        ]
+        answers = await answer_all(tx, self.means, questions, now_ms)
+        sent = [one.sent for one in answers if one is not None and one.sent is not None]
+        return [Queued(one.delivery, one.device) for one in sent]
+
+
+def _parted(moments: Iterable[Moment]) -> Iterator[list[Moment]]:
+    """Moments as they are answered together: before somebody left, what happened in her visit is answered.
+
+    What that says is taken back then.
+    """
+    part: list[Moment] = []
+    for moment in moments:
+        is_over = moment.kind == "left" and any(each.visit == moment.visit for each in part)
+        if is_over or len(part) == TOGETHER:
+            yield part
+            part = []
+        part.append(moment)
+    yield part
 
 
 def statements(records: Iterable[Record]) -> list[tuple[str, list[dict[str, Any]]]]:

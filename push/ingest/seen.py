@@ -144,10 +144,11 @@ class Names:
         self.asked: dict[int, str] = {}
         self._said: dict[int, str] = {}
         self._held: list[tuple[Tags, npt.NDArray[np.uint64], Ints]] = []
+        self._unsorted: list[tuple[Tags, Found]] = []
 
     def hold(self, tags: Tags, found: Found) -> None:
         """Know those who carry these tags."""
-        self._held.append((tags, *_sorted(found)))
+        self._unsorted.append((tags, found))  # mostly nobody is asked for: then they are never sorted
 
     def say(self, observations: Sequence[Observation]) -> None:
         """Know those who were observed."""
@@ -162,6 +163,8 @@ class Names:
         """The shopper. Raises KeyError where a tick tells nothing of her."""
         if wanted in self._said:
             return self._said[wanted]
+        self._held += [(tags, *_sorted(found)) for tags, found in self._unsorted]
+        self._unsorted.clear()
         for tags, subjects, position in self._held:
             at = int(subjects.searchsorted(np.uint64(wanted)))
             if at < len(subjects) and int(subjects[at]) == wanted:

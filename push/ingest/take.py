@@ -21,6 +21,7 @@ from push.ingest.ledger import Ledger
 from push.ingest.observe import Observer, gather
 from push.ingest.seen import joined, seen_of
 from push.ingest.tick import Tick, insist
+from push.ingest.unsettled import added
 from push.ingest.walking import WalkTest
 from push.model.ports import Database
 from push.model.presence import Observation
@@ -106,9 +107,9 @@ class Taker:
 
     def _is_late(self, tick: Tick, a: Arrived) -> bool:
         """Whether a batch goes to the lane, because the table holds no windows as old as its sightings."""
-        if a.columns is None or a.offset_ms is None or not len(a.columns.first_ms):
+        if a.columns is None or a.offset_ms is None or not a.columns.n:
             return False
-        first_ms = a.batch.base_ms + a.offset_ms + int(a.columns.first_ms.min())
+        first_ms = a.batch.base_ms + a.offset_ms + a.columns.oldest_ms
         if first_ms >= tick.now_ms - BEHIND_MS or tick.marks[a.batch.gateway, a.batch.boot].has(a.batch.sequence):
             return False
         if not self.late.put(a):
@@ -157,10 +158,8 @@ class Taker:
         gateway = self.directory.gateways.get(a.batch.gateway)
         if gateway is None:  # taken out of the registry while its batch waited in the lane
             return
-        counts = tick.minutes.setdefault((gateway.store, gateway.id), Counter())
-        n = 0 if a.columns is None else len(a.columns.kind)
-        counts["batches"] += 1
-        counts["sightings"] += n
-        counts["resolved"] += resolved
-        counts["unsynchronised"] += n if a.offset_ms is None else 0
+        n = 0 if a.columns is None else a.columns.n
+        place = gateway.store, gateway.id
+        more = 1, n, resolved, n if a.offset_ms is None else 0
+        tick.minutes[place] = added(tick.minutes.get(place), more)
         self._counts["resolved"] += resolved

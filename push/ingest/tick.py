@@ -16,7 +16,7 @@ from push.ingest.marks import Mark
 from push.ingest.packing import pack
 from push.ingest.record import Queued, Recorder, keep_late
 from push.ingest.seen import Names, nothing
-from push.ingest.unsettled import Boot, Told, Unsettled, told_of
+from push.ingest.unsettled import Boot, Counts, Told, Unsettled, told_of
 from push.model.errors import DatabaseError
 from push.model.ports import Clock, Database, Transaction
 from push.model.presence import Changes, JournalEntry, Observation, Seen, Stranger
@@ -66,7 +66,7 @@ class Tick(msgspec.Struct):
     names: Names = msgspec.field(default_factory=Names)
     late: list[Observation] = []
     strangers: list[Stranger] = []
-    minutes: dict[tuple[str, str], Counter[str]] = {}
+    minutes: dict[tuple[str, str], Counts] = {}
     changes: Changes = msgspec.field(default_factory=Changes)
 
     def is_idle(self) -> bool:

@@ -4,7 +4,7 @@ A chain's gateways move thousands of marks a second, each a row somewhere else i
 come; of many the journal alone tells, in the tick's own row, until the next checkpoint writes each of them once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -63,8 +63,7 @@ class Unsettled:
         minute_ms = at_ms - at_ms % 60_000
         for store, gateway, more in told.minutes:
             place = store, gateway, minute_ms
-            held = self._minutes.get(place)
-            self._minutes[place] = more if held is None else _sum(held, more)
+            self._minutes[place] = added(self._minutes.get(place), more)
         if told.settled:
             self.clear()
 
@@ -89,17 +88,14 @@ class Unsettled:
         ]
 
 
-def told_of(
-    changed: Mapping[Boot, Mark], minutes: Mapping[tuple[str, str], Mapping[str, int]], *, settled: bool
-) -> Told:
+def told_of(changed: Mapping[Boot, Mark], minutes: Mapping[tuple[str, str], Counts], *, settled: bool) -> Told:
     """What a tick's row tells."""
-    return Told([(*boot, mark) for boot, mark in changed.items()], list(_counted(minutes)), settled)
+    counted = [(store, gateway, counts) for (store, gateway), counts in sorted(minutes.items())]
+    return Told([(*boot, mark) for boot, mark in changed.items()], counted, settled)
 
 
-def _counted(minutes: Mapping[tuple[str, str], Mapping[str, int]]) -> Iterable[tuple[str, str, Counts]]:
-    for (store, gateway), of in sorted(minutes.items()):
-        yield store, gateway, (of["batches"], of["sightings"], of["resolved"], of["unsynchronised"])
-
-
-def _sum(one: Counts, other: Counts) -> Counts:
+def added(one: Counts | None, other: Counts) -> Counts:
+    """Both together."""
+    if one is None:
+        return other
     return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from beacons.eid import EID_BYTES
 from beacons.ids import IdKind
 from push.registry.rows import Ids, Rows, chosen, low, near, raw_bytes, rotating_rows, static_rows, words
 from push.registry.table import Slots, Table
@@ -121,10 +122,11 @@ class Resolver:
         inside = (self.windows(position, heard_ms - self.tolerance_ms) <= window) & (
             window <= self.windows(position, heard_ms + self.tolerance_ms)
         )
-        as_rotating = inside & ~np.any(raw[:, 8:], axis=1)
-        as_static = np.all(self.tags.code[position] == raw, axis=1)
-        is_same_kind = (self.tags.kind[position] == kind) & (kind != SILENT)
-        valid: Mask = is_same_kind & np.where(is_rotating, as_rotating, as_static)
+        padded = raw[:, EID_BYTES:]
+        says_it = inside & ~padded.any(axis=1)
+        static = np.flatnonzero(~is_rotating)
+        says_it[static] = np.all(self.tags.code[position[static]] == raw[static], axis=1)
+        valid: Mask = (self.tags.kind[position] == kind) & (kind != SILENT) & says_it
         return valid
 
     # ------------------------------------------------------------------------------------------ the table turns

@@ -66,11 +66,13 @@ class Table:
         return Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     def _found(self, words: Words, bucket: Ints) -> Candidates:
-        asked, way = np.nonzero(self._word[bucket] == words[:, None])
-        at = bucket[asked]
-        position = self._position[at, way].astype(np.int64)
+        # Flat, and by `take`: a third of the time of indices in two dimensions.
+        hit = np.flatnonzero(self._word.take(bucket, axis=0) == words[:, None])
+        asked = hit // WAYS
+        slot = bucket[asked] * WAYS + hit % WAYS
+        position = self._position.reshape(-1)[slot].astype(np.int64)
         held = position != UNKNOWN
-        return Candidates(asked[held], position[held], self._window[at[held], way[held]])
+        return Candidates(asked[held], position[held], self._window.reshape(-1)[slot[held]])
 
     def add(self, rows: Rows) -> Mask:
         """Put rows in, once; whether each is there now. One that is not has met two buckets that are full."""
