@@ -6,10 +6,10 @@ never shared: `Turns` hands it to one transaction at a time.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import aiosqlite
 
@@ -17,7 +17,7 @@ from push.database.migrations import CREATE_RECORD, READ_RECORD, WRITE_RECORD, M
 from push.database.statements import Engine, Statements
 from push.database.turns import Turns
 from push.model.errors import ConflictError, DatabaseError, UnfitError, UniqueError
-from push.model.ports import Clock, Read, Row, Transaction
+from push.model.ports import Clock, Read, Row, Transaction, Write
 
 READERS: Final = 3
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -66,17 +66,26 @@ async def _connect(stack: AsyncExitStack, path: Path, pragmas: Sequence[str]) ->
         )
         for pragma in pragmas:
             await connection.execute_fetchall(pragma)
-    connection.row_factory = cast("type", _as_dict)  # typed as a class, documented as any factory
     return connection
 
 
-def _as_dict(cursor: sqlite3.Cursor, row: tuple[object, ...]) -> dict[str, object]:
-    return dict(zip([column[0] for column in cursor.description], row, strict=True))
+def _rows(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[Row]:
+    """All rows of a statement, on its connection's thread. Columns are named once: a row factory does for each row."""
+    cursor = connection.execute(sql, values)
+    found = cursor.fetchall()
+    if not found:
+        return []
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
-def _rows(found: object) -> list[Row]:
-    """What `_as_dict` made; the library's annotation names its default row class."""
-    return cast("list[Row]", found)
+T = TypeVar("T")
+
+
+async def _hop(connection: aiosqlite.Connection, do: Callable[[sqlite3.Connection], T]) -> T:
+    """Do something on a connection's thread: aiosqlite itself runs one statement at a time there."""
+    raw = connection._conn  # noqa: SLF001 - see above
+    return cast("T", await connection._execute(do, raw))  # type: ignore[no-untyped-call]  # noqa: SLF001 - likewise
 
 
 class SqliteQueries:
@@ -91,7 +100,7 @@ class SqliteQueries:
         statement = self._statements[name]
         values = statement.bind(params)
         with _translated(name):
-            return _rows(await self._connection.execute_fetchall(statement.sql, values))
+            return await _hop(self._connection, lambda raw: _rows(raw, statement.sql, values))
 
     async def fetch_one(self, name: str, /, **params: object) -> Row | None:
         """The first row, None where there is none. Raises `DatabaseError`."""
@@ -106,12 +115,8 @@ class SqliteTransaction(SqliteQueries):
         """All rows of each, in one hop: a hop costs five times what a small read does. Raises `DatabaseError`."""
         asked = [(self._statements[read.name].sql, self._statements[read.name].bind(read.params)) for read in reads]
 
-        def fetch() -> list[list[Row]]:
-            raw = self._connection._conn  # noqa: SLF001 - aiosqlite has no way to run several statements in one hop
-            return [_rows(raw.execute(sql, values).fetchall()) for sql, values in asked]
-
         with _translated(", ".join(read.name for read in reads)):
-            return cast("list[list[Row]]", await self._connection._execute(fetch))  # type: ignore[no-untyped-call]  # noqa: SLF001 - likewise
+            return await _hop(self._connection, lambda raw: [_rows(raw, sql, values) for sql, values in asked])
 
     async def execute(self, name: str, /, **params: object) -> int:
         """Run one statement; the number of rows that it changed. Raises `DatabaseError`."""
@@ -131,6 +136,18 @@ class SqliteTransaction(SqliteQueries):
         values = [statement.bind(row) for row in rows]
         with _translated(name):
             await self._connection.executemany(statement.sql, values)
+
+    async def execute_each(self, writes: Sequence[Write]) -> None:
+        """Run each statement for its rows, in one hop. Raises `DatabaseError`."""
+        some = [(self._statements[write.name], write.rows) for write in writes if write.rows]
+        asked = [(statement.sql, [statement.bind(row) for row in rows]) for statement, rows in some]
+
+        def execute(raw: sqlite3.Connection) -> None:
+            for sql, values in asked:
+                raw.executemany(sql, values)
+
+        with _translated(", ".join(statement.name for statement, _ in some)):
+            await _hop(self._connection, execute)
 
 
 class SqliteDatabase:
@@ -188,7 +205,7 @@ class SqliteDatabase:
 
     async def _run(self, what: str, sql: str, *values: object) -> list[Row]:
         with _translated(what):
-            return _rows(await self._writer.execute_fetchall(sql, values))
+            return await _hop(self._writer, lambda raw: _rows(raw, sql, values))
 
     @asynccontextmanager
     async def _exclusive(self, *, patient: bool = False) -> AsyncIterator[None]:

@@ -66,6 +66,31 @@ class Transaction(Queries, Protocol):
         ...
 
 
+class Write(NamedTuple):
+    """A statement that writes, and rows of parameters."""
+
+    name: str
+    rows: Sequence[Mapping[str, object]]
+
+
+@runtime_checkable
+class Writer(Transaction, Protocol):
+    """A transaction that can be told several things in one go, where going there costs as much as to do them."""
+
+    async def execute_each(self, writes: Sequence[Write]) -> None:
+        """Run each statement for its rows, in order."""
+        ...
+
+
+async def execute_each(tx: Transaction, writes: Sequence[Write]) -> None:
+    """Run each statement for its rows, in order: in one go where that can be."""
+    if isinstance(tx, Writer):
+        await tx.execute_each(writes)
+        return
+    for write in writes:
+        await tx.execute_many(write.name, write.rows)
+
+
 class Database(Queries, Protocol):
     """A database; reads outside a transaction see the last commit."""
 

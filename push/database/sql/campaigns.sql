@@ -10,11 +10,6 @@ SELECT id, version, definition FROM campaigns ORDER BY id
 INSERT INTO decisions (id, moment, shopper, store, campaign, receipt, sealed, decided_ms)
 VALUES (:id, :moment, :shopper, :store, :campaign, '', :sealed, :decided_ms)
 
--- name: campaigns.take_cap
-INSERT INTO caps (id, used, updated_ms) VALUES (:id, 1, :updated_ms)
-ON CONFLICT (id) DO UPDATE SET used = caps.used + 1, updated_ms = excluded.updated_ms
-WHERE caps.used < :most
-
 -- name: campaigns.release_cap
 UPDATE caps SET used = used - 1, updated_ms = :updated_ms WHERE id = :id AND used > 0
 
@@ -22,26 +17,28 @@ UPDATE caps SET used = used - 1, updated_ms = :updated_ms WHERE id = :id AND use
 SELECT definition FROM campaign_versions WHERE campaign = :campaign AND version = :version
 
 -- name: campaigns.arm
-INSERT INTO arms (campaign, shopper, arm, first_ms) VALUES (:campaign, :shopper, :arm, :first_ms)
+INSERT INTO arms (campaign, shopper, arm, first_ms)
+SELECT value, CAST(:shopper AS TEXT), CAST(:arm AS TEXT), CAST(:first_ms AS BIGINT)
+FROM {json_each}(:campaigns{as_json}) WHERE 1 = 1
 ON CONFLICT (campaign, shopper) DO NOTHING
 
 -- name: campaigns.verdicts
--- What she said of campaigns' messages: used, or less of this (lately); and whose coupons she used, also of what a page or
--- kiosk showed her at once, which no delivery is of.
-SELECT DISTINCT m.campaign, r.kind
+-- What people said of campaigns' messages: used, or less of this (lately); and whose coupons they used, also of what a page
+-- or kiosk showed them at once, which no delivery is of.
+SELECT DISTINCT s.id AS shopper, m.campaign, r.kind
 FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
     INNER JOIN deliveries AS d ON d.shopper = o.id
     INNER JOIN receipts AS r ON r.delivery = d.id
     INNER JOIN messages AS m ON m.id = d.message
-WHERE s.id = :shopper AND m.campaign <> ''
+WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json})) AND m.campaign <> ''
     AND (r.kind = 'redeemed' OR (r.kind = 'less' AND r.received_ms >= :since_ms))
 UNION
-SELECT c.campaign, 'redeemed' AS kind
+SELECT s.id AS shopper, c.campaign, 'redeemed' AS kind
 FROM shoppers AS s
     INNER JOIN shoppers AS o ON o.person = s.person
     INNER JOIN coupons AS c ON c.shopper = o.id
-WHERE s.id = :shopper AND c.redeemed_ms IS NOT NULL AND c.campaign IS NOT NULL
+WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json})) AND c.redeemed_ms IS NOT NULL AND c.campaign IS NOT NULL
 
 -- name: campaigns.decision
 SELECT

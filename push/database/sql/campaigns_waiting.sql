@@ -47,6 +47,30 @@ WHERE due_ms IS NULL AND kind = :kind AND (store = :store OR kind = 'next_visit'
     SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper
 )
 
+-- name: waiting.for_visit
+-- What waits for the visit that these people begin, under whichever of their identifiers.
+SELECT s.id AS came_as, w.id, w.shopper, w.campaign, w.kind, w.store, w.due_ms, w.until_ms, w.occasion
+FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person INNER JOIN waiting AS w ON w.shopper = o.id
+WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json})) AND w.kind = 'next_visit' AND w.due_ms IS NULL
+    AND w.until_ms >= :now_ms AND w.campaign IN (SELECT value FROM {json_each}(:campaigns{as_json}))
+ORDER BY w.id, s.id
+
+-- name: waiting.take_these
+-- Nobody else decides about what is taken here.
+DELETE FROM waiting WHERE id IN (SELECT value FROM {json_each}(:ids{as_json})) RETURNING id
+
+-- name: waiting.campaign
+-- Whether a campaign speaks; nobody lets it do so, or stop, until the transaction ends.
+SELECT state FROM campaigns WHERE id = :id {for_share}
+
+-- name: waiting.peek_paused
+SELECT 1 AS found FROM waiting WHERE due_ms >= :never_ms LIMIT 1
+
+-- name: waiting.go_on
+-- What waited for campaigns that were paused is due, now that they speak again.
+UPDATE waiting SET due_ms = :now_ms
+WHERE due_ms >= :never_ms AND campaign IN (SELECT value FROM {json_each}(:campaigns{as_json}))
+
 -- name: waiting.put_off
 -- What could not be decided is tried again, each time later.
 UPDATE waiting SET due_ms = :now_ms + :after_ms * (tries + 1), tries = tries + 1
@@ -67,7 +91,7 @@ UNION ALL SELECT 1 AS found FROM spreads WHERE until_ms < :now_ms AND is_done = 
 DELETE FROM waiting WHERE id IN (
     SELECT w.id FROM waiting AS w WHERE w.until_ms < :now_ms ORDER BY w.until_ms LIMIT :most
 )
-RETURNING kind
+RETURNING kind, COALESCE(due_ms, 0) AS due_ms
 
 -- name: waiting.done
 -- What of these was done already, and is not to be done again yet.

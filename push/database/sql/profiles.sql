@@ -60,13 +60,19 @@ UPDATE devices SET seen_ms = :seen_ms WHERE id = :id AND seen_ms < :seen_ms
 SELECT purpose, granted, at_ms, source FROM consents WHERE shopper = :shopper ORDER BY purpose
 
 -- name: profiles.lock_consents
--- Those of all her facets, so that whoever decides about the same person waits, whichever facet it is for.
+-- Those of all facets of these people, so that whoever decides about the same ones waits, whichever facet it is for; in one
+-- order, so that two never wait for each other.
 SELECT shopper, purpose, granted FROM consents
-WHERE shopper IN (SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person WHERE s.id = :shopper)
+WHERE shopper IN (
+    SELECT o.id FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person
+    WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json}))
+)
 ORDER BY shopper, purpose {for_update}
 
 -- name: profiles.lock_facets
-SELECT id FROM shoppers WHERE person IN (SELECT person FROM shoppers WHERE id = :shopper) ORDER BY id {for_no_key_update}
+SELECT id FROM shoppers
+WHERE person IN (SELECT s.person FROM shoppers AS s WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json})))
+ORDER BY id {for_no_key_update}
 
 -- name: profiles.consent_history
 -- What a person said, under whichever identifier; what waits to be confirmed was not said yet.
@@ -79,13 +85,15 @@ WHERE s.id = :shopper AND h.pending = 0 ORDER BY h.at_ms, h.id
 -- name: profiles.all_granted
 SELECT shopper, purpose FROM consents WHERE granted = 1
 
--- name: profiles.snooze
+-- name: profiles.snoozes
 -- What she said last holds for all of her, under whichever identifier she said it.
-SELECT z.until_ms
+SELECT z.shopper, z.until_ms
 FROM (
-    SELECT n.until_ms, ROW_NUMBER() OVER (ORDER BY n.at_ms DESC, n.until_ms DESC) AS place
+    SELECT
+        s.id AS shopper, n.until_ms,
+        ROW_NUMBER() OVER (PARTITION BY s.id ORDER BY n.at_ms DESC, n.until_ms DESC) AS place
     FROM shoppers AS s INNER JOIN shoppers AS o ON o.person = s.person INNER JOIN snoozes AS n ON n.shopper = o.id
-    WHERE s.id = :shopper
+    WHERE s.id IN (SELECT value FROM {json_each}(:shoppers{as_json}))
 ) AS z
 WHERE z.place = 1 AND z.until_ms > :now_ms
 
