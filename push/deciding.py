@@ -36,6 +36,7 @@ async def open_deciding(stack: AsyncExitStack, settings: PushSettings, profiles:
         coupon=Coupons(profiles.vault, profiles.keyring, profiles.clock).take,
         goods=profiles.sight.goods,
         stock_ms=rendering.stock_ms,
+        counts=box.counts,
     )
     policy = settings.campaigns.policy(settings.ingest.pushes_per_visit)
     in_force = InForce(policy, frozenset(settings.campaigns.checkouts))

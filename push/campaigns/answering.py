@@ -1,37 +1,31 @@
-"""From something that happened to what is said about it: decided, and written, in one transaction.
+"""From what happened to what is said about it: decided, and written, in one transaction.
 
-Occasion ▶ candidates ▶ inputs ▶ decision ─its budget, its content▶ said
-                          ▲                     │ cannot be said
-                          └── recorded so ◀─────┘
+Questions ▶ candidates ▶ inputs ▶ decisions ▶ written ─▶ answers
+                           ▲                    │
+                           └─ her next question ┘
 
-Either all of it is there afterwards (decision, receipt, message, delivery, what caps count), or nothing.
+Either all of it is there afterwards (decisions, receipts, messages, deliveries, what caps count), or nothing. What is
+asked at once is read and written at once.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from push.campaigns import budgets, content, coupons, journeys, outbox, receipts, routes, touches, waiting
-from push.campaigns.book import Ready
-from push.campaigns.content import Ask, ContentError
-from push.campaigns.decide import decide
-from push.campaigns.gathering import ASKED, Asked, Gathered, gather
+from push.campaigns import coupons, journeys, outbox, touches, waiting
+from push.campaigns.choosing import Chosen, choose
+from push.campaigns.gathering import ASKED, Asked, How, gather
 from push.campaigns.means import Means
-from push.campaigns.outbox import Said
-from push.campaigns.routes import Plan, Policy, Wish
-from push.model.campaigns import Campaign, Step
-from push.model.decisions import Decision, Failed, Inputs, Occasion, Receipt, Touch
-from push.model.delivery import Content, Route
-from push.model.ports import Database, Transaction
+from push.campaigns.outbox import Said, Send
+from push.campaigns.touches import Put
+from push.campaigns.waiting import Wait
+from push.model.decisions import Decision, Occasion, Receipt, Touch
+from push.model.delivery import Content
+from push.model.ports import Database, Transaction, Write, execute_each
 from push.model.presence import Moment
 from push.profiles import keys, permits
-from push.profiles.permits import Check
-
-ANSWER_MS: Final = 250
-"""Senders wait this long for the answer to a phone's own report to carry its message."""
-MOST_TRIES: Final = 20
-"""Campaigns of one decision that are chosen and cannot be said; then nothing is."""
+from push.profiles.keys import DataKey
 
 
 class Sent(NamedTuple):
@@ -49,19 +43,11 @@ class Answer(NamedTuple):
     sent: Sent | None
 
 
-class How(NamedTuple):
-    """Whose own report told of it (a device gets the message in its answer), and whether its evidence may trigger."""
+class Question(NamedTuple):
+    """Something that happened, and how it was told."""
 
-    reporting: str | None = None
-    is_fresh: bool = True
-
-
-class _Found(NamedTuple):
-    """A decision that can be said, and with what."""
-
-    gathered: Gathered
-    receipt: Receipt
-    said: Said | None
+    occasion: Occasion
+    how: How = How()
 
 
 def occasion_of(moment: Moment) -> Occasion:
@@ -80,46 +66,103 @@ def occasion_of(moment: Moment) -> Occasion:
     )
 
 
-async def answer(
-    tx: Transaction,
-    means: Means,
-    occasion: Occasion,
-    now_ms: int,
-    how: How = How(),  # noqa: B008 - a value
-) -> Answer | None:
-    """Decide about something that happened, and write what follows; None where no campaign answers it.
+async def answer(tx: Transaction, means: Means, occasion: Occasion, now_ms: int) -> Answer | None:
+    """As `answer_all`, about one thing that happened."""
+    [found] = await answer_all(tx, means, [Question(occasion)], now_ms)
+    return found
 
-    Nothing is written of whoever was erased meanwhile. Raises `push.model.vault.SealError`,
-    `push.model.errors.DatabaseError`.
+
+async def answer_all(tx: Transaction, means: Means, questions: Sequence[Question], now_ms: int) -> list[Answer | None]:
+    """Decide about what happened, and write what follows; None for what no campaign answers.
+
+    Of each person in order: what one decision sends her counts at the next. Nothing is written of whoever was erased
+    meanwhile. Raises `push.model.vault.SealError`, `push.model.errors.DatabaseError`.
     """
-    candidates = means.in_force.book.candidates(occasion)
-    if not candidates:
-        return None
-    # Her row before her consents, as an erasure takes them: neither waits for the other.
-    opened = await keys.of_readable(tx, means.keyring, [occasion.shopper])
-    if not opened:
-        return None
-    found = await _find(tx, means, Asked(occasion, candidates, how.is_fresh, now_ms), how)
-    decision = found.receipt.decision
-    await outbox.keep_decision(tx, opened[occasion.shopper], found.receipt)
-    await _keep_arms(tx, found)
-    await waiting.put_later(tx, means.in_force.book, occasion, decision.later, now_ms)
-    if found.said is None:
-        return Answer(decision, None)
-    send = outbox.answer(decision, found.said, occasion)
-    if "coupon" in found.said.content.data:
-        await coupons.bind(tx, occasion.shopper, found.said.campaign.id, send.message.id)
-    first = send.plan.routes[0]
-    [delivery] = [""] if first.channel == ASKED else await outbox.write(tx, opened, [send])
-    touch = _touch(found.said.campaign, first.channel, occasion.store, now_ms)
-    await touches.put(tx, send.message.id, occasion.shopper, occasion.visit, touch)
-    await waiting.put(tx, journeys.next_steps(found.said.campaign, occasion, send.message.id, now_ms), now_ms)
-    return Answer(decision, Sent(delivery, first.device, found.said.content))
+    book = means.in_force.book
+    asked = [
+        Asked(place, occasion, candidates, how, now_ms)
+        for place, (occasion, how) in enumerate(questions)
+        if (candidates := book.candidates(occasion))
+    ]
+    # Their rows before their consents, as an erasure takes them: neither waits for the other.
+    opened = await keys.of_readable(tx, means.keyring, {each.occasion.shopper for each in asked})
+    left = [each for each in asked if each.occasion.shopper in opened]
+    turns: list[list[Chosen]] = []
+    while left:
+        gathered, left = await gather(tx, means, left)
+        turns.append(await choose(tx, means, gathered))
+        await _write(tx, means, opened, turns[-1])
+    # Messages last: whoever has numbered events waits for no budget any more, and two never for each other.
+    answers: dict[int, Answer] = {}
+    for chosen in turns:
+        answers |= await _send(tx, opened, chosen)
+    return [answers.get(place) for place in range(len(questions))]
 
 
-def _touch(campaign: Campaign, channel: str, store: str, now_ms: int) -> Touch:
+async def _write(tx: Transaction, means: Means, opened: Mapping[str, DataKey], chosen: Sequence[Chosen]) -> None:
+    """Write decisions, arms, what is to be asked later, what caps count, and whose coupons are said."""
+    now_ms = chosen[0].decision.decided_ms
+    said = [(one, one.said) for one in chosen if one.said is not None]
+    writes = [
+        permits.counted([check for one in chosen for check in one.checks], now_ms),
+        outbox.decisions(opened, [one.receipt for one in chosen]),
+        Write("campaigns.arm", [row for one in chosen for row in _arms(one)]),
+        *waiting.written([wait for one in chosen for wait in _waits(means, one)], now_ms),
+        touches.written(_touched(one, what) for one, what in said),
+    ]
+    await execute_each(tx, writes)
+    for one, what in said:
+        if "coupon" in what.content.data:
+            await coupons.bind(tx, one.occasion.shopper, what.campaign.id, outbox.message_of(one.decision))
+
+
+async def _send(tx: Transaction, opened: Mapping[str, DataKey], chosen: Sequence[Chosen]) -> dict[int, Answer]:
+    """Put into the outbox what whoever asks does not show at once; the answers by place."""
+    sends = {one.place: outbox.answer(one.decision, one.said, one.occasion) for one in chosen if one.said is not None}
+    some = {place: send for place, send in sends.items() if send.plan.routes[0].channel != ASKED}
+    written = await outbox.write(tx, opened, [*some.values()]) if some else []
+    deliveries = dict(zip(some, written, strict=True))
+    sent = {place: _sent(send, deliveries.get(place, "")) for place, send in sends.items()}
+    return {one.place: Answer(one.decision, sent.get(one.place)) for one in chosen}
+
+
+def _sent(send: Send, delivery: str) -> Sent:
+    return Sent(delivery, send.plan.routes[0].device, send.message.content)
+
+
+def _arms(chosen: Chosen) -> Iterable[dict[str, object]]:
+    """Who may get what is compared with who may not: from the first time that she came so far."""
+    inputs, decision = chosen.gathered.inputs, chosen.decision
+    held_out = set(decision.held_out)
+    compared = {each.id for each in chosen.gathered.candidates if each.campaign.holdout or inputs.policy.holdout}
+    came = [name for name in decision.eligible if name in compared]
+    for arm in ("holdout", "treated"):
+        names = [name for name in came if (name in held_out) == (arm == "holdout")]
+        if names:
+            campaigns = msgspec.json.encode(names).decode()
+            yield {"campaigns": campaigns, "shopper": inputs.person.who, "arm": arm, "first_ms": inputs.now_ms}
+
+
+def _waits(means: Means, chosen: Chosen) -> Iterable[Wait]:
+    """What wants to be asked again, and the next step of what is said."""
+    occasion, decision, now_ms = chosen.occasion, chosen.decision, chosen.decision.decided_ms
+    yield from waiting.later(means.in_force.book, occasion, decision.later, now_ms)
+    if chosen.said is not None:
+        yield from journeys.next_steps(chosen.said.campaign, occasion, outbox.message_of(decision), now_ms)
+
+
+def _touched(chosen: Chosen, said: Said) -> Put:
     """What caps count of a message that is sent now."""
-    return Touch(campaign=campaign.id, tags=campaign.tags, channel=channel, store=store, is_here=True, at_ms=now_ms)
+    occasion, decision = chosen.occasion, chosen.decision
+    touch = Touch(
+        campaign=said.campaign.id,
+        tags=said.campaign.tags,
+        channel=said.to.routes[0].channel,
+        store=occasion.store,
+        is_here=True,
+        at_ms=decision.decided_ms,
+    )
+    return Put(outbox.message_of(decision), occasion.shopper, occasion.visit, touch)
 
 
 class _RehearsedError(Exception):
@@ -137,137 +180,8 @@ async def rehearse(db: Database, means: Means, occasion: Occasion, now_ms: int) 
         return None
     try:
         async with db.transaction(patient=True) as tx:
-            found = await _find(tx, means, Asked(occasion, candidates, is_fresh=True, now_ms=now_ms), How())
-            raise _RehearsedError(found.receipt)  # noqa: TRY301 - it is what rolls back
+            gathered, _ = await gather(tx, means, [Asked(0, occasion, candidates, How(), now_ms)])
+            [chosen] = await choose(tx, means, gathered)
+            raise _RehearsedError(chosen.receipt)  # noqa: TRY301 - it is what rolls back
     except _RehearsedError as rehearsed:
         return rehearsed.receipt
-
-
-async def _find(tx: Transaction, means: Means, asked: Asked, how: How) -> _Found:
-    """Decide until what was chosen can be said, or nothing is left."""
-    gathered = await gather(tx, means, asked)
-    inputs = receipts.bounded(gathered.inputs, gathered.candidates)
-    words = await _words(tx, means, asked, gathered)
-    for _ in range(MOST_TRIES):
-        decision = decide(inputs, gathered.candidates, means.in_force.zones)
-        if decision.campaign is None:
-            return _Found(gathered, Receipt(decision=decision, inputs=inputs), None)
-        ready = next(each for each in gathered.candidates if each.id == decision.campaign)
-        said = await _said(tx, means, _Try(gathered, ready, decision, words, how))
-        if isinstance(said, Said):
-            return _Found(gathered, Receipt(decision=decision, inputs=inputs), said)
-        inputs = msgspec.structs.replace(inputs, failed=(*inputs.failed, said))
-    inputs = _given_up(inputs, gathered)
-    return _Found(
-        gathered, Receipt(decision=decide(inputs, gathered.candidates, means.in_force.zones), inputs=inputs), None
-    )
-
-
-def _given_up(inputs: Inputs, gathered: Gathered) -> Inputs:
-    failed = {each.campaign for each in inputs.failed}
-    why = f"{MOST_TRIES} others were chosen before and could not be said"
-    rest = (
-        Failed(campaign=each.id, verdict="template", why=why) for each in gathered.candidates if each.id not in failed
-    )
-    return msgspec.structs.replace(inputs, failed=(*inputs.failed, *rest))
-
-
-class _Try(NamedTuple):
-    """A campaign that was chosen, for which occasion and person, and what its templates see."""
-
-    gathered: Gathered
-    ready: Ready
-    decision: Decision
-    words: Mapping[str, Any]
-    how: How
-
-
-async def _said(tx: Transaction, means: Means, chosen: _Try) -> Said | Failed:
-    """What a chosen campaign says; or why it cannot be said."""
-    campaign, inputs = chosen.ready.campaign, chosen.gathered.inputs
-    step = _step(campaign, inputs.occasion)
-    to = _plan(chosen.gathered, campaign, step, chosen.how, inputs.now_ms)
-    if to is None:
-        return Failed(campaign=campaign.id, verdict="no channel", why="no way leads to her that it may use")
-    why = await budgets.take(
-        tx, campaign.budgets, campaign=campaign.id, store=inputs.occasion.store, now_ms=inputs.now_ms
-    )
-    if why is not None:
-        return Failed(campaign=campaign.id, verdict="budget", why=why)
-    taken = budgets.ids(campaign.budgets, campaign=campaign.id, store=inputs.occasion.store, now_ms=inputs.now_ms)
-    ask = Ask(
-        campaign=campaign,
-        variant=chosen.decision.variant,
-        person=inputs.person,
-        occasion=inputs.occasion,
-        words=chosen.words,
-        template=None if step is None else step.template,
-        channel=to.routes[0].channel,
-    )
-    try:
-        return Said(campaign, await content.content(tx, means.content, ask, inputs.now_ms), to, tuple(taken))
-    except ContentError as error:
-        await budgets.give_back(tx, taken, inputs.now_ms)
-        if error.verdict == "template":
-            await coupons.unbind(tx, inputs.occasion.shopper)
-        return Failed(campaign=campaign.id, verdict=error.verdict, why=error.why)
-
-
-def _step(campaign: Campaign, occasion: Occasion) -> Step | None:
-    """The step of a journey that an occasion is; None at its beginning."""
-    return campaign.steps[occasion.step - 1] if 0 < occasion.step <= len(campaign.steps) else None
-
-
-def _plan(gathered: Gathered, campaign: Campaign, step: Step | None, how: How, now_ms: int) -> Plan | None:
-    """The ways to try: the app that just reported comes first, and gets the message in its answer."""
-    if gathered.inputs.occasion.kind == "asked":
-        return Plan(tuple(gathered.ways))
-    only = (step.channel,) if step is not None and step.channel is not None else campaign.channels
-    first = sorted(gathered.ways, key=lambda way: (way.device, way.channel) != (how.reporting, "inapp"))
-    wish = Wish(basis=campaign.basis, policy=Policy(channels=only), needs=campaign.needs)
-    found = routes.plan(first, gathered.standing, wish, now_ms)
-    if found is None or found.routes[0] != Route(how.reporting or "", "inapp"):
-        return found
-    return msgspec.structs.replace(found, hold_ms=ANSWER_MS)
-
-
-async def _words(tx: Transaction, means: Means, asked: Asked, gathered: Gathered) -> dict[str, Any]:
-    """What templates may see: her traits only where one speaks of her, and she agreed to be profiled."""
-    occasion, now_ms = asked.occasion, asked.now_ms
-    shopper: Mapping[str, object] = {}
-    if any(ready.speaks_of_her for ready in gathered.candidates):
-        permit = permits.to_profile(occasion.shopper, gathered.standing.granted, now_ms)
-        await permits.keep(tx, [Check(occasion.shopper, "profiling", "words", permit is not None)], now_ms)
-        shopper = {} if permit is None else await means.read_traits(tx, permit)
-    directory = means.in_force.directory
-    store = directory.stores.get(occasion.store)
-    zone = directory.zones.get((occasion.store, occasion.zone or ""))
-    return {
-        "shopper": shopper,
-        "store": {"id": occasion.store, "name": occasion.store if store is None else store.name},
-        "zone": {"id": occasion.zone or "", "name": "" if zone is None else zone.name},
-        "moment": {"kind": occasion.kind, "mark_s": occasion.mark_s},
-        "event": {"name": occasion.name, **_scalars(occasion.properties)},
-    }
-
-
-def _scalars(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in properties.items() if isinstance(value, str | int | float)}
-
-
-async def _keep_arms(tx: Transaction, found: _Found) -> None:
-    """Remember who may get what is compared with who may not: from the first time that she came so far."""
-    inputs, decision = found.gathered.inputs, found.receipt.decision
-    held_out = set(decision.held_out)
-    compared = {each.id for each in found.gathered.candidates if each.campaign.holdout or inputs.policy.holdout}
-    rows = [
-        {
-            "campaign": name,
-            "shopper": inputs.person.who,
-            "arm": "holdout" if name in held_out else "treated",
-            "first_ms": inputs.now_ms,
-        }
-        for name in decision.eligible
-        if name in compared
-    ]
-    await tx.execute_many("campaigns.arm", rows)

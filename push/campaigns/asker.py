@@ -9,7 +9,7 @@ from collections import deque
 from functools import partial
 from typing import Final, NamedTuple
 
-from push.campaigns.answering import Answer, answer
+from push.campaigns.answering import Answer, Question, answer_all
 from push.campaigns.means import Means
 from push.model.again import insist
 from push.model.decisions import Occasion
@@ -20,6 +20,8 @@ MOST_WAITING: Final = 500
 """A second of them; whoever comes later is told to ask again."""
 AT_ONCE: Final = 32
 """Decisions of one transaction: some hundredths of a second."""
+REST_S: Final = 0.002
+"""After each transaction, while others come: what one costs, however few it decides about, is then shared by more."""
 
 
 class _Question(NamedTuple):
@@ -42,6 +44,8 @@ class Asker:
 
         Raises `OverloadedError`, `push.model.errors.DatabaseError`, `push.model.vault.SealError`.
         """
+        if not self._means.in_force.book.candidates(occasion):
+            return None
         if len(self._waiting) >= MOST_WAITING:
             raise OverloadedError("questions")
         question = _Question(occasion, asyncio.get_running_loop().create_future())
@@ -57,15 +61,19 @@ class Asker:
 
     async def _work(self) -> None:
         while self._waiting:
-            some = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
-            try:
-                found = await insist(partial(self._decide, some))
-            except Exception:  # noqa: BLE001 - whatever it was, one of them may be the reason: each for itself
-                for question in some:
-                    await self._alone(question)
-                continue
-            for question, one in zip(some, found, strict=True):
-                _tell(question, one)
+            await self._some([self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))])
+            if len(self._waiting) < AT_ONCE:
+                await asyncio.sleep(REST_S)
+
+    async def _some(self, some: list[_Question]) -> None:
+        try:
+            found = await insist(partial(self._decide, some))
+        except Exception:  # noqa: BLE001 - whatever it was, one of them may be the reason: each for itself
+            for question in some:
+                await self._alone(question)
+            return
+        for question, one in zip(some, found, strict=True):
+            _tell(question, one)
 
     async def _alone(self, question: _Question) -> None:
         try:
@@ -78,13 +86,9 @@ class Asker:
 
     async def _decide(self, some: list[_Question]) -> list[Answer | None]:
         now_ms = self._clock.now_ms()
+        questions = [Question(one.occasion) for one in some]
         async with self._db.transaction() as tx:
-            # In one order, so that two servers which decide about the same people never wait for each other.
-            order = sorted(range(len(some)), key=lambda n: some[n].occasion.shopper)
-            found: dict[int, Answer | None] = {}
-            for n in order:
-                found[n] = await answer(tx, self._means, some[n].occasion, now_ms)
-        return [found[n] for n in range(len(some))]
+            return await answer_all(tx, self._means, questions, now_ms)
 
 
 def _tell(question: _Question, found: Answer | None) -> None:

@@ -142,6 +142,8 @@ class Book:
             for key in _keys(each.campaign.trigger):
                 self._index.setdefault(key, []).append(each)
         self.kinds = frozenset(each.campaign.trigger.kind for each in self.ready.values())
+        self.for_next_visit = tuple(name for name, each in sorted(self.ready.items()) if _joins(each.campaign))
+        """Those that wait for her next visit, and say nothing of what they began with."""
         self.has_places = any(each.campaign.when in {"checkout", "next_visit"} for each in self.ready.values())
 
     def candidates(self, occasion: Occasion) -> Sequence[Ready]:
@@ -151,7 +153,14 @@ class Book:
             return [each for each in named if each is not None]
         found = [some for key in _asked(occasion) if (some := self._index.get(key))]
         fitting = [each for some in found for each in some if each.fits is None or each.fits(occasion)]
+        if occasion.came:
+            waited = [self.ready[name] for name in occasion.came if name in self.ready]
+            return sorted(dict.fromkeys((*fitting, *waited)), key=_ID)
         return fitting if len(found) == 1 else sorted(fitting, key=_ID)
+
+
+def _joins(campaign: Campaign) -> bool:
+    return campaign.when == "next_visit" and not any("event" in text for text in slots.texts(campaign))
 
 
 def _keys(trigger: Trigger) -> Iterable[tuple[object, ...]]:

@@ -1,7 +1,12 @@
 """Budgets: how many messages go to everybody, of a campaign, in a store, in the chain. Counters that hold for good.
 
-A counter is a row; whoever takes of it holds it until her transaction ends, in one order, so that nobody takes the same
-one twice and two never wait for each other over the budgets of one campaign.
+A counter is a row, and whoever counts it up holds it until her transaction ends. So that servers do not queue there, it
+is leased in blocks: each takes of one that nobody else holds at the time, and leases another when none has room.
+
+    block that nobody holds ─one▶ message      none has room: counter ─as many as a block▶ block ─one▶ message
+
+What is left in blocks is anybody's: a server that dies takes nothing with it. Towards a budget's end blocks shrink to
+one message, and what is left in them goes back to the counter, so that a budget can be used up to its last message.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,10 +16,14 @@ from typing import Final
 import msgspec
 
 from push.model.campaigns import Budget
+from push.model.ids import fresh
 from push.model.ports import Database, Queries, Transaction
 
 KEPT_MS: Final = 40 * 86_400_000
 """How long a counter of an hour, day or month stays after it was last written: longer than any of these."""
+MOST_OF_A_BLOCK: Final = 64
+OF_WHAT_IS_LEFT: Final = 16
+"""A block is a sixteenth of what is left, so that a few servers' blocks never hold most of a small budget."""
 _STAMPS: Final = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}
 _WHEN: Final = {"hour": " this hour", "day": " today", "month": " this month", "ever": ""}
 
@@ -58,7 +67,32 @@ async def take(tx: Transaction, budgets: Sequence[Budget], *, campaign: str, sto
 
 
 async def _take(tx: Transaction, counter: str, most: int, now_ms: int) -> bool:
-    return most > 0 and await tx.execute("campaigns.take_cap", id=counter, most=most, updated_ms=now_ms) == 1
+    if await tx.execute("budgets.take", counter=counter, most=most) == 1:
+        return True
+    left = most - await _counted(tx, counter)
+    if left <= 0:
+        left += await _recall(tx, counter, now_ms)
+    many = max(1, min(MOST_OF_A_BLOCK, left // OF_WHAT_IS_LEFT))
+    if left <= 0 or await tx.execute("budgets.lease", id=counter, many=many, most=most, updated_ms=now_ms) != 1:
+        return False
+    if many > 1 and await tx.execute("budgets.refill", counter=counter, free=many - 1) != 1:
+        await tx.execute("budgets.block", id=fresh("blk"), counter=counter, free=many - 1)
+    return True
+
+
+async def _counted(tx: Transaction, counter: str) -> int:
+    """What is used or leased of a counter, which is held until the transaction ends."""
+    rows = await tx.fetch("budgets.counted", id=counter)
+    return rows[0]["used"] if rows else 0
+
+
+async def _recall(tx: Transaction, counter: str, now_ms: int) -> int:
+    """Take back what is left in blocks that nobody holds: how much that was."""
+    free = {row["id"]: row["free"] for row in await tx.fetch("budgets.free", counter=counter)}
+    if free:
+        await tx.execute("budgets.empty", ids=msgspec.json.encode(sorted(free)).decode())
+        await tx.execute("budgets.recall", id=counter, free=sum(free.values()), updated_ms=now_ms)
+    return sum(free.values())
 
 
 def _why(budget: Budget) -> str:
@@ -74,7 +108,7 @@ async def give_back(tx: Transaction, counters: Iterable[str], now_ms: int) -> No
 
 
 async def used(db: Queries, counters: Iterable[str]) -> dict[str, int]:
-    """How many messages were taken of each counter, by its id."""
+    """How many messages were taken of each counter, by its id; what is in blocks was not."""
     asked = sorted(counters)
     rows = await db.fetch("budgets.used", ids=msgspec.json.encode(asked).decode())
     found = {row["id"]: row["used"] for row in rows}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from push.campaigns.findings import Finding, found
-from push.campaigns.known import Known, named_pools, named_products, named_segments
+from push.campaigns.known import Known, named_places, named_pools, named_products, named_segments
 from push.model.campaigns import Campaign, Trigger
 
 _NEEDED: Final = {
@@ -25,6 +25,7 @@ def faults(campaign: Campaign, known: Known, now_ms: int) -> Iterator[Finding]:
     del now_ms
     yield from _trigger(campaign.trigger)
     yield from _places(campaign.trigger, known)
+    yield from _asked_places(campaign, known)
     yield from _dwelled(campaign.trigger, known)
     yield from _named(campaign, known)
     yield from _tags(campaign)
@@ -50,6 +51,19 @@ def _places(trigger: Trigger, known: Known) -> Iterator[Finding]:
     for fixture in trigger.fixtures:
         if fixture not in fixtures:
             yield found("trigger.fixtures", f"there is no beacon {fixture} that is mounted at a place (any more)")
+
+
+def _asked_places(campaign: Campaign, known: Known) -> Iterator[Finding]:
+    """Where its audience has to be, or to have been."""
+    directory = known.standing.directory
+    zones = {zone for _, zone in directory.zones}
+    for place in named_places(campaign):
+        if place.store is not None and place.store not in directory.stores:
+            yield found("audience", f"there is no store {place.store} (any more)")
+        elif place.zone is not None and place.store is None and place.zone not in zones:
+            yield found("audience", f"there is no zone {place.zone} in any store (any more)")
+        elif place.zone is not None and place.store is not None and (place.store, place.zone) not in directory.zones:
+            yield found("audience", f"there is no zone {place.zone} in {place.store} (any more)")
 
 
 def _dwelled(trigger: Trigger, known: Known) -> Iterator[Finding]:

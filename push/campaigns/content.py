@@ -62,6 +62,9 @@ async def no_coupons(tx: Transaction, pool: str, shopper: str, campaign: str, ex
     return None
 
 
+NOTHING_COUNTED: Final[Mapping[str, int]] = {}
+
+
 class Means(NamedTuple):
     """What content is made with."""
 
@@ -70,6 +73,8 @@ class Means(NamedTuple):
     goods: Goods = NoGoods()
     stock_ms: int = ContentSettings().stock_ms
     """How long what a store told of its stock is relied on."""
+    counts: Mapping[str, int] = NOTHING_COUNTED
+    """How texts with loops went."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):

@@ -149,6 +149,7 @@ class _Asking:
         caps = Cap(of="all", most=inputs.policy.pushes_per_visit, within="visit"), *inputs.policy.caps
         self._caps = tuple(cap for cap in caps if cap.most <= self._tally.total)
         self._by_name = any(cap.of in {"campaign", "tag"} for cap in self._caps)
+        self._came = frozenset(inputs.occasion.came)
         self._said = frozenset(inputs.person.redeemed) | frozenset(inputs.person.disliked)
 
     def objection(self, ready: Ready, way: _Way) -> Objection | None:
@@ -227,10 +228,13 @@ class _Asking:
 
     def _waits(self, ready: Ready) -> Objection | None:
         wait_s = ready.campaign.trigger.wait_s
-        if self._in.occasion.waited:
+        if self._has_waited(ready):
             return None
         due_ms = self._in.now_ms + 1000 * wait_s
         return Objection("later", f"it waits for {wait_s} s first", Later(campaign=ready.id, due_ms=due_ms))
+
+    def _has_waited(self, ready: Ready) -> bool:
+        return self._in.occasion.waited or ready.id in self._came
 
     def _timely(self, ready: Ready) -> Objection | None:
         why = ready.timely(self._now)
@@ -298,7 +302,7 @@ class _Asking:
         campaign = ready.campaign
         if campaign.is_quiet and self._quiet_ms is not None:
             return self._deferred(ready, Objection("quiet", "it is a quiet hour for her"), self._quiet_ms)
-        if campaign.when == "now" or self._in.occasion.waited:
+        if campaign.when == "now" or self._has_waited(ready):
             return None
         if campaign.when == "checkout" and not self._around.is_checkout:
             return Objection("later", "it is told at the tills", Later(campaign=ready.id, due_ms=None, on="checkout"))

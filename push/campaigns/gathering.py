@@ -1,6 +1,7 @@
 """What a decision rests on, read in the transaction that writes it: the person, the place, what holds for all.
 
-Her consents are locked first: until the transaction ends nobody withdraws one, and nobody else decides about her.
+Consents are locked first: until the transaction ends nobody withdraws one, and nobody else decides about these people.
+What is asked about many at once is read at once: going to the database costs more than what most of them ask.
 """
 
 import json
@@ -39,47 +40,100 @@ _OF_ALL: Final = ("feed.", "place.")
 OCCUPANCY: Final = "place.occupancy"
 
 
-class Gathered(NamedTuple):
-    """The inputs, the campaigns that they name, and what takes a message to her."""
+class How(NamedTuple):
+    """Whose own report told of it (a device gets the message in its answer), and whether its evidence may trigger."""
 
+    reporting: str | None = None
+    is_fresh: bool = True
+
+
+class Asked(NamedTuple):
+    """What happened and how it was told, which campaigns may answer it, and when it is asked.
+
+    `place` tells those that are asked at once apart.
+    """
+
+    place: int
+    occasion: Occasion
+    candidates: Sequence[Ready]
+    how: How
+    now_ms: int
+
+
+class Gathered(NamedTuple):
+    """The inputs, the campaigns that they name, what takes a message to her, and how her consent was looked at."""
+
+    asked: Asked
     inputs: Inputs
     candidates: Sequence[Ready]
     ways: Sequence[Route]
     standing: Standing
+    checks: Sequence[Check]
 
 
-class Asked(NamedTuple):
-    """What happened, which campaigns may answer it, whether its evidence may trigger, and when it is asked."""
+class _Held(NamedTuple):
+    """What is read of whoever is asked about, whatever the candidates are: by facet, as `_reads` asks for it."""
 
-    occasion: Occasion
-    candidates: Sequence[Ready]
-    is_fresh: bool
-    now_ms: int
+    standings: Mapping[str, Standing]
+    persons: Mapping[str, str]
+    devices: Mapping[str, Sequence[Row]]
+    answered: Mapping[str, Sequence[Row]]
+    verdicts: Mapping[str, Sequence[Row]]
+    sent: Mapping[str, Sequence[Row]]
+
+    def who(self, shopper: str) -> str:
+        """The person that a facet belongs to; one that is gone stands for itself."""
+        return self.persons.get(shopper, shopper)
 
 
-async def gather(tx: Transaction, means: Means, asked: Asked) -> Gathered:
-    """Read what a decision about somebody rests on. Raises `push.model.vault.SealError`."""
-    occasion, now_ms, in_force = asked.occasion, asked.now_ms, means.in_force
+class _Facts(NamedTuple):
+    """What candidates' audiences read of somebody, whether she may be looked at for that, and that it was asked."""
+
+    known: dict[str, Any]
+    is_known: bool
+    checks: Sequence[Check]
+
+
+_NO_FACTS: Final = _Facts({}, is_known=False, checks=())
+
+
+async def gather(tx: Transaction, means: Means, asked: Sequence[Asked]) -> tuple[list[Gathered], list[Asked]]:
+    """Read what decisions rest on: the first about each person, and what is to be gathered once these are written.
+
+    A later one has to see what an earlier one sent her. Raises `push.model.vault.SealError`.
+    """
+    held = await _hold(tx, means, asked)
+    now, later = _turn(asked, held)
+    facts = await _facts(tx, means, now, held)
+    found = [_gathered(means, each, held, facts.get(each.place, _NO_FACTS)) for each in now]
+    zones = {zone for each in found for zone in (each.inputs.person.time_zone, each.inputs.around.time_zone)}
+    await means.in_force.zones.learn(zones)
+    return found, later
+
+
+def _turn(asked: Iterable[Asked], held: _Held) -> tuple[list[Asked], list[Asked]]:
+    now: dict[str, Asked] = {}
+    later = [each for each in asked if now.setdefault(held.who(each.occasion.shopper), each) is not each]
+    return list(now.values()), later
+
+
+def _gathered(means: Means, asked: Asked, held: _Held, facts: _Facts) -> Gathered:
+    occasion, now_ms = asked.occasion, asked.now_ms
     kept = _foremost(asked.candidates)
-    left_out = len(asked.candidates) - len(kept)
-    asked = asked._replace(candidates=kept)
-    standing, found = await consent.standing_with(tx, occasion.shopper, now_ms, _reads(means, asked))
-    rows = found[0]
+    standing, rows = held.standings[occasion.shopper], held.devices.get(occasion.shopper, ())
     ways = [Route("", ASKED)] if occasion.kind == "asked" else routes.reach(rows)
-    person = await _person(tx, means, asked, standing, found[1:])
     channels = tuple(dict.fromkeys(way.channel for way in _agreed(ways, standing, kept, now_ms)))
     locale = next((row["locale"] for row in rows), "")
     inputs = Inputs(
         occasion=occasion,
-        person=msgspec.structs.replace(person, channels=channels, locale=locale),
-        around=_around(means, asked),
-        policy=in_force.policy,
+        person=_person(means, asked, held, facts, (channels, locale)),
+        around=_around(means, asked, kept),
+        policy=means.in_force.policy,
         candidates=tuple(ready.key for ready in kept),
-        left_out=left_out,
+        left_out=len(asked.candidates) - len(kept),
         now_ms=now_ms,
     )
-    await in_force.zones.learn([inputs.person.time_zone, inputs.around.time_zone])
-    return Gathered(inputs, kept, ways, standing)
+    return Gathered(asked, inputs, kept, ways, standing, facts.checks)
 
 
 def _foremost(candidates: Sequence[Ready]) -> Sequence[Ready]:
@@ -102,68 +156,106 @@ def _agreed(ways: Sequence[Route], standing: Standing, kept: Sequence[Ready], no
     return [] if plan is None else list(plan.routes)
 
 
-def _reads(means: Means, asked: Asked) -> Sequence[Read]:
-    """What is read of anybody, whatever the candidates are: in one go, as `gather` and `_person` take it apart."""
-    occasion, now_ms = asked.occasion, asked.now_ms
-    shopper, shoppers = occasion.shopper, json.dumps([occasion.shopper])
+async def _hold(tx: Transaction, means: Means, asked: Sequence[Asked]) -> _Held:
+    """Read in one go, once they are held, what is read of anybody."""
+    shoppers = sorted({each.occasion.shopper for each in asked})
+    standings, found = await consent.standing_with(tx, shoppers, asked[0].now_ms, _reads(means, asked, shoppers))
+    persons, *others = found
+    return _Held(standings, {row["id"]: row["person"] for row in persons}, *map(_by_shopper, others))
+
+
+def _reads(means: Means, asked: Sequence[Asked], shoppers: Sequence[str]) -> Sequence[Read]:
+    listed, now_ms = json.dumps(shoppers), asked[0].now_ms
     disliked_ms = now_ms - means.in_force.policy.disliked_days * DAY_MS
+    furthest = max(_furthest(means, each) for each in asked)
     return (
-        Read("deliver.reach", {"shoppers": shoppers}),
-        Read("segments.person", {"shopper": shopper}),
-        Read("sending.answers", {"shoppers": shoppers, "since_ms": now_ms - ANSWERS_D * DAY_MS}),
-        Read("campaigns.verdicts", {"shopper": shopper, "since_ms": disliked_ms}),
-        touches.read(shopper, occasion, now_ms - TOUCHES_MS, each=_furthest(means, asked)),
+        Read("profiles.persons", {"shoppers": listed}),
+        Read("deliver.reach", {"shoppers": listed}),
+        Read("sending.answers", {"shoppers": listed, "since_ms": now_ms - ANSWERS_D * DAY_MS}),
+        Read("campaigns.verdicts", {"shoppers": listed, "since_ms": disliked_ms}),
+        touches.read(shoppers, [each.occasion for each in asked], now_ms - TOUCHES_MS, each=furthest),
     )
 
 
-async def _person(
-    tx: Transaction, means: Means, asked: Asked, standing: Standing, found: Sequence[Sequence[Row]]
-) -> Person:
-    shopper = asked.occasion.shopper
-    persons, answered, verdicts, sent = found
-    who = persons[0]["person"] if persons else shopper
-    facts, is_known = await _facts(tx, means, asked, who, standing)
-    zone = facts.pop(ZONE, "") if asked.occasion.store == "" else ""
+def _by_shopper(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["shopper"], []).append(row)
+    return found
+
+
+def _person(means: Means, asked: Asked, held: _Held, facts: _Facts, reached: tuple[tuple[str, ...], str]) -> Person:
+    """`reached` are the channels that lead to her, and her language."""
+    shopper, known = asked.occasion.shopper, facts.known
+    standing, verdicts = held.standings[shopper], held.verdicts.get(shopper, ())
+    zone = known.get(ZONE, "") if asked.occasion.store == "" else ""
     return Person(
-        who=who,
+        who=held.who(shopper),
         granted=standing.granted,
-        channels=(),
-        facts={name: value for name, value in facts.items() if not name.startswith(_OF_ALL)},
-        is_known=is_known,
+        channels=reached[0],
+        facts={name: value for name, value in known.items() if name != ZONE or asked.occasion.store},
+        is_known=facts.is_known,
         snoozed_until_ms=standing.snoozed_until_ms,
-        touches=touches.told(sent),
-        bought=_bought(facts.get(EVENTS + ORDERED), means),
+        touches=touches.told(held.sent.get(shopper, ()), asked.occasion),
+        bought=_bought(known.get(EVENTS + ORDERED), means),
         redeemed=tuple(sorted({row["campaign"] for row in verdicts if row["kind"] == "redeemed"})),
         disliked=tuple(sorted({row["campaign"] for row in verdicts if row["kind"] == "less"})),
-        answers=dict(sorted(routes.answered(answered).items())),
+        answers=dict(sorted(routes.answered(held.answered.get(shopper, ())).items())),
         time_zone=zone if isinstance(zone, str) else "",
+        locale=reached[1],
     )
 
 
-async def _facts(
-    tx: Transaction, means: Means, asked: Asked, who: str, standing: Standing
-) -> tuple[dict[str, Any], bool]:
-    """What the candidates' audiences read of her, and whether she may be looked at for that."""
-    names = {name for ready in asked.candidates for name in ready.gathers if not name.startswith(_OF_ALL)}
-    read = {name for ready in asked.candidates for name in ready.reads_closely}
-    if any(ready.minds_purchases for ready in asked.candidates):
-        names.add(EVENTS + ORDERED)
-        read.add(EVENTS + ORDERED)
-    if not asked.occasion.store:
-        names.add(ZONE)
-    if not names:
-        return {}, False
-    consents = {CONSENT + purpose: True for purpose in standing.granted}
-    is_known = permits.to_profile(asked.occasion.shopper, standing.granted, asked.now_ms) is not None
-    await permits.keep(tx, [Check(asked.occasion.shopper, "profiling", "segments", is_known)], asked.now_ms)
-    if not is_known:
-        return {name: yes for name, yes in consents.items() if name in names}, False
-    loaded = await view.load(tx, means.sight, People([who], frozenset(names), frozenset(read)), asked.now_ms)
-    found = {name: value for name, value in loaded.get(who, {}).items() if name in names}
-    if any(name.startswith(SEGMENT) for name in names):
-        inside = await membership.of(tx, asked.occasion.shopper)
-        found |= {SEGMENT + name: True for name in inside if SEGMENT + name in names}
-    return found, True
+class _Needs(NamedTuple):
+    """The facts that candidates read, and of which events the properties."""
+
+    names: frozenset[str]
+    read: frozenset[str]
+
+
+def _needs(asked: Asked) -> _Needs:
+    kept = _foremost(asked.candidates)
+    names = frozenset[str]().union(*(ready.gathers for ready in kept))
+    read = frozenset[str]().union(*(ready.reads_closely for ready in kept))
+    ordered = {EVENTS + ORDERED} if any(ready.minds_purchases for ready in kept) else frozenset[str]()
+    zone = frozenset[str]() if asked.occasion.store else {ZONE}
+    return _Needs(frozenset(name for name in names if not name.startswith(_OF_ALL)) | ordered | zone, read | ordered)
+
+
+async def _facts(tx: Transaction, means: Means, asked: Sequence[Asked], held: _Held) -> dict[int, _Facts]:
+    """By place what the candidates' audiences read; who reads the same is read at once."""
+    found: dict[int, _Facts] = {}
+    alike: dict[_Needs, list[Asked]] = {}
+    for each in asked:
+        needs, shopper = _needs(each), each.occasion.shopper
+        if not needs.names:
+            continue
+        granted = held.standings[shopper].granted
+        is_known = permits.to_profile(shopper, granted, each.now_ms) is not None
+        said = {CONSENT + purpose: True for purpose in granted if CONSENT + purpose in needs.names}
+        found[each.place] = _Facts(said, is_known, (Check(shopper, "profiling", "segments", is_known),))
+        if is_known:
+            alike.setdefault(needs, []).append(each)
+    for needs, some in alike.items():
+        whose = {each.place: held.who(each.occasion.shopper) for each in some}
+        loaded = await _loaded(tx, means, needs, whose.values(), some[0].now_ms)
+        found |= {place: found[place]._replace(known=loaded.get(who, {})) for place, who in whose.items()}
+    return found
+
+
+async def _loaded(
+    tx: Transaction, means: Means, needs: _Needs, persons: Iterable[str], now_ms: int
+) -> dict[str, dict[str, Any]]:
+    people = People(sorted(persons), needs.names, needs.read)
+    loaded = await view.load(tx, means.sight, people, now_ms)
+    found = {
+        who: {name: value for name, value in known.items() if name in needs.names} for who, known in loaded.items()
+    }
+    if any(name.startswith(SEGMENT) for name in needs.names):
+        for who, inside in (await membership.of_persons(tx, people.persons)).items():
+            mine = {SEGMENT + name: True for name in inside if SEGMENT + name in needs.names}
+            found[who] = found.get(who, {}) | mine
+    return found
 
 
 def _furthest(means: Means, asked: Asked) -> int:
@@ -200,11 +292,11 @@ def _lines(products: object) -> Iterable[Bought]:
                 yield Bought(product=name, category=category, brand=str(said.get("brand") or ""), at_ms=0)
 
 
-def _around(means: Means, asked: Asked) -> Surroundings:
+def _around(means: Means, asked: Asked, kept: Sequence[Ready]) -> Surroundings:
     in_force, occasion = means.in_force, asked.occasion
     store = in_force.directory.stores.get(occasion.store)
     is_open, is_holiday = in_force.opening(occasion.store, asked.now_ms)
-    reads = {name for ready in asked.candidates for name in ready.reads if name.startswith(_OF_ALL)}
+    reads = {name for ready in kept for name in ready.reads if name.startswith(_OF_ALL)}
     facts = feeds.at(in_force.feeds, reads, occasion.store)
     occupancy = in_force.occupancy(occasion.store) if OCCUPANCY in reads else None
     return Surroundings(
@@ -212,7 +304,7 @@ def _around(means: Means, asked: Asked) -> Surroundings:
         is_open=is_open,
         is_holiday=is_holiday,
         is_checkout=occasion.zone in in_force.checkouts,
-        is_fresh=asked.is_fresh,
+        is_fresh=asked.how.is_fresh,
         stopped=in_force.stopped,
         facts=facts if occupancy is None else {**facts, OCCUPANCY: occupancy},
     )

@@ -10,7 +10,7 @@ from push.model.campaigns import Campaign
 from push.model.decisions import Policy
 from push.model.ports import Queries, Row
 from push.model.rules.parse import RuleError, parse
-from push.model.rules.tree import InSegment, leaves, uses
+from push.model.rules.tree import InSegment, Leaf, Place, leaves, uses
 from push.model.sites import Rules
 from push.profiles.catalogue import goods
 from push.profiles.catalogue.product import Kept
@@ -80,11 +80,19 @@ def _read(row: Row) -> frozenset[str]:
 def named_segments(campaign: Campaign) -> dict[str, str]:
     """The segments that a campaign names, each with the field that does; an audience that cannot be read names none."""
     found = {} if campaign.trigger.segment is None else {campaign.trigger.segment: "trigger.segment"}
+    return {leaf.segment: "audience" for leaf in _audience(campaign) if isinstance(leaf, InSegment)} | found
+
+
+def named_places(campaign: Campaign) -> list[Place]:
+    """Where a campaign's audience has to be, or to have been."""
+    return [leaf for leaf in _audience(campaign) if isinstance(leaf, Place)]
+
+
+def _audience(campaign: Campaign) -> tuple[Leaf, ...]:
     try:
-        audience = () if campaign.audience is None else tuple(leaves(parse(campaign.audience)))
+        return () if campaign.audience is None else tuple(leaves(parse(campaign.audience)))
     except RuleError:
-        audience = ()
-    return {leaf.segment: "audience" for leaf in audience if isinstance(leaf, InSegment)} | found
+        return ()
 
 
 def named_products(campaign: Campaign) -> set[str]:

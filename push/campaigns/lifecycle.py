@@ -15,6 +15,7 @@ import msgspec
 
 from push.access import operators
 from push.campaigns import records
+from push.campaigns.known import named_segments
 from push.campaigns.records import Version
 from push.model.campaigns import Campaign, CampaignState
 from push.model.errors import AbsentError, Fault, MisfitError, StaleError, TakenError
@@ -180,9 +181,16 @@ async def pause(tx: Transaction, name: str, by: By) -> None:
 
 
 async def resume(tx: Transaction, name: str, by: By) -> None:
-    """Let it speak again. Raises `AbsentError`, `StaleError`, `TakenError`: it is not paused."""
+    """Let it speak again.
+
+    Raises `AbsentError`, `StaleError`, `TakenError`: it is not paused, or it asks for a segment that is gone.
+    """
     held = await _there(tx, name, by)
     _refuse(held, held.state != "paused", f"it is not paused, but {held.state}")
+    speaks = await records.version(tx, name, held.live_version or held.version)
+    known = {row["id"] for row in await tx.fetch("segments.rules")}
+    gone = [] if speaks is None else sorted(named_segments(speaks).keys() - known)
+    _refuse(held, bool(gone), f"there is no segment {', '.join(gone)} any more: change the campaign, and launch that")
     await _turn(tx, held, by, "live", "resume")
 
 

@@ -14,7 +14,7 @@ from push.model.campaigns import Campaign
 from push.model.decisions import Decision, Occasion, Receipt
 from push.model.delivery import Content, Lane, Message, Route, State
 from push.model.ids import derived
-from push.model.ports import Row, Transaction
+from push.model.ports import Row, Transaction, Write
 from push.profiles import keys, sealed
 from push.profiles.keys import DataKey, Keyring
 
@@ -52,19 +52,22 @@ async def release_caps(tx: Transaction, ended: Iterable[Row], now_ms: int) -> No
     await coupons.give_back(tx, [row["message"] for row in left])
 
 
-async def keep_decision(tx: Transaction, key: DataKey, receipt: Receipt) -> None:
-    """Store a decision with its receipt, sealed under its shopper's key."""
+def decisions(opened: Mapping[str, DataKey], some: Iterable[Receipt]) -> Write:
+    """What stores decisions with their receipts, each sealed under its shopper's key."""
+    return Write("campaigns.decide", [_decision_row(opened[each.decision.shopper], each) for each in some])
+
+
+def _decision_row(key: DataKey, receipt: Receipt) -> dict[str, object]:
     decision = receipt.decision
-    await tx.execute(
-        "campaigns.decide",
-        id=decision.id,
-        moment=decision.moment,
-        shopper=decision.shopper,
-        store=decision.store,
-        campaign=decision.campaign,
-        sealed=receipts.seal(key, receipt),
-        decided_ms=decision.decided_ms,
-    )
+    return {
+        "id": decision.id,
+        "moment": decision.moment,
+        "shopper": decision.shopper,
+        "store": decision.store,
+        "campaign": decision.campaign,
+        "sealed": receipts.seal(key, receipt),
+        "decided_ms": decision.decided_ms,
+    }
 
 
 class Said(NamedTuple):
@@ -76,11 +79,16 @@ class Said(NamedTuple):
     budgets: tuple[str, ...] = ()
 
 
+def message_of(decision: Decision) -> str:
+    """The id of the message that says what was decided."""
+    return derived("msg", decision.id)
+
+
 def answer(decision: Decision, said: Said, occasion: Occasion) -> Send:
     """What a decision says, and how it is sent."""
     now_ms, campaign = decision.decided_ms, said.campaign
     message = Message(
-        id=derived("msg", decision.id),
+        id=message_of(decision),
         shopper=decision.shopper,
         campaign=campaign.id,
         content=said.content,

@@ -1,9 +1,11 @@
 """Whether a campaign does anything: who may get it against who is kept from it, by an interval to look at daily. Pure.
 
-The interval is an asymptotic confidence sequence for the difference of two shares: Waudby-Smith, Arbour, Sinha, Kennedy
-and Ramdas, "Time-uniform central limit theory and asymptotic confidence sequences", Annals of Statistics 52 (2024),
-theorem 2.2, and their section on randomised experiments. It holds at all times at once: however often somebody looks,
-and whenever she stops, the true difference was ever outside with a probability of about `ALPHA`.
+The interval is an asymptotic confidence sequence for the difference of two shares, by Robbins' mixture of normals with
+the variance that was seen: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and
+asymptotic confidence sequences", Annals of Statistics 52 (2024), arXiv 2103.06476. The same margin and the same scale
+are in their own implementation (the R package drconfseq, `std_conjmix_margin` and `best_rho2_approx`). It holds at all
+times at once: however often somebody looks, and whenever she stops, the true difference was ever outside with a
+probability of about `ALPHA`.
 """
 
 from math import log, sqrt
@@ -62,7 +64,7 @@ def compare(treated: Arm, holdout: Arm) -> Lift | None:
 
 def radius(people: int) -> float:
     """Half of the interval's width after so many people, for a variance of 1."""
-    # The mixture's scale that is best at TIGHT_AT: their appendix on tuning, rho^2 = (-2 log a + log(1 - 2 log a)) / t.
+    # The mixture's scale that is about best at TIGHT_AT: rho^2 = (-2 log a + log(1 - 2 log a)) / t.
     scale = (-2 * log(ALPHA) + log(1 - 2 * log(ALPHA))) / TIGHT_AT
     spread = people * scale + 1
     return sqrt(2 * spread / (people * people * scale) * log(sqrt(spread) / ALPHA))

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from push.campaigns import feeds, following, sowing, waiting
-from push.campaigns.answering import answer
+from push.campaigns.answering import Question, answer_all
 from push.campaigns.hearing import NOTHING, Ear
 from push.campaigns.means import Means
 from push.campaigns.settling import settle
@@ -44,7 +44,11 @@ class Outside(NamedTuple):
 
 
 class Runner:
-    """Asks campaigns. `counts`: people whose time came (`asked`), `decided`, `sent`, `failed`, `given_up`, `late`."""
+    """Asks campaigns.
+
+    `counts`: people whose time came (`asked`), `decided`, `sent`, `failed`, `given_up`, `late`; what was dropped as its
+    campaign was `paused` for too long.
+    """
 
     def __init__(self, outside: Outside, means: Means, ear: Ear) -> None:
         self._db, self._clock, self._sent = outside
@@ -52,7 +56,7 @@ class Runner:
         self.ear = ear
         self._kept = NOTHING
         self._pruned_ms = 0
-        self.counts = {"asked": 0, "decided": 0, "sent": 0, "failed": 0, "given_up": 0, "late": 0}
+        self.counts = {"asked": 0, "decided": 0, "sent": 0, "failed": 0, "given_up": 0, "late": 0, "paused": 0}
         self.failed = 0
         """Steps that ended before their time."""
 
@@ -99,6 +103,7 @@ class Runner:
         book = self._means.in_force.book
         if book is not self._kept:
             await following.keep_segments(self._db, book, now_ms)
+            await waiting.go_on(self._db, book.ready, now_ms)
             self._kept = book
         self._means.in_force.feeds = await feeds.facts(self._db, now_ms)
 
@@ -122,16 +127,13 @@ class Runner:
 
     async def _together(self, people: Sequence[str], *, is_crowd: bool) -> None:
         """Ask about some; where many wait, those who are in stores come first."""
-        decided = sent = 0
         async with self._db.transaction(patient=is_crowd) as tx:
             now_ms = self._clock.now_ms()
-            for person in people:
-                for occasion in await settle(tx, self._means, person, now_ms):
-                    found = await answer(tx, self._means, occasion, now_ms)
-                    decided += found is not None
-                    sent += found is not None and found.sent is not None
+            due = [one for person in people for one in await settle(tx, self._means, person, now_ms)]
+            answers = await answer_all(tx, self._means, [Question(one) for one in due], now_ms)
+        sent = sum(one is not None and one.sent is not None for one in answers)
         self.counts["asked"] += len(people)
-        self.counts["decided"] += decided
+        self.counts["decided"] += sum(one is not None for one in answers)
         self.counts["sent"] += sent
         if sent:
             self._sent(sent)
@@ -158,4 +160,8 @@ class Runner:
         async with self._db.transaction(patient=True) as tx:
             gone = await tx.fetch("waiting.prune", now_ms=now_ms, most=MOST_PRUNED)
             await tx.execute("waiting.prune_spreads", now_ms=now_ms)
-        self.counts["late"] += sum(row["kind"] != "done" for row in gone)
+        paused = sum(row["due_ms"] >= waiting.NEVER_MS for row in gone)
+        self.counts["late"] += sum(row["kind"] != "done" for row in gone) - paused
+        self.counts["paused"] += paused
+        if paused:
+            log.info("what fell due while its campaign was paused is dropped: it was paused for too long", rows=paused)

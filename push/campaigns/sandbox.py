@@ -35,6 +35,8 @@ MOST_WAITING: Final = 32
 _MOST_BYTES: Final = 256 * 1024
 """Of an answer: four fields of 2,000 bytes, escaped."""
 _MOST_SHOWN: Final = 60
+_OUT_OF_MEMORY: Final = "memory"
+"""In what a worker says that ran into its limit and lives."""
 _LOG = structlog.get_logger("push.campaigns")
 
 
@@ -44,7 +46,9 @@ class Sandbox:
     def __init__(self, settings: ContentSettings) -> None:
         self.refused: dict[Template, float] = {}
         """Until when, by the loop's clock, templates are not tried."""
-        self.overruns = 0
+        self.counts = dict.fromkeys(("rendered", "wrong", "timeout", "memory", "crashed", "refused"), 0)
+        """Texts with loops, by what became of them: `wrong` for whom they were, killed (`timeout`, `crashed`), out of
+        `memory`, or `refused`: they were killed lately, or too many waited."""
         self._settings = settings
         self._waiting = 0
         self._idle: asyncio.LifoQueue[Process] = asyncio.LifoQueue()
@@ -60,8 +64,10 @@ class Sandbox:
         async with self._free(template) as worker:
             done = await self._exchange(worker, template, job)
         if done.content is None:
+            self.counts["memory" if _OUT_OF_MEMORY in done.problem.casefold() else "wrong"] += 1
             field, _, problem = done.problem.partition(": ")
             raise TemplateError(field, problem)
+        self.counts["rendered"] += 1
         return done.content
 
     def warm(self) -> None:
@@ -84,8 +90,10 @@ class Sandbox:
     def _refuse(self, template: Template) -> None:
         """Raises `TemplateError` where it overran lately, or too many wait."""
         if self.refused.get(template, 0.0) > asyncio.get_running_loop().time():
+            self.counts["refused"] += 1
             raise TemplateError("body", f"it took too long, and is not tried for {REFUSE_S:.0f} s after that")
         if self._waiting >= MOST_WAITING:
+            self.counts["refused"] += 1
             raise TemplateError("body", "too many texts with loops wait to be rendered")
 
     @contextlib.asynccontextmanager
@@ -113,6 +121,7 @@ class Sandbox:
                         return worker
         except TimeoutError:
             self._rest(template)
+            self.counts["refused"] += 1
             raise TemplateError("body", "no process was free to render it in") from None
         finally:
             self._waiting -= 1
@@ -150,8 +159,9 @@ class Sandbox:
         try:
             async with asyncio.timeout(self._settings.render_ms / 1000):
                 return await _ask(worker, job)
-        except (TimeoutError, OSError, EOFError, msgspec.DecodeError):
-            self.overruns += 1
+        except (TimeoutError, OSError, EOFError, msgspec.DecodeError) as error:
+            is_late = isinstance(error, TimeoutError)  # which is an OSError, too
+            self.counts["timeout" if is_late else "crashed"] += 1
             self._rest(template)
             _LOG.warning("a template took too long or too much memory", template=template.title[:_MOST_SHOWN])
             raise TemplateError("body", "it took too long, or too much memory") from None

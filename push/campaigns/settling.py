@@ -3,6 +3,7 @@
 Events come first: one may arm a basket anew, or be what something else was waiting not to see.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -99,15 +100,42 @@ async def _asked(tx: Transaction, wait: Wait, now_ms: int) -> list[Occasion]:
     return [msgspec.structs.replace(occasion, **spot._asdict())]
 
 
+async def coming(tx: Transaction, means: Means, shoppers: Collection[str], now_ms: int) -> dict[str, tuple[str, ...]]:
+    """What waited for the visit that these people begin now, by shopper: it takes part in what is decided at the door.
+
+    Else whatever greets her there would use up her visit's message. It waits no more.
+    """
+    book = means.in_force.book
+    if not (book.for_next_visit and shoppers):
+        return {}
+    asked = {"shoppers": _json(sorted(shoppers)), "campaigns": _json(book.for_next_visit), "now_ms": now_ms}
+    rows = await tx.fetch("waiting.for_visit", **asked)
+    if not rows:
+        return {}
+    taken = {row["id"] for row in await tx.fetch("waiting.take_these", ids=_json(sorted({row["id"] for row in rows})))}
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        wait = waiting.read({name: value for name, value in row.items() if name != "came_as"})
+        if wait.id in taken and not await _is_cancelled(tx, book.ready[wait.campaign].campaign, wait):
+            found.setdefault(row["came_as"], []).append(wait.campaign)
+    return {shopper: tuple(sorted(set(names))) for shopper, names in found.items()}
+
+
+def _json(names: Sequence[str]) -> str:
+    return msgspec.json.encode(names).decode()
+
+
 # --- what still holds -------------------------------------------------------------------------------------------------
 
 
 async def _holds(tx: Transaction, means: Means, wait: Wait, now_ms: int) -> bool:
     """Whether something is still to be asked, now that its time has come."""
-    if not wait.campaign:
-        return True
     ready = means.in_force.book.ready.get(wait.campaign)
-    if ready is None or await _is_cancelled(tx, ready.campaign, wait):
+    if ready is None:
+        if wait.campaign:
+            await waiting.without_campaign(tx, wait, now_ms)
+        return not wait.campaign
+    if await _is_cancelled(tx, ready.campaign, wait):
         return False
     match wait.kind:
         case "basket":

@@ -16,7 +16,7 @@ from push.campaigns.means import Means
 from push.model.campaigns import TriggerKind
 from push.model.decisions import Later, Occasion
 from push.model.ids import derived
-from push.model.ports import Queries, Row, Transaction
+from push.model.ports import Database, Queries, Row, Transaction, Write, execute_each
 from push.model.presence import Moment
 
 WaitKind = Literal["event", "due", "silent", "basket", "step", "later", "checkout", "next_visit", "done"]
@@ -35,6 +35,14 @@ GRACE_MS: Final = 3_600_000
 """So late it may still be answered, and longer where its campaign's offer makes sense for longer."""
 LONGEST_MS: Final = 90 * DAY_MS
 """After so long nothing is put off once more."""
+
+
+SOON_MS: Final = 1_000
+"""After which a process knows which campaigns are live."""
+PAUSED_MS: Final = DAY_MS
+"""For so long what falls due while its campaign is paused waits for it to speak again."""
+NEVER_MS: Final = 253_402_300_799_999
+"""When that is due: calendars end there."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,24 +85,26 @@ async def put(tx: Transaction, waits: Sequence[Wait], now_ms: int) -> None:
 
     Events are counted apart, so that many of them push nothing else out.
     """
+    await execute_each(tx, written(waits, now_ms))
+
+
+def written(waits: Sequence[Wait], now_ms: int) -> Sequence[Write]:
+    """What `put` writes, for whoever writes other things in one go with it."""
     rows = [
         {**msgspec.structs.asdict(wait), "occasion": msgspec.json.encode(wait.occasion).decode(), "made_ms": now_ms}
         for wait in waits
     ]
-    await tx.execute_many("waiting.put", rows)
-    await tx.execute_many(
-        "waiting.trim", [{"shopper": shopper, "most": MOST} for shopper in sorted({wait.shopper for wait in waits})]
-    )
+    trimmed = [{"shopper": shopper, "most": MOST} for shopper in sorted({wait.shopper for wait in waits})]
+    return Write("waiting.put", rows), Write("waiting.trim", trimmed)
 
 
-async def put_later(tx: Transaction, book: Book, occasion: Occasion, later: Iterable[Later], now_ms: int) -> None:
-    """Have these campaigns asked again about an occasion when, or where, a decision wanted them to be.
+def later(book: Book, occasion: Occasion, some: Iterable[Later], now_ms: int) -> list[Wait]:
+    """What has these campaigns asked again about an occasion when, or where, a decision wanted them to be.
 
     Of one campaign nobody has more than one to wait for: the latest, so that who does something ten times is told once.
     """
     since_ms = occasion.since_ms or occasion.at_ms
-    if now_ms - since_ms < LONGEST_MS:
-        await put(tx, [_later(book, occasion, each, now_ms) for each in later], now_ms)
+    return [_later(book, occasion, each, now_ms) for each in some] if now_ms - since_ms < LONGEST_MS else []
 
 
 def _later(book: Book, occasion: Occasion, later: Later, now_ms: int) -> Wait:
@@ -170,6 +180,33 @@ def moved(wait: Wait, due_ms: int) -> Wait:
     return replace(wait, due_ms=due_ms, until_ms=later, occasion=replace(wait.occasion, is_timed=True))
 
 
+async def without_campaign(tx: Transaction, wait: Wait, now_ms: int) -> None:
+    """What fell due while its campaign does not speak: of one that is paused it waits on, of one that ended no more."""
+    row = await tx.fetch_one("waiting.campaign", id=wait.campaign)
+    state = "ended" if row is None else row["state"]
+    if state == "live":  # somebody let it go on just now, and it is not in force here yet
+        await put(tx, [msgspec.structs.replace(wait, due_ms=now_ms + SOON_MS)], now_ms)
+    elif state == "paused":
+        await put(tx, [_paused(wait)], now_ms)
+
+
+def _paused(wait: Wait) -> Wait:
+    """The same for as long as patience lasts; what waits for a place, until she comes there next."""
+    if wait.kind in AT_PLACES_MS:
+        return msgspec.structs.replace(wait, due_ms=None)
+    until_ms = max(wait.until_ms, (wait.due_ms or 0) + PAUSED_MS)
+    return msgspec.structs.replace(wait, due_ms=NEVER_MS, until_ms=until_ms)
+
+
+async def go_on(db: Database, campaigns: Iterable[str], now_ms: int) -> None:
+    """Let be due what waited for these campaigns, which speak again."""
+    if await db.fetch_one("waiting.peek_paused", never_ms=NEVER_MS) is None:
+        return
+    names = msgspec.json.encode(sorted(campaigns)).decode()
+    async with db.transaction() as tx:
+        await tx.execute("waiting.go_on", now_ms=now_ms, never_ms=NEVER_MS, campaigns=names)
+
+
 async def people(db: Queries, now_ms: int, most: int) -> list[str]:
     """Persons whose time has come."""
     rows = await db.fetch("waiting.people", now_ms=now_ms, most=most)
@@ -200,9 +237,10 @@ async def arrived(tx: Transaction, means: Means, moments: Iterable[Moment], now_
 
 
 def _in_time(rows: Iterable[Row], now_ms: int) -> list[Wait]:
-    waits = [_wait(row) for row in rows if row["until_ms"] >= now_ms]
+    waits = [read(row) for row in rows if row["until_ms"] >= now_ms]
     return sorted(waits, key=lambda wait: (wait.due_ms or 0, wait.id))
 
 
-def _wait(row: Row) -> Wait:
+def read(row: Row) -> Wait:
+    """A row as it is kept."""
     return msgspec.convert({**row, "occasion": msgspec.json.decode(row["occasion"])}, Wait)

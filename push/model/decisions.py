@@ -52,6 +52,8 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     """Which step of a journey it is: 0 the beginning."""
     waited: bool = False
     """Whether the campaign's own wait is over."""
+    came: tuple[str, ...] = ()
+    """Campaigns that waited for this visit of hers, and take part in what is decided as she comes in."""
     since_ms: int = 0
     """When what it began with happened; 0: at `at_ms`."""
     origin: str = ""

@@ -103,29 +103,33 @@ async def granted_for_decision(tx: Transaction, shopper: str) -> Granted:
 
     So does another decision for the same person, under whichever of her facets.
     """
-    return frozenset(row["purpose"] for row in await _locked(tx, shopper) if row["granted"])
-
-
-async def _locked(tx: Transaction, shopper: str) -> list[Row]:
-    rows = await tx.fetch("profiles.lock_consents", shopper=shopper)
-    if not rows:  # whoever never said anything is sent what she is owed, and caps of that hold, too
-        await tx.fetch("profiles.lock_facets", shopper=shopper)
-    return [row for row in rows if row["shopper"] == shopper]
+    return (await standing_for_decision(tx, shopper, 0)).granted
 
 
 async def standing_for_decision(tx: Transaction, shopper: str, now_ms: int) -> Standing:
     """What a shopper says now, and will until `tx` ends, as `granted_for_decision`."""
-    found, _ = await standing_with(tx, shopper, now_ms, ())
-    return found
+    found, _ = await standing_with(tx, [shopper], now_ms, ())
+    return found[shopper]
 
 
 async def standing_with(
-    tx: Transaction, shopper: str, now_ms: int, also: Sequence[Read]
-) -> tuple[Standing, list[list[Row]]]:
-    """As `standing_for_decision`, and the rows of what else is to be read once she is held."""
-    rows = await _locked(tx, shopper)
-    snooze, *others = await fetch_each(tx, [Read("profiles.snooze", {"shopper": shopper, "now_ms": now_ms}), *also])
-    return standing(rows, snooze[0]["until_ms"] if snooze else 0), others
+    tx: Transaction, shoppers: Collection[str], now_ms: int, also: Sequence[Read]
+) -> tuple[dict[str, Standing], list[list[Row]]]:
+    """As `standing_for_decision` of several, and the rows of what else is to be read once they are held."""
+    said: dict[str, list[Row]] = {shopper: [] for shopper in sorted(shoppers)}
+    listed = json.dumps([*said])
+    reads = [Read("profiles.snoozes", {"shoppers": listed, "now_ms": now_ms}), *also]
+    locked, *found = await fetch_each(tx, [Read("profiles.lock_consents", {"shoppers": listed}), *reads])
+    for row in locked:
+        if row["shopper"] in said:
+            said[row["shopper"]].append(row)
+    # Who never said anything is sent what she is owed, and caps of that hold, too: what was read before is read anew.
+    silent = [shopper for shopper, rows in said.items() if not rows]
+    if silent:
+        await tx.fetch("profiles.lock_facets", shoppers=json.dumps(silent))
+        found = await fetch_each(tx, reads)
+    until_ms = {row["shopper"]: row["until_ms"] for row in found[0]}
+    return {shopper: standing(rows, until_ms.get(shopper, 0)) for shopper, rows in said.items()}, found[1:]
 
 
 def standing(rows: Iterable[Row], snoozed_until_ms: int = 0) -> Standing:

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from push.model.people import Purpose
-from push.model.ports import Queries, Row, Transaction
+from push.model.ports import Queries, Row, Transaction, Write
 from push.profiles import consent
 from push.profiles.consent import Granted
 
@@ -56,14 +56,17 @@ class Check(NamedTuple):
 
 async def keep(tx: Transaction, checks: Iterable[Check], now_ms: int) -> None:
     """Count checks by person and day (UTC), in the transaction that does what they are for."""
+    await tx.execute_many(*counted(checks, now_ms))
+
+
+def counted(checks: Iterable[Check], now_ms: int) -> Write:
+    """What `keep` writes, for whoever writes other things in one go with it."""
     day = now_ms // DAY_MS
-    await tx.execute_many(
-        "consent.check",
-        [
-            {**check._asdict(), "day": day, "times": times, "last_ms": now_ms}
-            for check, times in sorted(Counter(checks).items())
-        ],
-    )
+    rows = [
+        {**check._asdict(), "day": day, "times": times, "last_ms": now_ms}
+        for check, times in sorted(Counter(checks).items())
+    ]
+    return Write("consent.check", rows)
 
 
 async def kept(db: Queries, shopper: str) -> list[Row]:

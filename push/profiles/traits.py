@@ -22,7 +22,7 @@ from push.model.ports import Queries, Transaction
 from push.model.profiles import Json, Statement
 from push.profiles import changes
 from push.profiles.identity.facets import listed
-from push.profiles.keys import DataKey, Keyring, known
+from push.profiles.keys import DataKey, Keyring, joined, known, look_for
 from push.profiles.trait_words import MOST_NAMES, Strategies, TraitSettings, encoded, taken
 
 MOST_SOURCES: Final = 8
@@ -269,12 +269,12 @@ async def load(
 ) -> dict[str, dict[str, Json]]:
     """What holds of whoever each of these facets is, by the facet asked for; one that nobody knows is absent."""
     rows = await db.fetch("traits.of_people", ids=listed(shoppers))
-    keys = await known(db, keyring, {row["facet"] for row in rows})
+    await look_for(keyring, rows)
     found: dict[str, list[TraitState]] = {}
     for row in rows:
         mine = found.setdefault(row["shopper"], [])
-        if row["sealed"] is not None and row["facet"] in keys:
-            mine.append(unseal(row["sealed"], keys[row["facet"]]))
+        if row["sealed"] is not None and row["key_wrapped"] is not None:
+            mine.append(unseal(row["sealed"], joined(keyring, row)))
     return {shopper: values(join(mine), strategies) for shopper, mine in found.items()}
 
 

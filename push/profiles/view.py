@@ -11,9 +11,9 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from push.model.ports import Queries
+from push.model.ports import Queries, Row
 from push.model.rules.tree import CONSENT, EVENTS, STAYS, Stay
-from push.profiles import permits, traits
+from push.profiles import consent, permits, traits
 from push.profiles.derived import figures, signals, store
 from push.profiles.derived.figures import Figures, Given
 from push.profiles.derived.reading import Goods
@@ -141,9 +141,8 @@ async def load(db: Queries, sight: Sight, people: People, now_ms: int) -> Found:
 
     Raises `push.model.vault.SealError`, `push.model.errors.DatabaseError`.
     """
-    granted = await permits.all_to_profile(db, people.persons, now_ms)
-    found = await _agreed(db, granted)
-    asked = Permitted({person: granted[person] for person in found}, people.names, people.read)
+    found, granted = await _agreed(db, people.persons, now_ms)
+    asked = Permitted(granted, people.names, people.read)
     if found:
         for starts, take in _SOURCES:
             if any(name.startswith(starts) for name in people.names):
@@ -156,12 +155,19 @@ def listed(ids: Iterable[str]) -> str:
     return msgspec.json.encode(sorted({*ids})).decode()
 
 
-async def _agreed(db: Queries, granted: Mapping[str, ToProfile]) -> Found:
-    """What those said who stand for themselves."""
+async def _agreed(db: Queries, persons: Iterable[str], now_ms: int) -> tuple[Found, dict[str, ToProfile]]:
+    """What those said who stand for themselves and may be profiled, and their permits."""
+    said: dict[str, list[Row]] = {}
+    for row in await db.fetch("segments.consents", people=listed(persons)):
+        said.setdefault(row["person"], []).append(row)
     found: Found = {}
-    for row in await db.fetch("segments.consents", people=listed(granted)):
-        found.setdefault(row["person"], {})[CONSENT + row["purpose"]] = bool(row["granted"])
-    return found
+    granted: dict[str, ToProfile] = {}
+    for person, rows in said.items():
+        permit = permits.to_profile(person, consent.standing(rows).granted, now_ms)
+        if permit is not None:
+            granted[person] = permit
+            found[person] = {CONSENT + row["purpose"]: bool(row["granted"]) for row in rows}
+    return found, granted
 
 
 async def _known_since(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:

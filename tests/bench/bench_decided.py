@@ -35,6 +35,8 @@ from tests.support.postgres import admin, run_postgres
 DECISIONS: Final = 100_000
 KILLS: Final = 20
 PEOPLE: Final = 200
+TOGETHER: Final = 10
+"""Decisions of one transaction, as of those who ask at the same time."""
 MOST: Final = 10_000_000
 
 
@@ -44,9 +46,9 @@ async def at_once(url: str, decisions: int) -> tuple[int, float]:
     async with open_database(url, SettableClock(T0_MS)) as db:
         await settle_in(db, everybody)
         began_s = time.monotonic()
-        rounds = decisions // WRITERS
-        await asyncio.gather(*(write(db, made, everybody, f"w{n}", rounds) for n in range(WRITERS)))
-        rate = rounds * WRITERS / (time.monotonic() - began_s)
+        rounds = decisions // WRITERS // TOGETHER
+        await asyncio.gather(*(write(db, made, everybody, f"w{n}", rounds, together=TOGETHER) for n in range(WRITERS)))
+        rate = rounds * WRITERS * TOGETHER / (time.monotonic() - began_s)
         return await assert_books_agree(db, everybody, MOST), rate
 
 

@@ -12,6 +12,7 @@ from push.campaigns import budgets, touches
 from push.campaigns.caps import HOUR_MS, Over, Tally, over_any
 from push.campaigns.outbox import Send, put
 from push.campaigns.routes import Plan
+from push.campaigns.touches import Put
 from push.deliver import receipts
 from push.deliver.receipts import ReceiptIn
 from push.model.again import insist
@@ -93,7 +94,7 @@ class Writer:
             limits = BUDGETS.get(campaign, ())
             if await budgets.take(tx, limits, campaign=campaign, store=store, now_ms=T0_MS) is not None:
                 return None
-            await touches.put(tx, message, shopper, "", touch(campaign, store=store))
+            await tx.execute_many(*touches.written([Put(message, shopper, "", touch(campaign, store=store))]))
             return budgets.ids(limits, campaign=campaign, store=store, now_ms=T0_MS)
 
     async def _take_back(self, message: str, taken: tuple[str, ...]) -> None:
@@ -132,12 +133,37 @@ async def test_a_budget_is_taken_whole_or_not_at_all(db: Database) -> None:
     assert await budgets.used(db, names) == dict(zip(names, (2, 0, 1), strict=True)), "long over: gone"
 
 
+async def test_two_servers_take_of_one_budget_without_waiting_for_each_other_and_to_its_last_message(
+    db: Database, database_url: str
+) -> None:
+    most, counter = 100, "budget:campaign:c:ever"
+
+    async def take(tx: Transaction, most: int) -> bool:
+        return await budgets.take(tx, (Budget(most=most),), campaign="c", store="", now_ms=T0_MS) is None
+
+    async def taken(most: int) -> bool:
+        async with db.transaction() as tx:
+            return await take(tx, most)
+
+    first = [await taken(most) for _ in range(3)]
+    if database_url.startswith("postgresql"):
+        async with db.transaction() as one:
+            assert await take(one, most), "of a block, which is held from here on"
+            first += [await taken(most), await taken(most)]
+    used = len(first) + database_url.startswith("postgresql")
+    assert await budgets.used(db, [counter]) == {counter: used}
+    assert await taken(used + 1), "a smaller budget takes back what was leased"
+    assert not await taken(used + 1)
+    assert [await taken(most) for _ in range(most)] == [True] * (most - used - 1) + [False] * (used + 1)
+    assert await budgets.used(db, [counter]) == {counter: most}
+
+
 async def test_old_messages_are_known_as_far_as_caps_need_them_until_she_is_erased(db: Database) -> None:
     async with db.transaction() as tx:
-        for n in range(6):
-            await touches.put(tx, f"old{n}", "bob", "", touch("c1" if n else "c2", at_ms=T0_MS - (90 + n) * DAY_MS))
-        await touches.put(tx, "new", "ann", "", touch("c3", at_ms=T0_MS - DAY_MS))
-        await touches.put(tx, "of cyd", "cyd", "", touch())
+        old = [touch("c1" if n else "c2", at_ms=T0_MS - (90 + n) * DAY_MS) for n in range(6)]
+        sent_before = [Put(f"old{n}", "bob", "", each) for n, each in enumerate(old)]
+        new = [Put("new", "ann", "", touch("c3", at_ms=T0_MS - DAY_MS)), Put("of cyd", "cyd", "", touch())]
+        await tx.execute_many(*touches.written([*sent_before, *new]))
         found = await touches.of(tx, "ann", at("ann"), T0_MS - 35 * DAY_MS, each=2)
         assert [each.campaign for each in found] == ["c3", "c2", "c1", "c1"], "her other facet's, the newest first"
         once = Tally(found, BERLIN, T0_MS)
@@ -147,7 +173,7 @@ async def test_old_messages_are_known_as_far_as_caps_need_them_until_she_is_eras
         for name in ("ann", "bob", "cyd"):
             later = {"id": name, "shopper": name, "campaign": "c1", "made_ms": T0_MS, "occasion": "{}"}
             await tx.execute("waiting.put", **later, kind="wait", store="s1", due_ms=None, until_ms=T0_MS)
-            await tx.execute("campaigns.arm", campaign="c1", shopper=name, arm="holdout", first_ms=T0_MS)
+            await tx.execute("campaigns.arm", campaigns='["c1"]', shopper=name, arm="holdout", first_ms=T0_MS)
         exported = await tx.fetch("rights.export_touches", ids='["ann","bob"]')
         await erasing.remove(tx, ["ann", "bob"])
     assert [row["message"] for row in exported] == ["old5", "old4", "old3", "old2", "old1", "old0", "new"]
@@ -164,7 +190,7 @@ async def test_it_is_known_what_belongs_to_her_visit_and_what_she_did_of_it(db: 
             store = "s2" if visit == "elsewhere" else "s1"
             values = {"id": visit, "store": store, "shopper": shopper, "entered_ms": T0_MS, "heard_ms": T0_MS}
             await tx.execute("ingest.open_visit", **values)
-            await touches.put(tx, visit, shopper, visit, touch(visit, store=store))
+            await tx.execute_many(*touches.written([Put(visit, shopper, visit, touch(visit, store=store))]))
         await tx.execute("ingest.close_visit", id="over", left_ms=T0_MS)
         deliveries = {name: await message(tx, name) for name in (*kinds, "nothing")}
         said = [ReceiptIn(deliveries[kind], kind, T0_MS) for kind in kinds]  # type: ignore[arg-type]
@@ -183,5 +209,5 @@ async def message(tx: Transaction, name: str) -> str:
         id=name, shopper="ann", campaign=name, content=content, created_ms=T0_MS, expires_ms=ends_ms, collapse_key=name
     )
     [delivery] = await put(tx, KEYRING, [Send(message=said, plan=PLAN, lane=Lane.MOMENT, source="test")])
-    await touches.put(tx, name, "ann", "", touch(name))
+    await tx.execute_many(*touches.written([Put(name, "ann", "", touch(name))]))
     return delivery

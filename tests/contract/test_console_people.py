@@ -40,7 +40,7 @@ async def decided(tx: Transaction, name: str, at_ms: int, verdicts: list[tuple[V
     decision = Decision(
         id=name, moment=f"m-{name}", shopper=TWIN, store="s1", campaign=None, considered=considered, decided_ms=at_ms
     )
-    await outbox.keep_decision(tx, key, Receipt(decision=decision, inputs=None))
+    await tx.execute_many(*outbox.decisions({TWIN: key}, [Receipt(decision=decision, inputs=None)]))
 
 
 async def past(db: Database, after: str = "") -> happenings.Page:

@@ -103,7 +103,7 @@ async def test_of_sixteen_who_redeem_a_code_at_once_one_does_and_the_others_are_
     with pytest.raises(CouponError) as caught:
         await redeeming.redeem(db, VAULT, Asked(code, "s1"), NOW_MS)
     assert caught.value.used == redeeming.Used(NOW_MS + winner, "s1")
-    said = await db.fetch("campaigns.verdicts", shopper="ann", since_ms=0)
+    said = await db.fetch("campaigns.verdicts", shoppers='["ann"]', since_ms=0)
     assert [(row["campaign"], row["kind"]) for row in said] == [("c", "redeemed")], "she is not offered it again"
     assert (await left(db))[1:] == (1, 1)
 

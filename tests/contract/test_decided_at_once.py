@@ -27,7 +27,7 @@ MOST = 10_000
 async def test_sixteen_who_decide_at_once_exceed_nothing_and_ask_for_consent(db: Database) -> None:
     everybody, made = crowd(5), decider()
     await settle_in(db, everybody)
-    await asyncio.gather(*(write(db, made, everybody, f"w{n}", ROUNDS) for n in range(WRITERS)))
+    await asyncio.gather(*(write(db, made, everybody, f"w{n}", ROUNDS, together=1 + n % 3) for n in range(WRITERS)))
     assert await assert_books_agree(db, everybody, MOST) > 5
 
 

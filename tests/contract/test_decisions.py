@@ -3,25 +3,28 @@ page that asks gets the same answer as a phone would, within the same caps.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 
 import msgspec
 import pytest
 
 from push.campaigns import receipts
-from push.campaigns.answering import answer, rehearse
+from push.campaigns.answering import Question, answer, answer_all, rehearse
 from push.campaigns.asker import Asker
 from push.campaigns.book import Versioned
 from push.campaigns.means import Means
-from push.model.campaigns import Budget, Campaign, Cap, Option, Slot, Trigger
+from push.model.campaigns import Budget, Campaign, Cap, Option, Slot, Step, Trigger
 from push.model.decisions import Occasion, Receipt
 from push.model.ports import Database, Queries
+from push.profiles import permits, registered
 from push.profiles.permits import ToProfile
+from push.profiles.rights import erasing
 from tests.support.campaigns import NOW_MS, campaign
 from tests.support.clocks import SettableClock
 from tests.support.deciding import POLICY, entered, means
 from tests.support.fresh import open_database
 from tests.support.ingest import ALL_TIME, T0_MS, agree, register
+from tests.support.keyrings import KEYRING
 
 AGES = {"kind": "not", "of": {"kind": "fact", "fact": "traits.age", "op": "at_most", "value": 17}}
 DID = {"kind": "did", "event": "Order Completed", "least": 0, "within_days": 90}
@@ -116,8 +119,8 @@ async def test_whoever_asks_gets_an_answer_within_the_caps_of_everything(db: Dat
 async def test_who_asks_hears_of_what_went_wrong_and_the_others_are_answered(db: Database) -> None:
     offer = campaign("c", trigger=Trigger(kind="asked"), title="{{ shopper.name | default: 'Hello' }}")
 
-    async def read(_db: Queries, permit: ToProfile) -> dict[str, str]:
-        if permit.shopper == "ann":
+    async def read(_db: Queries, some: Collection[ToProfile]) -> dict[str, dict[str, str]]:
+        if any(permit.shopper == "ann" for permit in some):
             raise LookupError
         return {}
 
@@ -128,3 +131,33 @@ async def test_who_asks_hears_of_what_went_wrong_and_the_others_are_answered(db:
     assert not isinstance(second, BaseException)
     assert second is not None
     assert second.decision.campaign == "c"
+
+
+async def test_many_at_once_are_decided_about_as_one_after_the_other(db: Database) -> None:
+    """Ann is asked about thrice, once by her other name; Cyd agreed to nothing; Dan is erased; Eve is nobody."""
+    async with db.transaction() as tx:
+        await tx.execute("identity.set_person", id="bob", person="ann")
+        await erasing.remove(tx, ["dan"])
+        await registered.put(tx, KEYRING, "ann", {"name": "Ann", "age": 30}, T0_MS)
+    hers = campaign("hers", value=9, title="Dear {{ shopper.name | default: 'you' }}")
+    hers = msgspec.structs.replace(hers, audience=AGES, caps=(Cap(of="campaign", most=1),), steps=(Step(after_s=60),))
+    evening = msgspec.structs.replace(campaign("evening", value=3), when="evening")
+    policy = msgspec.structs.replace(POLICY, pushes_per_visit=9)
+    made = means(await kept(db, hers, evening, campaign("any")), policy)
+    names = ("ann", "cyd", "bob", "dan", "eve", "ann")
+    asked = [Question(entered(id=f"mom_{n}", shopper=who)) for n, who in enumerate(names)]
+    asked.append(Question(entered(kind="left", id="unanswered")))
+    async with db.transaction() as tx:
+        answers = await answer_all(tx, made, asked, NOW_MS)
+    said = [None if one is None or one.sent is None else one.sent.content.title for one in answers]
+    assert said == ["Dear Ann", None, "Hello", None, None, "Hello", None]
+    assert [one is not None for one in answers] == [True, True, True, False, False, True, False]
+    for one in answers:
+        if one is not None:
+            receipt = await receipt_of(db, made, one.decision.id)
+            assert await receipts.replay(db, receipt, made.in_force.zones) == one.decision
+    waiting = await db.fetch("deliver.list", **ALL_TIME)
+    told = sorted((row["shopper"], row["campaign"], row["state"]) for row in waiting)
+    assert told == [("ann", "any", "pending"), ("ann", "hers", "pending"), ("bob", "any", "cancelled")]
+    checks = await permits.kept(db, "ann")
+    assert sorted((row["used_for"], row["times"]) for row in checks) == [("segments", 3), ("words", 3)]

@@ -51,7 +51,7 @@ async def test_each_person_counts_once_and_purchases_as_long_as_they_are_in_time
             ("bob", "holdout", T0_MS + DAY_MS),
             ("cyd", "treated", T0_MS + 9 * DAY_MS),
         ):
-            await tx.execute("campaigns.arm", campaign="c", shopper=who, arm=arm, first_ms=first_ms)
+            await tx.execute("campaigns.arm", campaigns='["c"]', shopper=who, arm=arm, first_ms=first_ms)
         for kind in ("opened", "redeemed"):
             await receipts.keep(tx, "dev-ann", [ReceiptIn(found.sent.delivery, kind, T0_MS)], T0_MS)
     await bought(db, "ann", "order_completed", T0_MS + DAY_MS)

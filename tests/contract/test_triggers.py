@@ -57,6 +57,31 @@ async def test_a_wait_ends_in_a_message_unless_she_did_what_it_was_for(here: Str
     assert await here.db.fetch("triggered.waiting") == []
 
 
+async def test_what_falls_due_while_its_campaign_is_paused_is_said_once_that_goes_on_or_dropped_after_a_day(
+    here: Street,
+) -> None:
+    campaign = answering("still-looking", "event", event="Product Viewed", wait_s=600)
+    here.live(campaign)
+    await here.keeps(campaign)
+    await here.did("ann", "Product Viewed", MUG)
+    await here.settled()
+    here.live()
+    await here.keeps(msgspec.structs.replace(campaign, live=False))
+    assert await here.after(HOUR_MS // 6) == []
+    assert await here.after(DAY_MS - MINUTE_MS) == [], "it is paused"
+    await here.keeps(campaign)
+    here.live(campaign)
+    assert await here.after(0) == [("ann", "still-looking")]
+    await here.did("bob", "Product Viewed", MUG)
+    await here.settled()
+    here.live()
+    await here.keeps(msgspec.structs.replace(campaign, live=False))
+    await here.after(HOUR_MS // 6)
+    await here.after(DAY_MS + MINUTE_MS)
+    assert await here.db.fetch("triggered.waiting") == []
+    assert here.runner.counts["paused"] == 1
+
+
 @on_sqlite
 async def test_a_basket_is_left_behind_after_the_last_thing_done_to_it(here: Street) -> None:
     here.live(answering("basket", "basket", minutes=30))
@@ -252,6 +277,25 @@ async def test_what_waits_for_the_next_visit_is_said_when_she_comes_and_at_the_t
     await here.comes("ann", "s1", zone="tills")
     assert await here.after(0) == [("ann", "at-tills"), ("bob", "next-time")]
     assert len(await here.after(DAY_MS)) == 2
+
+
+async def test_what_waits_for_her_visit_is_weighed_against_what_greets_her_at_the_door(here: Street) -> None:
+    """One push a visit: the greeting does not use it up before what waited is asked."""
+    offer = answering("next-time", "event", event="Signed Up", unless=(BOUGHT,))
+    offer = msgspec.structs.replace(offer, when="next_visit", value=5.0)
+    greeting = msgspec.structs.replace(answering("greeting", "store_entered"), value=1.0)
+    here.live(offer, greeting)
+    for name in ("ann", "bob", "cyd"):
+        await here.did(name, "Signed Up")
+    await here.did("bob", BOUGHT, {"order_id": "o1", "products": [MUG]})
+    assert await here.after(0) == []
+    await here.comes("ann", "s1")
+    await here.comes("bob", "s1")
+    assert await here.sent() == [("ann", "next-time"), ("bob", "greeting")]
+    here.live(offer, msgspec.structs.replace(greeting, priority=1))
+    await here.comes("cyd", "s1")
+    assert (await here.after(0))[2:] == [("cyd", "greeting")]
+    assert await here.db.fetch("triggered.waiting") == []
 
 
 @on_sqlite

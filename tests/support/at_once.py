@@ -10,10 +10,11 @@ from typing import Final
 import msgspec
 
 from push.campaigns import budgets, touches
-from push.campaigns.answering import Answer, answer
+from push.campaigns.answering import Answer, Question, answer_all
 from push.campaigns.means import Means
 from push.model.again import insist
 from push.model.campaigns import Budget, Campaign, Cap
+from push.model.decisions import Occasion
 from push.model.ids import derived
 from push.model.people import Device
 from push.model.ports import Database
@@ -71,23 +72,29 @@ async def settle_in(db: Database, everybody: Sequence[str]) -> None:
             await consent.set_consents(tx, who, agreed, at_ms=T0_MS, source="test")  # type: ignore[arg-type]
 
 
-async def write(db: Database, made: Means, everybody: Sequence[str], seed: str, rounds: int) -> None:
-    """One of those who decide."""
+async def write(  # noqa: PLR0913 - who decides with what, about whom, how often
+    db: Database, made: Means, everybody: Sequence[str], seed: str, rounds: int, *, together: int = 1
+) -> None:
+    """One of those who decide: so often, about so many together."""
     chance = random.Random(seed)  # noqa: S311 - a schedule that repeats itself
     for n in range(rounds):
-        occasion = entered(
-            id=f"{seed}-{n}",
-            shopper=chance.choice(everybody),
-            store=chance.choice(("s1", "s2")),
-            visit="",
-            campaigns=(chance.choice(("c1", "c2", "c3")),),
-        )
+        asked = [Question(_happened(chance, everybody, f"{seed}-{n}-{each}")) for each in range(together)]
 
-        async def decide() -> Answer | None:
+        async def decide() -> list[Answer | None]:
             async with db.transaction() as tx:
-                return await answer(tx, made, occasion, T0_MS)  # noqa: B023 - it is over before the next
+                return await answer_all(tx, made, asked, T0_MS)  # noqa: B023 - it is over before the next
 
         await insist(decide)
+
+
+def _happened(chance: random.Random, everybody: Sequence[str], name: str) -> Occasion:
+    return entered(
+        id=name,
+        shopper=chance.choice(everybody),
+        store=chance.choice(("s1", "s2")),
+        visit="",
+        campaigns=(chance.choice(("c1", "c2", "c3")),),
+    )
 
 
 async def assert_books_agree(db: Database, everybody: Sequence[str], most: int) -> int:

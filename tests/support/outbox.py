@@ -8,6 +8,7 @@ import msgspec
 from push.campaigns import outbox, receipts, touches
 from push.campaigns.outbox import Said
 from push.campaigns.routes import Plan
+from push.campaigns.touches import Put
 from push.model.campaigns import Campaign, Template, Trigger
 from push.model.decisions import Decision, Occasion, Receipt, Touch
 from push.model.delivery import DEFAULT_APP, Accepted, Content, Outgoing, Route, State
@@ -100,12 +101,12 @@ async def enqueue(  # noqa: PLR0913 - a delivery has many sides
     async with db.transaction() as tx:
         await people.ensure_shopper(tx, shopper, now_ms)
         opened = await keys.ensure(tx, keyring, [shopper])
-        await outbox.keep_decision(tx, opened[shopper], Receipt(decision=decision, inputs=None))
+        await tx.execute_many(*outbox.decisions(opened, [Receipt(decision=decision, inputs=None)]))
         plan = Plan(ways(device, channels), hold_ms=hold_ms)
         send = outbox.answer(decision, Said(campaign, content, plan), happened)
         [delivery] = await outbox.write(tx, opened, [send])
         touch = Touch(campaign=campaign.id, tags=(), channel=channels[0], store="s1", is_here=True, at_ms=now_ms)
-        await touches.put(tx, send.message.id, shopper, visit, touch)
+        await tx.execute_many(*touches.written([Put(send.message.id, shopper, visit, touch)]))
         return delivery
 
 

@@ -59,6 +59,12 @@ class Shop(NamedTuple):
         async with self.http.put("/v1/registry", json=registry) as answer:
             assert answer.status == 200, await answer.text()
 
+    async def send(self, to: dict[str, str], title: str) -> None:
+        """A message of the shop's own."""
+        body = {"to": to, "content": {"title": title, "body": "Just out of the oven."}, "basis": "service"}
+        async with self.http.post("/v1/messages", json=body) as answer:
+            assert answer.status == 202, await answer.text()
+
     async def walk_in(self, shopper: str) -> None:
         """Give a shopper a tag, and let the gateway at the door hear it."""
         tag = {"id": "tag-1", "role": "tag", "format": "ibeacon", "static_id": TAG.hex(), "shopper": shopper}

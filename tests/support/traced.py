@@ -18,7 +18,7 @@ PERSONAL = {
 }
 """Statements that read what makes up a profile, and their parameter that says whose."""
 LOOKS = {
-    "profiles.lock_consents": "shopper",
+    "profiles.lock_consents": "shoppers",
     "profiles.consents_of": "shopper",
     "consent.of_many": "shoppers",
     "segments.consents": "people",
@@ -53,7 +53,7 @@ class Traced:
             missing = set(_named(params[PERSONAL[name]])) - self._permitted
             if missing:
                 raise UnpermittedError(f"{name} without a permit of {sorted(missing)}")
-            self._log.append(name)
+            self._log.extend(name for _ in _named(params[PERSONAL[name]]))
 
     def _learn(self, name: str, params: dict[str, object], rows: Sequence[Row]) -> None:
         if name in LOOKS:

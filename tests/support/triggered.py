@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+from push.campaigns import lifecycle
 from push.campaigns.book import Book
 from push.campaigns.hearing import Ear
+from push.campaigns.lifecycle import By
 from push.campaigns.means import Means
 from push.campaigns.runner import Outside, Runner
 from push.deliver import receipts
@@ -40,6 +42,11 @@ class Street(NamedTuple):
     def live(self, *campaigns: Campaign) -> None:
         """Let these campaigns be live, and no others."""
         self.means.in_force.book = Book(versioned(*campaigns))
+
+    async def keeps(self, campaign: Campaign) -> None:
+        """Write a campaign down, as live or paused."""
+        async with self.db.transaction() as tx:
+            await lifecycle.put_live(tx, campaign, By("test", self.clock.now_ms()))
 
     async def did(
         self, shopper: str, name: str, properties: Mapping[str, Json] | None = None, late_ms: int = 0

@@ -240,9 +240,15 @@ async def _tell(tx: Transaction, moves: list[Move]) -> None:
 async def of(db: Queries, shopper: str) -> list[str]:
     """The segments that whoever this facet belongs to is in."""
     row = await db.fetch_one("segments.person", shopper=shopper)
-    if row is None:
-        return []
-    return sorted(row["segment"] for row in await db.fetch("segments.of", people=listed([row["person"]])))
+    return [] if row is None else (await of_persons(db, [row["person"]])).get(row["person"], [])
+
+
+async def of_persons(db: Queries, persons: Collection[str]) -> dict[str, list[str]]:
+    """The segments that these people are in, by person; who is in none is absent."""
+    found: dict[str, list[str]] = {}
+    for row in await db.fetch("segments.of", people=listed(persons)):
+        found.setdefault(row["person"], []).append(row["segment"])
+    return {person: sorted(inside) for person, inside in found.items()}
 
 
 async def moves(db: Queries, after_seq: int, most: int) -> list[tuple[int, Move]]:
