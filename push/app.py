@@ -32,6 +32,7 @@ from push.api import (
     enrolment,
     enrolment_page,
     events,
+    experiences,
     feeds,
     floors,
     health,
@@ -109,6 +110,7 @@ ENDPOINTS: Final = (
     *campaigns.ENDPOINTS,
     *stops.ENDPOINTS,
     *coupons.ENDPOINTS,
+    *experiences.ENDPOINTS,
     *decisions.ENDPOINTS,
     *feeds.ENDPOINTS,
     *records.ENDPOINTS,
@@ -222,6 +224,8 @@ def _measured(parts: Parts, answered: Counter[str]) -> Measured:
         parts.segmenting.runner,
         parts.confirmer,
         parts.campaigner,
+        parts.deciding.content.counts,
+        parts.stops,
         answered,
     )
 

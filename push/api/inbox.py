@@ -1,6 +1,7 @@
 """A person's own messages: fetched, explained, and for a while not wanted."""
 
 import asyncio
+import json
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -91,7 +92,8 @@ async def _place(context: Context, store_id: str, zone_id: str | None) -> why.Pl
 async def get_snooze(context: Context, call: Call) -> Snooze:
     """Until when the device's shopper wants no offers."""
     shopper = await shopper_of(context, own_device(call))
-    row = await context.db.fetch_one("profiles.snooze", shopper=shopper, now_ms=context.clock.now_ms())
+    shoppers = json.dumps([shopper])
+    row = await context.db.fetch_one("profiles.snoozes", shoppers=shoppers, now_ms=context.clock.now_ms())
     return Snooze(None if row is None else row["until_ms"])
 
 

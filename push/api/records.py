@@ -2,18 +2,22 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from beacons.registry import Gateway, Store, Zone
 from beacons.wire import SECRET_BYTES
 from push.api import consents, naming
-from push.api.contract import OPERATOR, Call, Context, Endpoint, ProblemError, Reply
+from push.api.contract import OPERATOR, Call, Context, Endpoint, Parameter, ProblemError, Reply
 from push.api.masks import shown
+from push.api.queries import asked, parameters
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
 from push.api.seed import BeaconIn, GatewayIn, Stored, static_tag_warnings
+from push.campaigns import mentions
+from push.campaigns.mentions import NamedError, Thing
 from push.model.errors import UniqueError
+from push.model.ports import Transaction
 from push.registry import editing
 from push.registry.editing import Held, Written
 from push.registry.listing import BeaconRecord, GatewayRecord, StoreRecord
@@ -192,10 +196,30 @@ async def _in_force(context: Context, written: Written) -> None:
 # --- deleting ---------------------------------------------------------------------------------------------------------
 
 
+class NamedQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether to delete what campaigns name."""
+
+    although_named: Annotated[bool, msgspec.Meta(description="Delete it although live campaigns name it.")] = False
+
+
+ALTHOUGH_NAMED: Final = parameters(NamedQuery)
+
+
+async def refuse_named(tx: Transaction, call: Call, thing: Thing) -> None:
+    """Raises `NamedError` where live campaigns name it, unless the caller says that she knows."""
+    if asked(call, NamedQuery).although_named:
+        return
+    try:
+        await mentions.refuse(tx, thing, call.principal.sees)
+    except NamedError as error:
+        raise NamedError(error.subject, f"{error.why}. `although_named=true` deletes it", error.by) from None
+
+
 async def delete_store(context: Context, call: Call) -> None:
     """Delete a store with its zones, where nothing is registered there any more."""
     with refusing():
         async with context.db.transaction() as tx:
+            await refuse_named(tx, call, mentions.store(call.path["id"]))
             await editing.delete_store(tx, call.path["id"], hand(context, call), expected(call))
     await context.reload()
 
@@ -204,6 +228,7 @@ async def delete_zone(context: Context, call: Call) -> None:
     """Delete a zone where nothing is registered any more."""
     with refusing():
         async with context.db.transaction() as tx:
+            await refuse_named(tx, call, mentions.zone(call.path["store"], call.path["id"]))
             await editing.delete_zone(tx, call.path["store"], call.path["id"], hand(context, call), expected(call))
     await context.reload()
 
@@ -243,6 +268,8 @@ class _Kind(NamedTuple):
     deletes: tuple[int, ...] = (404, 409, 412)
     """The statuses of problems that writing and deleting one may meet."""
     reach: Literal["store", "own"] = "store"
+    also: tuple[Parameter, ...] = ()
+    """What deleting one takes beside."""
 
 
 def _three(path: str, kind: _Kind, get: Handler, put: Handler, delete: Handler) -> tuple[Endpoint, ...]:
@@ -255,14 +282,14 @@ def _three(path: str, kind: _Kind, get: Handler, put: Handler, delete: Handler) 
             errors=kind.puts, reach=reach,
         ),
         Endpoint(
-            "DELETE", path, OPERATOR, f"Delete a {name}", delete, parameters=(IF_MATCH,), errors=kind.deletes,
-            reach=reach,
+            "DELETE", path, OPERATOR, f"Delete a {name}", delete, parameters=(IF_MATCH, *kind.also),
+            errors=kind.deletes, reach=reach,
         ),
     )  # fmt: skip
 
 
-_STORE: Final = _Kind("store", Store, StoreRecord, Stored)
-_ZONE: Final = _Kind("zone", Zone, ZoneRecord, Stored)
+_STORE: Final = _Kind("store", Store, StoreRecord, Stored, also=ALTHOUGH_NAMED)
+_ZONE: Final = _Kind("zone", Zone, ZoneRecord, Stored, also=ALTHOUGH_NAMED)
 _GATEWAY: Final = _Kind("gateway", GatewayIn, GatewayRecord, GatewayOut, deletes=(404, 412))
 _BEACON: Final = _Kind("beacon", BeaconIn, BeaconRecord, Stored, (409, 412), (404, 412), "own")
 _ZONES: Final = "/v1/stores/{store}/zones"

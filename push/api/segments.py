@@ -8,7 +8,9 @@ from beacons.topics import Id
 from push.api.contract import OPERATOR, Call, Context, Endpoint, Parameter, ProblemError, Reply
 from push.api.masks import roughly
 from push.api.queries import asked, parameters
+from push.api.records import ALTHOUGH_NAMED, refuse_named
 from push.api.refusals import CONDITIONS, IF_MATCH, expected, refusing, tag
+from push.campaigns import mentions
 from push.profiles import view
 from push.profiles.segments import asking, records
 from push.profiles.segments.asking import Member, Overlap, Preview, Reasons
@@ -112,11 +114,17 @@ def _named(call: Call) -> str:
 async def delete(context: Context, call: Call) -> None:
     """Delete a segment that no other asks for."""
     name, by = call.path["id"], By(call.actor, context.clock.now_ms(), expected(call))
+    thing = mentions.segment(name)
     with refusing():
         async with context.db.transaction() as tx:
+            await refuse_named(tx, call, thing)
+            named = await mentions.live(tx, thing)
             before = await records.delete(tx, name, by)
             told = records.for_trail(before)
             await audit(tx, call.actor, "delete segment", f"segment {name}", by.at_ms, before=told)
+            await mentions.pause(tx, named, call.actor, by.at_ms)
+    if named:
+        await context.reload()
 
 
 async def members(context: Context, call: Call) -> MemberPage:
@@ -222,7 +230,8 @@ ENDPOINTS: Final = (
         "PUT", _ONE, OPERATOR, "Put a segment", put, SegmentBody, Record, parameters=CONDITIONS, errors=(412,),
     ),
     Endpoint(
-        "DELETE", _ONE, OPERATOR, "Delete a segment", delete, parameters=(IF_MATCH,), errors=(404, 409, 412),
+        "DELETE", _ONE, OPERATOR, "Delete a segment", delete, parameters=(IF_MATCH, *ALTHOUGH_NAMED),
+        errors=(404, 409, 412),
     ),
     Endpoint(
         "GET", f"{_ONE}/members", OPERATOR, "Who is in a segment", members, result=MemberPage, parameters=_PAGE,

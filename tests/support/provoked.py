@@ -327,6 +327,7 @@ PARTICULAR: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("POST", "/v1/devices", 429): newcomers,
     ("GET", "/v1/app/config", 404): plainly(query=f"?app={NOTHING}"),
     ("GET", "/v1/devices/{device}/consent", 404): from_a_gone_device(),
+    ("GET", "/v1/devices/{device}/experience", 404): from_a_gone_device(),
     ("GET", "/v1/devices/{device}/consent/ledger", 404): from_a_gone_device(),
     ("POST", "/v1/devices/{device}/consent/asked", 404): from_a_gone_device({"versions": {"marketing": "0" * 16}}),
     ("PUT", "/v1/devices/{device}/consent", 404): from_a_gone_device({"purposes": {}}),

@@ -44,6 +44,11 @@ async def ended_before(on: Stage, endpoint: Endpoint) -> Answer:
     return await on.call(endpoint, id=stop["id"])
 
 
+async def unlike_what_holds(on: Stage, endpoint: Endpoint) -> Answer:
+    """Say how apps show offers, having seen what never was."""
+    return await on.call(endpoint, {}, match='"999"')
+
+
 def pooled(name: str, kind: str = "list") -> dict[str, Any]:
     """A pool of coupons, as it is made."""
     return {"id": name, "name": "Some", "kind": kind, "reward": "a coffee"}
@@ -116,6 +121,7 @@ CAMPAIGNS: Final[Mapping[tuple[str, str, int], Provoke]] = {
     ("POST", _REDEEM, 410): given_before(taken_ms=1, expires_ms=2),
     ("POST", _REDEEM, 422): plainly({"code": "AAAA-AAAA-AAAA-AAAB", "store": STORE}),
     ("POST", _REDEEM, 429): guessed,
+    ("PUT", "/v1/experiences", 412): unlike_what_holds,
     ("DELETE", "/v1/stops/{id}", 404): plainly(),
     ("DELETE", "/v1/stops/{id}", 409): ended_before,
 }

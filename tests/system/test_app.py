@@ -36,7 +36,8 @@ async def test_nothing_is_ticked_before_the_person_ticks_it(app: App, shop: Shop
 
 
 async def test_an_offer_appears_on_the_open_page_and_is_reported_as_shown_and_opened(app: App, shop: Shop) -> None:
-    """Of a product: at the price and stock of the moment in which it is opened."""
+    """Of a product: at the price and stock of the moment in which it is opened. One at once, as the store says."""
+    await say(shop, "PUT", "/v1/experiences", {"others": {"offers": 1, "layout": "hero"}})
     await shop.put_registry({"campaigns": [{**CAMPAIGN, "pick": {"among": "list", "of": ["latte"]}}]})
     await say(shop, "POST", "/v1/products/bulk", {"products": [LATTE]})
     await say(shop, "PUT", STOCK, {"quantities": {"latte": 2}})
@@ -56,6 +57,14 @@ async def test_an_offer_appears_on_the_open_page_and_is_reported_as_shown_and_op
     await app.tap("#offer-close")
     await app.tap("#live .offer button")
     await app.shows("#offer-now", "Nothing is left of this offer.")
+    await app.tap("#offer-close")
+    await shop.send({"shopper": (await app.device())["shopper"]}, "Fresh bread")
+    await app.shows("[data-layout=hero] .offer h2", "Fresh bread")
+    await app.shows("#rest", "Show one more offer")
+    await app.hides("#live .offer:nth-child(2)")
+    await app.picture(ARTEFACTS / f"app-hero-{app.browser.name}.png")
+    await app.tap("#rest")
+    await app.shows("#live .offer:nth-child(2) h2", "Oat latte, second one free")
 
 
 async def test_an_offer_comes_as_a_notification_and_a_click_opens_it_in_the_app(app: App, shop: Shop) -> None:

@@ -38,6 +38,7 @@ const app = {
   store: "the store",
   config: { purposes: [] },
   consent: {},
+  shelf: undefined,
   ask: undefined,
   listening: undefined,
   heard_ms: undefined,
@@ -138,7 +139,7 @@ async function joined() {
   show("offers", "choices");
   $("device").textContent = app.footfall.device;
   await app.offers.load();
-  await Promise.all([loadChoices(), app.care.snooze.load(), app.tags.load()]);
+  await Promise.all([loadChoices(), loadShelf(), app.care.snooze.load(), app.tags.load()]);
   render();
   followChoices();
   await showLogin();
@@ -216,6 +217,15 @@ async function loadChoices() {
   followScreen();
 }
 
+/** How the store wants offers shown to her; what it said last serves while it cannot be asked. */
+async function loadShelf() {
+  const error = await tried(async () => (app.shelf = await app.footfall.experience()));
+  if (error && !(error instanceof OfflineError) && !(error instanceof ProblemError)) throw error;
+  if (!error) keep();
+  app.shelf ??= JSON.parse(localStorage.getItem("footfall") ?? "{}").shelf;
+  if (app.shelf) app.offers.arrange(app.shelf);
+}
+
 /** One switch: withdrawing is told to the server first, granting only counts once the browser agrees. */
 async function change(id, wanted, input) {
   view.enablePurposes($("choices"), false);
@@ -231,6 +241,7 @@ async function change(id, wanted, input) {
     if (id === "webpush") view.dismiss("push");
     if (id === "marketing") view.dismiss("stopped");
     if (id === "screen") followScreen();
+    if (id === "profiling") loadShelf();
     $("saved").textContent = savedText(id, wanted);
   } catch (error) {
     input.checked = app.consent[id] === true;
@@ -254,8 +265,8 @@ async function grant(said) {
 
 /** What serves while the server cannot be asked. */
 function keep() {
-  const { config, consent } = app;
-  localStorage.setItem("footfall", JSON.stringify({ config, consent }));
+  const { config, consent, shelf } = app;
+  localStorage.setItem("footfall", JSON.stringify({ config, consent, shelf }));
 }
 
 function savedText(id, wanted) {
@@ -392,6 +403,7 @@ async function startOver() {
   clearTimeout(unreachable);
   unreachable = undefined;
   localStorage.removeItem("footfall");
+  app.shelf = undefined;
   app.care.snooze.forget();
   await app.footfall.forget();
   $("notices").replaceChildren();
@@ -437,7 +449,9 @@ for (const dialog of document.querySelectorAll("dialog:has(.close)")) {
 $("clear").addEventListener("click", () => app.offers.clear());
 document.addEventListener("visibilitychange", () => {
   app.offers?.reportVisible();
-  if (document.visibilityState === "visible" && app.footfall?.registered) app.care.snooze.load();
+  if (document.visibilityState !== "visible" || !app.footfall?.registered) return;
+  app.care.snooze.load();
+  loadShelf();
 });
 new BroadcastChannel("footfall").addEventListener("message", ({ data }) => app.offers?.receive(data.received));
 navigator.serviceWorker?.addEventListener("message", ({ data }) => app.offers?.openLinked(data.open));

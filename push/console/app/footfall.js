@@ -314,6 +314,11 @@ export class Footfall {
     }
   }
 
+  /** How the store wants her offers shown: `{offers, layout}`, so many at once, as "cards", a "list", or with a "hero". */
+  async experience() {
+    return this.#json("GET", this.#path("experience"));
+  }
+
   /** Why she got a message: `{happened, agreed, choice, sender, often, options}`, each with a `text` to be shown. */
   async why(delivery) {
     return this.#json("GET", this.#path(`messages/${encodeURIComponent(delivery)}/why`));

@@ -17,6 +17,8 @@ export class Offers {
   #messages = new Map();
   #visible = new Set();
   #showing;
+  #shelf = { offers: Infinity, layout: "cards" };
+  #all = false;
   #seen = new IntersectionObserver((entries) => this.#look(entries), { threshold: 0.5 });
 
   /** `changed` is called when the page should be drawn again; `menu(message, opener)` when more is asked about one. */
@@ -25,6 +27,17 @@ export class Offers {
     this.#changed = changed;
     this.#menu = menu;
     $("live").replaceChildren();
+    $("rest").onclick = () => {
+      this.#all = true;
+      this.#changed();
+    };
+  }
+
+  /** How many are shown at once, and how; the others are behind one tap. */
+  arrange(shelf) {
+    this.#shelf = shelf;
+    $("live").dataset.layout = shelf.layout;
+    this.#changed();
   }
 
   /** What this device received before. */
@@ -139,13 +152,23 @@ export class Offers {
     live.forEach((message, place) => {
       const card = cards.get(message.id) ?? this.#addCard(message, place);
       view.updateCard(card, message, now_ms);
+      card.hidden = !this.#all && place >= this.#shelf.offers;
       cards.delete(message.id);
     });
+    this.#renderRest(live.length);
     for (const card of cards.values()) {
       this.#seen.unobserve(card);
       this.#visible.delete(card.dataset.id);
       card.remove();
     }
+  }
+
+  /** What does not fit is counted on a button, which lets all be seen until the page is left. */
+  #renderRest(count) {
+    const rest = this.#all ? 0 : Math.max(0, count - this.#shelf.offers);
+    $("rest").hidden = rest === 0;
+    const text = rest === 1 ? "Show one more offer" : `Show ${rest} more offers`;
+    if (rest > 0 && $("rest").textContent !== text) $("rest").textContent = text;
   }
 
   #addCard(message, place) {

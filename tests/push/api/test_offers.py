@@ -127,7 +127,7 @@ async def sent(context: Context, shopper: str, now_ms: int) -> str:
             "campaigns.put_version", campaign="shoes", version=1, definition=definition, made_by="", made_ms=1
         )
         opened = await keys.ensure(tx, KEYRING, [shopper])
-        await outbox.keep_decision(tx, opened[shopper], Receipt(decision=decision, inputs=inputs))
+        await tx.execute_many(*outbox.decisions(opened, [Receipt(decision=decision, inputs=inputs)]))
         send = outbox.answer(decision, Said(CAMPAIGN, content, Plan(ways("phone", ("inapp",)))), happened)
         [delivery] = await outbox.write(tx, opened, [send])
         return delivery

@@ -60,7 +60,7 @@ async def happen(tx: Transaction, key: DataKey, store: str, at_ms: int) -> None:
     sure = {"confidence": 0.9, "triggers": True}
     await tx.execute("ingest.moment", id=id_, store=store, shopper="ada", heard_ms=at_ms, **moment, **sure)
     decision = Decision(id=id_, moment=id_, shopper="ada", store=store, campaign=None, considered=(), decided_ms=at_ms)
-    await outbox.keep_decision(tx, key, Receipt(decision=decision, inputs=None))
+    await tx.execute_many(*outbox.decisions({"ada": key}, [Receipt(decision=decision, inputs=None)]))
 
 
 @pytest.mark.parametrize("path", ["/v1/visits", "/v1/moments", "/v1/decisions", "/v1/decisions?shopper=ada"])
