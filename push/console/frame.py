@@ -31,6 +31,7 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
             Way("/console/planner", "Planner", "planner"),
             Way("/console/coupons", "Coupons", "coupon"),
             Way("/console/till", "Till", "till"),
+            Way("/console/experience", "In the app", "app"),
             Way("/console/decisions", "Decisions", "decision", "editor"),
             Way("/console/stop", "Stop", "stop", "editor"),
         ),
@@ -62,7 +63,7 @@ WAYS: Final[tuple[tuple[str, tuple[Way, ...]], ...]] = (
 )
 
 
-_OF_EVERY_STORE: Final = frozenset({"import", "people", "segments", "privacy", "planner", "coupon"})
+_OF_EVERY_STORE: Final = frozenset({"import", "people", "segments", "privacy", "planner", "coupon", "app"})
 """Ways that lead nowhere for who is kept to some stores."""
 
 

@@ -42,6 +42,7 @@ PAGES = (
     "/console/campaigns/latte/edit",
     "/console/coupons",
     "/console/till",
+    "/console/experience",
     "/console/planner",
     "/console/decisions",
     "/console/stop",

@@ -81,7 +81,7 @@ def _group(verdict: str, among: list[Considered], called: Mapping[str, str]) -> 
 
 def _other(one: Considered, called: Mapping[str, str]) -> Other:
     net = "" if one.net is None else f"{one.net:.2f}"
-    why = said.named(one.why, called)
+    why = said.named(said.plain(one.why), called)
     why = why[:1].upper() + why[1:]
     return Other(
         one.campaign, called.get(one.campaign, one.campaign), one.version, why, net, is_chosen=one.verdict == "chosen"
@@ -110,8 +110,17 @@ def sentence(decision: Decision, called: Mapping[str, str]) -> str:
         )
     if many == 1:
         return "It was the only one for this moment, and nothing spoke against it."
-    many_told = words.spelled(many, "campaign")
-    return f"{many_told} could have spoken. This one was worth most to her, and nothing spoke against it."
+    outbid = sum(one.verdict == "outvalued" for one in decision.considered)
+    return f"{words.spelled(many, 'campaign')} could have spoken. {_won(outbid, many - 1 - outbid)}"
+
+
+def _won(outbid: int, held: int) -> str:
+    """Why one spoke where others were worth less, or something spoke against them."""
+    if not held:
+        return "This one was worth most to her."
+    if not outbid:
+        return "Something spoke against the others, and nothing against this one."
+    return "Of those that nothing spoke against, this one was worth most to her."
 
 
 def where(row: Row, receipt: Receipt, names: Names, zone: tzinfo, now_ms: int) -> str:
@@ -184,6 +193,17 @@ def trace(row: Row | None) -> list[Hop]:
         Hop(_INSET + n * step, n % 2 == 1, label, _after(at - begin), tone)
         for n, (label, tone, at) in enumerate(stations)
     ]
+
+
+def way(hops: Sequence[Hop]) -> str:
+    """How far a message came, as the heading of its way."""
+    last = hops[-1].label if hops else ""
+    return {
+        "shown": "From the radio to her phone",
+        "opened": "From the radio to her tap",
+        "accepted": "From the radio to who carries it",
+        "handed over": "From the radio to who carries it",
+    }.get(last, "From the radio to the decision")
 
 
 def _after(span_ms: int) -> str:

@@ -194,7 +194,8 @@ async def _her(tx: Transaction, console: ConsoleContext, person: str, now_ms: in
     if permit is None:
         return {}
     desk = console.people.desk
-    return await guarded.reader(desk.keyring, desk.settings.traits)(tx, permit)
+    found = await guarded.reader(desk.keyring, desk.settings.traits)(tx, [permit])
+    return found.get(person, {})
 
 
 def hidden(name: str, value: object) -> object:

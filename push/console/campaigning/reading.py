@@ -1,40 +1,19 @@
 """From a form to the campaign that it means, laid over the one that it was filled from. Pure."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from push.console.campaigning.labels import LABELS
+from push.console.campaigning.expected import EXPECTED, TRANSLATED, of_rule
 from push.console.campaigning.sheet import ON, Row, Sheet, field_of, parsed_ms
 from push.console.pages.edits import id_from
 from push.model.campaigns import Campaign
 from push.model.errors import Fault, MisfitError
 from push.model.rules.parse import RuleError, parse
 
-EXPECTED: Final[Mapping[str, str]] = {
-    "name": "A name of 1 to 100 characters was expected.",
-    "title": "A title of 1 to 500 characters was expected.",
-    "kind": "One of these was expected.",
-    "at": "A time of the day like 09:30 was expected.",
-    "dayparts": "Times like 10:00-13:00 were expected, with commas between.",
-    "holdout": "A share from 0 to 90 was expected.",
-    "priority": "A whole number from -100 to 100 was expected.",
-    "value": "A number from 0 on was expected.",
-    "lifetime_min": "Minutes, from a few seconds (0.1) to 30 days (43200), were expected.",
-    "tags": "Short words of small letters, digits, - and _ were expected, with commas between.",
-    "channels": "Channels like inapp, webpush or email were expected, with commas between.",
-    "wait": "A number, and 30 days at most, was expected.",
-    "options": "Each option takes a slot's name (small letters), a text, a product or a pool, and a weight above 0.",
-    "caps": "A whole number from 0 to 1000 was expected, and a tag or channel where it is counted by one.",
-    "budgets": "A whole number from 0 on was expected.",
-    "wordings": "Each wording takes a title, and a language like de or de-AT where it is for one.",
-    "steps": "Each step takes a time from one minute to 60 days.",
-    "from": "A date with a time was expected.",
-    "until": "A date with a time was expected.",
-}
 _PATH: Final = re.compile(r"at `\$\.([a-z0-9_.\[\]…]+)")
 _BLANKS: Final = re.compile(r"\s*,\s*")
 _MOST: Final = 1e15
@@ -61,10 +40,9 @@ def read(sheet: Sheet, over: Over) -> Campaign:
     try:
         found = msgspec.convert(raw, Campaign)
     except msgspec.ValidationError as error:
-        path = _PATH.search(str(error))
-        field = field_of(path[1] if path else "")
-        said = str(error).partition(" - at")[0]
-        faults.append(Fault(field, EXPECTED.get(field, f"{said}.")))
+        at = _PATH.search(str(error))
+        path = at[1] if at else ""
+        faults.append(Fault(path, EXPECTED.get(field_of(path), f"{str(error).partition(' - at')[0]}.")))
     if faults:
         raise MisfitError(f"campaign {over.id}", tuple(faults))
     return found
@@ -78,24 +56,25 @@ class _Reader:
         self._faults = faults
         self.over = over
 
-    def wrong(self, field: str, expected: str = "") -> None:
-        self._faults.append(Fault(field, expected or EXPECTED.get(field, "Something else was expected.")))
+    def wrong(self, path: str, expected: str = "") -> None:
+        """Of a field, or of what stands in a row: ``caps[1]``."""
+        self._faults.append(Fault(path, expected or EXPECTED[field_of(path)]))
 
-    def number(self, field: str, text: str, otherwise: float = 0) -> float:
+    def number(self, path: str, text: str, otherwise: float = 0) -> float:
         plain = text.strip().replace(",", ".").replace("\N{MINUS SIGN}", "-")
         try:
             found = float(plain) if plain else otherwise
         except ValueError:
             found = float("nan")
         if not abs(found) < _MOST:  # also what is no number
-            self.wrong(field, EXPECTED.get(field, f"{LABELS.get(field, 'This')}: a number was expected."))
+            self.wrong(path)
             return otherwise
         return found
 
-    def whole(self, field: str, text: str, otherwise: int = 0) -> int:
-        found = float(self.number(field, text, otherwise))
+    def whole(self, path: str, text: str, otherwise: int = 0) -> int:
+        found = float(self.number(path, text, otherwise))
         if not found.is_integer():
-            self.wrong(field, EXPECTED.get(field, "A whole number was expected."))
+            self.wrong(path)
         return int(found)
 
     def words(self, name: str) -> list[str]:
@@ -175,7 +154,7 @@ def _who(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:
         try:
             parse(raw["audience"])
         except RuleError as error:
-            read.wrong("rule", f"{error.path}: {error.expected}.")
+            read.wrong("rule", of_rule(error))
 
 
 def _says(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:
@@ -193,26 +172,35 @@ def _says(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:
         said = {**kept, "title": row["wording_title"] or raw["template"]["title"], "body": row["wording_body"]}
         wordings.append({"channel": channel, "locale": locale, "template": said})
     raw["wordings"] = wordings
-    raw["slots"] = _slots(sheet.rows.get("options", ()), raw["slots"], read)
+    raw["slots"] = _slots(sheet.rows.get("options", ()), read)
 
 
-def _slots(rows: Sequence[Row], before: Sequence[Mapping[str, Any]], read: _Reader) -> list[dict[str, Any]]:
-    texts = {(slot["name"], o["id"]): o["texts"] for slot in before for o in slot["options"]}
+def _slots(rows: Sequence[Row], read: _Reader) -> list[dict[str, Any]]:
     slots: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
+    for n, row in enumerate(rows):
         options = slots.setdefault(row["option_slot"], [])
         name = row["option_id"] or _free_id(row["option_text"], options)
         options.append(
             {
                 "id": name,
                 "text": row["option_text"],
-                "texts": texts.get((row["option_slot"], name), {}),
-                "weight": read.number("options", row["option_weight"], otherwise=1),
+                "texts": dict(_translated(row["option_texts"], f"options[{n}]", read)),
+                "weight": read.number(f"options[{n}]", row["option_weight"], otherwise=1),
                 "product": row["option_product"] or None,
                 "coupon": row["option_coupon"] or None,
             }
         )
     return [{"name": name, "options": options} for name, options in slots.items()]
+
+
+def _translated(text: str, path: str, read: _Reader) -> Iterator[tuple[str, str]]:
+    """Languages with their words, of ``de: Schuhwoche`` on a line each."""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        language, colon, said = (part.strip() for part in line.partition(":"))
+        if not (language and colon and said):
+            read.wrong(path, TRANSLATED)
+            return
+        yield language, said
 
 
 def _free_id(text: str, options: Sequence[Mapping[str, Any]]) -> str:
@@ -247,24 +235,24 @@ def _limits(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:
         "holidays": sheet.text("holidays") or "also",
         "zone": sheet.text("zone") or "store",
     }
-    raw["caps"] = [_cap(row, read) for row in sheet.rows.get("caps", ())]
+    raw["caps"] = [_cap(row, f"caps[{n}]", read) for n, row in enumerate(sheet.rows.get("caps", ()))]
     raw["budgets"] = [
         {
-            "most": read.whole("budgets", row["budget_most"]),
+            "most": read.whole(f"budgets[{n}]", row["budget_most"]),
             "of": row["budget_of"] or "campaign",
             "within": row["budget_within"] or "ever",
         }
-        for row in sheet.rows.get("budgets", ())
+        for n, row in enumerate(sheet.rows.get("budgets", ()))
     ]
 
 
-def _cap(row: Row, read: _Reader) -> dict[str, Any]:
+def _cap(row: Row, path: str, read: _Reader) -> dict[str, Any]:
     of, named, within = row["cap_of"] or "campaign", row["cap_named"], row["cap_within"] or "week"
     if of in {"tag", "channel"} and not named:
-        read.wrong("caps")
+        read.wrong(path)
     is_hours = within.startswith("h") and within[1:].isdigit()
     return {
-        "most": read.whole("caps", row["cap_most"]),
+        "most": read.whole(path, row["cap_most"]),
         "of": of,
         "tag": named if of == "tag" and named else None,
         "channel": named if of == "channel" and named else None,
@@ -300,7 +288,9 @@ def _steps(sheet: Sheet, raw: dict[str, Any], read: _Reader) -> None:
         steps.append(
             {
                 **kept,
-                "after_s": int(read.number("steps", row["step_after"]) * read.number("steps", row["step_unit"], 3600)),
+                "after_s": int(
+                    read.number(f"steps[{n}]", row["step_after"]) * read.number(f"steps[{n}]", row["step_unit"], 3600)
+                ),
                 "unless": row["step_unless"] or "opened",
                 "channel": row["step_channel"] or None,
                 "template": {**said, "title": row["step_title"] or said["title"], "body": row["step_body"]}

@@ -43,6 +43,11 @@ _BEFORE: Final = re.compile(
     r"(?<=always goes before )[\w-]+(?= at )|(?<![\w-])[\w-]+(?= comes first| always goes before it)"
 )
 """Where a campaign is said by its id to go before another."""
+_WORTH: Final = re.compile(
+    r"worth (?P<value>\S+), opened with (?P<likely>[\d.]+), less (?P<tired>[\d.]+) of patience: -?[\d.]+"
+)
+"""As decisions record what they reckoned."""
+_PERCENT: Final = 100
 _SHORT: Final = 14
 """Ids that are longer are cut."""
 
@@ -72,7 +77,7 @@ FATES: Final[Mapping[Verdict, Fate]] = {
     "disliked": Fate("disliked", "history", "she wanted less of it"),
     "snoozed": Fate("asked for quiet", "history", "she wants no offers for now"),
     "consent": Fate("no consent", "history", "she did not agree to it"),
-    "no channel": Fate("no way", "history", "no channel reaches her"),
+    "no channel": Fate("not reachable", "history", "no channel reaches her"),
     "stale": Fate("too late", "history", "the evidence was too old to act on"),
     "stock": Fate("not in stock", "history", "nothing was there to offer"),
     "coupon": Fate("no coupon", "history", "the pool ran dry"),
@@ -92,6 +97,16 @@ def pseudonym(person: str) -> str:
 def named(text: str, called: Mapping[str, str]) -> str:
     """What is said of campaigns by their ids, by their names: that one goes before another."""
     return _BEFORE.sub(lambda found: f"“{called[found[0]]}”" if found[0] in called else found[0], text)
+
+
+def plain(text: str) -> str:
+    """Why a campaign was worth what it was, as people say it; all else as it is recorded."""
+    found = _WORTH.fullmatch(text)
+    if found is None:
+        return text
+    often = f"{float(found['likely']) * _PERCENT:.0f} of 100 open what comes this way"
+    tired = float(found["tired"])
+    return f"worth {found['value']}, and {often}" + (f"; less {tired:.2f} for her patience" if tired else "")
 
 
 def sentence(text: str) -> str:

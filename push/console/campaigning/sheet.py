@@ -1,8 +1,9 @@
 """A campaign as a form: single fields, rows of several, and what is wrong beside each. Pure.
 
-What the form does not show (translations of options, images of steps) stays as it stands in the campaign before.
+What the form does not show (images of steps) stays as it stands in the campaign before.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, NamedTuple
@@ -17,11 +18,13 @@ from push.model.campaigns import Campaign
 ROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "where": ("where_property", "where_op", "where_value"),
     "wordings": ("wording_channel", "wording_locale", "wording_title", "wording_body"),
-    "options": ("option_slot", "option_text", "option_weight", "option_product", "option_coupon", "option_id"),
+    "options": (
+        "option_slot", "option_text", "option_weight", "option_product", "option_coupon", "option_texts", "option_id",
+    ),
     "caps": ("cap_most", "cap_of", "cap_named", "cap_within"),
     "budgets": ("budget_most", "budget_of", "budget_within"),
     "steps": ("step_after", "step_unit", "step_unless", "step_channel", "step_title", "step_body"),
-}
+}  # fmt: skip
 """Rows of the form: the names of their fields."""
 _FILLED: Final = {
     "where": ("where_property",),
@@ -32,6 +35,13 @@ _FILLED: Final = {
     "steps": ("step_after",),
 }
 """A row without any of these is not there yet."""
+ONE_OF: Final = {
+    "where": "Property", "wordings": "Wording", "options": "Option",
+    "caps": "Cap", "budgets": "Budget", "steps": "Step",
+}  # fmt: skip
+"""What one of several rows is called."""
+_NTH: Final = re.compile(r"^[a-z]+\[(\d+)\]")
+_OPTION: Final = re.compile(r"^slots\[(\d+)\]\.options\[(\d+)\]")
 MOST_ROWS: Final = 200
 UNITS: Final = (("1", "seconds"), ("60", "minutes"), ("3600", "hours"), ("86400", "days"))
 ON: Final = "on"
@@ -65,6 +75,10 @@ class Sheet(NamedTuple):
     def wrong(self, name: str) -> str:
         """What was expected of a field; empty where it holds."""
         return self.problems.get(name, "")
+
+    def is_wrong(self, *names: str) -> bool:
+        """Whether any of these fields does not hold: what is folded away opens then."""
+        return any(name in self.problems for name in names)
 
     def elsewhere(self, *names: str) -> list[str]:
         """What is wrong with none of these fields."""
@@ -157,7 +171,7 @@ def _rows(one: Campaign) -> dict[str, Sequence[Row]]:
             for each in one.wordings
         ],
         "options": [
-            _row("options", slot.name, o.text, f"{o.weight:g}", o.product or "", o.coupon or "", o.id)
+            _row("options", slot.name, o.text, f"{o.weight:g}", o.product or "", o.coupon or "", _lines(o.texts), o.id)
             for slot in one.slots
             for o in slot.options
         ],
@@ -174,6 +188,11 @@ def _rows(one: Campaign) -> dict[str, Sequence[Row]]:
 
 def _texts(template: Any) -> tuple[str, str]:  # noqa: ANN401 - a template or none
     return ("", "") if template is None else (template.title, template.body)
+
+
+def _lines(texts: Mapping[str, str]) -> str:
+    """Translations, a language on a line: ``de: Schuhwoche``."""
+    return "\n".join(f"{language}: {' '.join(text.split())}" for language, text in sorted(texts.items()))
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - as JSON has it
@@ -226,8 +245,34 @@ def with_problems(sheet: Sheet, problems: Iterable[tuple[str, str]]) -> Sheet:
     """The sheet with what is wrong, by path within the campaign (``trigger.zones``) or by field; the first counts."""
     found: dict[str, str] = {}
     for path, text in problems:
-        found.setdefault(field_of(path), text)
+        found.setdefault(field_of(path), f"{_row_of(sheet, path)}{text}")
     return sheet._replace(problems=found)
+
+
+def _row_of(sheet: Sheet, path: str) -> str:
+    """Which row of several it stands in, as ``Cap 2: ``; empty where there is one, or it is no row."""
+    group = field_of(path)
+    rows, nth = sheet.rows.get(group, ()), _NTH.search(path.removeprefix("trigger."))
+    if group not in ROWS or len(rows) < 2:  # noqa: PLR2004 - of one, nobody asks which
+        return ""
+    n = int(nth[1]) if nth else None
+    if path.startswith("slots"):
+        n = _option(rows, path)
+    return "" if n is None or n >= len(rows) else f"{ONE_OF[group]} {n + 1}: "
+
+
+def _option(rows: Sequence[Row], path: str) -> int | None:
+    """The row of an option, by ``slots[0].options[1]`` or ``slots.headline.one``."""
+    slots = list(dict.fromkeys(row["option_slot"] for row in rows))
+    by_place, by_name = _OPTION.match(path), path.split(".")
+    for n, row in enumerate(rows):
+        mine = [each for each in rows if each["option_slot"] == row["option_slot"]]
+        place = (slots.index(row["option_slot"]), next(k for k, each in enumerate(mine) if each is row))
+        if by_place and place == (int(by_place[1]), int(by_place[2])):
+            return n
+        if by_name[1:3] == [row["option_slot"], row["option_id"]]:
+            return n
+    return None
 
 
 def field_of(path: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
 from push.access import operators
-from push.campaigns import lifecycle, records, results, stops
+from push.campaigns import lifecycle, pools, records, results, stops
+from push.campaigns.known import named_pools
 from push.campaigns.lifecycle import By
 from push.campaigns.records import Record
 from push.console import times, words
@@ -139,7 +140,7 @@ async def _shown(console: ConsoleContext, visit: Visit, one: Record, done: Done 
         "next": await _next(console, visit, one, len(faults)),
         "faults": faults,
         "warnings": warnings,
-        "lines": _lines(one.campaign, console, await segment_names(console)),
+        "lines": _lines(one.campaign, console, await segment_names(console), dict(await pools.named(console.db))),
         "variants": said.variants(one.campaign),
         "doing": mine,
         "figures": [
@@ -168,6 +169,8 @@ async def _proven(console: ConsoleContext, visit: Visit, one: Record) -> Proven 
     if one.live_version is None:
         return None
     found = await results.results(console.db, one.id, results.WITHIN_DAYS, visit.now_ms)
+    if not (found.reached or found.treated.people or found.holdout.people):
+        return None
     return proven(found, exact=sees(visit), is_compared=one.campaign.holdout > 0)
 
 
@@ -179,10 +182,13 @@ async def _changed(console: ConsoleContext, one: Record) -> list[tuple[str, str,
     return [] if runs is None else differences(runs, one.campaign, home(console))
 
 
-def _lines(campaign: Campaign, console: ConsoleContext, segments: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What it does, as a list of questions with their answers."""
+def _lines(
+    campaign: Campaign, console: ConsoleContext, segments: Mapping[str, str], called: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """What it does, as a list of questions with their answers; `called` are names of pools."""
     pick = "" if campaign.pick is None else said.pick(campaign.pick)
-    offers = words.listed([each for each in (pick, f"a code of {campaign.coupon}" if campaign.coupon else "") if each])
+    codes = [f"a code of “{called.get(name, name)}”" for name in named_pools(campaign)]
+    offers = words.listed([each for each in (pick, *codes) if each])
     slots = "" if not campaign.slots else f"{words.number(said.variants(campaign))} of {_slots(campaign)}"
     told = {"now": "", "checkout": "at the tills", "next_visit": "when she comes next", "evening": "in the evening"}
     found = [
@@ -228,7 +234,7 @@ def _shares(mine: Doing) -> list[Share]:
 
 def _silent(mine: Doing, is_live: bool) -> str:  # noqa: FBT001 - whether it is
     if not mine.looked:
-        return "Nothing asked for it lately" if is_live else "It is not asked"
+        return "Nothing asked for it within a day" if is_live else "It is not asked"
     if mine.sent:
         return "How it ended where it was looked at"
     return f"Why it is silent: {mine.silence}"

@@ -204,6 +204,13 @@ async def _reach(console: ConsoleContext, visit: Visit, campaign: Campaign) -> R
     return Reached(words.people(found.reachable.people, exact=exact), how, because)
 
 
+async def _pools(console: ConsoleContext, filled: Sheet) -> list[tuple[str, str]]:
+    """Pools to choose from; one that is gone stays to be seen."""
+    found, chosen = await pools.named(console.db), filled.text("coupon")
+    gone = [(chosen, chosen)] if chosen not in {"", *(id_ for id_, _ in found)} else []
+    return [("", "None"), *found, *gone]
+
+
 async def _shown(
     console: ConsoleContext,
     visit: Visit,
@@ -230,6 +237,6 @@ async def _shown(
         "copy": visit.form.text("copy") or visit.query.get("copy", ""),
         "builder": builder(console, sorted(segments.items(), key=lambda item: item[1].casefold())),
         **choices.choices(console, segments),
-        "pools": await pools.named(console.db),
+        "pools": await _pools(console, filled),
     }
     return Shown("campaign_edit.html", values, looked.status)

@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from push.campaigns import records, stops
+from push.campaigns import check_places, pools, records, stops
+from push.campaigns.known import Standing
+from push.campaigns.known import known as known_of
 from push.campaigns.recipes import RECIPES, Recipe
 from push.campaigns.records import Record
 from push.campaigns.render import render
 from push.campaigns.stops import Stop
 from push.console import times, words
-from push.console.campaigning import doing, said
+from push.console.campaigning import doing, health, said
 from push.console.campaigning.doing import Doing
+from push.console.campaigning.health import Health
 from push.console.context import Answer, ConsoleContext, Shown, Visit
 from push.console.pages.person import home, names, sees
 from push.console.persons.happenings import Names
@@ -46,13 +49,13 @@ class Line(NamedTuple):
     opened: str
     doing: Doing
     stopped: str
+    health: Health
 
 
 class Card(NamedTuple):
     """A recipe with its picture: what it would say."""
 
     recipe: Recipe
-    when: str
     says: Content
 
 
@@ -65,10 +68,14 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
     does = await _does(console, visit)
     hers = [one for one in found[:MOST] if is_seen(visit, one.campaign)]
     shown = sorted(hers, key=lambda one: (_FIRST.index(one.state), one.name.casefold()))
-    segments = await segment_names(console)
+    segments, healths = await segment_names(console), await _healths(console, hers, does, visit.now_ms)
+    lines = [
+        _line(console, visit, one, does.get(one.id, Doing()), (segments, holding, healths[one.id])) for one in shown
+    ]
+    ill = sum(line.health.tone == "now" for line in lines)
     values = {
-        "title": _title(states if visit.who.stores is None else Counter(one.state for one in hers)),
-        "lines": [_line(console, visit, one, does.get(one.id, Doing()), (segments, holding)) for one in shown],
+        "title": _title(states if visit.who.stores is None else Counter(one.state for one in hers), ill),
+        "lines": lines,
         "who": who,
         "stops": [(stop, scope(stop.scope, names(console), {one.id: one.name for one in found})) for stop in holding],
         "first": link(visit.path, visit.query, after="") if after else "",
@@ -83,11 +90,32 @@ async def _does(console: ConsoleContext, visit: Visit) -> dict[str, Doing]:
     return await doing.today(console.db, console.people.desk.keyring, since_ms, visit.now_ms)
 
 
-def _title(states: Mapping[str, int]) -> str:
+async def _healths(
+    console: ConsoleContext, hers: Sequence[Record], does: Mapping[str, Doing], now_ms: int
+) -> dict[str, Health]:
+    """How each is, by its id."""
+    policy, goods = console.deciding.in_force.policy, console.people.segments.sight.goods
+    standing = Standing(console.directory(), console.rules, console.people.desk.purposes, policy, goods)
+    there = await known_of(console.db, standing, [one.campaign for one in hers])
+    known_pools = {one.pool.id: one for one in await pools.listed(console.db)}
+    found = {}
+    for one in hers:
+        missing = [said.sentence(each.text) for each in check_places.faults(one.campaign, there, now_ms)]
+        found[one.id] = health.of(one, missing, known_pools, does.get(one.id, Doing()), now_ms)
+    return found
+
+
+def _title(states: Mapping[str, int], ill: int) -> str:
     if not states:
         return "No campaign yet"
     live = states.get("live", 0)
-    return f"{words.spelled(live, 'campaign')} {'is' if live == 1 else 'are'} live"
+    told = f"{words.spelled(live, 'campaign')} {'is' if live == 1 else 'are'} live"
+    return told if not ill else f"{told}, {_needing(ill)}"
+
+
+def _needing(ill: int) -> str:
+    """``one needs a hand``."""
+    return f"{words.spelled(ill, 'needs', 'need').lower()} a hand"
 
 
 def _line(
@@ -95,11 +123,12 @@ def _line(
     visit: Visit,
     one: Record,
     does: Doing,
-    known: tuple[Mapping[str, str], Sequence[Stop]],
+    known: tuple[Mapping[str, str], Sequence[Stop], Health],
 ) -> Line:
-    segments, holding = known
+    segments, holding, how = known
     word, tone = said.STATES[one.state]
     exact = sees(visit)
+    stopped = next((stop.scope for stop in holding if stop.scope in {stops.ALL, f"campaign:{one.id}"}), "")
     return Line(
         one,
         said.when(one.campaign.trigger, names(console), segments),
@@ -110,7 +139,8 @@ def _line(
         words.people(does.shown, exact=exact) if does.sent else "",
         words.people(does.opened, exact=exact) if does.sent else "",
         does,
-        next((stop.scope for stop in holding if stop.scope in {stops.ALL, f"campaign:{one.id}"}), ""),
+        stopped,
+        Health() if stopped else how,
     )
 
 
@@ -151,9 +181,5 @@ async def segment_names(console: ConsoleContext) -> dict[str, str]:
 async def recipes(console: ConsoleContext, visit: Visit) -> Answer:
     """What to start from."""
     del visit
-    nowhere = Names({}, {})
-    cards = [
-        Card(each, said.when(each.campaign.trigger, nowhere, {}), render(each.campaign.template, SAMPLE))
-        for each in RECIPES
-    ]
+    cards = [Card(each, render(each.campaign.template, SAMPLE)) for each in RECIPES]
     return Shown("campaign_recipes.html", {"cards": cards, "zone": home(console)})

@@ -1,6 +1,5 @@
 """Pools of coupons: how many codes are left, taken and redeemed; made, changed, and filled with codes."""
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from push.campaigns import pools, records
@@ -8,41 +7,17 @@ from push.campaigns.known import named_pools
 from push.campaigns.pools import PoolRecord
 from push.console import words
 from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleError, Visit, not_found
-from push.console.pages import edits
+from push.console.pages import edits, pool_form
 from push.console.pages.campaigns import who
-from push.console.pages.edits import TICKED, Filled
+from push.console.pages.edits import Filled
 from push.console.pages.person import home
+from push.console.pages.pool_form import BEGIN, FIELDS, KINDS
 from push.console.persons.reckoned import money
 from push.deliver.redeeming import Redemption
 from push.model.coupons import Pool
 from push.model.errors import AbsentError, Fault, MisfitError, TakenError
 
 PATH: Final = "/console/coupons"
-FIELDS: Final[Mapping[str, str]] = {
-    "name": "Name",
-    "kind": "Where codes come from",
-    "reward": "What a code is worth",
-    "percent": "Per cent off",
-    "days": "Good for so many days",
-    "per_person": "Codes for one person",
-    "with_visit": "Ends with the visit",
-    "stores": "Redeemed in",
-}
-KINDS: Final = (
-    ("signed", "Made for each person"),
-    ("list", "Handed in by me"),
-)
-EXPECTED: Final[Mapping[str, str]] = {
-    "id": "A name with letters or digits was expected.",
-    "name": "A name was expected, 100 characters at most.",
-    "kind": "One of these was expected.",
-    "reward": "What the till shows was expected: “a coffee”, “€5 off”; 200 characters at most.",
-    "percent": "A whole number from 1 to 100 was expected, or nothing.",
-    "days": "A whole number from 0 to 3660 was expected.",
-    "per_person": "A whole number from 0 to 1000 was expected.",
-    "stores": "Ids of stores were expected, with commas between.",
-}
-_BEGIN: Final = {"kind": "signed", "days": "30", "per_person": "1"}
 _MOST_NAMED: Final = 3
 _FIRST: Final = ("now", "soon", "people")
 
@@ -66,11 +41,8 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
     """Every pool, those that run dry first."""
     require(visit)
     found = await pools.listed(console.db)
-    giving: dict[str, list[str]] = {}
-    for each in await records.live(console.db):
-        for name in named_pools(each.campaign):
-            giving.setdefault(name, []).append(each.campaign.name)
-    lines = [_line(one, giving.get(one.pool.id, [])) for one in found]
+    giving = await _giving(console)
+    lines = [_line(one, [name for _, name in giving.get(one.pool.id, [])]) for one in found]
     dry = sum(line.one.is_dry and line.campaigns != "" for line in lines)
     values = {
         "title": _title(len(lines), dry),
@@ -79,6 +51,15 @@ async def list_(console: ConsoleContext, visit: Visit) -> Answer:
         "zone": home(console),
     }
     return Shown("coupons.html", values)
+
+
+async def _giving(console: ConsoleContext) -> dict[str, list[tuple[str, str]]]:
+    """The live campaigns, by id and name, that give codes out, by pool."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for each in await records.live(console.db):
+        for name in named_pools(each.campaign):
+            found.setdefault(name, []).append((each.campaign.id, each.campaign.name))
+    return found
 
 
 def _title(many: int, dry: int) -> str:
@@ -97,32 +78,32 @@ def state(one: PoolRecord) -> tuple[str, str]:
     """A pool's state in a word, with its tone."""
     if one.is_dry:
         return "dry", "now"
-    return ("soon dry", "soon") if one.is_low else ("gives", "people")
+    return ("soon dry", "soon") if one.is_low else ("has codes", "people")
 
 
 async def new(console: ConsoleContext, visit: Visit) -> Answer:
     """An empty form."""
     require(visit)
-    return _shown(console, edits.restored(visit, FIELDS) if visit.is_restored else Filled(_BEGIN), None)
+    return await _shown(console, edits.restored(visit, FIELDS) if visit.is_restored else Filled(BEGIN), None)
 
 
 async def create(console: ConsoleContext, visit: Visit) -> Answer:
     """Make a pool."""
     require(visit)
     try:
-        pool = _read(visit, edits.id_from(visit.form.text("name")), visit.form.text("kind"))
+        pool = pool_form.read(visit, edits.id_from(visit.form.text("name")), visit.form.text("kind"))
         async with console.db.transaction() as tx:
             await pools.make(tx, console.desk.vault, pool, visit.actor, visit.now_ms)
     except (MisfitError, TakenError) as error:
-        return _shown(console, _refused(visit, error), None, status=422)
+        return await _shown(console, _refused(visit, error), None, status=422)
     return Gone(f"{PATH}/{pool.id}", "It is there. A campaign gives its codes out once it names it.")
 
 
 async def show(console: ConsoleContext, visit: Visit) -> Answer:
     """A pool."""
     one = await _held(console, visit)
-    filled = edits.restored(visit, FIELDS) if visit.is_restored else Filled(_fill(one.pool))
-    return _shown(console, filled, one)
+    filled = edits.restored(visit, FIELDS) if visit.is_restored else Filled(pool_form.filled(one.pool))
+    return await _shown(console, filled, one)
 
 
 async def change(console: ConsoleContext, visit: Visit) -> Answer:
@@ -131,11 +112,11 @@ async def change(console: ConsoleContext, visit: Visit) -> Answer:
     if visit.form.text("do") == "fill":
         return await _take_in(console, visit, one)
     try:
-        pool = _read(visit, one.pool.id, one.pool.kind, one.pool)
+        pool = pool_form.read(visit, one.pool.id, one.pool.kind)
         async with console.db.transaction() as tx:
             await pools.change(tx, pool, visit.actor, visit.now_ms)
     except (MisfitError, TakenError) as error:
-        return _shown(console, _refused(visit, error), one, status=422)
+        return await _shown(console, _refused(visit, error), one, status=422)
     return Gone(visit.path, "Saved.")
 
 
@@ -144,7 +125,7 @@ async def _take_in(console: ConsoleContext, visit: Visit, one: PoolRecord) -> An
     try:
         found = await pools.fill(console.db, console.desk.vault, one.pool.id, typed, visit.actor, visit.now_ms)
     except (MisfitError, TakenError) as error:
-        return _shown(console, Filled(_fill(one.pool)), one, typed=typed, wrong=error.why, status=422)
+        return await _shown(console, Filled(pool_form.filled(one.pool)), one, typed=typed, wrong=error.why, status=422)
     known = f", {words.count(found.known, 'other')} it had already" if found.known else ""
     return Gone(visit.path, f"{words.count(found.added, 'code')} came in{known}.")
 
@@ -164,7 +145,7 @@ def _refused(visit: Visit, error: MisfitError | TakenError) -> Filled:
     return Filled(edits.typed(visit.form, FIELDS), wrong=wrong, is_typed=True)
 
 
-def _shown(  # noqa: PLR0913 - what stands on the page
+async def _shown(  # noqa: PLR0913 - what stands on the page
     console: ConsoleContext,
     filled: Filled,
     one: PoolRecord | None,
@@ -173,14 +154,20 @@ def _shown(  # noqa: PLR0913 - what stands on the page
     wrong: str = "",
     status: int = 200,
 ) -> Answer:
+    chosen = [each for each in filled.text("stores").split("\n") if each]
+    there = {store.id: store.name for store in console.directory().stores.values()}
+    stores = {each: each for each in chosen} | there
     values = {
         "one": one,
         "filled": filled,
         "fields": [*FIELDS],
+        "stores": sorted(stores.items(), key=lambda item: item[1].casefold()),
+        "chosen": chosen,
         "labels": FIELDS,
         "kinds": KINDS,
         "state": ("", "") if one is None else state(one),
         "worth": "" if one is None else worth(one.pool),
+        "giving": [] if one is None else (await _giving(console)).get(one.pool.id, []),
         "typed": typed,
         "wrong": wrong,
         "most": pools.MOST_LINES,
@@ -196,28 +183,3 @@ def worth(pool: Pool | Redemption) -> str:
     if pool.amount_minor is not None:
         return f"{pool.reward} ({money(pool.amount_minor, pool.currency or '')})"
     return pool.reward
-
-
-def _fill(pool: Pool) -> dict[str, str]:
-    return {
-        "name": pool.name,
-        "kind": pool.kind,
-        "reward": pool.reward,
-        "percent": "" if pool.percent is None else str(pool.percent),
-        "days": str(pool.days),
-        "per_person": str(pool.per_person),
-        "with_visit": TICKED if pool.with_visit else "",
-        "stores": ", ".join(pool.stores),
-    }
-
-
-def _read(visit: Visit, id_: str, kind: str, before: Pool | None = None) -> Pool:
-    """A pool from the form; an amount, which the form does not ask for, stays. Raises `MisfitError`."""
-    form, subject = visit.form, f"pool of coupons {id_}"
-    numbers = {name: edits.one_number(subject, name, form.text(name)) for name in ("percent", "days", "per_person")}
-    asked: dict[str, object] = {name: value for name, value in numbers.items() if value is not None}
-    asked |= {"id": id_, "name": form.text("name"), "kind": kind, "reward": form.text("reward")}
-    asked |= {"with_visit": form.has("with_visit"), "stores": edits.words_of(form.text("stores"))}
-    if before is not None:
-        asked |= {"amount_minor": before.amount_minor, "currency": before.currency}
-    return edits.convert(Pool, subject, asked, EXPECTED)

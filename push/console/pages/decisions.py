@@ -178,7 +178,7 @@ def _line(console: ConsoleContext, one: tuple[Row, Sequence[Considered]], called
             why,
         )
     others = len(considered) - 1
-    why = "the only one" if others < 1 else f"before {words.count(others, 'other')}"
+    why = "the only one" if others < 1 else f"ahead of {words.count(others, 'other')}"
     title = str(called.get(row["campaign"], row["campaign"]))
     return Line(row["id"], row["decided_ms"], said.pseudonym(row["person"]), where, "sent", "push", title, why)
 
@@ -240,12 +240,14 @@ async def _shown(console: ConsoleContext, visit: Visit, row: Row, replayed: str 
     store = console.directory().stores.get(row["store"])
     zone = home(console) if store is None else console.zone_of(store)
     said_row = await console.db.fetch_one("console_campaigns.said", decision=row["id"])
+    trace = explained.trace(said_row)
     values = {
         **told(decision, called),
         "row": row,
         "where": explained.where(row, receipt, names(console), zone, visit.now_ms),
         "known": explained.known(receipt, zone),
-        "trace": explained.trace(said_row),
+        "trace": trace,
+        "way": explained.way(trace),
         "says": _says(console, said_row),
         "state": "" if said_row is None else said_row["state"],
         "channel": "" if said_row is None else said_row["channel"] or "",

@@ -14,7 +14,7 @@ import msgspec
 
 from push.console.context import ConsoleContext, Visit
 from push.console.forms import Form
-from push.model.errors import Fault, MisfitError, StaleError
+from push.model.errors import Fault, MisfitError, RegistryError, StaleError
 from push.model.ports import Transaction
 from push.registry.records import Hand
 
@@ -27,6 +27,22 @@ _FIELD: Final = re.compile(r"at `\$\.([a-z0-9_]+)")
 
 Labels = Mapping[str, str]
 """What each field is called, in the order in which it is shown."""
+
+
+class Although(NamedTuple):
+    """Live campaigns name what is to be deleted: what is said of it, and what the button sends that deletes it yet."""
+
+    text: str
+    what: str
+    zone: str = ""
+
+
+ALTHOUGH: Final = "although"
+
+
+def sentence(error: RegistryError) -> str:
+    """Why something is refused, as a sentence."""
+    return f"{error.why[:1].upper()}{error.why[1:]}."
 
 
 class Conflict(NamedTuple):

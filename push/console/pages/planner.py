@@ -69,7 +69,7 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
         "before": link(visit.path, visit.query, **{"from": drawn.before}),
         "after": link(visit.path, visit.query, **{"from": drawn.after}),
         "today": link(visit.path, visit.query, **{"from": ""}),
-        "segments": [("", "Everybody's"), *sorted(segments.items(), key=lambda item: item[1].casefold())],
+        "segments": [("", "Everybody"), *sorted(segments.items(), key=lambda item: item[1].casefold())],
         "asked": {"segment": of, "from": visit.query.get("from", "")},
         "troubles": await _troubles(console, visit, compared),
         "bites": bites,

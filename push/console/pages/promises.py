@@ -7,20 +7,22 @@ from typing import Final, NamedTuple
 from beacons.registry import Store
 from push.campaigns import pools, records, stops
 from push.campaigns.known import named_pools
+from push.campaigns.pools import PoolRecord
 from push.campaigns.render import TemplateError, render
 from push.campaigns.timing import WEEKDAYS, local
 from push.console import times
 from push.console.campaigning import said
+from push.console.campaigning.whom import whom
 from push.console.context import Answer, ConsoleContext, Shown, Visit, not_found
 from push.console.pages.campaigns import segment_names
 from push.console.pages.coupons import worth
 from push.console.pages.person import names
-from push.model.campaigns import Campaign, Schedule
+from push.model.campaigns import Campaign, Schedule, Template
 from push.model.coupons import Pool
 from push.model.delivery import Content
 
 DAY_MS: Final = 86_400_000
-SOME_PRODUCT: Final = {"name": "a product that suits her", "price": "its price", "brand": "", "url": ""}
+SOME_PRODUCT: Final = {"name": "(a product that suits her)", "price": "(its price)", "brand": "", "url": ""}
 
 
 class Promise(NamedTuple):
@@ -28,6 +30,7 @@ class Promise(NamedTuple):
 
     name: str
     when: str
+    to: str
     says: Content | None
     rewards: tuple[str, ...]
     until: str
@@ -39,13 +42,14 @@ async def show(console: ConsoleContext, visit: Visit) -> Answer:
     if store is None or not visit.who.sees(store.id):
         raise not_found("store", ("/console/stores", "Stores"))
     zone = console.zone_of(store)
-    known = {one.pool.id: one.pool for one in await pools.listed(console.db)}
+    known = {one.pool.id: one for one in await pools.listed(console.db)}
     called = await segment_names(console)
     live = [each.campaign for each in await records.live(console.db)]
     found = [
         Promise(
             one.name,
             said.when(one.trigger, names(console), called),
+            whom(one),
             _says(one, store),
             tuple(_reward(known[name]) for name in named_pools(one) if name in known),
             _until(one.schedule, zone),
@@ -86,16 +90,22 @@ def _says(one: Campaign, store: Store) -> Content | None:
         "product": SOME_PRODUCT,
         "products": [SOME_PRODUCT],
         "coupon": {"code": "(her code)", "personal": ""},
-        "slots": {slot.name: slot.options[0].text for slot in one.slots},
     }
     try:
-        return render(one.template, facts)
+        slots = {slot.name: _piece(slot.options[0].text, facts) for slot in one.slots}
+        return render(one.template, {**facts, "slots": slots})
     except TemplateError:
         return None
 
 
-def _reward(pool: Pool) -> str:
-    return f"{worth(pool)}, {_good_for(pool)}"
+def _piece(text: str, facts: dict[str, object]) -> str:
+    """What fills a slot. Raises `TemplateError`."""
+    return render(Template(title=text), facts).title if text else ""
+
+
+def _reward(one: PoolRecord) -> str:
+    left = "; no code is left, so to those alone who have one" if one.is_dry else ""
+    return f"{worth(one.pool)}, {_good_for(one.pool)}{left}"
 
 
 def _good_for(pool: Pool) -> str:
@@ -105,7 +115,7 @@ def _good_for(pool: Pool) -> str:
 
 
 def _until(plan: Schedule, zone: tzinfo) -> str:
-    ends = "Until further notice" if plan.until_ms is None else f"Until {times.day(plan.until_ms, zone)}"
+    ends = "further notice" if plan.until_ms is None else times.day(plan.until_ms, zone)
     parts = _listed(f"{begin} to {end}" for begin, end in plan.dayparts)
     days = _listed(WEEKDAYS[day] for day in sorted(plan.weekdays))
     return ", ".join(part for part in (ends, days, parts) if part)

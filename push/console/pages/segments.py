@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from push.campaigns import mentions
+from push.campaigns.mentions import NamedError
 from push.console import words
 from push.console.context import Answer, ConsoleContext, Gone, Shown, Visit, not_found
 from push.console.pages import edits
@@ -109,6 +111,7 @@ def _shown(console: ConsoleContext, visit: Visit, filled: Filled, one: Record | 
         "fields": FIELDS,
         "members": "" if one is None else words.people(one.members, exact=sees(visit)),
         "counted": None,
+        "named": None,
         "explained": None,
         "because": (),
         "asked": {"kind": "email", "value": "", "wrong": ""},
@@ -231,16 +234,26 @@ async def _put(tx: Transaction, console: ConsoleContext, name: str, body: Segmen
 
 
 async def _delete(console: ConsoleContext, visit: Visit, one: Record) -> Answer:
+    thing = mentions.segment(one.id)
     try:
         async with console.db.transaction() as tx:
+            if not visit.form.has(edits.ALTHOUGH):
+                await mentions.refuse(tx, thing, visit.who.sees)
+            named = await mentions.live(tx, thing)
             gone = await records.delete(tx, one.id, By(visit.actor, visit.now_ms, EXISTING))
             told = records.for_trail(gone)
             await audit(tx, visit.actor, "delete segment", f"segment {one.id}", visit.now_ms, before=told)
+            await mentions.pause(tx, named, visit.actor, visit.now_ms)
+    except NamedError as error:
+        filled = Filled(_fill(one), revision=one.revision)
+        return _shown(console, visit, filled, one, status=409, named=edits.Although(edits.sentence(error), "delete"))
     except TakenError as error:
         filled = Filled(_fill(one), wrong={"do": f"{error}."}, revision=one.revision)
         return _shown(console, visit, filled, one, status=409)
     except RegistryError:
         raise not_found("segment", (PATH, "Segments")) from None
+    if named:
+        await console.reload()
     return Gone(PATH, f"{one.name} is deleted.")
 
 

@@ -75,7 +75,7 @@ async def _shown(
     listed = [
         one for one in await stops.listed(console.db) if one.scope == stops.ALL or _is_hers(visit, one.scope, hers)
     ]
-    called = {key.partition(":")[2]: text for key, text in scopes if key.startswith("campaign:")}
+    called = {key.partition(":")[2]: text.partition(": ")[2] for key, text in scopes if key.startswith("campaign:")}
     lines = [_line(console, one, called, may_end=_is_hers(visit, one.scope, hers)) for one in listed]
     holding = [line for line in lines if line.one.ended_ms is None]
     values = {

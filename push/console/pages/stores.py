@@ -3,10 +3,12 @@
 from typing import Any, Final
 
 from beacons.registry import Store, Zone
+from push.campaigns import mentions
+from push.campaigns.mentions import NamedError
 from push.console import words
 from push.console.context import Answer, ConsoleContext, Gone, Shown, TroubleError, Visit, not_found
 from push.console.pages import edits
-from push.console.pages.edits import Filled, RefusedError
+from push.console.pages.edits import ALTHOUGH, Although, Filled, RefusedError
 from push.console.pages.hours_text import days_of, days_text, opening_of, opening_text
 from push.console.pages.today import stores_of
 from push.console.tables import Column, cut, heads, link
@@ -142,6 +144,9 @@ async def _do(console: ConsoleContext, visit: Visit, store: Store, what: str) ->
     hand, name = Hand(visit.actor, visit.now_ms), visit.form.text("zone")
     try:
         async with console.db.transaction() as tx:
+            if what != "add-zone" and not visit.form.has(ALTHOUGH):
+                thing = mentions.store(store.id) if what == "delete" else mentions.zone(store.id, name)
+                await mentions.refuse(tx, thing, visit.who.sees)
             if what == "delete":
                 await editing.delete_store(tx, store.id, hand)
             elif what == "drop-zone":
@@ -150,8 +155,11 @@ async def _do(console: ConsoleContext, visit: Visit, store: Store, what: str) ->
                 zone = edits.convert(Zone, "zone", {"store": store.id, "id": edits.id_from(name), "name": name}, {})
                 await editing.put_zone(tx, zone, hand, expect=0)
     except RegistryError as error:
-        filled = Filled(fill(store), revision=(await _held(console, visit)).signed.revision, wrong={"do": f"{error}."})
-        return await _shown(console, visit, store, filled, 409)
+        named = Although(edits.sentence(error), what, name) if isinstance(error, NamedError) else None
+        revision, wrong = (await _held(console, visit)).signed.revision, {} if named else {"do": f"{error}."}
+        return await _shown(
+            console, visit, store, Filled(fill(store), revision=revision, wrong=wrong), 409, named=named
+        )
     await console.reload()
     if what == "delete":
         return Gone(PATH, f"{store.name} is removed.")
@@ -166,7 +174,15 @@ async def _held(console: ConsoleContext, visit: Visit) -> Any:  # noqa: ANN401 -
     return held
 
 
-async def _shown(console: ConsoleContext, visit: Visit, store: Store, filled: Filled, status: int = 200) -> Answer:
+async def _shown(  # noqa: PLR0913 - what stands on the page
+    console: ConsoleContext,
+    visit: Visit,
+    store: Store,
+    filled: Filled,
+    status: int = 200,
+    *,
+    named: Although | None = None,
+) -> Answer:
     directory = console.directory()
     gateways = [g for g in directory.gateways.values() if g.store == store.id]
     zones = await editing.zones(console.db, store.id)
@@ -174,6 +190,7 @@ async def _shown(console: ConsoleContext, visit: Visit, store: Store, filled: Fi
     values = {
         "store": store,
         "filled": filled,
+        "named": named,
         "fields": FIELDS,
         "zones": TIME_ZONES,
         "areas": [held.item for held in zones],

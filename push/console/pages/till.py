@@ -52,7 +52,8 @@ async def redeem(console: ConsoleContext, visit: Visit) -> Answer:
 
 def _detail(console: ConsoleContext, visit: Visit, error: CouponError) -> str:
     if error.used is None:
-        return str(error)
+        text = str(error)
+        return "Look at the letters once more." if text.rstrip(".") == _TITLES[error.what] else text
     store = console.directory().stores.get(error.used.store)
     if store is None:
         return f"Used {times.iso(error.used.at_ms)} in {error.used.store}."

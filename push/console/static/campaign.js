@@ -15,11 +15,33 @@ async function look(another = false) {
     const answer = await fetch(form.action, { method: "POST", body, redirect: "error" });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== latest) return;
+    mark(page);
     for (const id of ["preview", "counted", "variants"]) show(document.getElementById(id), page.getElementById(id));
   } catch {
     // The server is away: what was seen last stays, and the next change looks again.
   }
 }
+
+// What does not hold is said at its field while she types, as it is when the form is sent; what is folded away opens.
+function mark(page) {
+  for (const said of form.querySelectorAll(".wrong[id]")) {
+    if (page.getElementById(said.id)) continue;
+    control(said.id)?.removeAttribute("aria-invalid");
+    said.remove();
+  }
+  for (const said of page.querySelectorAll("#campaign .wrong[id]")) {
+    const mine = document.getElementById(said.id);
+    const field = control(said.id);
+    if (mine) mine.textContent = said.textContent;
+    if (mine || !field) continue;
+    const behind = field.id === "f-rule" ? form.querySelector(".builder") : field.closest(".tick");
+    (behind ?? field.querySelector(":scope > div:not(.cells)") ?? field).after(document.importNode(said, true));
+    if (!field.matches(".rows")) field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-describedby", `${said.id} ${(field.getAttribute("aria-describedby") ?? "").replace(said.id, "")}`.trim());
+    if (field.id !== "f-rule") field.closest("details")?.setAttribute("open", "");
+  }
+}
+const control = (id) => document.getElementById(id.replace("w-", "f-"));
 
 // Where nothing can be shown of what is typed just now, the phone and the number before stay; so does the focus.
 function show(place, found) {
@@ -59,7 +81,7 @@ for (const button of form.querySelectorAll("[data-add]")) {
 // Pieces go where the cursor was last: into the title, the text, or a cell of a row.
 let writing = document.getElementById("f-title");
 form.addEventListener("focusin", ({ target }) => {
-  if (target.matches("#f-title, #f-body, #f-url, .cell.wide input")) writing = target;
+  if (target.matches("#f-title, #f-body, #f-url, .cell.wide :is(input, textarea)")) writing = target;
 });
 const pieces = form.querySelector(".pieces");
 pieces.hidden = false;

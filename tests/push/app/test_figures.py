@@ -12,11 +12,17 @@ DOCS = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
 
 async def test_every_figure_is_explained_and_every_one_explained_is_told(tmp_path: Path) -> None:
     async with serving(settings(tmp_path / "data")) as server:
+        await server.operate("POST", "/v1/stops", {"scope": "store:s9", "why": "a test"})
         told = (await server.call("GET", "/metrics")).raw.decode()
     named = re.findall(r"^# TYPE (\S+) (\w+)", told, re.MULTILINE)
     assert named
     assert {name for name, _ in named} == set(re.findall(r"^\| `(footfall_\w+)` \|", DOCS, re.MULTILINE))
-    for name in ("footfall_now", "footfall_queued", "footfall_credentials"):
+    assert [line for line in told.splitlines() if line.startswith("footfall_stops")] == [
+        'footfall_stops{scope="all"} 0.0',
+        'footfall_stops{scope="campaign"} 0.0',
+        'footfall_stops{scope="store"} 1.0',
+    ]
+    for name in ("footfall_now", "footfall_queued", "footfall_credentials", "footfall_templates_total"):
         labels = re.findall(rf'^{name}{{\w+="(\w+)"}}', told, re.MULTILINE)
         assert [label for label in labels if f"`{label}`" not in DOCS] == []
 

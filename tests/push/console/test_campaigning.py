@@ -5,8 +5,12 @@ import datetime as dt
 import msgspec
 import pytest
 
+from push.campaigns.pools import PoolRecord
 from push.campaigns.recipes import RECIPES
-from push.console.campaigning import calendar, explained, phone, reading, said, sheet
+from push.campaigns.records import Record, Version
+from push.console.campaigning import calendar, explained, health, phone, reading, said, sheet
+from push.console.campaigning.doing import Doing
+from push.console.campaigning.expected import EXPECTED, of_rule
 from push.console.campaigning.labels import LABELS
 from push.console.campaigning.reading import Over
 from push.console.campaigning.sheet import ROWS, Sheet
@@ -28,8 +32,10 @@ from push.model.campaigns import (
     Where,
     Wording,
 )
+from push.model.coupons import Pool
 from push.model.decisions import Considered
 from push.model.errors import MisfitError
+from push.model.rules.parse import RuleError, parse
 
 ZONE = dt.timezone(dt.timedelta(hours=2))
 TEXT = Template(title="Hello", body="Here", url="https://shop.example", image="https://shop.example/i.png")
@@ -125,7 +131,68 @@ def test_every_field_of_a_campaign_has_its_place_and_rows_are_kept_apart() -> No
     rows = {**grown.rows, "options": [*grown.rows["options"], {**grown.rows["options"][0], "option_id": ""}]}
     [slot] = reading.read(grown._replace(rows=rows), over(WHOLE)).slots
     assert [option.id for option in slot.options] == ["one", "two", "one-2"], "an option that is added has an id"
-    assert slot.options[0].texts == {"de": "Eins"}, "what the form does not show stays"
+    assert [option.texts for option in slot.options] == [{"de": "Eins"}, {}, {"de": "Eins"}]
+    lines = {**grown.rows["options"][1], "option_texts": "de: Zwei\r\n\nfr:Deux"}
+    rows = {**grown.rows, "options": [grown.rows["options"][0], lines]}
+    [slot] = reading.read(grown._replace(rows=rows), over(WHOLE)).slots
+    assert slot.options[1].texts == {"de": "Zwei", "fr": "Deux"}
+
+
+@pytest.mark.parametrize(
+    ("group", "nth", "changed", "told"),
+    [
+        ("options", 1, {"option_texts": "Zwei"}, "Option 2: Each line takes a language and its words"),
+        ("options", 1, {"option_weight": "0"}, "Option 2: Each option takes a slot's name"),
+        ("caps", 2, {"cap_most": "9999"}, "Cap 3: A whole number from 0 to 1000 was expected"),
+        ("steps", 0, {"step_channel": "pigeon"}, "Step 1: Each step takes"),
+        ("budgets", 0, {"budget_most": "some"}, "A whole number from 0 on was expected."),
+    ],
+)
+def test_what_does_not_hold_of_several_rows_says_in_which(
+    group: str, nth: int, changed: dict[str, str], told: str
+) -> None:
+    filled = sheet.of(WHOLE, ZONE)
+    rows = [{**row, **changed} if n == nth else row for n, row in enumerate(filled.rows[group])]
+    typed = filled._replace(rows={**filled.rows, group: rows})
+    with pytest.raises(MisfitError) as raised:
+        reading.read(typed, over(WHOLE))
+    problems = [(fault.field, fault.expected) for fault in raised.value.faults]
+    assert sheet.with_problems(typed, problems).wrong(group).startswith(told)
+
+
+def test_no_field_answers_in_the_words_of_programs() -> None:
+    ticked = {"is_quiet", "while_open", "pick_in_stock", "pick_not_owned"}
+    assert (LABELS.keys() | ROWS.keys()) - EXPECTED.keys() == ticked, "a box is ticked or not, and cannot be wrong"
+    bad = {"kind": "all", "of": [{"kind": "did", "event": "A"}, {"kind": "fact", "fact": "x", "op": "at_least"}]}
+    with pytest.raises(RuleError) as raised:
+        parse(bad)
+    assert of_rule(raised.value) == "Condition 2, what it is compared with: “at least” takes a number."
+
+
+def test_a_campaign_is_as_well_as_what_it_refers_to() -> None:
+    campaign = msgspec.structs.replace(WHOLE, schedule=Schedule())
+    newest = Version(
+        version=1, stage="launched", made_by="", made_ms=0, asked_by=None, asked_ms=None, reviewed_by=None,
+        reviewed_ms=None, by_two=False, live_ms=0,
+    )  # fmt: skip
+    record = Record(
+        id="whole", name="Whole", state="live", campaign=campaign, newest=newest, live_version=1, revision=1,
+        changed_by="", changed_ms=0,
+    )  # fmt: skip
+    pool = Pool(id="pool", name="Gifts", kind="list", reward="A gift")
+    dry, low = (PoolRecord(pool=pool, left=left, taken=19, redeemed=0, changed_by="", updated_ms=0) for left in (0, 1))
+    failing = Doing(fates=(("cap", 3), ("template", 2)))
+    told = [
+        health.of(record, ["There is no zone z (any more)."] * 2, {}, Doing(), 0),
+        health.of(record, [], {}, failing, 0),
+        health.of(record, [], {"pool": dry}, Doing(), 0),
+        health.of(record, [], {"pool": low}, Doing(), 0),
+        health.of(record, [], {}, Doing(sent=1), 0),
+        health.of(record, [], {}, Doing(fates=(("cap", 3),)), 0),
+    ]
+    assert [each.word for each in told] == ["to mend", "fails", "no codes", "few codes", "speaks", "silent"]
+    assert told[0].why == "There is no zone z (any more). And 1 more."
+    assert told[2].why == "Gifts is dry."
 
 
 @pytest.mark.parametrize(
@@ -211,6 +278,14 @@ def test_a_decision_names_first_what_was_said_and_counts_what_is_too_much() -> N
 def test_weeks_begin_on_mondays_and_nonsense_means_today() -> None:
     now_ms = 1_763_800_000_000
     assert [calendar.monday(text, now_ms, ZONE).weekday() for text in ("2026-11-22", "x", "0001-01-01")] == [0, 0, 0]
+
+
+def test_what_was_reckoned_is_told_as_people_say_it() -> None:
+    assert said.plain("worth 2, opened with 0.25, less 0.050 of patience: 0.450") == (
+        "worth 2, and 25 of 100 open what comes this way; less 0.05 for her patience"
+    )
+    assert said.plain("she is not in its audience") == "she is not in its audience"
+    assert explained.way(()) == "From the radio to the decision"
 
 
 def test_what_names_somebody_is_hidden() -> None:

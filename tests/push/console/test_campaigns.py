@@ -118,7 +118,7 @@ async def test_a_recipe_becomes_a_campaign_that_speaks_and_its_decision_is_expla
     assert "She would get nothing" in page
     status, page = await desk.send(f"{CAMPAIGNS}/welcome", do="try", kind="user_id", value="K-1")
     assert (status, "No app, browser or mailbox" in page) == (422, True)
-    assert "Why it is silent: no way (1)" in await desk.look(f"{CAMPAIGNS}/welcome")
+    assert "Why it is silent: not reachable (1)" in await desk.look(f"{CAMPAIGNS}/welcome")
     assert path not in await desk.look("/console/decisions?campaign=welcome"), "it was not chosen"
     assert path in await desk.look("/console/decisions?campaign=welcome&lost=yes")
 
@@ -129,7 +129,9 @@ async def test_a_newer_draft_runs_beside_and_the_stop_says_who_pressed_it(server
     await server.operate("PUT", "/v1/campaigns/till", given)
     edit = f"{CAMPAIGNS}/till/edit"
     assert (await typed(desk, edit, title="Hello", cap_most="1", do="save"))[0] == 303
-    assert "a newer draft" in await desk.look(CAMPAIGNS)
+    page = await desk.look(CAMPAIGNS)
+    assert "a newer draft" in page
+    assert "Nothing asked for it today." in page, "how it is stands beside it"
     page = await desk.look(f"{CAMPAIGNS}/till")
     assert "<del>Hi</del></td><td><ins>Hello</ins>" in page, "whoever reviews it sees what is new"
     fields = {name: values[-1] for name, values in Filled(await desk.look(edit)).fields.items() if values}

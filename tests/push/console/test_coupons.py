@@ -42,3 +42,26 @@ async def test_a_pool_is_filled_runs_dry_and_the_till_says_when_a_code_was_used(
         told = await server.operate("GET", f"/v1/decisions/{again['decision']}")
         assert [each["verdict"] for each in told["considered"]] == ["redeemed"], "she has had it"
         assert "1 redeemed" in await desk.look(one)
+
+
+async def test_money_off_is_typed_as_people_write_it_and_kept_in_the_parts_of_its_currency(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path / "data")) as server:
+        desk = Desk(server, await first_admin(server))
+        given = {"name": "Five off", "kind": "signed", "reward": "€5 off", "days": "30", "per_person": "1"}
+        for field, typed in (
+            ("currency", {"amount": "4,50", "currency": "Euro"}),
+            ("amount", {"amount": "4.505", "currency": "EUR"}),
+            ("amount", {"amount": "1e999999999", "currency": "EUR"}),
+            ("amount", {"amount": "4.5", "currency": "JPY"}),
+            ("percent", {"amount": "4.5", "currency": "EUR", "percent": "10"}),
+        ):
+            status, page = await desk.send(f"{POOLS}/new", **given, **typed)
+            assert (status, f'id="w-{field}"' in page) == (422, True), typed
+        assert (await desk.send(f"{POOLS}/new", **given, amount="4,50", currency="eur"))[0] == 303
+        [pool] = [each["pool"] for each in await server.operate("GET", "/v1/coupon-pools")]
+        assert (pool["amount_minor"], pool["currency"]) == (450, "EUR")
+        page = await desk.look(f"{POOLS}/five-off")
+        assert 'value="4.50"' in page
+        assert "€5 off (€4.50)" in page
+        assert (await desk.send(f"{POOLS}/five-off", **given, amount="", currency="EUR"))[0] == 303
+        assert "€5 off (€4.50)" not in await desk.look(f"{POOLS}/five-off")
