@@ -41,7 +41,9 @@ def _in_one_line(record: logging.LogRecord) -> bool:
 
 logging.getLogger("asyncio").addFilter(_in_one_line)
 
-settings.register_profile("footfall", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "footfall", deadline=None, max_examples=50, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("footfall")
 
 

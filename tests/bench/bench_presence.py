@@ -43,6 +43,10 @@ LATENCY_MS: Final = {50: 200.0, 95: 300.0}
 SECONDS: Final = 10.0
 SETTLE_S: Final = 35.0
 """Who came in has entered a zone by then, and dwelled there for the first mark (30 s): that belongs to coming in."""
+MOST_SETTLED: Final = 12
+"""So many times as long at most: in a large crowd the filter lags, and marks of 120 and 300 s are due as well."""
+CALM: Final = 0.05
+"""A crowd has settled where in `SETTLE_S` fewer of it than this share entered or dwelled anywhere."""
 WARM_RATE: Final = 60_000.0
 COME_S: Final = 4_000.0
 """People of a large crowd who come in each second: a million within some minutes."""
@@ -179,17 +183,27 @@ def come(case: Case, there: House) -> float | None:
     return None if before.present else spent_s / case.crowd.people * 1e6
 
 
+def settle(case: Case, there: House) -> None:
+    """Everybody is heard until next to nobody has anything new to tell: else moments are taken for sightings' cost."""
+    for _ in range(MOST_SETTLED):
+        before = there.mark()
+        there.send(Send(int(case.rate * SETTLE_S), case.size, case.rate))
+        if there.mark().moments - before.moments < CALM * case.crowd.people:
+            return
+
+
 def cost(case: Case, there: House, empty: Mark) -> Cost:
     """One case, once everybody is in."""
     crowd = case.crowd
     come_us = come(case, there)
-    there.send(Send(int(case.rate * SETTLE_S), case.size, case.rate))
+    settle(case, there)
     before = there.mark()
     seconds = max(SECONDS, crowds.EARS * crowd.people / case.rate) if crowd.is_large else SECONDS
     sent, _, _ = there.send(Send(int(case.rate * seconds), case.size, case.rate))
     after = there.mark()
     filter_s = after.filter_s - before.filter_s
     seconds = after.at_s - before.at_s
+    say(f"{after.moments - before.moments:,} moments among {sent:,} sightings, some 30 µs each")
     return Cost(
         case,
         come_us,
