@@ -20,8 +20,6 @@ MOST_WAITING: Final = 500
 """A second of them; whoever comes later is told to ask again."""
 AT_ONCE: Final = 32
 """Decisions of one transaction: some hundredths of a second."""
-REST_S: Final = 0.002
-"""After each transaction, while others come: what one costs, however few it decides about, is then shared by more."""
 
 
 class _Question(NamedTuple):
@@ -62,8 +60,6 @@ class Asker:
     async def _work(self) -> None:
         while self._waiting:
             await self._some([self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))])
-            if len(self._waiting) < AT_ONCE:
-                await asyncio.sleep(REST_S)
 
     async def _some(self, some: list[_Question]) -> None:
         try:

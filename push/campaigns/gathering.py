@@ -75,6 +75,7 @@ class _Held(NamedTuple):
     """What is read of whoever is asked about, whatever the candidates are: by facet, as `_reads` asks for it."""
 
     standings: Mapping[str, Standing]
+    said: Mapping[str, Sequence[Row]]
     persons: Mapping[str, str]
     devices: Mapping[str, Sequence[Row]]
     answered: Mapping[str, Sequence[Row]]
@@ -159,9 +160,10 @@ def _agreed(ways: Sequence[Route], standing: Standing, kept: Sequence[Ready], no
 async def _hold(tx: Transaction, means: Means, asked: Sequence[Asked]) -> _Held:
     """Read in one go, once they are held, what is read of anybody."""
     shoppers = sorted({each.occasion.shopper for each in asked})
-    standings, found = await consent.standing_with(tx, shoppers, asked[0].now_ms, _reads(means, asked, shoppers))
-    persons, *others = found
-    return _Held(standings, {row["id"]: row["person"] for row in persons}, *map(_by_shopper, others))
+    held = await consent.standing_with(tx, shoppers, asked[0].now_ms, _reads(means, asked, shoppers))
+    persons, *others = held.also
+    whose = {row["id"]: row["person"] for row in persons}
+    return _Held(held.standings, held.said, whose, *map(_by_shopper, others))
 
 
 def _reads(means: Means, asked: Sequence[Asked], shoppers: Sequence[str]) -> Sequence[Read]:
@@ -238,22 +240,20 @@ async def _facts(tx: Transaction, means: Means, asked: Sequence[Asked], held: _H
             alike.setdefault(needs, []).append(each)
     for needs, some in alike.items():
         whose = {each.place: held.who(each.occasion.shopper) for each in some}
-        loaded = await _loaded(tx, means, needs, whose.values(), some[0].now_ms)
+        loaded = await _loaded(tx, means, People(sorted(whose.values()), *needs), held.said, some[0].now_ms)
         found |= {place: found[place]._replace(known=loaded.get(who, {})) for place, who in whose.items()}
     return found
 
 
 async def _loaded(
-    tx: Transaction, means: Means, needs: _Needs, persons: Iterable[str], now_ms: int
+    tx: Transaction, means: Means, people: People, said: Mapping[str, Sequence[Row]], now_ms: int
 ) -> dict[str, dict[str, Any]]:
-    people = People(sorted(persons), needs.names, needs.read)
-    loaded = await view.load(tx, means.sight, people, now_ms)
-    found = {
-        who: {name: value for name, value in known.items() if name in needs.names} for who, known in loaded.items()
-    }
-    if any(name.startswith(SEGMENT) for name in needs.names):
+    names = people.names
+    loaded = await view.load_of(tx, means.sight, people, said, now_ms)
+    found = {who: {name: value for name, value in known.items() if name in names} for who, known in loaded.items()}
+    if any(name.startswith(SEGMENT) for name in names):
         for who, inside in (await membership.of_persons(tx, people.persons)).items():
-            mine = {SEGMENT + name: True for name in inside if SEGMENT + name in needs.names}
+            mine = {SEGMENT + name: True for name in inside if SEGMENT + name in names}
             found[who] = found.get(who, {}) | mine
     return found
 

@@ -23,6 +23,8 @@ MAX_OUTPUT_BYTES: Final = 2000
 """Of one field; a push of all fields stays below what Web Push carries (RFC 8291 section 4: 4,096 bytes)."""
 MAX_FACT_CHARS: Final = 1000
 """Of one text that a template sees."""
+_MOST_OF_ONE: Final = 4
+"""Bytes of a character, in UTF-8."""
 MAX_FILTERED_CHARS: Final = 2 * MAX_OUTPUT_BYTES
 """Of what a filter returns: the same one all along a template may make a text a little longer each time."""
 MAX_TAGS: Final = 400
@@ -204,6 +206,8 @@ def _expressions(template: BoundTemplate) -> Iterator[Expression]:
 
 
 def _field(field: str, text: str, facts: Mapping[str, object], dialect: Dialect) -> str:
+    if "{" not in text and len(text) * _MOST_OF_ONE <= MAX_OUTPUT_BYTES:  # says the same to everybody
+        return text.strip()
     template = _parse(field, text, dialect)
     try:
         return str(template.render(**facts)).strip()

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from functools import cache
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from push.model.delivery import Accepted, Checked, Outgoing, Part
 
@@ -49,9 +50,15 @@ class Hurried(Queries, Protocol):
 
 async def fetch_each(db: Queries, reads: Sequence[Read]) -> list[list[Row]]:
     """All rows of each of some reads that do not need each other's answers: in one go where that can be."""
-    if isinstance(db, Hurried):
-        return await db.fetch_each(reads)
+    if _is(type(db), Hurried):
+        return await cast("Hurried", db).fetch_each(reads)
     return [await db.fetch(read.name, **read.params) for read in reads]
+
+
+@cache
+def _is(kind: type, protocol: type) -> bool:
+    """Whether what is of a type keeps to a protocol: to look at its methods each time costs as much as a read."""
+    return issubclass(kind, protocol)
 
 
 class Transaction(Queries, Protocol):
@@ -84,8 +91,8 @@ class Writer(Transaction, Protocol):
 
 async def execute_each(tx: Transaction, writes: Sequence[Write]) -> None:
     """Run each statement for its rows, in order: in one go where that can be."""
-    if isinstance(tx, Writer):
-        await tx.execute_each(writes)
+    if _is(type(tx), Writer):
+        await cast("Writer", tx).execute_each(writes)
         return
     for write in writes:
         await tx.execute_many(write.name, write.rows)

@@ -108,28 +108,34 @@ async def granted_for_decision(tx: Transaction, shopper: str) -> Granted:
 
 async def standing_for_decision(tx: Transaction, shopper: str, now_ms: int) -> Standing:
     """What a shopper says now, and will until `tx` ends, as `granted_for_decision`."""
-    found, _ = await standing_with(tx, [shopper], now_ms, ())
-    return found[shopper]
+    return (await standing_with(tx, [shopper], now_ms, ())).standings[shopper]
 
 
-async def standing_with(
-    tx: Transaction, shoppers: Collection[str], now_ms: int, also: Sequence[Read]
-) -> tuple[dict[str, Standing], list[list[Row]]]:
-    """As `standing_for_decision` of several, and the rows of what else is to be read once they are held."""
-    said: dict[str, list[Row]] = {shopper: [] for shopper in sorted(shoppers)}
-    listed = json.dumps([*said])
+class Held(NamedTuple):
+    """What several shoppers say now, what each of their facets says, and the rows of what else was read."""
+
+    standings: Mapping[str, Standing]
+    said: Mapping[str, Sequence[Row]]
+    also: Sequence[Sequence[Row]]
+
+
+async def standing_with(tx: Transaction, shoppers: Collection[str], now_ms: int, also: Sequence[Read]) -> Held:
+    """As `standing_for_decision` of several, and what else is to be read once they are held."""
+    asked = sorted({*shoppers})
+    said: dict[str, list[Row]] = {}
+    listed = json.dumps(asked)
     reads = [Read("profiles.snoozes", {"shoppers": listed, "now_ms": now_ms}), *also]
     locked, *found = await fetch_each(tx, [Read("profiles.lock_consents", {"shoppers": listed}), *reads])
     for row in locked:
-        if row["shopper"] in said:
-            said[row["shopper"]].append(row)
+        said.setdefault(row["shopper"], []).append(row)
     # Who never said anything is sent what she is owed, and caps of that hold, too: what was read before is read anew.
-    silent = [shopper for shopper, rows in said.items() if not rows]
+    silent = [shopper for shopper in asked if shopper not in said]
     if silent:
         await tx.fetch("profiles.lock_facets", shoppers=json.dumps(silent))
         found = await fetch_each(tx, reads)
     until_ms = {row["shopper"]: row["until_ms"] for row in found[0]}
-    return {shopper: standing(rows, until_ms.get(shopper, 0)) for shopper, rows in said.items()}, found[1:]
+    standings = {shopper: standing(said.get(shopper, ()), until_ms.get(shopper, 0)) for shopper in asked}
+    return Held(standings, said, found[1:])
 
 
 def standing(rows: Iterable[Row], snoozed_until_ms: int = 0) -> Standing:

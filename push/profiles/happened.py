@@ -4,11 +4,11 @@ Goods that are marked `sensitive` are taken out of the properties; an event that
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
-from push.model.ports import Queries
+from push.model.ports import Queries, Read, Row
 from push.model.profiles import Json
 from push.model.rules.tree import Events, Happened, events_of
 from push.profiles import keys
@@ -22,24 +22,26 @@ _NAMED_BY: Final = ("product_id", "productId", "sku")
 _NOTHING: Final[Mapping[str, Json]] = {}
 
 
-class Asked(NamedTuple):
-    """Whose events, and of which names; True where their properties are read as well."""
-
-    persons: Sequence[str]
-    names: Mapping[str, bool]
+def read(persons: Collection[str], names: Collection[str]) -> Read:
+    """What is read of the events of these names."""
+    return Read("segments.events", {"people": _list(persons), "names": _list(names), "most": MOST_EVENTS})
 
 
-async def events(db: Queries, keyring: Keyring, goods: Goods, asked: Asked) -> dict[tuple[str, str], Events]:
-    """By person and name what happened. Raises `push.model.vault.SealError`."""
-    rows = await db.fetch("segments.events", people=_list(asked.persons), names=_list(asked.names), most=MOST_EVENTS)
-    read = [row for row in rows if asked.names[row["name"]]]
-    opened = await keys.known(db, keyring, {row["shopper"] for row in read}) if read else {}
+async def told(
+    db: Queries, keyring: Keyring, goods: Goods, rows: Sequence[Row], names: Mapping[str, bool]
+) -> dict[tuple[str, str], Events]:
+    """By person and name what happened, of rows of `read`; True of a name where properties are read as well.
+
+    Raises `push.model.vault.SealError`.
+    """
+    closely = {row["shopper"] for row in rows if names[row["name"]]}
+    opened = await keys.known(db, keyring, closely) if closely else {}
     found: dict[tuple[str, str], list[Happened]] = {}
     for row in rows:
-        key = opened.get(row["shopper"]) if asked.names[row["name"]] else None
+        key = opened.get(row["shopper"]) if names[row["name"]] else None
         said = _NOTHING if key is None else harmless(tracked.properties(row, key), goods)
         found.setdefault((row["person"], row["name"]), []).append(Happened(row["at_ms"], said))
-    return {whose: events_of(told) for whose, told in found.items()}
+    return {whose: events_of(happened) for whose, happened in found.items()}
 
 
 def harmless(properties: Mapping[str, Json], goods: Goods) -> Mapping[str, Json]:

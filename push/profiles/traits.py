@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from push.model.ports import Queries, Transaction
+from push.model.ports import Queries, Read, Row, Transaction
 from push.model.profiles import Json, Statement
 from push.profiles import changes
 from push.profiles.identity.facets import listed
@@ -268,7 +268,19 @@ async def load(
     db: Queries, keyring: Keyring, shoppers: Collection[str], strategies: Strategies = NO_STRATEGIES
 ) -> dict[str, dict[str, Json]]:
     """What holds of whoever each of these facets is, by the facet asked for; one that nobody knows is absent."""
-    rows = await db.fetch("traits.of_people", ids=listed(shoppers))
+    asked = read(shoppers)
+    return await told(keyring, await db.fetch(asked.name, **asked.params), strategies)
+
+
+def read(shoppers: Collection[str]) -> Read:
+    """What `load` reads, for whoever reads other things in one go with it."""
+    return Read("traits.of_people", {"ids": listed(shoppers)})
+
+
+async def told(
+    keyring: Keyring, rows: Sequence[Row], strategies: Strategies = NO_STRATEGIES
+) -> dict[str, dict[str, Json]]:
+    """What `load` says of rows of `read`. Raises `push.model.vault.SealError`."""
     await look_for(keyring, rows)
     found: dict[str, list[TraitState]] = {}
     for row in rows:

@@ -11,15 +11,14 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from push.model.ports import Queries, Row
+from push.model.ports import Queries, Read, Row, fetch_each
 from push.model.rules.tree import CONSENT, EVENTS, STAYS, Stay
-from push.profiles import consent, permits, traits
+from push.profiles import consent, happened, permits, traits
 from push.profiles.derived import figures, signals, store
 from push.profiles.derived.figures import Figures, Given
 from push.profiles.derived.reading import Goods
 from push.profiles.derived.signals import NO_SIGNALS
 from push.profiles.derived.sketches import Population
-from push.profiles.happened import Asked, events
 from push.profiles.keys import Keyring
 from push.profiles.permits import ToProfile
 from push.profiles.settings import ProfileSettings
@@ -131,6 +130,14 @@ class Permitted(NamedTuple):
         return sorted(self.permits)
 
 
+class Asked(NamedTuple):
+    """How people are seen, which of them for what, and when."""
+
+    sight: Sight
+    people: Permitted
+    now_ms: int
+
+
 Facts = dict[str, object]
 Found = dict[str, Facts]
 """By person, her facts by name."""
@@ -141,12 +148,22 @@ async def load(db: Queries, sight: Sight, people: People, now_ms: int) -> Found:
 
     Raises `push.model.vault.SealError`, `push.model.errors.DatabaseError`.
     """
-    found, granted = await _agreed(db, people.persons, now_ms)
-    asked = Permitted(granted, people.names, people.read)
-    if found:
-        for starts, take in _SOURCES:
-            if any(name.startswith(starts) for name in people.names):
-                await take(db, sight, asked, found, now_ms)
+    said: dict[str, list[Row]] = {}
+    for row in await db.fetch("segments.consents", people=listed(people.persons)):
+        said.setdefault(row["person"], []).append(row)
+    return await load_of(db, sight, people, said, now_ms)
+
+
+async def load_of(db: Queries, sight: Sight, people: People, said: Mapping[str, Sequence[Row]], now_ms: int) -> Found:
+    """As `load`, where rows of what they agreed to are at hand: by person, of those who stand for themselves."""
+    found, permits_ = _agreed(said, people.persons, now_ms)
+    if not found:
+        return found
+    asked = Asked(sight, Permitted(permits_, people.names, people.read), now_ms)
+    sources = [each for each in _SOURCES if any(name.startswith(each.starts) for name in people.names)]
+    rows = await fetch_each(db, [each.reads(asked, found) for each in sources])
+    for each, mine in zip(sources, rows, strict=True):
+        await each.takes(db, asked, mine, found)
     return found
 
 
@@ -155,14 +172,14 @@ def listed(ids: Iterable[str]) -> str:
     return msgspec.json.encode(sorted({*ids})).decode()
 
 
-async def _agreed(db: Queries, persons: Iterable[str], now_ms: int) -> tuple[Found, dict[str, ToProfile]]:
-    """What those said who stand for themselves and may be profiled, and their permits."""
-    said: dict[str, list[Row]] = {}
-    for row in await db.fetch("segments.consents", people=listed(persons)):
-        said.setdefault(row["person"], []).append(row)
+def _agreed(
+    said: Mapping[str, Sequence[Row]], persons: Iterable[str], now_ms: int
+) -> tuple[Found, dict[str, ToProfile]]:
+    """What those said who may be profiled, and their permits."""
     found: Found = {}
     granted: dict[str, ToProfile] = {}
-    for person, rows in said.items():
+    for person in persons:
+        rows = said.get(person, ())
         permit = permits.to_profile(person, consent.standing(rows).granted, now_ms)
         if permit is not None:
             granted[person] = permit
@@ -170,15 +187,25 @@ async def _agreed(db: Queries, persons: Iterable[str], now_ms: int) -> tuple[Fou
     return found, granted
 
 
-async def _known_since(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
-    del sight, now_ms
-    for row in await db.fetch("segments.known", people=listed(people.persons)):
+def _by_people(name: str) -> Callable[[Asked, Found], Read]:
+    """A read that takes whom it is of, and nothing else."""
+    return lambda asked, _: Read(name, {"people": listed(asked.people.persons)})
+
+
+async def _known_since(db: Queries, asked: Asked, rows: Sequence[Row], found: Found) -> None:
+    del db, asked
+    for row in rows:
         found[row["person"]]["known_since"] = row["since_ms"]
 
 
-async def _seen(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
-    del sight
-    for row in await db.fetch("segments.seen", people=listed(people.persons), now_ms=now_ms):
+def _reads_seen(asked: Asked, found: Found) -> Read:
+    del found
+    return Read("segments.seen", {"people": listed(asked.people.persons), "now_ms": asked.now_ms})
+
+
+async def _seen(db: Queries, asked: Asked, rows: Sequence[Row], found: Found) -> None:
+    del db, asked
+    for row in rows:
         facts = found[row["person"]]
         left_ms = row["left_ms"] if facts.get(f"{CONSENT}location") else None
         times = [at_ms for at_ms in (row["told_ms"], left_ms) if at_ms is not None]
@@ -186,10 +213,14 @@ async def _seen(db: Queries, sight: Sight, people: Permitted, found: Found, now_
             facts[SEEN] = max(times)
 
 
-async def _traits(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
-    del now_ms
-    loaded = await traits.load(db, sight.keyring, people.persons, sight.settings.traits)
-    for person, values in loaded.items():
+def _reads_traits(asked: Asked, found: Found) -> Read:
+    del found
+    return traits.read(asked.people.persons)
+
+
+async def _traits(db: Queries, asked: Asked, rows: Sequence[Row], found: Found) -> None:
+    del db
+    for person, values in (await traits.told(asked.sight.keyring, rows, asked.sight.settings.traits)).items():
         found[person].update(_flat(TRAITS, values, MOST_FLAT))
 
 
@@ -200,8 +231,14 @@ def _flat(prefix: str, values: Mapping[str, object], deep: int) -> Iterable[tupl
             yield from _flat(f"{prefix}{name}.", value, deep - 1)
 
 
-async def _figures(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
-    features = await store.load_persons(db, sight.keyring, people.persons)
+def _reads_figures(asked: Asked, found: Found) -> Read:
+    del found
+    return store.read_persons(asked.people.persons)
+
+
+async def _figures(db: Queries, asked: Asked, rows: Sequence[Row], found: Found) -> None:
+    sight, now_ms = asked.sight, asked.now_ms
+    features = await store.told_persons(db, sight.keyring, rows)
     heard = await signals.load(db, sorted(features), now_ms)
     settings = sight.settings
     given = Given(now_ms, await sight.population(), settings.half_life_days, settings.lapse)
@@ -225,10 +262,10 @@ def _plain(value: object) -> object:
     return None if value == "" else value
 
 
-async def _devices(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
-    del sight, now_ms
+async def _devices(db: Queries, asked: Asked, rows: Sequence[Row], found: Found) -> None:
+    del db, asked
     kept: dict[str, dict[str, set[str]]] = {}
-    for row in await db.fetch("segments.devices", people=listed(people.persons)):
+    for row in rows:
         mine = kept.setdefault(row["person"], {"devices.platforms": set(), "devices.locales": set()})
         mine["devices.platforms"].add(row["platform"])
         mine["devices.locales"].add(row["locale"])
@@ -236,15 +273,18 @@ async def _devices(db: Queries, sight: Sight, people: Permitted, found: Found, n
         found[person].update((name, sorted(values)) for name, values in sets.items())
 
 
-async def _visits(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
+def _reads_visits(asked: Asked, found: Found) -> Read:
     """Of those who may be located: who may not is nowhere."""
-    del sight
-    located = [person for person in people.persons if found[person].get(f"{CONSENT}location")]
-    visits = await db.fetch("segments.visits", people=listed(located), since_ms=now_ms - STAYS_KEPT_MS)
-    inside = {row["id"]: row["person"] for row in visits}
-    stays = await db.fetch("segments.stays", visits=listed(inside)) if STAYS in people.names and inside else []
+    located = listed(person for person in asked.people.persons if found[person].get(f"{CONSENT}location"))
+    return Read("segments.visits", {"people": located, "since_ms": asked.now_ms - STAYS_KEPT_MS})
+
+
+async def _visits(db: Queries, asked: Asked, rows: Sequence[Row], found: Found) -> None:
+    inside = {row["id"]: row["person"] for row in rows}
+    wanted = STAYS in asked.people.names and inside
+    stays = await db.fetch("segments.stays", visits=listed(inside)) if wanted else []
     places: dict[str, list[Stay]] = {}
-    for row in visits:
+    for row in rows:
         places.setdefault(row["person"], []).append(Stay(row["store"], None, row["entered_ms"], row["left_ms"]))
     for row in stays:
         places[inside[row["visit"]]].append(Stay(row["store"], row["zone"], row["entered_ms"], row["left_ms"]))
@@ -254,22 +294,38 @@ async def _visits(db: Queries, sight: Sight, people: Permitted, found: Found, no
         found[person]["visits.stores"] = sorted({stay.store for stay in mine})
 
 
-async def _events(db: Queries, sight: Sight, people: Permitted, found: Found, now_ms: int) -> None:
-    del now_ms
-    wanted = {name.removeprefix(EVENTS): name in people.read for name in people.names if name.startswith(EVENTS)}
-    told = await events(db, sight.keyring, sight.goods, Asked(people.persons, wanted))
+def _reads_events(asked: Asked, found: Found) -> Read:
+    del found
+    return happened.read(asked.people.persons, _names_of_events(asked.people))
+
+
+async def _events(db: Queries, asked: Asked, rows: Sequence[Row], found: Found) -> None:
+    sight = asked.sight
+    told = await happened.told(db, sight.keyring, sight.goods, rows, _names_of_events(asked.people))
     for (person, name), mine in told.items():
         found[person][EVENTS + name] = mine
 
 
-Source = Callable[[Queries, Sight, Permitted, Found, int], Awaitable[None]]
-_SOURCES: Final[tuple[tuple[tuple[str, ...], Source], ...]] = (
-    (("known_since",), _known_since),
-    ((SEEN,), _seen),
-    ((TRAITS,), _traits),
-    ((FIGURES, LAST), _figures),
-    (("devices.",), _devices),
-    ((STAYS, "visits."), _visits),
-    ((EVENTS,), _events),
+def _names_of_events(people: Permitted) -> dict[str, bool]:
+    """The events that are asked for; True where their properties are read as well."""
+    return {name.removeprefix(EVENTS): name in people.read for name in people.names if name.startswith(EVENTS)}
+
+
+class _Source(NamedTuple):
+    """Where some facts come from: how their names begin, what is read for them, and what takes the rows."""
+
+    starts: tuple[str, ...]
+    reads: Callable[[Asked, Found], Read]
+    takes: Callable[[Queries, Asked, Sequence[Row], Found], Awaitable[None]]
+
+
+_SOURCES: Final = (
+    _Source(("known_since",), _by_people("segments.known"), _known_since),
+    _Source((SEEN,), _reads_seen, _seen),
+    _Source((TRAITS,), _reads_traits, _traits),
+    _Source((FIGURES, LAST), _reads_figures, _figures),
+    _Source(("devices.",), _by_people("segments.devices"), _devices),
+    _Source((STAYS, "visits."), _reads_visits, _visits),
+    _Source((EVENTS,), _reads_events, _events),
 )
-"""Which names are read by what."""
+"""They are read in one go: going to the database costs as much as what most of them ask."""

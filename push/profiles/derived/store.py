@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from push.model.ports import Queries, Row, Transaction
+from push.model.ports import Queries, Read, Row, Transaction
 from push.profiles.derived.features import NOTHING, Features, join
 from push.profiles.identity.facets import listed
 from push.profiles.keys import DataKey, Keyring, known
@@ -44,7 +44,17 @@ async def load(db: Queries, keyring: Keyring, shoppers: Collection[str]) -> dict
 
 async def load_persons(db: Queries, keyring: Keyring, persons: Collection[str]) -> dict[str, Features]:
     """What these people did; facets that stand for nobody any more are absent."""
-    rows = await db.fetch("derived.of_people", ids=listed(persons))
+    asked = read_persons(persons)
+    return await told_persons(db, keyring, await db.fetch(asked.name, **asked.params))
+
+
+def read_persons(persons: Collection[str]) -> Read:
+    """What `load_persons` reads, for whoever reads other things in one go with it."""
+    return Read("derived.of_people", {"ids": listed(persons)})
+
+
+async def told_persons(db: Queries, keyring: Keyring, rows: Collection[Row]) -> dict[str, Features]:
+    """What `load_persons` says of rows of `read_persons`."""
     return await _joined(db, keyring, [row for row in rows if row["person"] == row["shopper"]])
 
 

@@ -10,7 +10,7 @@ HOME = Path(push.__path__[0])
 MAKERS = {"profiles/permits.py"}
 READERS = {
     "profiles/guarded.py": "by permit: the words of messages, and what hooks are told",
-    "profiles/view.py": "rules, for those alone whom a look at consent in the same statement let through",
+    "profiles/view.py": "rules, for those alone whom a look at consent in the same transaction let through",
     "transfer/exports.py": "files for other tools, of those alone who may be profiled",
     "profiles/rights/exporting.py": "for herself: what is kept of her is hers to read, whatever she agreed to",
     "profiles/rights/correcting.py": "for herself: what is said of her is hers to put right, whatever she agreed to",
@@ -37,4 +37,4 @@ def test_only_the_room_of_permits_makes_any() -> None:
 
 
 def test_whoever_reads_traits_has_a_right_to() -> None:
-    assert set(calls("traits.load")) == READERS.keys()
+    assert {*calls("traits.load"), *calls("traits.told")} == READERS.keys()
