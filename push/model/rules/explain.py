@@ -22,7 +22,6 @@ from push.model.rules.tree import (
     Place,
     Rule,
     Stay,
-    Where,
     read_by,
 )
 
@@ -76,7 +75,7 @@ def words(leaf: Leaf) -> str:
     """A leaf as a person would say it."""
     match leaf:
         case Fact():
-            return f"{leaf.fact} {_compared(leaf.op, leaf.value)}"
+            return f"{leaf.fact} {compared(leaf.op, leaf.value)}"
         case Did():
             return _did(leaf)
         case InSegment():
@@ -90,12 +89,12 @@ def words(leaf: Leaf) -> str:
 def _did(leaf: Did) -> str:
     times = "once" if leaf.least == 1 else f"{leaf.least} times"
     within = "" if leaf.within_days is None else f" within {leaf.within_days:g} days"
-    where = "".join(f", its {_property(part)}" for part in leaf.where)
-    return f"did {leaf.event!r} at least {times}{within}{where}"
+    return f"did {leaf.event!r} at least {times}{within}{properties(leaf)}"
 
 
-def _property(where: Where) -> str:
-    return f"{where.property} {_compared(where.op, where.value)}"
+def properties(leaf: Did) -> str:
+    """What an event's properties have to be: ``, its total is at least 20``."""
+    return "".join(f", its {part.property} {compared(part.op, part.value)}" for part in leaf.where)
 
 
 def _place(leaf: Place) -> str:
@@ -130,5 +129,6 @@ _COMPARED: Final[Mapping[Op, Callable[[str], str]]] = {
 }
 
 
-def _compared(op: Op, value: Json) -> str:
+def compared(op: Op, value: Json) -> str:
+    """What a fact is compared with: ``is at least 2``."""
     return _COMPARED[op](_said(value))

@@ -255,11 +255,36 @@ def test_campaigns_are_told_in_words() -> None:
     assert said.variants(WHOLE) == 2
     of = [{"kind": "segment", "segment": "vip"}, {"kind": "any", "of": [{"kind": "consent", "purpose": "email"}] * 2}]
     picky = msgspec.structs.replace(WHOLE, audience={"kind": "all", "of": [{"kind": "not", "of": of[0]}, of[1]]})
-    assert whom(picky) == "not (is in segment vip), and (agreed to email, or agreed to email)"
+    assert whom(picky) == "not (is in the segment vip), and (agreed to email, or agreed to email)"
     called = {"latte": "Oat latte", "a": "Other"}
     assert said.named("0.1; latte comes first: worth more", called) == "0.1; “Oat latte” comes first: worth more"
     assert said.named("it always goes before a at the same places", called).startswith("it always goes before “Other”")
     assert said.named("not-a always goes before it", called) == "not-a always goes before it"
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ({"kind": "did", "event": "Order Completed", "least": 1}, "bought something"),
+        (
+            {"kind": "did", "event": "Product Viewed", "least": 3, "within_days": 30},
+            "looked at a product at least 3 times in the last 30 days",
+        ),
+        (
+            {"kind": "not", "of": {"kind": "did", "event": "Sat Down", "least": 1, "where": [
+                {"property": "table", "op": "is", "value": 4}]}},
+            "not (did “Sat Down”, its table is 4)",
+        ),
+        ({"kind": "fact", "fact": "traits.city", "op": "is", "value": "Bonn"}, 'city is "Bonn"'),
+        ({"kind": "fact", "fact": "figures.orders", "op": "at_least", "value": 2}, "“how many orders” is at least 2"),
+        (
+            {"kind": "fact", "fact": "last.Order Completed", "op": "not_within_days", "value": 90},
+            "the last time of “Order Completed” was not within the last 90 days",
+        ),
+    ],
+)  # fmt: skip
+def test_a_rule_is_told_in_plain_words(rule: dict[str, object], told: str) -> None:
+    assert whom(msgspec.structs.replace(WHOLE, audience=rule)) == told
 
 
 def test_a_decision_names_first_what_was_said_and_counts_what_is_too_much() -> None:
