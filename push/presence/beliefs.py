@@ -20,6 +20,7 @@ from push.presence.heading import BODY, SPEED, Headings
 from push.presence.lately import Lately
 from push.presence.motion import Gait, Ways
 from push.presence.radio import RadioModel
+from push.presence.scratch import Scratch
 from push.presence.stacks import Stack
 
 STAY: Final = 6.0
@@ -74,8 +75,9 @@ class _Block(NamedTuple):
 class Arena:
     """Everybody in all stores whose floors have one shape, by row. Memory grows by doubling and is never given back."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
+    def __init__(self, shape: tuple[int, int], scratch: Scratch | None = None) -> None:
         self.shape = shape
+        self._scratch = scratch or Scratch()
         self._stack = Stack(shape)
         self._free: list[int] = []
         cells = self._stack.cells
@@ -87,7 +89,7 @@ class Arena:
         self._claim: Floats = np.zeros(0, dtype=np.float32)
         self._unweighed: Floats = np.zeros(0, dtype=np.float32)
         self._lately = Lately()
-        self._headings = Headings()
+        self._headings = Headings(self._scratch)
         self._zones: Floats = np.zeros((0, 3), dtype=np.float32)
         at = np.indices(shape).reshape(2, -1)[::-1].T + 0.5
         self._at: Floats = np.column_stack([at, at**2]).astype(np.float32)
@@ -196,17 +198,16 @@ class Arena:
         stores = self._store[rows]
         walks = self._lately.walking(rows) * (self._stack.body_db[stores] > 0)
         block = _Block(rows, stores, dt_s, pairs, walks)
-        belief = self._belief[rows]
+        belief = self._scratch.taken("belief", self._belief, rows)
         before = self._predicted(belief, block)
-        log = np.zeros_like(belief)
         if self._stack.has_plan:
             self._head(block, before)
             due = self._due(block)
-            unsure, own = self._add_heard(log, block, due)
+            unsure, log, own = self._heard(block, due)
             self._add_silence(log, block, due)
         else:
-            self._add_loudest(log, block)
-        log -= log.max(axis=1, keepdims=True)
+            log = self._loudest(block)
+        log -= log[np.arange(len(log)), log.argmax(axis=1), None]  # twice as fast as max
         belief *= np.exp(log, out=log)
         belief /= belief.sum(axis=1, keepdims=True)
         self._belief[rows] = belief
@@ -217,15 +218,19 @@ class Arena:
 
     def _predicted(self, belief: Floats, block: _Block) -> Floats:
         """Let people move, changing `belief` (n, C). Their mean place then, in cells (n, 2)."""
-        stack = self._stack
+        stack, scratch = self._stack, self._scratch
         rows, stores, dt_s, _, walks = block
         if stack.has_plan:
-            ways = Ways(stack.right[stores], stack.down[stores], stack.per_m[stores])
-            motion.moved(belief.reshape(-1, *self.shape), ways, Gait(self._velocity[rows], walks), dt_s)
+            right, down = scratch.taken("right", stack.right, stores), scratch.taken("down", stack.down, stores)
+            ways, gait = Ways(right, down, stack.per_m[stores]), Gait(self._velocity[rows], walks)
+            motion.moved(belief.reshape(-1, *self.shape), ways, gait, dt_s, scratch)
         leap = (1 - np.exp(-(motion.LEAP if stack.has_plan else motion.CHANGE) * dt_s))[:, None]
-        belief *= np.where(stack.inside[stores], np.float32(1), np.exp(-dt_s / motion.PASSING_S)[:, None])
+        passing = scratch.taken("cells", stack.beyond, stores)
+        passing *= (-dt_s / motion.PASSING_S)[:, None]
+        belief *= np.exp(passing, out=passing)
         belief *= 1 - leap
-        belief += leap * stack.prior[stores]
+        prior = scratch.taken("cells", stack.prior, stores)
+        belief += np.multiply(leap, prior, out=prior)
         return belief @ self._at[:, :2]
 
     def _head(self, block: _Block, before: Floats) -> None:
@@ -249,18 +254,19 @@ class Arena:
         self._unweighed[block.rows] += block.dt_s
         return np.flatnonzero(self._unweighed[block.rows] >= evidence.LISTEN_S)
 
-    def _add_heard(self, log: Floats, block: _Block, due: npt.NDArray[np.int64]) -> tuple[Unsure, Floats]:
-        """Weigh by what was heard. Whose power was looked for, and what it would be in each cell."""
+    def _heard(self, block: _Block, due: npt.NDArray[np.int64]) -> tuple[Unsure, Floats, Floats]:
+        """Whose power was looked for; what was heard, as evidence (n, C); and what that power would be in each cell."""
         held = self._power[block.rows]
         unsure = power.unsure(held, due, block.pairs.row)
         beyond = block.pairs._replace(rssi_dbm=block.pairs.rssi_dbm - held[block.pairs.row, 0])
         carried = Carried(block.walks, self._headings.state[block.rows, BODY])
-        return unsure, evidence.heard(self._stack, beyond, unsure, carried, log)
+        return unsure, *evidence.heard(self._stack, beyond, unsure, carried, self._scratch)
 
     def _learn_power(self, block: _Block, unsure: Unsure, own: Floats, belief: Floats) -> None:
         """Take what she is heard beyond expectation, over all cells where she may be inside, for her own."""
-        inside = self._stack.inside[block.stores[unsure.row]]
-        mean_db = (belief[unsure.row] * own * inside).sum(axis=1)
+        own *= self._scratch.taken("cells", belief, unsure.row)
+        own *= self._stack.inside[block.stores[unsure.row]]
+        mean_db = own.sum(axis=1)
         many = np.bincount(block.pairs.row, minlength=len(block.rows))[unsure.row]
         at_most_db = self._stack.power_db[block.stores]
         held = power.faded(self._power[block.rows], at_most_db, block.dt_s)
@@ -273,23 +279,25 @@ class Arena:
         anchor = stack.anchor_at[block.stores[due[row]], slot]
         is_up = stack.alive[anchor]
         row, anchor = row[is_up], anchor[is_up]
-        silence = stack.silence[block.stores[due]]
-        evidence.add_up(-stack.missed[anchor], row, silence)
+        silence = self._scratch.taken("cells", stack.silence, block.stores[due])
+        missed = self._scratch.taken("off", stack.missed, anchor)
+        evidence.add_up(np.negative(missed, out=missed), row, silence, self._scratch)
         is_near = np.zeros(len(due), dtype=bool)
         is_near[row] = True
         share = np.minimum(self._unweighed[rows] / REPORT_S, 1) * evidence.SILENCE * is_near
-        log[due] += share[:, None] * silence
+        log[due] += np.multiply(share[:, None], silence, out=silence)
         self._unweighed[rows] = 0
 
-    def _add_loudest(self, log: Floats, block: _Block) -> None:
-        """Without a plan: weigh each cell by the loudest of its gateways that heard her lately."""
+    def _loudest(self, block: _Block) -> Floats:
+        """Without a plan: the evidence for each cell, (n, C), by the loudest of its gateways that heard her lately."""
         stack = self._stack
         rows, stores, dt_s, _, _ = block
         row, slot = np.nonzero(self._lately.silent[rows] < REPORT_S)
         anchor = stack.anchor_at[stores[row], slot]
         home = stack.home[anchor]
         row, slot, home = row[home != NOWHERE], slot[home != NOWHERE], home[home != NOWHERE]
-        loud = np.full_like(log, evidence.LEAST_DBM)
+        loud = self._scratch.floats("log", len(rows), stack.cells)
+        loud.fill(evidence.LEAST_DBM)
         blind = stack.blind[stores]
         blind[self._ranged(block)] = False
         loud[blind] = evidence.GUESS_DBM
@@ -297,7 +305,9 @@ class Arena:
         is_heard = np.zeros(len(rows), dtype=bool)
         is_heard[row] = True
         pace = np.clip(dt_s, evidence.AT_ONCE_S, REPORT_S) * is_heard / evidence.LOUDER_DB
-        log += pace[:, None] * (loud - evidence.LEAST_DBM)
+        loud -= evidence.LEAST_DBM
+        loud *= pace[:, None]
+        return loud
 
     def _ranged(self, block: _Block) -> npt.NDArray[np.int64]:
         """Who ranged a fixture lately, where gateways are down: her own phone tells where she is."""
@@ -314,17 +324,20 @@ class Arena:
             return
         rows = block.rows[off]
         is_met = (self._zones[rows, -1] < 1)[:, None]
-        surprise_m = (belief[off] @ self._at[:, :2] - before[off]) * self._stack.cell_m[block.stores[off]] * is_met
+        belief = self._scratch.taken("cells", belief, off)
+        surprise_m = (belief @ self._at[:, :2] - before[off]) * self._stack.cell_m[block.stores[off]] * is_met
         self._velocity[rows] = motion.turned(self._velocity[rows], surprise_m, block.dt_s[off])
 
     def _zones_of(self, block: _Block, belief: Floats, silence_s: Floats | None) -> Floats:
         """Probabilities of zones, of none, and that nobody knows. Shape (n, zones + 2)."""
         stack, stores = self._stack, block.stores
         at = np.arange(len(block.rows))
-        cells = stack.part_cell[stores] + (at * stack.cells)[:, None]
-        share, ranged = stack.part_seen[stores], self._ranged(block)
+        cells = self._scratch.taken("parts", stack.part_cell, stores)
+        cells += (at * stack.cells)[:, None]
+        share, ranged = self._scratch.taken("share", stack.part_seen, stores), self._ranged(block)
         share[ranged] = stack.part_share[stores[ranged]]
-        seen = belief.ravel()[cells] * share
+        seen = self._scratch.taken("seen", belief.ravel(), cells)
+        seen *= share
         starts = stack.part_start[stores] + (at * seen.shape[1])[:, None]
         zones = np.add.reduceat(seen.ravel(), starts.ravel()).reshape(starts.shape)
         if silence_s is None:

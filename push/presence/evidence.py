@@ -9,6 +9,8 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from push.presence.scratch import Scratch
+
 TAIL: Final = 4.0
 """Degrees of freedom of Student's t: RSSI residuals have heavy tails; figures are flat from 3 to 10."""
 FRESH: Final = 1.2
@@ -109,55 +111,81 @@ def weights(expected: Expected, pairs: Pairs, walks: Floats) -> Floats:
     return found.astype(np.float32)
 
 
-def heard(expected: Expected, pairs: Pairs, unsure: Unsure, carried: Carried, out: Floats) -> Floats:
-    """Add the evidence of what was heard to `out` (n, C).
+def heard(
+    expected: Expected, pairs: Pairs, unsure: Unsure, carried: Carried, scratch: Scratch
+) -> tuple[Floats, Floats]:
+    """The evidence of what was heard, (n, C), and her own power.
 
     Of people whose own power is `unsure`, each cell is weighed under the power that explains best what was heard if
-    she is there, which is likelier the smaller it is (the profile of a Gaussian prior). Returns that power in dB,
-    shape (len(unsure.row), C).
+    she is there, which is likelier the smaller it is (the profile of a Gaussian prior). That is her own power, in dB,
+    (len(unsure.row), C). Both lie in `scratch`, as "log" and "own".
     """
-    of = expected.told[pairs.anchor]
-    off = of[:, 0]
+    cells = expected.told.shape[2]
+    told, at = expected.told.reshape(-1, cells), 3 * pairs.anchor
+    log = scratch.zeros("log", len(carried.walks), cells)
+    off = scratch.taken("off", told, at)
     np.subtract(pairs.rssi_dbm[:, None], off, out=off)
     if carried.body_db.any():
-        off -= (carried.body_db[pairs.row, None] @ expected.toward[pairs.anchor])[:, 0]
-    own = np.zeros((len(unsure.row), out.shape[1]), dtype=np.float32)
+        off -= _of_body(expected, pairs, carried, scratch)
+    own = _own(expected, pairs, unsure, off, scratch)
     if len(unsure.row):
-        place = np.full(len(out), -1)
-        place[unsure.row] = np.arange(len(unsure.row))
-        of_pair = place[pairs.row]
-        at = np.flatnonzero((of_pair >= 0) & (of[:, 1, 0] > 0))
-        add_up(off[at], of_pair[at], own)
-        many = np.bincount(of_pair[at], minlength=len(own))
-        own /= (many + ERROR_DB**2 / unsure.variance)[:, None]
-        off[at] -= own[of_pair[at]]
-        fresh = np.zeros(len(out), dtype=np.float32)
+        fresh = np.zeros(len(log), dtype=np.float32)
         fresh[pairs.row] = expected.fresh[pairs.anchor]
-        out[unsure.row] -= own**2 * (fresh[unsure.row] / 2 / unsure.variance)[:, None]
-    off *= of[:, 1]
-    np.maximum(off, off * expected.shade[pairs.anchor, None], out=off)
+        log[unsure.row] -= own**2 * (fresh[unsure.row] / 2 / unsure.variance)[:, None]
+    off *= scratch.taken("beside", told, at + 1)
+    np.maximum(off, np.multiply(off, _shade(expected, pairs), out=scratch.floats("beside", *off.shape)), out=off)
     np.square(off, out=off)
-    off += of[:, 2]
+    off += scratch.taken("beside", told, at + 2)
     np.log(off, out=off)
     off *= (-(TAIL + 1) / 2 * weights(expected, pairs, carried.walks))[:, None]
-    add_up(off, pairs.row, out)
+    add_up(off, pairs.row, log, scratch)
+    return log, own
+
+
+def _of_body(expected: Expected, pairs: Pairs, carried: Carried, scratch: Scratch) -> Floats:
+    """What her body adds to each summary, in each cell. Shape (p, C)."""
+    toward = scratch.taken("toward", expected.toward, pairs.anchor)
+    many, _, cells = toward.shape
+    found = scratch.floats("beside", many, 1, cells)
+    return np.matmul(carried.body_db[pairs.row, None], toward, out=found)[:, 0]
+
+
+def _own(expected: Expected, pairs: Pairs, unsure: Unsure, off: Floats, scratch: Scratch) -> Floats:
+    """The power that explains best what was heard of the unsure, taken off `off` (p, C). Shape (len(unsure.row), C)."""
+    own = scratch.zeros("own", len(unsure.row), off.shape[1])
+    if not len(own):
+        return own
+    place = np.full(int(max(pairs.row[-1], unsure.row[-1])) + 1, -1)
+    place[unsure.row] = np.arange(len(unsure.row))
+    of_pair = place[pairs.row]
+    at = np.flatnonzero((of_pair >= 0) & (expected.told[pairs.anchor, 1, 0] > 0))
+    of = of_pair[at]
+    add_up(scratch.taken("beside", off, at), of, own, scratch)
+    own /= (np.bincount(of, minlength=len(own)) + ERROR_DB**2 / unsure.variance)[:, None]
+    left = scratch.taken("beside", off, at)
+    left -= scratch.taken("next", own, of)
+    off[at] = left
     return own
 
 
-def add_up(values: Floats, rows: Ints, out: Floats) -> None:
+def _shade(expected: Expected, pairs: Pairs) -> Floats:
+    """How much what is fainter counts, (p, 1), or (1, 1) where that is all the same, as it mostly is."""
+    shade = expected.shade[pairs.anchor, None]
+    return shade[:1] if (shade == shade[:1]).all() else shade
+
+
+def add_up(values: Floats, rows: Ints, out: Floats, scratch: Scratch) -> None:
     """Add values (p, C) to the rows (p,) of `out` that they belong to; rows are sorted.
 
     The first of every row at once, then the second of all that have one, and so on: `np.add.reduceat` along the first
     axis takes three times as long.
     """
-    if not len(rows):
-        return
-    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-    many = np.diff(np.r_[starts, len(rows)])
+    many = np.bincount(rows, minlength=len(out))
     order = np.argsort(-many, kind="stable")
-    starts, many = starts[order], many[order]
-    total = values[starts]
-    for n in range(1, int(many[0])):
-        having = int(np.searchsorted(-many, -n))
-        total[:having] += values[starts[:having] + n]
-    out[rows[starts]] += total
+    having = np.count_nonzero(many)
+    at = (np.cumsum(many) - many)[order[:having]]
+    total = scratch.taken("total", values, at)
+    for n in range(1, int(many.max(initial=0))):
+        having = np.count_nonzero(many > n)
+        total[:having] += scratch.taken("next", values, at[:having] + n)
+    out[order[: len(total)]] += total

@@ -13,6 +13,7 @@ from push.model.sites import Anchor, Place, Rules, Site
 from push.presence.beliefs import Arena
 from push.presence.floors import Floor, floor_of
 from push.presence.radio import DEFAULT, RadioModel
+from push.presence.scratch import Scratch
 
 GONE: Final = -1
 DEAF_MS: Final = 30_000
@@ -75,6 +76,7 @@ class Grounds:
         self.anchors: list[str] = []
         self.numbers: dict[str, int] = {}
         self.arenas: list[Arena] = []
+        self._scratch = Scratch()
         self._shapes: dict[tuple[int, int], int] = {}
         for columns in (_OF_STORES, _OF_ANCHORS):
             for name, (kind, fill, tail) in columns.items():
@@ -197,7 +199,7 @@ class Grounds:
         for shape, stores in by_shape.items():
             if shape not in self._shapes:
                 self._shapes[shape] = len(self.arenas)
-                self.arenas.append(Arena(shape))
+                self.arenas.append(Arena(shape, self._scratch))
             arena = self.arenas[self._shapes[shape]]
             arena.use(stores)
             for store in stores:

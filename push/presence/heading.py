@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from push.presence.evidence import Pairs, add_up
+from push.presence.scratch import Scratch
 
 SIZE: Final = 6
 PLACE: Final = slice(0, 2)
@@ -91,7 +92,8 @@ def sounding(expected: Expected, stores: Rows, pairs: Pairs, state: Floats, walk
 class Headings:
     """By row: the six numbers, and their covariance; all zeros where nothing is followed yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
         self.state: Floats = np.zeros((0, SIZE), dtype=np.float32)
         self._doubt: Floats = np.zeros((0, SIZE, SIZE), dtype=np.float32)
 
@@ -137,14 +139,14 @@ class Headings:
     def learn(self, rows: Rows, sounding: Sounding, walks: Floats) -> None:
         """Take in what was heard of people (n,), and that who walks faces ahead."""
         state, doubt = self.state[rows], self._doubt[rows]
-        known, toward = _heard(state, doubt, sounding)
+        known, toward = _heard(state, doubt, sounding, self._scratch)
         _face_ahead(known, toward, state, walks)
         doubt = np.linalg.solve(np.eye(SIZE, dtype=np.float32) + doubt @ known, doubt)
         self.state[rows] = state + (doubt @ toward[:, :, None])[:, :, 0]
         self._doubt[rows] = (doubt + doubt.transpose(0, 2, 1)) / 2
 
 
-def _heard(state: Floats, doubt: Floats, sounding: Sounding) -> tuple[Floats, Floats]:
+def _heard(state: Floats, doubt: Floats, sounding: Sounding, scratch: Scratch) -> tuple[Floats, Floats]:
     """What was heard as information: (n, 6, 6), and (n, 6) from the present state. What is far off weighs little."""
     row, slope, beyond_db, weight = sounding
     at = np.r_[PLACE, BODY]
@@ -156,7 +158,7 @@ def _heard(state: Floats, doubt: Floats, sounding: Sounding) -> tuple[Floats, Fl
     weighed = slope * trust[:, None]
     pairs = np.concatenate([(weighed[:, :, None] * slope[:, None]).reshape(-1, 16), weighed * left_db[:, None]], axis=1)
     total = np.zeros((many, 20), dtype=np.float32)
-    add_up(pairs.astype(np.float32), row, total)
+    add_up(pairs.astype(np.float32), row, total, scratch)
     known, toward = np.zeros((many, SIZE, SIZE), np.float32), np.zeros((many, SIZE), np.float32)
     known[:, at[:, None], at] = total[:, :16].reshape(-1, 4, 4)
     toward[:, at] = total[:, 16:]

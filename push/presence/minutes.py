@@ -45,7 +45,9 @@ class Minutes:
         order = np.argsort(stores, kind="stable")
         of = stores[order]
         starts = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
-        self._person_s[of[starts]] += np.add.reduceat(cells[order] * dt_s[order, None], starts, axis=0)
+        person_s = cells[order]
+        person_s *= dt_s[order, None]
+        self._person_s[of[starts]] += np.add.reduceat(person_s, starts, axis=0)
         at = cells.argmax(axis=1)
         new = ~self._been[places, at]
         self._been[places[new], at[new]] = True

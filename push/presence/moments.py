@@ -65,7 +65,10 @@ def place(told: Told, rows: Ints, zones: Floats) -> Ints:
     best = zones[:, :many].argmax(axis=1)
     here = np.where(zone >= 0, zones[at, np.maximum(zone, 0)], np.float32(0))
     unknown = zones[:, -1]
-    wants = (best != zone) & (zones[at, best] >= np.maximum(_enough(told, rows, best), LIKELIER * here))
+    wants = best != zone
+    others = np.flatnonzero(wants)
+    enough = _enough(told, rows[others], best[others])
+    wants[others] = zones[others, best[others]] >= np.maximum(enough, LIKELIER * here[others])
     is_new = wants & (people.wanted[rows] != best)
     people.wanted_ms[rows[is_new]] = told.now_ms
     people.wanted[rows] = np.where(wants, best, NOWHERE)

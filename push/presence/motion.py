@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from push.presence.scratch import Scratch
+
 SPREAD_M: Final = 0.8
 """A shopper's place spreads by so much in a second (square root of its variance): she stops, turns, or walks on."""
 WALKING_M: Final = 1.6
@@ -52,7 +54,14 @@ class Gait(NamedTuple):
     walks: Floats
 
 
-def moved(belief: Floats, ways: Ways, gait: Gait, dt_s: Floats) -> Floats:
+class Shares(NamedTuple):
+    """What each cell hands over of what it holds, to the one ahead and the one behind, (n, 1, 1)."""
+
+    ahead: Floats
+    back: Floats
+
+
+def moved(belief: Floats, ways: Ways, gait: Gait, dt_s: Floats, scratch: Scratch) -> Floats:
     """Beliefs (n, rows, columns) after a time (n,). Changes and returns `belief`."""
     dt_s = np.minimum(dt_s, LONGEST_S)
     spread_m2 = SPREAD_M**2 + (WALKING_M**2 - SPREAD_M**2) * gait.walks
@@ -64,14 +73,14 @@ def moved(belief: Floats, ways: Ways, gait: Gait, dt_s: Floats) -> Floats:
     ahead = ((spread + np.maximum(drift, 0)) / steps)[:, :, None, None]
     back = ((spread + np.maximum(-drift, 0)) / steps)[:, :, None, None]
     for _ in range(steps):
-        _hand_over(belief[:, :, :-1], belief[:, :, 1:], ways.right, ahead[:, 0], back[:, 0])
-        _hand_over(belief[:, :-1], belief[:, 1:], ways.down, ahead[:, 1], back[:, 1])
+        _hand_over(belief[:, :, :-1], belief[:, :, 1:], ways.right, Shares(ahead[:, 0], back[:, 0]), scratch)
+        _hand_over(belief[:, :-1], belief[:, 1:], ways.down, Shares(ahead[:, 1], back[:, 1]), scratch)
     return belief
 
 
-def _hand_over(here: Floats, there: Floats, open_: Floats, ahead: Floats, back: Floats) -> None:
-    flow = here * ahead
-    flow -= there * back
+def _hand_over(here: Floats, there: Floats, open_: Floats, shares: Shares, scratch: Scratch) -> None:
+    flow = np.multiply(here, shares.ahead, out=scratch.floats("flow", *here.shape))
+    flow -= np.multiply(there, shares.back, out=scratch.floats("cells", *here.shape))
     flow *= open_
     here -= flow
     there += flow

@@ -10,7 +10,6 @@ journal keeps what was seen and what was decided; `replay` goes through it witho
 import time
 from collections.abc import Iterable, Mapping
 from heapq import heappop, heappush
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -174,12 +173,10 @@ class Presence:
         self._drop_lost(told)
         new = self._take(seen, told, names)
         began_s = time.thread_time()
-        listening = self.grounds.listening(now_ms)
-        seats = self._seats
-        for arena, rows in chain(seats.by_arena(new), seats.due(now_ms)):
-            self._pass(rows, arena, listening, told)
-            seats.note_restless(rows, now_ms)
-        for arena, rows in seats.glances(now_ms):
+        listening: Mask | None = None
+        for arena, rows in self._seats.turns(new, now_ms):
+            if listening is None:  # in most steps of a small store nobody is looked at
+                listening = self.grounds.listening(now_ms)
             self._pass(rows, arena, listening, told)
         self.filter_s += time.thread_time() - began_s
         self._forget_away(now_ms)
@@ -245,8 +242,10 @@ class Presence:
         """Who was near, and is inside after all, begins her visit or goes on with it; who fell silent is let go of."""
         people = self.people
         waits = (people.state[rows] == NEAR) | (people.state[rows] == BACK)
+        if not waits.any():
+            return
         waiting, is_first = rows[waits], is_first[waits]
-        inside = 1 - self._seats.outside(waiting, arena) if len(waiting) else np.zeros(0)
+        inside = 1 - self._seats.outside(waiting, arena)
         enough = self.grounds.enter_inside[people.site[waiting]]
         enough = np.where(is_first & (enough > 0), enough + AT_ONCE * (1 - enough), enough)
         for i in np.flatnonzero(inside >= enough).tolist():

@@ -5,6 +5,7 @@ A block is looked at once a second, each at another time of it, so that work is 
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final, TypeVar
 
 import numpy as np
@@ -69,8 +70,10 @@ class Seats:
             self._looked_ms.append(np.zeros(1, dtype=np.int64))
             self._minutes.append(Minutes(rows * columns))
 
-    def by_arena(self, rows: Ints) -> Iterator[tuple[int, Ints]]:
+    def _by_arena(self, rows: Ints) -> Iterator[tuple[int, Ints]]:
         """People who have places, arena by arena."""
+        if not len(rows):
+            return
         arenas = self._people.arena[rows]
         for arena in np.unique(arenas).tolist():
             yield arena, rows[arenas == arena]
@@ -79,7 +82,7 @@ class Seats:
         """Give people a belief in their store's arena, about which nothing is known yet."""
         people, grounds = self._people, self._grounds
         people.arena[rows] = grounds.arena[people.site[rows]]
-        for arena, of in self.by_arena(rows):
+        for arena, of in self._by_arena(rows):
             places = grounds.arenas[arena].enter(grounds.store_in_arena[people.site[of]])
             while int(places.max()) >= len(self._seats[arena]):
                 self._seats[arena] = _doubled(self._seats[arena], NOBODY)
@@ -92,12 +95,19 @@ class Seats:
         """Take people's beliefs away."""
         people = self._people
         rows = rows[people.place[rows] != NOBODY]
-        for arena, of in self.by_arena(rows):
+        for arena, of in self._by_arena(rows):
             self._seats[arena][people.place[of]] = NOBODY
             self._grounds.arenas[arena].leave(people.place[of])
         people.place[rows] = NOBODY
 
-    def due(self, now_ms: int) -> Iterator[tuple[int, Ints]]:
+    def turns(self, new: Ints, now_ms: int) -> Iterator[tuple[int, Ints]]:
+        """Whom to look at now, and their arenas: who is new, blocks that are due, who was restless in one of these."""
+        for arena, rows in chain(self._by_arena(new), self._due(now_ms)):
+            yield arena, rows
+            self._note_restless(rows, now_ms)
+        yield from self._glances(now_ms)
+
+    def _due(self, now_ms: int) -> Iterator[tuple[int, Ints]]:
         """Blocks of people, and their arenas, at whom nobody has looked for a while. A clock set back makes all due.
 
         Of many, those that waited longest: the filter looks at people more rarely before it holds everything else up.
@@ -105,7 +115,7 @@ class Seats:
         due = [
             (int(looked_ms[block]), arena, block)
             for arena, looked_ms in enumerate(self._looked_ms)
-            for block in np.flatnonzero((now_ms - looked_ms >= PASS_MS) | (now_ms < looked_ms)).tolist()
+            for block in ((now_ms - looked_ms >= PASS_MS) | (now_ms < looked_ms)).nonzero()[0].tolist()
         ]
         looked = 0
         for _, arena, block in sorted(due):
@@ -119,7 +129,7 @@ class Seats:
             if looked == MOST_BLOCKS:
                 return
 
-    def note_restless(self, rows: Ints, now_ms: int) -> None:
+    def _note_restless(self, rows: Ints, now_ms: int) -> None:
         """Remember who of those just looked at is restless, for a glance between this look and the next."""
         restless = self._people.restless[rows]
         most = max(LEAST_GLANCED, len(rows) // GLANCED)
@@ -128,7 +138,7 @@ class Seats:
         if len(rows):
             self._restless.append((now_ms, rows))
 
-    def glances(self, now_ms: int) -> Iterator[tuple[int, Ints]]:
+    def _glances(self, now_ms: int) -> Iterator[tuple[int, Ints]]:
         """Who was restless when looked at half a second ago, and was not since: about as many as one block has.
 
         Whoever waits for longer than until the next look is not glanced at: there is more to do than can be done.
@@ -139,9 +149,11 @@ class Seats:
             noted_ms, rows = self._restless.popleft()
             if now_ms - noted_ms < PASS_MS:
                 due.append(rows)
-        rows = np.unique(np.concatenate(due)) if due else np.zeros(0, dtype=np.int64)
+        if not due:
+            return
+        rows = np.unique(np.concatenate(due))
         waits = (people.restless[rows] > 0) & (now_ms - people.passed_ms[rows] >= GLANCE_MS)
-        yield from self.by_arena(rows[waits & (people.state[rows] == IN)])
+        yield from self._by_arena(rows[waits & (people.state[rows] == IN)])
 
     def look(self, rows: Ints, arena: int, listening: Mask, now_ms: int) -> Floats:
         """Let the filter see what was heard of people of an arena, and what was not; the seconds since it looked."""
@@ -172,7 +184,7 @@ class Seats:
         is_last = people.link_ms[rows] >= people.last_ms[rows, None] - round(1000 * REPORT_S)
         people.link_packets[rows] = (people.link_anchor[rows] != NOBODY) & is_last
         listening = self._grounds.listening(now_ms)
-        for arena, of in self.by_arena(rows):
+        for arena, of in self._by_arena(rows):
             people.passed_ms[of] = now_ms
             self.look(of, arena, listening, now_ms)
             self._minutes[arena].know(people.place[of], self._grounds.arenas[arena].cells(people.place[of]))

@@ -55,10 +55,10 @@ class Stack:
     (its place among its store's anchors), `fixture` (A + 1,), `shade`, `fresh` and `lasting` (A,), `slope` and `toward`
     (A, 2, C).
     By store: `anchor_at` (S, slots), A where there is none; `right`, `down`, `per_m`, `origin_m`, `cell_m`, `power_db`,
-    `body_db`, `prior` and `entry` (S, C), `inside` (S, C); `part_cell` (S, parts) and `part_start` (S, zones + 1) say
-    which cells make up each zone, `part_share` (S, parts) with what share of them, `part_seen` as far as gateways see
-    them; `is_dim` (S,) where these differ; `silence` (S, C) is the log-chance that none of its gateways hears her,
-    `blind` (S, C) where none would tell.
+    `body_db`, `prior` and `entry` (S, C), `inside` (S, C), and `beyond` (S, C), 1 where not `inside`; `part_cell` (S,
+    parts) and `part_start` (S, zones + 1) say which cells make up each zone, `part_share` (S, parts) with what share of
+    them, `part_seen` as far as gateways see them; `is_dim` (S,) where these differ; `silence` (S, C) is the log-chance
+    that none of its gateways hears her, `blind` (S, C) where none would tell.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -165,6 +165,7 @@ class Stack:
             self.prior[number], self.entry[number] = store.prior, store.entry
             self.body_db[number] = store.model.body_db
             self.power_db[number] = max(LEAST_POWER_DB, store.model.power_db)
+        self.beyond: Floats = (~self.inside).astype(np.float32)
         self.per_m: Floats = (1 / np.where(self.cell_m > 0, self.cell_m, np.inf)).astype(np.float32)
         self.slots = max([1, *(len(store.floor.anchors) for store in stores)])
         self.anchor_at: Ints = np.full((many, self.slots), len(self.of_store), dtype=np.int32)
@@ -175,7 +176,7 @@ class Stack:
         laid = [self._lay(number, store) for number, store in zip(numbers, stores, strict=True)]
         longest = max([1, *(len(cell) for cell, _, _ in laid)])
         shape = len(self._stores), longest
-        self.part_cell: Ints = np.zeros(shape, dtype=np.int32)
+        self.part_cell: npt.NDArray[np.intp] = np.zeros(shape, dtype=np.intp)
         self.part_share: Floats = np.zeros(shape, dtype=np.float32)
         self.part_start: Ints = np.zeros((shape[0], self.zones + 1), dtype=np.int32)
         for number, (cell, share, start) in zip(numbers, laid, strict=True):
