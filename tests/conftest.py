@@ -2,14 +2,26 @@
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext
 
+import coverage
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ("tests.support.brokers", "tests.support.postgres")
 
+UNTRACED = (
+    "tests/system/",
+    "tests/push/api/test_schemathesis.py",
+    "tests/push/api/test_openapi.py",
+    "tests/beacons/test_fuzz.py",
+)
+"""Real processes, which are not traced anyway, and thousands of calls along ways that other tests go, too."""
+SECOND_ENGINE = "postgresql"
+"""What runs on it runs on SQLite as well; to trace the same lines twice costs minutes and tells nothing."""
+FIRST_WORKER = "gw0"
 OURS = ("beacons", "gateway", "push", "firmware_sim")
 
 MAY_BLOCK = {
@@ -55,6 +67,35 @@ def blockbuster() -> Iterator[BlockBuster]:
             for filename, names in MAY_BLOCK.items():
                 function.can_block_in(filename, names)
         yield guard
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Every worker imports everything; what that runs of our modules, the first one tells coverage for all of them."""
+    worker = getattr(session.config, "workerinput", {}).get("workerid", FIRST_WORKER)
+    with _unmeasured() if worker != FIRST_WORKER else nullcontext():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Coverage stands still during tests that would tell it nothing."""
+    untraced = item.nodeid.startswith(UNTRACED) or SECOND_ENGINE in item.name.partition("[")[2]
+    with _unmeasured() if untraced else nullcontext():
+        return (yield)
+
+
+@contextmanager
+def _unmeasured() -> Iterator[None]:
+    """Nothing is traced, where coverage is measured at all."""
+    measured = coverage.Coverage.current()
+    if measured is not None:
+        measured.stop()
+    try:
+        yield
+    finally:
+        if measured is not None:
+            measured.start()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -325,7 +325,7 @@ async def test_a_backlog_follows_live_batches(
     frames = [ibeacon(minor) for minor in range(1, 31)]
     server.policy = lambda _batch: None
     slow = msgspec.structs.replace(
-        settings, drain_s=0.0, uplink=msgspec.structs.replace(settings.uplink, backlog_per_s=20.0, resend_ms=5000)
+        settings, drain_s=0.0, uplink=msgspec.structs.replace(settings.uplink, backlog_per_s=5.0, resend_ms=5000)
     )
     async with server.at(any_broker), running(slow, radio):
         await configured(server, frames)

@@ -27,6 +27,7 @@ _KEYS: Final = {"Escape": "\ue00c", "ArrowDown": "\ue015", "Enter": "\ue007"}
 _PREFERENCES: Final = {
     "remote.prefs.recommended": False,  # they would turn push off
     "marionette.port": 0,
+    "dom.ipc.processPrelaunch.enabled": False,
     "dom.push.enabled": True,
     "dom.push.testing.allowInsecureServerURL": True,
     "permissions.default.desktop-notification": 1,
@@ -34,6 +35,8 @@ _PREFERENCES: Final = {
     "app.normandy.enabled": False,
     "app.update.disabledForTesting": True,
     "browser.aboutwelcome.enabled": False,
+    "browser.newtab.preload": False,
+    "browser.newtabpage.enabled": False,
     "browser.safebrowsing.downloads.remote.enabled": False,
     "browser.sessionstore.resume_from_crash": False,
     "browser.shell.checkDefaultBrowser": False,
@@ -41,16 +44,22 @@ _PREFERENCES: Final = {
     "browser.startup.page": 0,
     "datareporting.policy.dataSubmissionEnabled": False,
     "datareporting.policy.dataSubmissionPolicyBypassNotification": True,
+    "extensions.enabledScopes": 0,
+    "extensions.installDistroAddons": False,
     "extensions.update.enabled": False,
+    "media.rdd-process.enabled": False,
+    "media.utility-process.enabled": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "network.dns.disablePrefetch": True,
+    "network.process.enabled": False,
     "services.settings.server": "data:,#remote-settings-dummy/v1",
     "startup.homepage_welcome_url": "about:blank",
     "toolkit.telemetry.enabled": False,
     "toolkit.telemetry.unified": False,
 }
-"""Push and notifications on, everything off that would talk to somebody else or open pages of its own."""
+"""Push and notifications on, everything off that would talk to somebody else, open pages of its own, or start what no
+test needs: add-ons, processes for media and for pages to come."""
 
 
 class Firefox:

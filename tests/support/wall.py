@@ -1,14 +1,12 @@
 """Screens on a wall: real Chromium, headless, a page of any size, light or dark."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.support.tools import ci_or_skip
 from tests.support.webapp import becomes
 
 LANDSCAPE = (1920, 1080)
@@ -20,6 +18,7 @@ class Wall:
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
+        self._contexts: list[BrowserContext] = []
 
     async def hang(
         self,
@@ -36,22 +35,25 @@ class Wall:
             color_scheme=scheme,
             reduced_motion="reduce" if still else "no-preference",
         )
+        self._contexts.append(context)
         page = await context.new_page()
         await page.goto(url)
         return page
 
+    async def take_down(self) -> None:
+        """Close all pages."""
+        for context in self._contexts:
+            await context.close()
+
 
 @asynccontextmanager
-async def wall() -> AsyncIterator[Wall]:
-    """Chromium while the block lasts."""
-    binary = ci_or_skip("chromium")
-    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root has none
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=binary, args=sandbox)
-        try:
-            yield Wall(browser)
-        finally:
-            await browser.close()
+async def wall(browser: Browser) -> AsyncIterator[Wall]:
+    """Its screens hang while the block lasts."""
+    hung = Wall(browser)
+    try:
+        yield hung
+    finally:
+        await hung.take_down()
 
 
 async def says(page: Page, selector: str, text: str) -> None:

@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser as Playwrights
 from playwright.async_api import expect
 
 from firmware_sim.push_service import PushService, serving
 from tests.support.breakable import External, ServersOwn
 from tests.support.brokers import Start
 from tests.support.browsers import BROWSERS, Browser
+from tests.support.console import headless
 from tests.support.patience import PATIENCE_S
 from tests.support.shop import Shop, open_shop
 from tests.support.stack import Stack, deployment
@@ -37,6 +40,16 @@ async def own_stack(tmp_path: Path) -> AsyncIterator[Stack]:
 async def service() -> AsyncIterator[PushService]:
     """A push service that both browsers know."""
     async with serving(PushService()) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def one_chromium() -> AsyncIterator[Playwrights]:
+    """A Chromium for all tests of a worker, each of which opens profiles of its own: a start takes a second of CPU.
+
+    It lives in the session's event loop, and so does each test that uses it.
+    """
+    async with headless() as running:
         yield running
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.support.console import STORE, Chain, context, headless, open_chain, tag_of
+from tests.support.console import STORE, Chain, context, open_chain, tag_of
 from tests.support.webapp import becomes
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 CARD = "card-0007"
 KEPT = """() => new Promise((resolve) => {
@@ -27,25 +28,24 @@ SEEN = """async () => {
 }"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path, app_store=STORE) as opened:
         yield opened
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with headless() as opened:
-        yield opened
+def browser(one_chromium: Browser) -> Browser:
+    return one_chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def phone(browser: Browser) -> AsyncIterator[BrowserContext]:
     async with context(browser, phone=True) as profile:
         yield profile
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(phone: BrowserContext) -> Page:
     return await phone.new_page()
 

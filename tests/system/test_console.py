@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.console import KEYS, STORE, ZONES, Chain, context, headless, open_chain, sign_in
+from tests.support.console import KEYS, STORE, ZONES, Chain, context, open_chain, sign_in
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts" / "console"
 PAGES = (
@@ -68,12 +69,11 @@ XSS = "<img src=x onerror=alert(1)>'\"`{{7*7}}"
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with headless() as running:
-        yield running
+def browser(one_chromium: Browser) -> Browser:
+    return one_chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path) as running:
         yield running

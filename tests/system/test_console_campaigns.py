@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from firmware_sim.push_service import PushService
+from firmware_sim.push_service import PushService, serving
 from firmware_sim.radio import Emission, Radio, Receiver
 from firmware_sim.walkers import Step as Track
 from firmware_sim.walkers import Walker, pose
 from push.channels.webpush import WebPushSettings
 from tests.support.collecting import signed, signing
-from tests.support.console import GATEWAYS, PASSWORD, STORE, Chain, context, headless, open_chain, sign_in, tag_of
+from tests.support.console import GATEWAYS, PASSWORD, STORE, Chain, context, open_chain, sign_in, tag_of
 from tests.support.firefox import firefox
 from tests.support.floor import EVERY_S
 from tests.support.known import AGREED, CATEGORIES
@@ -27,7 +27,7 @@ from tests.support.tasks import background
 from tests.support.webapp import App, becomes
 from tests.system.test_console import ARTEFACTS, signed_in, violations
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 FIVE_MINUTES_S: Final = 300
 TAG: Final = 500
@@ -55,9 +55,8 @@ RIVALS: Final[list[dict[str, Any]]] = [
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with headless() as running:
-        yield running
+def browser(one_chromium: Browser) -> Browser:
+    return one_chromium
 
 
 def walker() -> Walker:
@@ -226,11 +225,12 @@ async def sees_what_does_not_hold(page: Page) -> None:
 
 
 async def test_in_five_minutes_a_novice_makes_a_campaign_that_reaches_firefox_and_sees_why(
-    browser: Browser, service: PushService, tmp_path: Path, record_property: Callable[[str, object], None]
+    browser: Browser, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     steps: list[Step] = []
     signer, user_tokens = signing(tmp_path)
     async with (
+        serving(PushService()) as service,
         firefox(service, tmp_path) as real,
         open_chain(
             tmp_path, profiles=msgspec.structs.replace(CATEGORIES, user_tokens=user_tokens), app_store=STORE,

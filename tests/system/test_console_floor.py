@@ -6,15 +6,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from push.floors.asking import Period
 from push.parts import SystemClock
-from tests.support.console import KEYS, OTHER, STORE, ZONES, Chain, context, headless, open_chain, sign_in
+from tests.support.console import KEYS, OTHER, STORE, ZONES, Chain, context, open_chain, sign_in
 from tests.support.floors import Shop, a_day
 from tests.support.fresh import open_database
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts" / "console"
 FRAMES = """
@@ -42,12 +43,11 @@ MANY = """
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with headless() as running:
-        yield running
+def browser(one_chromium: Browser) -> Browser:
+    return one_chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path) as running, running.floor.on_air(running.running.broker_url):
         yield running

@@ -4,25 +4,26 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
-from tests.support.console import Chain, context, headless, open_chain, sign_in
+from tests.support.console import Chain, context, open_chain, sign_in
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts" / "console"
 HEAD = "id;role;format;static_id;store;zone;name\n"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path) as running:
         yield running
 
 
-@pytest.fixture
-async def page(chain: Chain) -> AsyncIterator[Page]:
-    async with headless() as browser, context(browser) as profile:
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chain: Chain, one_chromium: Browser) -> AsyncIterator[Page]:
+    async with context(one_chromium) as profile:
         made = await profile.new_page()
         await sign_in(made, chain.url)
         await made.goto(f"{chain.url}/console/import")

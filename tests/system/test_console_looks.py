@@ -6,25 +6,25 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.console import KEYS, LOGIN, PASSWORD, STORE, Chain, context, headless, open_chain, sign_in
+from tests.support.console import KEYS, LOGIN, PASSWORD, STORE, Chain, context, open_chain, sign_in
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts" / "console"
 WALL = {"width": 3840, "height": 2160}
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with headless() as running:
-        yield running
+def browser(one_chromium: Browser) -> Browser:
+    return one_chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path) as running:
         yield running

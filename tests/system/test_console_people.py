@@ -5,23 +5,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from push.profiles.segments import asking
-from tests.support.console import Chain, context, headless, open_chain
+from tests.support.console import Chain, context, open_chain
 from tests.support.known import CATEGORIES, MAIL, anna, others, tell
 from tests.system.test_console import ARTEFACTS, signed_in, violations
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with headless() as running:
-        yield running
+def browser(one_chromium: Browser) -> Browser:
+    return one_chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path, profiles=CATEGORIES) as running:
         await tell(running, [*anna(), *others()])

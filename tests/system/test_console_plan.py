@@ -7,29 +7,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, Dialog, Locator, Page
 
-from tests.support.console import GATEWAYS, STORE, ZONES, Chain, context, headless, open_chain, sign_in, tag_of
+from tests.support.console import GATEWAYS, STORE, ZONES, Chain, context, open_chain, sign_in, tag_of
 from tests.support.webapp import becomes
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with headless() as opened:
-        yield opened
+def browser(one_chromium: Browser) -> Browser:
+    return one_chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(chain: Chain, browser: Browser) -> AsyncIterator[Page]:
     async with context(browser) as profile:
         page = await profile.new_page()

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from push.access.totp import qr_svg
-from tests.support.console import OTHER, PASSWORD, STORE, Chain, context, headless, open_chain, sign_in, tag_of
+from tests.support.console import OTHER, PASSWORD, STORE, Chain, context, open_chain, sign_in, tag_of
 from tests.support.eid_beacon import SpecBeacon
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 UUID = "f7826da6-4fa2-4e98-8024-bc5b71e0893e"
 XSS = "<img src=x onerror=alert(1)>'\"`{{7*7}}"
@@ -20,19 +21,18 @@ DRAWN = "() => [...document.querySelectorAll('.qr svg, .sheet svg')].map((svg) =
 PAGES = ("/console/beacons/provision", "/console/beacons/provision/eid", "/console/beacons/provision/cards")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with headless() as opened:
-        yield opened
+def browser(one_chromium: Browser) -> Browser:
+    return one_chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(chain: Chain, browser: Browser) -> AsyncIterator[Page]:
     async with context(browser) as profile:
         page = await profile.new_page()

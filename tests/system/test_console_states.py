@@ -6,30 +6,31 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from playwright.async_api import Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from push.database.open import open_database
 from push.health import keeping
 from push.health.judge import Changes
 from push.model.health import Finding, Kind, Severity
 from push.parts import SystemClock
-from tests.support.console import STORE, Chain, context, headless, open_chain, sign_in
+from tests.support.console import STORE, Chain, context, open_chain, sign_in
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts" / "console"
 MINUTE_MS = 60_000
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path, postgres_url: str) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path, database_url=postgres_url) as running:
         yield running
 
 
-@pytest.fixture
-async def page(chain: Chain) -> AsyncIterator[Page]:
-    async with headless() as browser, context(browser) as profile:
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chain: Chain, one_chromium: Browser) -> AsyncIterator[Page]:
+    async with context(one_chromium) as profile:
         made = await profile.new_page()
         await sign_in(made, chain.url)
         yield made

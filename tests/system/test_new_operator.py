@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 import pytest
-from playwright.async_api import Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
-from tests.support.console import LOGIN, PASSWORD, Chain, context, headless, open_chain
+from tests.support.console import LOGIN, PASSWORD, Chain, context, open_chain
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 ARTEFACTS: Final = Path(__file__).parents[2] / "artefacts" / "console"
 BIN: Final = Path(sys.executable).parent
@@ -30,7 +31,7 @@ ZONES: Final = {
 }
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with open_chain(tmp_path, empty=True) as opened:
         yield opened
@@ -161,10 +162,11 @@ async def import_beacons(page: Page, chain: Chain, folder: Path) -> None:
     await chain.put_registry(msgspec.json.decode(people, type=dict[str, object]))
 
 
-async def test_from_a_blank_database_to_the_first_person_in_the_browser_alone(chain: Chain, tmp_path: Path) -> None:
+async def test_from_a_blank_database_to_the_first_person_in_the_browser_alone(
+    one_chromium: Browser, chain: Chain, tmp_path: Path
+) -> None:
     async with AsyncExitStack() as stack:
-        browser = await stack.enter_async_context(headless())
-        page = await (await stack.enter_async_context(context(browser))).new_page()
+        page = await (await stack.enter_async_context(context(one_chromium))).new_page()
         await set_up(page, chain)
         await add_store(page, chain)
         await draw(page, chain)

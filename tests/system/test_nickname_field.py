@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+import pytest_asyncio
+from playwright.async_api import Browser, Page
 
 from tests.support.servers import REGISTRY, Caller, serving, settings
 from tests.support.wall import Wall, says, wall
 from tests.support.webapp import becomes
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
 MOUNT = """async () => {
   const { Footfall } = await import("/app/footfall.js");
@@ -25,20 +26,20 @@ MOUNT = """async () => {
 VISIBLE = "() => document.querySelector('form.nickname').checkVisibility()"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path) -> AsyncIterator[Caller]:
     async with serving(settings(tmp_path / "data")) as caller:
         await caller.operate("PUT", "/v1/registry", REGISTRY)
         yield caller
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Wall]:
-    async with wall() as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(one_chromium: Browser) -> AsyncIterator[Wall]:
+    async with wall(one_chromium) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Wall, server: Caller) -> Page:
     opened = await browser.hang(f"{server.running.http_url}/app/")
     await opened.evaluate(MOUNT)

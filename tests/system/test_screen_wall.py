@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Page
+import pytest_asyncio
+from playwright.async_api import Browser, Page
 
 from beacons.ids import IdKind
 from beacons.wire import key_of
@@ -21,7 +22,7 @@ from tests.support.servers import Caller, Phone, serving, settings
 from tests.support.wall import LANDSCAPE, PORTRAIT, Wall, fits, picture, says, tells, wall
 from tests.support.webapp import becomes
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 STORE = "hamburg"
@@ -104,13 +105,13 @@ async def open_shop(folder: Path, ports: tuple[int, int]) -> AsyncIterator[Calle
         yield server
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Wall]:
-    async with wall() as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(one_chromium: Browser) -> AsyncIterator[Wall]:
+    async with wall(one_chromium) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     async with open_shop(tmp_path, (quiet_port(), quiet_port())) as server, AsyncExitStack() as stack:
         floor = await stack.enter_async_context(Floor(STORE, KEYS).on_air(server.running.broker_url))

@@ -1,12 +1,12 @@
 """The unsubscribe page in a real browser without scripts: by keyboard alone, readable in the dark."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser
 
 from push.api import unsubscribe
 from push.api.unsubscribe import Link
@@ -17,23 +17,19 @@ from tests.support.clocks import RealClock
 from tests.support.keyrings import keyring_of
 from tests.support.outbox import enqueue, join
 from tests.support.servers import Caller, serving, settings
-from tests.support.tools import ci_or_skip
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3: text
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    binary = ci_or_skip("chromium")
-    async with async_playwright() as playwright:
-        sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root has none
-        started = await playwright.chromium.launch(executable_path=binary, args=sandbox)
-        yield started
-        await started.close()
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(one_chromium: Browser) -> AsyncIterator[Browser]:
+    yield one_chromium
+    for opened in one_chromium.contexts:
+        await opened.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path) -> AsyncIterator[Caller]:
     async with serving(settings(tmp_path / "data")) as running:
         yield running
