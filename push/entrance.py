@@ -10,6 +10,7 @@ import structlog
 
 from push.access import setup
 from push.access.desk import Desk
+from push.access.known import Known
 from push.access.limits import Limits
 from push.access.passwords import Hasher
 from push.access.traces import Traces
@@ -34,6 +35,7 @@ async def open_desk(stack: AsyncExitStack, settings: PushSettings, db: Database,
         audit=audit,
         limits=Limits(),
         traces=Traces(db, clock),
+        known=Known(),
         settings=settings.access,
         origin=origin_of(settings.http.public_url),
         set_up=partial(_forget, settings.file(setup.FILE)),

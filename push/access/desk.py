@@ -5,6 +5,7 @@ from typing import Annotated, Final, NamedTuple, Protocol
 
 import msgspec
 
+from push.access.known import Known
 from push.access.limits import Limits
 from push.access.passwords import Hasher
 from push.access.traces import Traces
@@ -65,6 +66,7 @@ class Desk(NamedTuple):
     audit: Audit
     limits: Limits
     traces: Traces
+    known: Known
     settings: AccessSettings = AccessSettings()
     origin: str = ""
     """Where people reach us from outside (``https://push.example``), as browsers name it; empty where nobody said."""

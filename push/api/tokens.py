@@ -112,7 +112,7 @@ def _out(row: Row, now_ms: int) -> TokenOut:
 
 
 async def delete(context: Context, call: Call) -> None:
-    """Let a token open nothing any more, at once. One that a file of the server holds is valid again after a start."""
+    """Let a token open nothing any more. One that a file of the server holds is valid again after a start."""
     now_ms = context.clock.now_ms()
     async with context.db.transaction() as tx:
         row = await _found(tx, call.path["fingerprint"], now_ms)
@@ -121,6 +121,7 @@ async def delete(context: Context, call: Call) -> None:
         was = Grant(name=row["name"], role=row["role"], stores=stores, expires_ms=row["expires_ms"])
         subject = f"{row['scope']}:{row['subject']}"
         await audit(tx, call.actor, "delete token", subject, now_ms, before=_shown(row["scope"], was))
+    context.access.known.forget()
     if row["scope"] == "screen":
         context.screens.end(row["subject"])
 

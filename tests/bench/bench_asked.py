@@ -42,7 +42,8 @@ AT_ONCE: Final = 250
 """People of one transaction, before the clock runs."""
 RATES: Final = (500,)
 SECONDS: Final = 30.0
-WARM_S: Final = 2.0
+WARM_S: Final = 5.0
+"""Until those who just joined were looked at by whoever looks at newcomers."""
 BUDGET_MS: Final = 20.0
 AGREED: Final[Mapping[Purpose, bool]] = dict.fromkeys(("location", "marketing", "profiling", "inapp"), True)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from push.access.desk import Desk
+from push.access.known import Known
 from push.access.limits import Limits
 from push.access.passwords import Hasher
 from push.access.traces import Traces
@@ -156,7 +157,7 @@ def collecting(db: Database, clock: Clock) -> Collecting:
 
 
 def desk(db: Database, clock: Clock) -> Desk:
-    return Desk(db, VAULT, clock, Hasher(), audit, Limits(), Traces(db, clock))
+    return Desk(db, VAULT, clock, Hasher(), audit, Limits(), Traces(db, clock), Known())
 
 
 def context(db: Database, clock: Clock, streams: EventStreams, presence: Nowhere) -> Context:

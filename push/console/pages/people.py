@@ -260,6 +260,7 @@ async def _take_back(console: ConsoleContext, visit: Visit) -> Answer:
         await tx.execute("tokens.delete", hash=row["hash"])
         subject = f"{row['scope']}:{row['subject']}"
         await audit(tx, visit.actor, "delete token", subject, visit.now_ms, before={"name": row["name"]})
+    console.desk.known.forget()
     if row["scope"] == "screen":
         console.end_screen(row["subject"])
     return Gone(TOKENS, f"The token of {row['subject']} opens nothing any more.")

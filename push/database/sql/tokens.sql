@@ -6,7 +6,7 @@ VALUES (:hash, :scope, :subject, :created_ms, :name, :role, :stores, :expires_ms
 SELECT hash FROM tokens WHERE hash = :hash
 
 -- name: tokens.principal
-SELECT scope, subject, role, stores, last_used_ms FROM tokens
+SELECT scope, subject, role, stores, expires_ms, last_used_ms FROM tokens
 WHERE hash = :hash AND (expires_ms IS NULL OR expires_ms > :now_ms)
 
 -- name: tokens.used

@@ -8,6 +8,7 @@ import pytest
 
 from push.access import setup
 from push.access.desk import Desk
+from push.access.known import Known
 from push.access.limits import Limits
 from push.access.passwords import Hasher
 from push.access.setup import SetUpIn
@@ -32,7 +33,7 @@ async def desk(database_url: str) -> AsyncIterator[Desk]:
     clock = SettableClock()
     hasher = await asyncio.to_thread(Hasher)
     async with open_database(database_url, clock) as db:
-        yield Desk(db, VAULT, clock, hasher, audit, Limits(), Traces(db, clock))
+        yield Desk(db, VAULT, clock, hasher, audit, Limits(), Traces(db, clock), Known())
     hasher.close()
 
 
