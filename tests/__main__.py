@@ -1,9 +1,9 @@
-"""All tests, in one run, with coverage: as some wait for browsers and brokers, others compute. `make test` runs this.
+"""All tests: those of whole systems and of drawn input without end, then the rest with coverage. `make test` runs this.
 
 python tests [ARGUMENTS OF PYTEST]
 
 A moment in which the machine was too busy fails a test, and so does a defect: only the defect does so twice. Where no
-more than a few failed, these alone run once more, and the end names those that then passed.
+more than a few of a part failed, these alone run once more, and the end names those that then passed.
 """
 
 import json
@@ -15,7 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-PER_CORE: Final = 3
+DRAWN: Final = ("tests/push/api/test_schemathesis.py", "tests/push/api/test_openapi.py", "tests/beacons/test_fuzz.py")
+"""Thousands of calls along ways that other tests go, too: to trace these would cost much and tell nothing."""
+UNTRACED: Final = ("tests/system", *DRAWN)
+REST: Final = tuple(f"--ignore={path}" for path in UNTRACED)
 TRACED: Final = ("--cov", "--cov-report=", "--cov-fail-under=0")
 CERTAIN: Final = (
     "beacons/frames/*,beacons/eid.py,push/profiles/consent.py,push/campaigns/outbox.py,push/campaigns/decide.py"
@@ -38,7 +41,8 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return _pytest(environment, 2, *arguments)
     late: list[str] = []
-    passed = [_passes(environment, late), _report(), _report("--fail-under=100", f"--include={CERTAIN}")]
+    passed = [_passes(environment, late, 3, UNTRACED), _passes(environment, late, 3, REST, *TRACED)]
+    passed += [_report(), _report("--fail-under=100", f"--include={CERTAIN}")]
     if late:
         _say("\n== PASSED ONLY THE SECOND TIME:", *late)
     return 0 if all(passed) else 1
@@ -53,19 +57,22 @@ def _fast_folder() -> Path:
     return MEMORY if fits and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC else Path(tempfile.gettempdir())
 
 
-def _passes(environment: dict[str, str], late: list[str]) -> bool:
-    """Whether all tests pass; those that do so only the second time are added to `late`."""
+def _passes(environment: dict[str, str], late: list[str], per_core: int, part: tuple[str, ...], *options: str) -> bool:
+    """Whether all tests of a part pass; those that do so only the second time are added to `late`."""
     with tempfile.TemporaryDirectory() as cache:
-        options = (*TRACED, "-o", f"cache_dir={cache}")
-        code = _pytest(environment, PER_CORE, *options)
+        kept = ("-o", f"cache_dir={cache}")
+        code = _pytest(environment, per_core, *part, *options, *kept)
         if code == _BROKEN:
-            _say("\n== once more, as pytest itself broke")
-            code = _pytest(environment, PER_CORE, *options)
+            _say(f"\n== once more, as pytest itself broke: {' '.join(part)}")
+            code = _pytest(environment, per_core, *part, *options, *kept)
         failed = _failed(Path(cache))
         if code != _FAILED or not 0 < len(failed) <= FEW or not all(_TEST in each for each in failed):
             return code == 0
-        _say(f"\n== once more, what failed: {len(failed)}")
-        again = _pytest(environment, 1, *options, "--cov-append", "--last-failed", "--last-failed-no-failures", "none")
+        _say(f"\n== once more, what failed of {' '.join(part)}: {len(failed)}")
+        added = ("--cov-append",) if options else ()
+        again = _pytest(
+            environment, 1, *part, *options, *added, *kept, "--last-failed", "--last-failed-no-failures", "none"
+        )
     if again == 0:
         late += failed
     return again == 0
