@@ -280,8 +280,8 @@ async def _break(server: Caller, phone: Phone) -> None:
 
     await becomes(failed, "the message to fail")
     with contextlib.closing(sqlite3.connect(server.folder / "push.db")) as connection:
-        connection.execute("ALTER TABLE stores RENAME TO gone")
-    assert (await server.call("GET", "/v1/registry", server.operator)).status == 503
+        connection.execute("ALTER TABLE deliveries RENAME TO gone")
+    assert (await server.call("GET", "/v1/deliveries", server.operator)).status == 503
 
 
 def _point() -> str:
