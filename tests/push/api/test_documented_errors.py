@@ -21,7 +21,7 @@ from push.api.openapi import PROBLEMS, problems
 from push.app import ENDPOINTS
 from tests.support.provoked import PARTICULAR
 from tests.support.provoking import GENERAL, Provoke, Stage, general, stage
-from tests.support.servers import Answer
+from tests.support.servers import Answer, becomes
 
 Case = tuple[Endpoint, int, Provoke]
 
@@ -81,6 +81,7 @@ async def test_what_an_endpoint_adds(status: int, tmp_path: Path) -> None:
 async def test_without_a_database_every_call_is_told_to_come_back(any_url: str, tmp_path: Path) -> None:
     async with stage(tmp_path, any_url) as on:
         await (shut(any_url) if any_url else asyncio.to_thread(lose_tables, on.database, ()))
+        await becomes(lambda: nobody_is_known(on), "tokens to be looked up again")
         await all_told(on, common(503))
 
 
@@ -89,6 +90,12 @@ async def test_a_database_that_goes_away_after_the_token_was_read_is_told_alike(
     async with stage(tmp_path) as on:
         await asyncio.to_thread(lose_tables, on.database, ("tokens",))
         await all_told(on, [case for case in cases if (case[0].method, case[0].path) not in ANSWERS_ALL_THE_SAME])
+
+
+async def nobody_is_known(on: Stage) -> bool:
+    """Whether each token has to be looked up, which were all known for a second: else what is wrong is told before."""
+    answers = [await on.server.call("GET", "/v1/registry?nothing=1", token) for token in on.tokens.values()]
+    return all(answer.status == 503 for answer in answers)
 
 
 def common(status: int) -> list[Case]:
