@@ -12,13 +12,6 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ("tests.support.brokers", "tests.support.postgres")
 
-UNTRACED = (
-    "tests/system/",
-    "tests/push/api/test_schemathesis.py",
-    "tests/push/api/test_openapi.py",
-    "tests/beacons/test_fuzz.py",
-)
-"""Real processes, which are not traced anyway, and thousands of calls along ways that other tests go, too."""
 SECOND_ENGINE = "postgresql"
 """What runs on it runs on SQLite as well; to trace the same lines twice costs minutes and tells nothing."""
 FIRST_WORKER = "gw0"
@@ -79,9 +72,8 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Coverage stands still during tests that would tell it nothing."""
-    untraced = item.nodeid.startswith(UNTRACED) or SECOND_ENGINE in item.name.partition("[")[2]
-    with _unmeasured() if untraced else nullcontext():
+    """Coverage stands still during tests that would tell it nothing new."""
+    with _unmeasured() if SECOND_ENGINE in item.name.partition("[")[2] else nullcontext():
         return (yield)
 
 
