@@ -67,6 +67,7 @@ def figures(of: Measured) -> metrics.Counters:
     return metrics.Counters(
         {
             "footfall_ingest": ("What ingest took in", "what", lambda: of.engine.counts),
+            "footfall_ingest_cpu_seconds": ("CPU time of ingest", "step", lambda: of.engine.cpu_s),
             "footfall_refused_payloads": ("Payloads refused", "reason", lambda: of.engine.refused),
             "footfall_deliveries": ("What became of attempts", "outcome", lambda: of.sender.counts),
             "footfall_http_answers": ("Answers by class", "status", lambda: of.answered),

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
-Read = Callable[[], Mapping[str, int]]
+Read = Callable[[], Mapping[str, float]]
 
 
 class Counters(Collector):

@@ -5,8 +5,9 @@ table turns in a third.
 """
 
 import asyncio
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ from push.campaigns.means import Means
 from push.ingest import downlink, keeping, learning, searching
 from push.ingest.ears import Ears, EarSettings
 from push.ingest.foreign.queue import Standing
-from push.ingest.record import Queued, Recorder
+from push.ingest.record import Recorder
 from push.ingest.seen import cut, observations
 from push.ingest.strays import Strays
 from push.ingest.take import Taker, Waiting
@@ -87,6 +88,7 @@ class Engine:
         self._consents = consents
         self.presence = presence
         self.counts: Counter[str] = Counter()
+        self._summed_s = 0.0
         self._rules = rules
         self._taker = Taker(self._db, consents, self.counts)
         self._recorder = Recorder(presence.rules, self._campaigns)
@@ -109,6 +111,11 @@ class Engine:
     def refused(self) -> Counter[str]:
         """Payloads refused, by reason."""
         return self._taker.refused
+
+    @property
+    def cpu_s(self) -> Mapping[str, float]:
+        """CPU time so far, in s: from payloads to a row for each person and gateway; and of presence's filter."""
+        return {"summaries": self._summed_s, "filter": self.presence.filter_s}
 
     @property
     def depth(self) -> int:
@@ -310,12 +317,14 @@ class Engine:
             self._mind_the_clock(now_ms)
             tick = Tick(now_ms, reports=self._reports, withdrawals=self._withdrawals)
             self._reports, self._withdrawals = [], []
+            began_s, filtered_s = time.thread_time(), self.presence.filter_s
             await self._taker.take(tick, self._next())
             self._step(tick)
+            self._summed_s += time.thread_time() - began_s - (self.presence.filter_s - filtered_s)
             queued = await self._writer.write(tick, self.directory.anchors, self.counts)
             self._taker.ledger.keep(tick.marks)
             self._count(tick)
-        _answer(tick, queued)
+        tick.answer(queued)
         if queued:
             self._wake_senders()
         for where, payload in downlink.acks(tick.batches, tick.marks, self.directory, self._clock.now_ms()):
@@ -384,12 +393,3 @@ class Engine:
 
     def _located(self, shopper: str) -> bool:
         return self._consents.allows(shopper, "location")
-
-
-def _answer(tick: Tick, queued: Sequence[Queued]) -> None:
-    for report in tick.reports:
-        if not report.answer.done():
-            report.answer.set_result([q.delivery for q in queued if q.device == report.device])
-    for withdrawal in tick.withdrawals:
-        if withdrawal.done is not None and not withdrawal.done.done():
-            withdrawal.done.set_result(None)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -78,6 +78,15 @@ class Tick(msgspec.Struct):
     def entry(self) -> JournalEntry:
         """What the journal says of it."""
         return JournalEntry(self.now_ms, self.seen, self.names.asked, self.changes.records)
+
+    def answer(self, queued: Sequence[Queued]) -> None:
+        """Tell whoever waits that it is durable, and phones what followed from their reports."""
+        for report in self.reports:
+            if not report.answer.done():
+                report.answer.set_result([q.delivery for q in queued if q.device == report.device])
+        for withdrawal in self.withdrawals:
+            if withdrawal.done is not None and not withdrawal.done.done():
+                withdrawal.done.set_result(None)
 
 
 async def insist(work: Callable[[], Awaitable[T]], counts: Counter[str]) -> T:
