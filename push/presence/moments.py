@@ -29,10 +29,16 @@ BACK: Final = 0.25
 """So much of what is left between `zone_enter` and certainty, from the zone she came to."""
 STANDING_BACK: Final = 0.5
 """And so much for who stands, into any zone that she left lately: she has not gone there, her evidence drifts."""
+STANDING: Final = 0.3
+"""And so much for who stands, from a zone that she has been in for a while, into any other."""
+SETTLED_MS: Final = 10_000
+"""So long; whoever came into it later may have been on her way to where she stands now."""
+WALKING: Final = 0.8
+"""So much of `zone_enter` is enough for who walks: evidence lags a second behind her."""
 STANDS_MS: Final = 3_000
 """Who has not looked as if she walked for so long stands: until then, evidence still follows her steps."""
-LIKELIER: Final = 1.4
-"""Than the zone that she is in: of two alone, 58 %."""
+LIKELIER: Final = 1.2
+"""Than the zone that she is in: of two alone, 55 %."""
 LATELY_MS: Final = 15_000
 """Three reports of a gateway."""
 
@@ -91,12 +97,17 @@ def _enough(told: Told, rows: Ints, zones: Ints) -> Floats:
     """How probable a zone must be that people (n,) enter it, (n,)."""
     people = told.people
     enter = told.grounds.zone_enter[people.site[rows], zones]
+    still_ms, has_zone = told.now_ms - people.moved_ms[rows], people.zone[rows] >= 0
     is_back = (people.before[rows] == zones[:, None]) & (told.now_ms - people.before_ms[rows] < BACK_MS)
-    stands = told.now_ms - people.moved_ms[rows] > STANDS_MS
-    turns_back = is_back[:, 0] & (people.zone[rows] >= 0)
-    share = np.where(is_back.any(axis=1) & stands, STANDING_BACK, np.where(turns_back, BACK, 0))
-    found: Floats = enter + share.astype(np.float32) * np.maximum(1 - enter, 0)
-    return found
+    turns_back, stands = is_back[:, 0] & has_zone, still_ms > STANDS_MS
+    has_settled = has_zone & (told.now_ms - people.stay_since_ms[rows] > SETTLED_MS)
+    cases = [is_back.any(axis=1) & stands, turns_back, has_settled & stands]
+    share = np.select(cases, [STANDING_BACK, BACK, STANDING], 0)
+    less = np.where(stands | turns_back, 1, WALKING)
+    found = less * enter + share * np.maximum(1 - enter, 0)
+    # Whoever has just entered a zone has not left it.
+    enough: Floats = np.maximum(found, told.grounds.zone_leave[people.site[rows], zones]).astype(np.float32)
+    return enough
 
 
 def dwell(told: Told, rows: Ints) -> None:

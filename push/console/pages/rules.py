@@ -33,7 +33,7 @@ DOES: Final = {
     "leave_after_s": "No gateway heard her for so long. Pockets and shelves silence a beacon for seconds.",
     "ranged_leave_after_s": "The same for whom only her own phone places: in a pocket it ranges less often.",
     "again_after_s": "Who comes back so soon goes on with her visit: nothing is entered anew.",
-    "zone_enter": "So probable, from 0 to 1. Higher is later and surer.",
+    "zone_enter": "So probable, from 0 to 1; a fifth less for who walks. Higher is later and surer.",
     "zone_leave": "Not even so probable any more. Well below where she enters, or she flaps.",
     "zone_hold_s": "So long it must have been so. Longer lets people walk through without entering.",
     "dwell_marks_s": "A moment for each, with commas between: 30, 120. The word none: never.",

@@ -1,5 +1,6 @@
 """What it takes to be in a zone again, and to be in the store at the first look."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -32,7 +33,7 @@ def entered(there: Presence, at_ms: int, zone: int, surely: float) -> bool:
         (False, 8_000, 0.75, False),
         (True, 8_000, 0.75, True),
         (False, 8_000, 0.8, True),
-        (False, BACK_MS + 8_000, 0.6, True),
+        (False, BACK_MS + 8_000, 0.7, True),
     ],
 )
 def test_who_stands_goes_back_only_when_that_is_sure(
@@ -49,6 +50,43 @@ def test_who_stands_goes_back_only_when_that_is_sure(
     assert entered(there, 2_000, RIGHT, 0.7)
     there.people.moved_ms[:] = T0_MS + (after_ms - STANDS_MS if walks else 2_000)
     assert entered(there, after_ms, LEFT, surely) == goes_back
+
+
+@pytest.mark.parametrize(
+    ("still_ms", "after_ms", "surely", "goes_on"),
+    [
+        (0, 15_000, 0.43, False),
+        (0, 15_000, 0.45, True),
+        (2_000, 15_000, 0.45, True),
+        (5_000, 6_000, 0.54, False),
+        (5_000, 6_000, 0.56, True),
+        (5_000, 15_000, 0.68, False),
+        (5_000, 15_000, 0.69, True),
+    ],
+)
+def test_who_walks_is_believed_sooner_to_go_on_than_who_has_been_standing_there(
+    still_ms: int,
+    after_ms: int,
+    surely: float,
+    goes_on: bool,  # noqa: FBT001 - a case
+) -> None:
+    """`zone_enter` is 0.55; who came through a moment ago is not held back."""
+    there = Presence()
+    there.use({"s1": SITE})
+    look(there, [Sight("ann", "l", T0_MS, T0_MS, -50)], T0_MS)
+    assert entered(there, 1_000, MIDDLE, 0.7)
+    there.people.moved_ms[:] = T0_MS + after_ms - still_ms
+    assert entered(there, after_ms, RIGHT, surely) == goes_on
+
+
+def test_nobody_enters_a_zone_that_she_would_have_left_at_once() -> None:
+    """Not even who walks, for whom less than `zone_enter` is enough."""
+    there = Presence()
+    there.use({"s1": msgspec.structs.replace(SITE, rules=Rules(zone_enter=0.5, zone_leave=0.5))})
+    look(there, [Sight("ann", "l", T0_MS, T0_MS, -50)], T0_MS)
+    there.people.moved_ms[:] = T0_MS + 1_000
+    assert not entered(there, 1_000, MIDDLE, 0.48)
+    assert entered(there, 1_000, MIDDLE, 0.51)
 
 
 @pytest.mark.parametrize(("rssi_dbm", "comes"), [(-84, False), (-60, True)])
