@@ -114,7 +114,10 @@ class Engine:
 
     @property
     def cpu_s(self) -> Mapping[str, float]:
-        """CPU time so far, in s: from payloads to a row for each person and gateway; and of presence's filter."""
+        """CPU time so far, in s: from payloads to a row for each person and gateway; and of presence's filter.
+
+        What the loop does while a new boot's mark is read is counted with the first.
+        """
         return {"summaries": self._summed_s, "filter": self.presence.filter_s}
 
     @property

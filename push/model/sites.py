@@ -30,7 +30,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     again_after_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 300
     """Who comes back within this time goes on with her visit, and enters nothing anew."""
     zone_enter: Share = 0.55
-    """So probable, and she has entered a zone (zones may differ)."""
+    """So probable, and she has entered a zone; a fifth less while she walks (zones may differ)."""
     zone_leave: Share = 0.3
     """Not even so probable any more, and she has left it (zones may differ)."""
     zone_hold_s: Annotated[int, msgspec.Meta(ge=0, le=600)] = 0

@@ -4,7 +4,8 @@
     probability of her zone among what is known < its `zone_leave`      ▶  zone left
     heard `dwell_marks_s` after she entered it                          ▶  dwelled
 
-Where nothing is known of her zone (its gateways are down), nothing happens: she did not leave because we went blind.
+It takes less than `zone_enter` while she walks, and more while she stands and has been in another zone. Where nothing
+is known of her zone (its gateways are down), nothing happens: she did not leave because we went blind.
 """
 
 from typing import Final, NamedTuple

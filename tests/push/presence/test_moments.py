@@ -19,6 +19,14 @@ SITE = Site(
 )
 
 
+def with_her_in(site: Site) -> Presence:
+    """A store, and somebody in its left zone."""
+    there = Presence()
+    there.use({"s1": site})
+    look(there, [Sight("ann", "l", T0_MS, T0_MS, -50)], T0_MS)
+    return there
+
+
 def entered(there: Presence, at_ms: int, zone: int, surely: float) -> bool:
     """Whether it takes her to be in a zone, as sure as that."""
     zones = np.full((1, 5), (1 - surely) / 4, dtype=np.float32)
@@ -43,9 +51,7 @@ def test_who_stands_goes_back_only_when_that_is_sure(
     goes_back: bool,  # noqa: FBT001 - a case
 ) -> None:
     """Also where she was in another zone between."""
-    there = Presence()
-    there.use({"s1": SITE})
-    look(there, [Sight("ann", "l", T0_MS, T0_MS, -50)], T0_MS)
+    there = with_her_in(SITE)
     assert entered(there, 1_000, MIDDLE, 0.7)
     assert entered(there, 2_000, RIGHT, 0.7)
     there.people.moved_ms[:] = T0_MS + (after_ms - STANDS_MS if walks else 2_000)
@@ -71,9 +77,7 @@ def test_who_walks_is_believed_sooner_to_go_on_than_who_has_been_standing_there(
     goes_on: bool,  # noqa: FBT001 - a case
 ) -> None:
     """`zone_enter` is 0.55; who came through a moment ago is not held back."""
-    there = Presence()
-    there.use({"s1": SITE})
-    look(there, [Sight("ann", "l", T0_MS, T0_MS, -50)], T0_MS)
+    there = with_her_in(SITE)
     assert entered(there, 1_000, MIDDLE, 0.7)
     there.people.moved_ms[:] = T0_MS + after_ms - still_ms
     assert entered(there, after_ms, RIGHT, surely) == goes_on
@@ -81,9 +85,7 @@ def test_who_walks_is_believed_sooner_to_go_on_than_who_has_been_standing_there(
 
 def test_nobody_enters_a_zone_that_she_would_have_left_at_once() -> None:
     """Not even who walks, for whom less than `zone_enter` is enough."""
-    there = Presence()
-    there.use({"s1": msgspec.structs.replace(SITE, rules=Rules(zone_enter=0.5, zone_leave=0.5))})
-    look(there, [Sight("ann", "l", T0_MS, T0_MS, -50)], T0_MS)
+    there = with_her_in(msgspec.structs.replace(SITE, rules=Rules(zone_enter=0.5, zone_leave=0.5)))
     there.people.moved_ms[:] = T0_MS + 1_000
     assert not entered(there, 1_000, MIDDLE, 0.48)
     assert entered(there, 1_000, MIDDLE, 0.51)
