@@ -51,7 +51,7 @@ MAX_TAKEN_BYTES: Final = 1024 * 1024
 SLICE: Final = 500
 """Beacons whose windows are computed in one slice: some milliseconds of work in a thread, less than one here."""
 QUIET_MS: Final = 1000
-"""Without arrivals, time passes for presence once a second."""
+"""Without arrivals, and with nobody there, time passes for presence once a second."""
 STALL_MS: Final = 10_000
 SET_BACK_MS: Final = 1_000
 """Between two ticks that lie further apart, or further back, the server stood still or its clock was set."""
@@ -281,8 +281,9 @@ class Engine:
 
     async def _wait(self) -> None:
         if not self.depth:
+            rest_ms = self.presence.rest_ms(self._clock.now_ms())
             try:
-                async with asyncio.timeout(QUIET_MS / 1000):
+                async with asyncio.timeout((QUIET_MS if rest_ms is None else min(QUIET_MS, rest_ms)) / 1000):
                     await self._arrival.wait()
             except TimeoutError:
                 pass

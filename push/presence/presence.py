@@ -1,6 +1,6 @@
 """Presence: who is in which store, and where; what was seen in, visits and moments out. Pure but for its own state.
 
-    seen ─find rows▶ people's links ─once a second, block by block; at once for who is new▶ arena (the filter)
+    seen ─find rows▶ people's links ─once a second, store by store; at once for who is new▶ arena (the filter)
                                                      moments ◀ zones' probabilities ◀───────────'
 
 `step` takes what was seen in a tick, and lets time pass. What it decides follows from its state and arguments alone. A
@@ -161,6 +161,10 @@ class Presence:
         """Take in that anchors heard people who are not located. No step depends on it, and no checkpoint holds it."""
         self._strangers.note(heard)
 
+    def rest_ms(self, now_ms: int) -> int | None:
+        """How long the next step may wait where nothing comes; None where nobody is there."""
+        return self._seats.rest_ms(now_ms)
+
     # ------------------------------------------------------------------------------------------------ a step
 
     def step(self, seen: Seen, now_ms: int, names: Names) -> Changes:
@@ -193,6 +197,7 @@ class Presence:
         is_ours = site != GONE
         if not is_ours.all():
             seen, site = Seen(*(column[is_ours] for column in seen)), site[is_ours]
+        self._seats.heard(site, now_ms)
         # What waited while the clock was set back came from no future.
         seen = seen._replace(first_ms=np.minimum(seen.first_ms, now_ms), last_ms=np.minimum(seen.last_ms, now_ms))
         np.maximum.at(grounds.heard_ms, seen.anchor, seen.last_ms)

@@ -1,9 +1,9 @@
-"""Whose belief is where: each person of a store has a place in the arena of its floor's shape; blocks take turns.
+"""Whose belief is where: each person of a store has a place in the arena of its floor's shape; stores take turns.
 
-A block is looked at once a second, each at another time of it, so that work is even and nobody waits for all.
+Everybody is looked at once a second, with her store (`push.presence.turns`), and by blocks, so that nobody waits long.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final, TypeVar
@@ -18,29 +18,29 @@ from push.presence.grounds import Grounds, Mask
 from push.presence.index import NOBODY
 from push.presence.minutes import MINUTE_MS, Minutes
 from push.presence.people import IN, People
+from push.presence.turns import SECOND_MS, SLOT_MS, SLOTS, Turns
 
-PASS_MS: Final = 1000
-"""The filter looks at everybody so often."""
 GLANCE_MS: Final = 500
-"""And so much later once more at who may be about to change zones."""
+"""So much later, once more at who may be about to change zones; also where nothing came meanwhile: she walks on."""
 GLANCED: Final = 4
 """At one in so many of a block at most, the likeliest to change first: whatever a crowd does, that is all it costs."""
 LEAST_GLANCED: Final = 64
 """And at so many in any case: in a small store everybody may be about to."""
 BLOCK: Final = 512
 """People whom it looks at in one go: their beliefs fit the cache."""
-STAGGER: Final = 137
-"""Blocks begin at other times of the second: this many ms times their number."""
+MOST_LOOKED: Final = 4096
+"""People looked at in one step, of all arenas together: some hundredths of a second of work."""
+A_LOOK: Final = 64
+"""Each look counts for so many more, however few it is at."""
 WALKS: Final = 0.5
 """Who looks as surely as that as if she walked is held to have moved."""
-MOST_BLOCKS: Final = 8
-"""In one step, of all arenas together: some hundredths of a second of work."""
 MOST_COUNTED_S: Final = 10.0
 """Of one look: what is caught up with after a standstill does not make four people's minute look like five's."""
 STORES_AT_ONCE: Final = 100
 """Stores whose minute is closed in one step: a chain's would hold up the others."""
 LONGEST_MS: Final = 30_000
 """Time that is caught up with in one look: after longer, she may be anywhere."""
+NO_TURN: Final = 255
 
 T = TypeVar("T", bound=np.generic)
 Ints = npt.NDArray[np.int64]
@@ -54,7 +54,12 @@ class Seats:
         self._people = people
         self._grounds = grounds
         self._seats: list[npt.NDArray[np.int32]] = []
-        self._looked_ms: list[Ints] = []
+        self._turns = Turns()
+        self._turn: list[npt.NDArray[np.uint8]] = []
+        self._seated = 0
+        self._slot: int | None = None
+        self._waiting: deque[tuple[int, int, Ints]] = deque()
+        self._waits: Counter[int] = Counter()
         self._restless: deque[tuple[int, Ints]] = deque()
         self._minutes: list[Minutes] = []
         self._minute: int | None = None
@@ -67,7 +72,7 @@ class Seats:
         for arena in self._grounds.arenas[len(self._seats) :]:
             rows, columns = arena.shape
             self._seats.append(np.full(BLOCK, NOBODY, dtype=np.int32))
-            self._looked_ms.append(np.zeros(1, dtype=np.int64))
+            self._turn.append(np.full(BLOCK, NO_TURN, dtype=np.uint8))
             self._minutes.append(Minutes(rows * columns))
 
     def _by_arena(self, rows: Ints) -> Iterator[tuple[int, Ints]]:
@@ -82,12 +87,14 @@ class Seats:
         """Give people a belief in their store's arena, about which nothing is known yet."""
         people, grounds = self._people, self._grounds
         people.arena[rows] = grounds.arena[people.site[rows]]
+        self._seated += len(rows)
         for arena, of in self._by_arena(rows):
             places = grounds.arenas[arena].enter(grounds.store_in_arena[people.site[of]])
             while int(places.max()) >= len(self._seats[arena]):
                 self._seats[arena] = _doubled(self._seats[arena], NOBODY)
-                self._looked_ms[arena] = _doubled(self._looked_ms[arena], 0)
+                self._turn[arena] = _doubled(self._turn[arena], NO_TURN)
             self._seats[arena][places] = of
+            self._turn[arena][places] = self._turns.at[people.site[of]]
             people.place[of] = places
             self._minutes[arena].begin(places)
 
@@ -95,39 +102,69 @@ class Seats:
         """Take people's beliefs away."""
         people = self._people
         rows = rows[people.place[rows] != NOBODY]
+        self._seated -= len(rows)
         for arena, of in self._by_arena(rows):
             self._seats[arena][people.place[of]] = NOBODY
+            self._turn[arena][people.place[of]] = NO_TURN
             self._grounds.arenas[arena].leave(people.place[of])
         people.place[rows] = NOBODY
 
+    def heard(self, stores: npt.NDArray[np.int32], now_ms: int) -> None:
+        """Something came of these stores (n,): their people's turns follow it."""
+        self._turns.note(stores, now_ms)
+
     def turns(self, new: Ints, now_ms: int) -> Iterator[tuple[int, Ints]]:
-        """Whom to look at now, and their arenas: who is new, blocks that are due, who was restless in one of these."""
+        """Whom to look at now, and their arenas: who is new, whose turn it is, who was restless in one of these."""
         for arena, rows in chain(self._by_arena(new), self._due(now_ms)):
             yield arena, rows
             self._note_restless(rows, now_ms)
         yield from self._glances(now_ms)
 
-    def _due(self, now_ms: int) -> Iterator[tuple[int, Ints]]:
-        """Blocks of people, and their arenas, at whom nobody has looked for a while. A clock set back makes all due.
+    def rest_ms(self, now_ms: int) -> int | None:
+        """How long it may be until somebody's turn comes; None where nobody has one."""
+        return SLOT_MS - now_ms % SLOT_MS if self._seated else None
 
-        Of many, those that waited longest: the filter looks at people more rarely before it holds everything else up.
+    def _due(self, now_ms: int) -> Iterator[tuple[int, Ints]]:
+        """Blocks of people whose turn has come, and their arenas; those that waited longest first.
+
+        Of too many the others wait for the next step, and nobody is called again who still waits: the filter looks at
+        people more rarely before it holds everything else up.
         """
-        due = [
-            (int(looked_ms[block]), arena, block)
-            for arena, looked_ms in enumerate(self._looked_ms)
-            for block in ((now_ms - looked_ms >= PASS_MS) | (now_ms < looked_ms)).nonzero()[0].tolist()
-        ]
+        self._call(now_ms)
         looked = 0
-        for _, arena, block in sorted(due):
-            # Each at its own time of the second, also after a standstill that made all due at once.
-            self._looked_ms[arena][block] = now_ms - (now_ms - block * STAGGER) % PASS_MS
-            seats = self._seats[arena][block * BLOCK : (block + 1) * BLOCK]
+        while self._waiting and looked < MOST_LOOKED:
+            slot, arena, places = self._waiting.popleft()
+            self._waits[slot] -= 1
+            seats = self._seats[arena][places]
             rows = seats[seats != NOBODY].astype(np.int64)
             if len(rows):
                 yield arena, rows
-                looked += 1
-            if looked == MOST_BLOCKS:
-                return
+            looked += len(rows) + A_LOOK
+
+    def _call(self, now_ms: int) -> None:
+        """Let people wait whose stores' turns have come since the last time.
+
+        All of them after a standstill, or where the clock was set back; and whose turn is another from now on.
+        """
+        now = now_ms // SLOT_MS
+        last, self._slot = now if self._slot is None else self._slot, now
+        begin = last if now - SLOTS < last <= now else now - SLOTS
+        for slot in (ended % SLOTS for ended in range(begin, now)):
+            if not self._waits[slot]:
+                for arena, turn in enumerate(self._turn):
+                    self._let_wait(slot, arena, np.flatnonzero(turn == slot))
+        if self._turns.learn(now_ms):
+            for arena, (turn, seats) in enumerate(zip(self._turn, self._seats, strict=True)):
+                taken = np.flatnonzero(seats != NOBODY)
+                found = self._turns.at[self._people.site[seats[taken]]]
+                other = found != turn[taken]
+                turn[taken] = found
+                self._let_wait(NO_TURN, arena, taken[other])
+
+    def _let_wait(self, slot: int, arena: int, places: Ints) -> None:
+        for begin in range(0, len(places), BLOCK):
+            self._waiting.append((slot, arena, places[begin : begin + BLOCK]))
+            self._waits[slot] += 1
 
     def _note_restless(self, rows: Ints, now_ms: int) -> None:
         """Remember who of those just looked at is restless, for a glance between this look and the next."""
@@ -147,7 +184,7 @@ class Seats:
         due: list[Ints] = []
         while self._restless and self._restless[0][0] <= now_ms - GLANCE_MS and sum(map(len, due)) < BLOCK:
             noted_ms, rows = self._restless.popleft()
-            if now_ms - noted_ms < PASS_MS:
+            if now_ms - noted_ms < SECOND_MS:
                 due.append(rows)
         if not due:
             return
@@ -242,8 +279,7 @@ class Seats:
     def resume(self, now_ms: int) -> None:
         """Let nobody have been looked at later than now: the clock was set."""
         self._restless.clear()
-        for looked_ms in self._looked_ms:
-            np.minimum(looked_ms, now_ms, out=looked_ms)
+        self._slot = now_ms // SLOT_MS
 
 
 def _doubled(column: npt.NDArray[T], fill: int) -> npt.NDArray[T]:
