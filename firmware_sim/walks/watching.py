@@ -1,4 +1,4 @@
-"""The real presence at work on a run: four times a simulated second it is told what arrived, and says what changed.
+"""The real presence at work on a run: every tick it is told what arrived, and says what changed.
 
 Reports ─columns▶ Presence.step ▶ Happened (visits and stays, by person) and Thought (each second, about everybody)
 """
@@ -19,8 +19,8 @@ from push.model.sites import Anchor, Place, Rules, Site, Wall
 from push.presence.presence import Presence
 from push.presence.radio import DEFAULT, RadioModel
 
-TICK_MS: Final = 250
-"""Slower than the server's own: what it says is late by as much at most."""
+TICK_MS: Final = 50
+"""The server's own (`push.ingest.engine`)."""
 AFTER_MS: Final = 30_000
 """So long after the last of them is gone, everything must have been said."""
 DOOR_M: Final = 3.0
