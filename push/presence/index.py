@@ -37,9 +37,9 @@ class Index:
         found: Rows = np.full(len(keys), NOBODY, dtype=np.int32)
         at, todo = self._home(keys), np.arange(len(keys))
         while len(todo):
-            held = self._keys[at]
-            hit = held == keys[todo]
-            found[todo[hit]] = self._rows[at[hit]]
+            held = self._keys.take(at)
+            hit = held == keys.take(todo)
+            found[todo[hit]] = self._rows.take(at[hit])
             on = ~hit & (held != _EMPTY)
             todo, at = todo[on], (at[on] + 1) & (len(self._keys) - 1)
         return found

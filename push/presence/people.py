@@ -5,7 +5,7 @@ only when something happens.
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ BACK: Final = 4
 LEFT: Final = 3
 """Zones remembered that she left lately."""
 _LEAST: Final = 256
+T = TypeVar("T", bound=np.generic)
 NOWHERE: Final = -1
 
 _COLUMNS: Final = {
@@ -32,8 +33,6 @@ _COLUMNS: Final = {
     "subject": np.uint64,
     "site": np.int32,
     "entered_ms": np.int64,
-    "last_ms": np.int64,
-    "alive_ms": np.int64,
     "left_ms": np.int64,
     "zone": np.int16,
     "zone_p": np.float32,
@@ -42,14 +41,15 @@ _COLUMNS: Final = {
     "moved_ms": np.int64,
     "wanted": np.int16,
     "wanted_ms": np.int64,
-    "since_first_ms": np.int64,
-    "since_received_ms": np.int64,
     "passed_ms": np.int64,
     "arena": np.int16,
     "place": np.int32,
     "triggers": np.bool_,
     "restless": np.float32,
 }
+_TIMES: Final = np.dtype([(name, np.int64) for name in ("last_ms", "alive_ms", "since_first_ms", "since_received_ms")])
+_LINKS: Final = np.dtype([("link_ms", np.int64), ("link_rssi_dbm", np.float32), ("link_packets", np.int32)])
+"""What each sighting changes lies side by side: of a million people, each is where nothing was read lately."""
 
 
 class Said(NamedTuple):
@@ -106,16 +106,17 @@ class People:
     place: Rows
     triggers: npt.NDArray[np.bool_]
     restless: npt.NDArray[np.float32]
+    link_ms: npt.NDArray[np.int64]
+    link_rssi_dbm: npt.NDArray[np.float32]
+    link_packets: npt.NDArray[np.int32]
 
     def __init__(self) -> None:
         for name, kind in _COLUMNS.items():
             setattr(self, name, np.zeros(_LEAST, dtype=kind))
+        self._lay(np.zeros(_LEAST, dtype=_TIMES), np.zeros((_LEAST, LINKS), dtype=_LINKS))
         self.before = np.full((_LEAST, LEFT), NOWHERE, dtype=np.int16)
         self.before_ms = np.zeros((_LEAST, LEFT), dtype=np.int64)
         self.link_anchor = np.full((_LEAST, LINKS), NOBODY, dtype=np.int32)
-        self.link_rssi_dbm = np.zeros((_LEAST, LINKS), dtype=np.float32)
-        self.link_ms = np.zeros((_LEAST, LINKS), dtype=np.int64)
-        self.link_packets = np.zeros((_LEAST, LINKS), dtype=np.int32)
         self.shopper: list[str] = [""] * _LEAST
         self.visit: list[str] = [""] * _LEAST
         self.stay: list[str] = [""] * _LEAST
@@ -147,13 +148,12 @@ class People:
         del self._free[len(self._free) - many :]
         for name in _COLUMNS:
             getattr(self, name)[rows] = 0
+        self._times[rows] = self._links[rows] = 0
         self.state[rows], self.subject[rows], self.site[rows] = IN, subject, site
         self.zone[rows] = self.wanted[rows] = NOWHERE
         self.before[rows], self.before_ms[rows] = NOWHERE, 0
         self.place[rows] = NOBODY
         self.link_anchor[rows] = NOBODY
-        self.link_packets[rows] = 0
-        self.link_ms[rows] = 0
         for row, shopper, visit in zip(rows.tolist(), shoppers, visits, strict=True):
             self.shopper[row], self.visit[row], self.stay[row] = shopper, visit, ""
         self._index.put(key_of(subject, site), rows)
@@ -171,11 +171,18 @@ class People:
         key: np.uint64 = key_of(self.subject[row : row + 1], self.site[row : row + 1])[0]
         return key
 
+    def _lay(self, times: npt.NDArray[np.void], links: npt.NDArray[np.void]) -> None:
+        """Take columns out of what lies side by side."""
+        self._times, self._links = times, links
+        for held in (times, links):
+            for name in held.dtype.names or ():
+                setattr(self, name, held[name])
+
     def _grow(self) -> None:
         held = len(self)
-        for name in (*_COLUMNS, "before", "before_ms", "link_anchor", "link_rssi_dbm", "link_ms", "link_packets"):
-            column = getattr(self, name)
-            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        for name in (*_COLUMNS, "before", "before_ms", "link_anchor"):
+            setattr(self, name, _longer(getattr(self, name)))
+        self._lay(_longer(self._times), _longer(self._links))
         self.shopper += [""] * held
         self.visit += [""] * held
         self.stay += [""] * held
@@ -199,7 +206,7 @@ class People:
 
     def _columns(self, rows: Rows, anchors: npt.NDArray[np.int32]) -> tuple[Rows, npt.NDArray[np.bool_]]:
         """Where an anchor stands in people's links, or which place it may take; and whether it stood there."""
-        same = self.link_anchor[rows] == anchors[:, None]
+        same = self.link_anchor.take(rows, axis=0) == anchors[:, None]
         is_known = same.any(axis=1)
         column = same.argmax(axis=1)
         new = np.flatnonzero(~is_known)
@@ -209,29 +216,34 @@ class People:
 
     def _enter(self, said: Said, column: Rows, is_known: npt.NDArray[np.bool_]) -> None:
         at = said.row, column
-        held = np.where(is_known, self.link_packets[at], 0)
-        before_ms = np.where(is_known, self.link_ms[at], 0)
+        link = self._links[at]
+        held = np.where(is_known, link["link_packets"], 0)
         total = held + said.packets
         share = (said.packets / np.maximum(total, 1)).astype(np.float32)
-        before_dbm = np.where(held > 0, self.link_rssi_dbm[at], said.rssi_dbm)
-        self.link_rssi_dbm[at] = before_dbm + share * (said.rssi_dbm - before_dbm)
-        self.link_packets[at] = total
+        before_dbm = np.where(held > 0, link["link_rssi_dbm"], said.rssi_dbm)
+        link["link_rssi_dbm"] = before_dbm + share * (said.rssi_dbm - before_dbm)
+        link["link_packets"] = total
+        link["link_ms"] = np.maximum(np.where(is_known, link["link_ms"], 0), said.last_ms)
+        self._links[at] = link
         self.link_anchor[at] = said.anchor
-        self.link_ms[at] = np.maximum(before_ms, said.last_ms)
 
     def news(self, rows: Rows) -> Links:
         """What anchors said of these people since it was asked last; `row` are positions in `rows`."""
-        packets = self.link_packets[rows]
-        which, column = np.nonzero(packets)
-        at = rows[which]
+        links = self._links.take(rows, axis=0)
+        which, column = np.nonzero(links["link_packets"])
+        link = links[which, column]
         found = Links(
             which.astype(np.int32),
-            self.link_anchor[at, column],
-            self.link_rssi_dbm[at, column],
-            packets[which, column],
+            self.link_anchor[rows[which], column],
+            link["link_rssi_dbm"],
+            link["link_packets"],
         )
         self.link_packets[rows] = 0
         return found
+
+
+def _longer(column: npt.NDArray[T]) -> npt.NDArray[T]:
+    return np.concatenate([column, np.zeros_like(column)])
 
 
 def _with_known(rows: Rows, is_known: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
