@@ -17,6 +17,7 @@ from push.registry.tags import GONE, UNKNOWN, Ints, Mask, Tags
 
 MOST: Final = 1_000
 """Alarms that are remembered, the latest ones, and beacons that are held back at a time."""
+_HELD: Final = np.dtype([("store", np.int32), ("at_s", np.uint32)])
 
 
 class CloneAlarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +38,9 @@ class Clones:
         self._tags = tags
         self.journeys = journeys
         self._quiet_ms = quiet_ms
-        self._store: npt.NDArray[np.int32] = np.zeros(tags.capacity, dtype=np.int32)
-        self._at_s: npt.NDArray[np.uint32] = np.zeros(tags.capacity, dtype=np.uint32)
+        held = np.zeros(tags.capacity, dtype=_HELD)
+        self._store: npt.NDArray[np.int32] = held["store"]
+        self._at_s: npt.NDArray[np.uint32] = held["at_s"]
         self._held: dict[int, CloneAlarm] = {}
         self.past: deque[CloneAlarm] = deque(maxlen=MOST)
         """Alarms that are over."""
@@ -56,8 +58,23 @@ class Clones:
         """
         self._let_go(now_ms)
         rows = np.flatnonzero(positions != UNKNOWN)
-        rows = rows[np.lexsort((heard_ms[rows], positions[rows]))]
-        position, store, at_s = positions[rows], stores[rows], np.maximum(heard_ms[rows], 0) // 1000
+        rows = rows[self._went(positions[rows], stores[rows], heard_ms[rows])]
+        raised = self._follow(positions[rows], stores[rows], heard_ms[rows]) if len(rows) else []
+        return raised, self._is_held(positions)
+
+    def _went(self, position: Ints, store: Ints, heard_ms: Ints) -> Mask:
+        """Which rows are of beacons that some row has elsewhere than they were; of the others, when they were heard."""
+        elsewhere = self._store[position] != store
+        went: Mask = np.isin(position, position[elsewhere]) if elsewhere.any() else elsewhere
+        stayed = position[~went]
+        self._at_s[stayed] = 0
+        np.maximum.at(self._at_s, stayed, _seconds(heard_ms[~went]).astype(np.uint32))
+        return went
+
+    def _follow(self, position: Ints, store: Ints, heard_ms: Ints) -> list[CloneAlarm]:
+        """Take in the ways of beacons, in order of time; new alarms."""
+        order = np.lexsort((heard_ms, position))
+        position, store, at_s = position[order], store[order], _seconds(heard_ms[order])
         is_first, is_last = begins(position), ends(position)
         before, before_s = np.empty_like(store), np.empty_like(at_s)
         before[1:], before_s[1:] = store[:-1], at_s[:-1]
@@ -66,8 +83,7 @@ class Clones:
         self._at_s[position[is_last]] = at_s[is_last]
         moved = np.flatnonzero((before != store) & (before_s != 0))
         columns = (position[moved], before[moved], store[moved], 1000 * before_s[moved], 1000 * at_s[moved])
-        raised = self._clashes(*columns) if len(moved) else []
-        return raised, self._is_held(positions)
+        return self._clashes(*columns) if len(moved) else []
 
     def _clashes(self, position: Ints, before: Ints, store: Ints, before_ms: Ints, at_ms: Ints) -> list[CloneAlarm]:
         """New alarms of beacons that came from another store sooner than they can have."""
@@ -114,3 +130,8 @@ class Clones:
         for position, alarm in tuple(self._held.items()):
             if abs(now_ms - alarm.last_ms) >= self._quiet_ms or self._tags.flags[position] & GONE:
                 self.past.append(self._held.pop(position))
+
+
+def _seconds(heard_ms: Ints) -> Ints:
+    found: Ints = np.maximum(heard_ms, 0) // 1000
+    return found

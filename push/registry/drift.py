@@ -24,6 +24,8 @@ SLACK_MS: Final = 5_000
 """Gateways' clocks agree to much better than this: an older window heard so long after a newer one is a replay."""
 STEP_MS: Final = 1_000
 """A clock is written down again when it has moved to another of these steps."""
+_HELD: Final = np.dtype([(name, np.uint32) for name in ("window", "since_s", "heard_s")])
+"""Of each beacon side by side: of a million, each is where nothing was read lately."""
 
 
 class Clock(NamedTuple):
@@ -54,9 +56,10 @@ class Clocks:
         capacity = resolver.tags.capacity
         self._resolver = resolver
         self._bound_ms = bound_ms
-        self._window: npt.NDArray[np.uint32] = np.zeros(capacity, dtype=np.uint32)
-        self._since_s: npt.NDArray[np.uint32] = np.zeros(capacity, dtype=np.uint32)
-        self._heard_s: npt.NDArray[np.uint32] = np.zeros(capacity, dtype=np.uint32)
+        held = np.zeros(capacity, dtype=_HELD)
+        self._window: npt.NDArray[np.uint32] = held["window"]
+        self._since_s: npt.NDArray[np.uint32] = held["since_s"]
+        self._heard_s: npt.NDArray[np.uint32] = held["heard_s"]
         self._late_ms: npt.NDArray[np.int32] = np.zeros(capacity, dtype=np.int32)
         self._unwritten: set[int] = set()
 

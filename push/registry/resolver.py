@@ -6,6 +6,7 @@ many people are registered. The table says which window of which beacon an id is
 learned of it, and the tolerance say when that window was.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -95,10 +96,14 @@ class Resolver:
 
     def windows(self, positions: Ints, at_ms: Ints | int) -> Ints:
         """The windows that beacons' clocks are in at a time; negative before they began to count."""
+        return self._windows(positions, [at_ms])[0]
+
+    def _windows(self, positions: Ints, times_ms: Sequence[Ints | int]) -> list[Ints]:
+        """The same at several times."""
         zero_ms = self.tags.zero_ms[positions] - self.ahead_ms[positions]
-        counter_s: Ints = (np.asarray(at_ms, dtype=np.int64) - zero_ms) // 1000
-        found: Ints = counter_s >> self.tags.exponent[positions]
-        return found
+        exponent = self.tags.exponent[positions]
+        counters_s: list[Ints] = [(np.asarray(at_ms, dtype=np.int64) - zero_ms) // 1000 for at_ms in times_ms]
+        return [counter_s >> exponent for counter_s in counters_s]
 
     # ------------------------------------------------------------------------------------------------ look-ups
 
@@ -119,9 +124,8 @@ class Resolver:
     def is_valid(self, kind: Bytes, raw: Bytes, heard_ms: Ints, position: Ints, window: Ints) -> Mask:
         """Whether rows are what was asked for: a static id byte for byte, a rotating one inside its window."""
         is_rotating = kind == IdKind.EID
-        inside = (self.windows(position, heard_ms - self.tolerance_ms) <= window) & (
-            window <= self.windows(position, heard_ms + self.tolerance_ms)
-        )
+        first, last = self._windows(position, [heard_ms - self.tolerance_ms, heard_ms + self.tolerance_ms])
+        inside = (first <= window) & (window <= last)
         padded = raw[:, EID_BYTES:]
         says_it = inside & ~padded.any(axis=1)
         static = np.flatnonzero(~is_rotating)
