@@ -5,12 +5,14 @@ store says so.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import structlog
 
 from firmware_sim.bluez import BluezService
 from firmware_sim.bluez.outbox import BusGoneError
@@ -21,6 +23,8 @@ from tests.support.tasks import background
 from tests.support.theengs_gateway import theengs_gateway
 
 pytestmark = pytest.mark.system
+
+log = structlog.get_logger()
 
 EVERY_S: Final = 0.1
 TOPIC: Final = "hamburg/door/BTtoMQTT"
@@ -34,16 +38,23 @@ SOURCE: Final[dict[str, Any]] = {
 async def carried(service: BluezService, number: int) -> AsyncIterator[None]:
     """Somebody's card on the air while the block lasts."""
 
+    said = Counter[str]()
+
     async def transmit() -> None:
-        packets = 0
+        address, payload = f"C0:FF:EE:00:00:{number:02X}", card_payload(_card(number))
         while True:
-            packets += 1
-            with suppress(BusGoneError):
-                await service.advert(f"C0:FF:EE:00:00:{number:02X}", -50 - packets % 2 * 8, card_payload(_card(number)))
+            said["packets"] += 1
+            try:
+                await service.advert(address, -50 - said["packets"] % 2 * 8, payload)
+            except BusGoneError:
+                said["without_bus"] += 1
             await asyncio.sleep(EVERY_S)
 
-    async with background(transmit(), name=f"card {number}"):
-        yield
+    try:
+        async with background(transmit(), name=f"card {number}"):
+            yield
+    finally:
+        log.info("a card goes off the air", number=number, **said)  # shown beside what fails
 
 
 def _card(number: int) -> bytes:
@@ -73,7 +84,7 @@ async def test_people_whom_theengs_gateway_hears_appear_and_trigger_what_the_sto
         async def sent_to() -> list[str]:
             return [delivery["device"] for delivery in await server.operate("GET", "/v1/deliveries")]
 
-        theirs = theengs_gateway(tmp_path, server.running.broker_url, login, TOPIC, bluez.bus.address)
+        theirs = theengs_gateway(tmp_path, server.running.broker_url, login, TOPIC, bluez)
         async with theirs as log, carried(bluez.service, 1):
             await becomes(lambda: seen(ann), f"Ann to be seen; {log}")
             await server.operate("PUT", PATH, {**SOURCE, "triggers": True})
