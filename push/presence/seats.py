@@ -154,12 +154,14 @@ class Seats:
                 for arena, turn in enumerate(self._turn):
                     self._let_wait(slot, arena, np.flatnonzero(turn == slot))
         if self._turns.learn(now_ms):
+            none_wait = not self._waits[NO_TURN]
             for arena, (turn, seats) in enumerate(zip(self._turn, self._seats, strict=True)):
                 taken = np.flatnonzero(seats != NOBODY)
                 found = self._turns.at[self._people.site[seats[taken]]]
                 other = found != turn[taken]
                 turn[taken] = found
-                self._let_wait(NO_TURN, arena, taken[other])
+                if none_wait:
+                    self._let_wait(NO_TURN, arena, taken[other])
 
     def _let_wait(self, slot: int, arena: int, places: Ints) -> None:
         for begin in range(0, len(places), BLOCK):

@@ -1,10 +1,14 @@
 """When in the second stores' people are looked at: after their gateways have spoken, and all of them in time."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from push.model.sites import Anchor, Place, Site
+from push.model.sites import Anchor, Place, Rules, Site
+from push.presence import seats
+from push.presence.grounds import Grounds
+from push.presence.people import People
 from push.presence.presence import Presence
 from push.presence.turns import LEARN_MS, SECOND_MS, SLOT_MS, SLOTS, Turns
 from tests.support.seeing import Sight, look
@@ -106,6 +110,23 @@ def test_whose_turn_moves_is_looked_at_at_once_and_nobody_waits_longer_for_it() 
             last_ms, longest_ms = at_ms, max(longest_ms, at_ms - last_ms)
     assert longest_ms <= SECOND_MS
     assert last_ms % SECOND_MS == SLOT_MS
+
+
+def test_what_waits_is_bounded_where_turns_move_and_nobody_can_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    grounds, people = Grounds(Rules()), People()
+    grounds.use({"s1": store("s1")}, {})
+    there, none = seats.Seats(people, grounds), np.zeros(0, dtype=np.int64)
+    there.make_room()
+    sites = np.zeros(600, dtype=np.int32)
+    there.seat(people.add(np.arange(1, 601, dtype=np.uint64), sites, ["p"] * 600, [""] * 600).astype(np.int64))
+    monkeypatch.setattr(seats, "MOST_LOOKED", 0)
+    for at_ms in range(T0_MS, T0_MS + 300_000, TICK_MS):
+        if at_ms % SECOND_MS == 150 + 500 * (at_ms // 20_000 % 2):
+            there.heard(sites, at_ms)
+        assert list(there.turns(none, at_ms)) == []
+    monkeypatch.setattr(seats, "MOST_LOOKED", 1_000_000)
+    waited = [rows for _, rows in there.turns(none, T0_MS + 300_000)]
+    assert sum(map(len, waited)) == 4 * 600  # for each of three turns, and once for having been moved
 
 
 def test_a_step_may_wait_for_the_next_turn_where_somebody_is_there() -> None:
