@@ -15,7 +15,6 @@ from playwright.async_api import Browser, Page
 from beacons.ids import IdKind
 from beacons.wire import key_of
 from firmware_sim.proxy import TcpProxy
-from push.channels.screen import ScreenSettings
 from push.settings import BrokerSettings, HttpSettings
 from tests.support.box import quiet_port
 from tests.support.floor import Floor
@@ -43,6 +42,8 @@ REGISTRY: dict[str, Any] = {
 }
 HERE = {"shelf": -50, "door": -80}
 AWAY = {"door": -50, "shelf": -80}
+COMES_S = 4.0
+"""Who comes near is heard within a second or two, 2.2 s on a busy machine; a greeting by itself stays for 20."""
 
 
 class Shop:
@@ -120,11 +121,11 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         yield Shop(server, floor, token)
 
 
-async def goes(page: Page, word: str) -> None:
-    """A word leaves the document long before its time is over, for good."""
+async def off_within_s(page: Page, word: str, limit_s: float) -> None:
+    """A word leaves the document in time, for good."""
     began_s = time.monotonic()
     await becomes(lambda: lacks(page, word), f"{word!r} to be off the screen")
-    assert time.monotonic() - began_s < ScreenSettings().show_s / 2
+    assert time.monotonic() - began_s < limit_s
     assert MESSAGE["title"] not in await tells(page)
     await says(page, "#title", OFFER["title"])
 
@@ -166,7 +167,7 @@ async def test_whoever_comes_near_takes_the_greeting_off(browser: Wall, shop: Sh
     shop.floor.place(BOB, AWAY)
     await shop.greet(ann, page, "Anouk")
     shop.floor.place(BOB, HERE)
-    await goes(page, "Anouk")
+    await off_within_s(page, "Anouk", COMES_S)
     assert await shop.ended(await shop.say(ann)) == "not_alone"
 
 
@@ -176,7 +177,7 @@ async def test_a_stranger_with_a_tag_of_her_own_counts_too(browser: Wall, shop: 
     shop.floor.place(ANN, HERE)
     await shop.greet(ann, page, "Anouk")
     shop.floor.place(secrets.token_bytes(8), {"shelf": -65}, IdKind.EID)
-    await goes(page, "Anouk")
+    await off_within_s(page, "Anouk", COMES_S)
     assert await shop.ended(await shop.say(ann)) == "not_alone"
 
 
@@ -186,7 +187,7 @@ async def test_she_walks_on_and_the_greeting_goes(browser: Wall, shop: Shop) -> 
     shop.floor.place(ANN, HERE)
     await shop.greet(ann, page, "Anouk")
     shop.floor.place(ANN, AWAY)
-    await goes(page, "Anouk")
+    await off_within_s(page, "Anouk", 3.0)
     assert await shop.ended(await shop.say(ann)) == "nobody_there"
 
 
@@ -197,7 +198,7 @@ async def test_withdrawing_takes_the_greeting_and_the_name_away_at_once(browser:
     await shop.greet(ann, page, "Anouk")
     body = {"purposes": {"screen": False}}
     assert (await shop.server.call("PUT", ann.path("consent"), ann.token, body)).status == 200
-    await goes(page, "Anouk")
+    await off_within_s(page, "Anouk", 0.5)
     assert (await shop.server.call("GET", ann.path("nickname"), ann.token)).status == 404
 
 
@@ -209,7 +210,7 @@ async def test_a_link_that_falls_silent_takes_the_greeting_along_and_says_so(bro
         shop.floor.place(ANN, HERE)
         await shop.greet(ann, page, "Anouk")
         link.freeze()
-        await goes(page, "Anouk")
+        await off_within_s(page, "Anouk", 3.0)
         link.cut()
         await says(page, "#state", "Not connected since")
         await picture(page, ARTEFACTS / "screen-offline.png")
@@ -230,7 +231,7 @@ async def test_it_outlives_the_server_and_greets_again(browser: Wall, tmp_path: 
             ann = await shop.person(ANN, "Anouk")
             floor.place(ANN, HERE)
             await shop.greet(ann, page, "Anouk")
-        await goes(page, "Anouk")
+        await off_within_s(page, "Anouk", 3.0)
         async with open_shop(tmp_path, ports) as server:
             again = Shop(server, floor, "")
             await again.greet(ann, page, "Anouk")

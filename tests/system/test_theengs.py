@@ -24,7 +24,7 @@ from tests.support.theengs_gateway import theengs_gateway
 
 pytestmark = pytest.mark.system
 
-log = structlog.get_logger()
+events = structlog.get_logger()
 
 EVERY_S: Final = 0.1
 TOPIC: Final = "hamburg/door/BTtoMQTT"
@@ -37,7 +37,6 @@ SOURCE: Final[dict[str, Any]] = {
 @asynccontextmanager
 async def carried(service: BluezService, number: int) -> AsyncIterator[None]:
     """Somebody's card on the air while the block lasts."""
-
     said = Counter[str]()
 
     async def transmit() -> None:
@@ -54,7 +53,7 @@ async def carried(service: BluezService, number: int) -> AsyncIterator[None]:
         async with background(transmit(), name=f"card {number}"):
             yield
     finally:
-        log.info("a card goes off the air", number=number, **said)  # shown beside what fails
+        events.info("a card goes off the air", number=number, **said)  # shown beside what fails
 
 
 def _card(number: int) -> bytes:
