@@ -57,6 +57,14 @@ def test_what_lies_there_twice_takes_one_place() -> None:
     assert len(table) == 2
 
 
+def test_words_of_which_half_is_the_same_are_told_apart() -> None:
+    table, halves = Table(300), [0, 1, 2**31, 2**32 - 1]
+    listed = [(high << 32 | low, 4 * i + n, n) for i, high in enumerate(halves) for n, low in enumerate(halves)]
+    assert table.add(rows_of(listed)).all()
+    for row in listed:
+        assert found(table, [row[0]]) == {row}
+
+
 def test_a_crowded_bucket_says_what_found_no_place() -> None:
     table = Table()
     same = rows_of([(0, n, 0) for n in range(40)])
