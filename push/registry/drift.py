@@ -82,7 +82,8 @@ class Clocks:
         is_replay[rows[refused]] = True
         begins_ms, ends_ms = self._bounds(position, window)
         tells = ~is_known | (window > newest) | (at_ms < begins_ms) | (at_ms >= ends_ms)
-        position, window, at_ms, tells = (column[~refused] for column in (position, window, at_ms, tells))
+        if refused.any():
+            position, window, at_ms, tells = (column[~refused] for column in (position, window, at_ms, tells))
         if np.any(tells):
             self._learn(_newest(position[tells], window[tells], at_ms[tells]))
         np.maximum.at(self._heard_s, position, (np.maximum(at_ms, 1000) // 1000).astype(np.uint32))

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from beacons.ids import IdKind
-from push.registry.resolver import Resolver
-from push.registry.rows import Ids, Rows, Words, near, raw_bytes, rotating_rows, words
+from push.registry.resolver import Match, Resolver
+from push.registry.rows import Ids, Rows, Words, raw_bytes, rotating_rows, words
 from push.registry.tags import UNKNOWN, Bytes, Ints
 
 SPAN_MS: Final = 15 * 60_000
@@ -44,8 +44,7 @@ def find_past(resolver: Resolver, kind: Bytes, ids: Ids, heard_ms: Ints) -> Ints
         for rows in _past(resolver, int(heard_ms[span[0]]), int(heard_ms[span[-1]])):
             match = matches(asked[order], rows)
             at, position = order[match.asked], rows.position[match.row].astype(np.int64)
-            window = near(rows.window[match.row], resolver.windows(position, heard_ms[at]))
-            valid = resolver.is_valid(kind[at], raw[at], heard_ms[at], position, window)
+            _, valid = resolver.judge(kind[at], raw[at], heard_ms[at], Match(position, rows.window[match.row]))
             found[at[valid]] = position[valid]
     return found
 

@@ -12,9 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from beacons.eid import EID_BYTES
 from beacons.ids import IdKind
-from push.registry.rows import Ids, Rows, chosen, low, near, raw_bytes, rotating_rows, static_rows, words
+from push.registry.rows import Ids, Rows, chosen, is_longer, low, near, raw_bytes, rotating_rows, static_rows, words
 from push.registry.table import Slots, Table
 from push.registry.tags import SILENT, UNKNOWN, Bytes, Change, Ints, Mask, Tags
 
@@ -41,6 +40,13 @@ class Found(NamedTuple):
 
     position: Ints
     window: Ints
+
+
+class Match(NamedTuple):
+    """Beacons that may have said what was asked for, and the lowest bits of the windows in which they would have."""
+
+    position: Ints
+    window: npt.NDArray[np.uint32]
 
 
 class Due(NamedTuple):
@@ -114,24 +120,25 @@ class Resolver:
     def look_up(self, kind: Bytes, ids: Ids, heard_ms: Ints) -> Found:
         """The beacons that ids belong to at their times. Arrays of one length n."""
         asked, position, window = self._table.find(words(kind, ids))
-        whole = near(window, self.windows(position, heard_ms[asked]))
-        valid = self.is_valid(kind[asked], raw_bytes(ids)[asked], heard_ms[asked], position, whole)
+        whole, valid = self.judge(kind[asked], raw_bytes(ids)[asked], heard_ms[asked], Match(position, window))
         found = Found(np.full(len(ids), UNKNOWN, dtype=np.int64), np.zeros(len(ids), dtype=np.int64))
         found.position[asked[valid]] = position[valid]
         found.window[asked[valid]] = whole[valid]
         return found
 
-    def is_valid(self, kind: Bytes, raw: Bytes, heard_ms: Ints, position: Ints, window: Ints) -> Mask:
-        """Whether rows are what was asked for: a static id byte for byte, a rotating one inside its window."""
-        is_rotating = kind == IdKind.EID
-        first, last = self._windows(position, [heard_ms - self.tolerance_ms, heard_ms + self.tolerance_ms])
-        inside = (first <= window) & (window <= last)
-        padded = raw[:, EID_BYTES:]
-        says_it = inside & ~padded.any(axis=1)
-        static = np.flatnonzero(~is_rotating)
+    def judge(self, kind: Bytes, raw: Bytes, heard_ms: Ints, match: Match) -> tuple[Ints, Mask]:
+        """The windows that matches are about, and whether they are what was asked for then.
+
+        A static id is, byte for byte; a rotating one inside its window.
+        """
+        position, times_ms = match.position, (heard_ms, heard_ms - self.tolerance_ms, heard_ms + self.tolerance_ms)
+        now, first, last = self._windows(position, times_ms)
+        window = near(match.window, now)
+        says_it = (first <= window) & (window <= last) & ~is_longer(raw)
+        static = np.flatnonzero(kind != IdKind.EID)
         says_it[static] = np.all(self.tags.code[position[static]] == raw[static], axis=1)
         valid: Mask = (self.tags.kind[position] == kind) & (kind != SILENT) & says_it
-        return valid
+        return window, valid
 
     # ------------------------------------------------------------------------------------------ the table turns
 
