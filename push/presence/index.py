@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from push.model import lines
+
 Keys = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int32]
 
@@ -16,6 +18,8 @@ _EMPTY: Final = np.uint64(0)
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 """2^64 over the golden ratio (Knuth, The Art of Computer Programming 3, 6.4): neighbours come to lie far apart."""
 _LEAST: Final = 1 << 10
+_PLACES: Final = np.dtype([("key", np.uint64), ("row", np.int32)], align=True)
+"""Side by side: of a million people, each is where nothing was read lately."""
 
 
 def key_of(subject: Keys, site: Rows) -> Keys:
@@ -25,28 +29,34 @@ def key_of(subject: Keys, site: Rows) -> Keys:
 
 
 class Index:
-    """Keys and their rows; at most half full."""
+    """Keys and their rows; at most a quarter full, so that next to all are found at once."""
 
     def __init__(self) -> None:
-        self._keys: Keys = np.zeros(_LEAST, dtype=np.uint64)
-        self._rows: Rows = np.full(_LEAST, NOBODY, dtype=np.int32)
+        self._lay(_LEAST)
         self._used = 0
+
+    def _lay(self, places: int) -> None:
+        self._places: npt.NDArray[np.void] = lines.zeros(places, _PLACES)
+        self._keys: Keys = self._places["key"]
+        self._rows: Rows = self._places["row"]
 
     def find(self, keys: Keys) -> Rows:
         """The rows of keys, `NOBODY` where there is none. Shape (n,)."""
-        found: Rows = np.full(len(keys), NOBODY, dtype=np.int32)
-        at, todo = self._home(keys), np.arange(len(keys))
+        at = self._home(keys)
+        held = self._places.take(at)
+        found: Rows = np.where(held["key"] == keys, held["row"], np.int32(NOBODY))
+        todo = np.flatnonzero((held["key"] != keys) & (held["key"] != _EMPTY))
         while len(todo):
-            held = self._keys.take(at)
-            hit = held == keys.take(todo)
-            found[todo[hit]] = self._rows.take(at[hit])
-            on = ~hit & (held != _EMPTY)
-            todo, at = todo[on], (at[on] + 1) & (len(self._keys) - 1)
+            at[todo] = (at[todo] + 1) & (len(self._keys) - 1)
+            held, wanted = self._places.take(at[todo]), keys[todo]
+            hit = held["key"] == wanted
+            found[todo[hit]] = held["row"][hit]
+            todo = todo[~hit & (held["key"] != _EMPTY)]
         return found
 
     def put(self, keys: Keys, rows: Rows) -> None:
         """Enter keys that are not there yet, each once."""
-        while 2 * (self._used + len(keys)) > len(self._keys):
+        while 4 * (self._used + len(keys)) > len(self._keys):
             self._grow()
         self._place(keys, rows)
         self._used += len(keys)
@@ -75,8 +85,7 @@ class Index:
     def _grow(self) -> None:
         held = np.flatnonzero(self._keys != _EMPTY)
         keys, rows = self._keys[held], self._rows[held]
-        self._keys = np.zeros(2 * len(self._keys), dtype=np.uint64)
-        self._rows = np.full(len(self._keys), NOBODY, dtype=np.int32)
+        self._lay(2 * len(self._keys))
         self._place(keys, rows)
 
     def _place(self, keys: Keys, rows: Rows) -> None:

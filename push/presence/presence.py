@@ -24,7 +24,7 @@ from push.presence.grounds import GONE, NEVER_MS, Grounds, Mask
 from push.presence.index import NOBODY
 from push.presence.moments import Told
 from push.presence.near import Strangers
-from push.presence.people import AWAY, BACK, IN, NEAR, NOWHERE, People, Said
+from push.presence.people import AWAY, BACK, FREE, IN, NEAR, NOWHERE, People, Said
 from push.presence.radio import RadioModel
 from push.presence.replaying import Replay
 from push.presence.seats import Seats
@@ -107,8 +107,7 @@ class Presence:
 
     def is_here(self, seen: Seen) -> npt.NDArray[np.bool_]:
         """Which rows are of somebody who is in that store."""
-        rows = self._find(seen)
-        found: Mask = (rows != NOBODY) & (self.people.state[rows] == IN)
+        found: Mask = self.people.states(self._find(seen)) == IN
         return found
 
     def is_visiting(self, seen: Seen) -> npt.NDArray[np.bool_]:
@@ -202,17 +201,18 @@ class Presence:
         seen = seen._replace(first_ms=np.minimum(seen.first_ms, now_ms), last_ms=np.minimum(seen.last_ms, now_ms))
         np.maximum.at(grounds.heard_ms, seen.anchor, seen.last_ms)
         np.maximum.at(grounds.said_ms, seen.anchor, np.minimum(seen.received_ms, now_ms))
-        is_stale = self.is_stale(seen.last_ms, seen.anchor, now_ms)
-        rows = self._find(seen)
-        state = np.where(rows == NOBODY, 0, people.state[rows])
+        is_stale = seen.last_ms < now_ms - grounds.stale_ms[site]
+        rows = people.find(seen.subject, site)
+        state = people.states(rows)
         may_come = ~is_stale & (seen.loudest_dbm >= grounds.enter_dbm[site])
-        may_come &= (now_ms - seen.last_ms < grounds.leave_ms[site]) & ((state == 0) | (state == AWAY))
+        may_come &= (now_ms - seen.last_ms < grounds.leave_ms[site]) & ((state == FREE) | (state == AWAY))
         new = np.flatnonzero(may_come)
         if len(new):
             new = come(told, seen, site, new, names)
             self._seats.seat(new)
-            rows = self._find(seen)
-        here = np.flatnonzero((rows != NOBODY) & (people.state[rows] != AWAY))
+            rows = people.find(seen.subject, site)
+            state = people.states(rows)
+        here = np.flatnonzero((state != FREE) & (state != AWAY))
         self._hear(seen, rows, here, is_stale)
         return new
 
@@ -376,7 +376,7 @@ class Presence:
     def _hear_again(self, seen: Seen, now_ms: int) -> None:
         rows = self._find(seen)
         is_stale = self.is_stale(seen.last_ms, seen.anchor, now_ms)
-        self._hear(seen, rows, np.flatnonzero((rows != NOBODY) & (self.people.state[rows] == IN)), is_stale)
+        self._hear(seen, rows, np.flatnonzero(self.people.states(rows) == IN), is_stale)
 
     def resume(self, now_ms: int) -> None:
         """Give everybody a fresh deadline: the silence was the server's, or its clock was set, and not theirs."""
