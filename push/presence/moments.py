@@ -27,7 +27,7 @@ RESTLESS: Final = 0.2
 BACK_MS: Final = 30_000
 """Who left a zone no longer ago goes back only when that is surer: else who stands between two is in each in turn."""
 BACK: Final = 0.25
-"""So much of what is left between `zone_enter` and certainty, from the zone she came to."""
+"""So much of what is left between `zone_enter` and certainty, out of a zone that she came into meanwhile."""
 STANDING_BACK: Final = 0.5
 """And so much for who stands, into any zone that she left lately: she has not gone there, her evidence drifts."""
 STANDING: Final = 0.3
@@ -99,10 +99,11 @@ def _enough(told: Told, rows: Ints, zones: Ints) -> Floats:
     people = told.people
     enter = told.grounds.zone_enter[people.site[rows], zones]
     still_ms, has_zone = told.now_ms - people.moved_ms[rows], people.zone[rows] >= 0
-    is_back = (people.before[rows] == zones[:, None]) & (told.now_ms - people.before_ms[rows] < BACK_MS)
-    turns_back, stands = is_back[:, 0] & has_zone, still_ms > STANDS_MS
+    is_recent = told.now_ms - people.before_ms[rows] < BACK_MS
+    is_back = ((people.before[rows] == zones[:, None]) & is_recent).any(axis=1)
+    turns_back, stands = is_back & has_zone, still_ms > STANDS_MS
     has_settled = has_zone & (told.now_ms - people.stay_since_ms[rows] > SETTLED_MS)
-    cases = [is_back.any(axis=1) & stands, turns_back, has_settled & stands]
+    cases = [is_back & stands, turns_back, has_settled & stands]
     share = np.select(cases, [STANDING_BACK, BACK, STANDING], 0)
     less = np.where(stands | turns_back, 1, WALKING)
     found = less * enter + share * np.maximum(1 - enter, 0)

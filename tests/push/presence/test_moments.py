@@ -39,18 +39,20 @@ def entered(there: Presence, at_ms: int, zone: int, surely: float) -> bool:
     ("walks", "after_ms", "surely", "goes_back"),
     [
         (False, 8_000, 0.75, False),
+        (True, 8_000, 0.6, False),
         (True, 8_000, 0.75, True),
+        (True, BACK_MS + 8_000, 0.6, True),
         (False, 8_000, 0.8, True),
         (False, BACK_MS + 8_000, 0.7, True),
     ],
 )
-def test_who_stands_goes_back_only_when_that_is_sure(
+def test_she_goes_back_only_when_that_is_sure_and_where_she_stands_when_it_is_surer(
     walks: bool,  # noqa: FBT001 - a case
     after_ms: int,
     surely: float,
     goes_back: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """Also where she was in another zone between."""
+    """Here she was in another zone between."""
     there = with_her_in(SITE)
     assert entered(there, 1_000, MIDDLE, 0.7)
     assert entered(there, 2_000, RIGHT, 0.7)
