@@ -201,7 +201,7 @@ class Presence:
         seen = seen._replace(first_ms=np.minimum(seen.first_ms, now_ms), last_ms=np.minimum(seen.last_ms, now_ms))
         np.maximum.at(grounds.heard_ms, seen.anchor, seen.last_ms)
         np.maximum.at(grounds.said_ms, seen.anchor, np.minimum(seen.received_ms, now_ms))
-        is_stale = seen.last_ms < now_ms - grounds.stale_ms[site]
+        is_stale = self.is_stale(seen.last_ms, seen.anchor, now_ms)
         rows = people.find(seen.subject, site)
         state = people.states(rows)
         may_come = ~is_stale & (seen.loudest_dbm >= grounds.enter_dbm[site])
