@@ -11,10 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Final, NamedTuple
 
+import pytest
 from dbus_fast.aio import MessageBus
 from dbus_fast.annotations import DBusDict, DBusInt32, DBusSignature, DBusStr, DBusUInt32
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_signal
 
+from tests.support.patience import PATIENCE_S
 from tests.support.tools import ci_or_skip
 
 Strings = Annotated[list[str], DBusSignature("as")]
@@ -111,15 +113,18 @@ class Desktop:
         """What stands on the screen now, oldest first."""
         return list(self.interface.shown.values())
 
-    async def wait_for(self, title: str, timeout_s: float = 10) -> Shown:
-        """The notification of this title, as soon as it is shown. Raises TimeoutError."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                for shown in self.shown:
-                    if shown.title == title:
-                        return shown
-                self._news.clear()
-                await self._news.wait()
+    async def wait_for(self, title: str) -> Shown:
+        """The notification of this title, as soon as it is shown. Fails with what is shown instead."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    for shown in self.shown:
+                        if shown.title == title:
+                            return shown
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pytest.fail(f"no notification {title!r} within {PATIENCE_S:.0f} s; shown: {[s.title for s in self.shown]}")
 
     def click(self, shown: Shown, action: str = "default") -> None:
         """Click on a notification, or on one of its buttons; like most desktops, close it then."""

@@ -69,6 +69,7 @@ async def test_an_offer_appears_on_the_open_page_and_is_reported_as_shown_and_op
 
 async def test_an_offer_comes_as_a_notification_and_a_click_opens_it_in_the_app(app: App, shop: Shop) -> None:
     await app.join(f"{shop.running.http_url}/app/", "location", "marketing", "webpush")
+    await app.shows("#state", "Notifications on")
     device = await app.device()
 
     await shop.walk_in(device["shopper"])

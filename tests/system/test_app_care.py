@@ -97,6 +97,7 @@ async def test_stopping_withdraws_consent_after_saying_what_a_snooze_is(app: App
 
 async def test_a_notification_that_is_put_away_is_reported_as_dismissed(app: App, shop: Shop) -> None:
     await app.join(f"{shop.running.http_url}/app/", "location", "marketing", "webpush")
+    await app.shows("#state", "Notifications on")
     await shop.walk_in((await app.device())["shopper"])
     notification = await app.browser.desktop.wait_for("Oat latte, second one free")
     await becomes(shop.shown, "reported as shown")

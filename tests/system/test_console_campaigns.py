@@ -22,7 +22,6 @@ from tests.support.firefox import firefox
 from tests.support.floor import EVERY_S
 from tests.support.known import AGREED, CATEGORIES
 from tests.support.novice import Novice, Step, told
-from tests.support.patience import PATIENCE_S
 from tests.support.tasks import background
 from tests.support.webapp import App, becomes
 from tests.system.test_console import ARTEFACTS, signed_in, violations
@@ -163,7 +162,7 @@ async def tries_and_launches(mia: Novice, app: App) -> None:
     await mia.types("You are", MAIL)
     await mia.clicks("button", "Send it")
     await expect(mia.page.get_by_text("It is on its way")).to_be_visible()
-    notified = await app.browser.desktop.wait_for(TITLE, PATIENCE_S)
+    notified = await app.browser.desktop.wait_for(TITLE)
     app.browser.desktop.dismiss(notified)
     mia.waits("looks at her phone", 5)
     await mia.clicks("button", "Launch it")
@@ -249,7 +248,7 @@ async def test_in_five_minutes_a_novice_makes_a_campaign_that_reaches_firefox_an
         await reviews(anouk, chain.url)
         await tries_and_launches(mia, app)
         async with chain.floor.on_air(chain.running.broker_url), background(walk(chain, walker(), tag), name="walker"):
-            notified = await real.desktop.wait_for(TITLE, PATIENCE_S)
+            notified = await real.desktop.wait_for(TITLE)
             assert "In Shoes today" in notified.body
             await becomes(lambda: is_shown(chain), "reported as shown")
             mia.waits("walks over to the shoes, and looks at her phone", 10)
