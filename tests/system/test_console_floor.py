@@ -104,6 +104,7 @@ async def test_members_come_live_and_roles_see_as_much_as_they_may(browser: Brow
         async with chain.phone(500, "tills"):
             await expect(vera.locator("#feed li").first).to_contain_text("Oat latte, second one free")
             await expect(admin.locator("#dots .dot.pushed")).to_have_count(0)
+            await expect(admin.locator("#figures .figure b").nth(1)).to_have_text("1")
         await vera.screenshot(path=ARTEFACTS / "floor-viewer-light-desktop.png")
 
 

@@ -45,7 +45,8 @@ def pushes(days: Sequence[Day], *, exact: bool) -> Figure:
     sent = _sent(days, exact=exact)
     if sent.is_floor and not sent.n:
         return Figure(SOME, f"pushes today, to {words.FEWER} members{' in each store' if len(days) > 1 else ''}")
-    text = f"pushes today · {opened(days, exact=exact)} of them opened" if sent.n else "pushes today"
+    word = "push" if sent == Sum(1) else "pushes"
+    text = f"{word} today · {opened(days, exact=exact)} opened" if sent.n else f"{word} today"
     return Figure(sent.text, text, _spoken(days, exact=exact))
 
 

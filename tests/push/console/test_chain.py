@@ -92,8 +92,9 @@ def test_shares_leave_every_small_number_of_moments_open(part: str) -> None:
 def test_what_was_sent_to_few_is_no_remainder() -> None:
     many, few = Day(sent=9, opened=6, reached=9), Day(sent=3, opened=2, reached=2)
     assert told.pushes([many, few], exact=False).value == "at least 9"
-    assert told.pushes([many, few], exact=False).text == "pushes today · at least 6 of them opened"
-    assert told.pushes([many, few], exact=True)[:2] == ("12", "pushes today · 8 of them opened")
+    assert told.pushes([many, few], exact=False).text == "pushes today · at least 6 opened"
+    assert told.pushes([many, few], exact=True)[:2] == ("12", "pushes today · 8 opened")
+    assert told.pushes([Day(sent=1, reached=1)], exact=True)[:2] == ("1", "push today · 0 opened")
     assert told.pushes([few], exact=False).value == "Some"
     assert told.opened([few], exact=False) == "fewer than 5"
 
