@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from push.campaigns.book import Book
-from push.campaigns.lifecycle import By, put_live
 from push.ingest.tick import RivalError
 from push.model.campaigns import Trigger
 from push.model.errors import OverloadedError
@@ -271,7 +270,8 @@ async def test_a_gateway_taken_out_of_the_registry_while_its_late_batch_waits_st
 
 async def test_what_answers_leaving_is_sent_and_what_waited_is_cancelled(db: Database, clock: SettableClock) -> None:
     async with db.transaction() as tx:
-        await put_live(tx, campaign("bye", trigger=Trigger(kind="left")), By("test", 1))
+        offer = campaign("bye", trigger=Trigger(kind="left"))
+        await tx.execute("campaigns.put", id="bye", definition=msgspec.json.encode(offer).decode(), updated_ms=1)
     server = await Server(db, clock, Box()).start()
     gateway = WireGateway("g1", clock)
     await server.take(gateway, gateway.batch(gateway.heard(STATIC["ann"])))

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from beacons import eid
 from beacons.columns import Sighting, pack
 from beacons.ids import IdKind
 from beacons.registry import Beacon, Gateway, Store, Zone
 from beacons.topics import topic
 from beacons.wire import Ack, Batch, Encoding, GatewayConfig, Key, Status, key_of, open_sealed, seal
-from push.campaigns import records
-from push.campaigns.book import Book
-from push.campaigns.lifecycle import By, put_live
+from push.campaigns.book import Book, Versioned
 from push.ingest.engine import Engine, IngestSettings, Outside
 from push.model.campaigns import Campaign
 from push.model.errors import DatabaseError
@@ -83,7 +83,8 @@ async def register(db: Database, campaigns: Sequence[Campaign] = ()) -> None:
             key = identity_key(beacon.shopper or "") if beacon.format == "eid" else None
             await directory.put_beacon(tx, beacon, key, VAULT)
         for offer in campaigns:
-            await put_live(tx, offer, By("test", T0_MS))
+            definition = msgspec.json.encode(offer).decode()
+            await tx.execute("campaigns.put", id=offer.id, definition=definition, updated_ms=T0_MS)
 
 
 async def agree(db: Database, shopper: str, purposes: Iterable[Purpose] = ALL, *, granted: bool = True) -> None:
@@ -192,7 +193,9 @@ class Server:
         self.woken += 1
 
     async def reload(self) -> None:
-        await self.engine.use(await directory.load(self.db, VAULT), Book(await records.live(self.db)))
+        rows = await self.db.fetch("campaigns.all")
+        book = Book(Versioned(msgspec.json.decode(r["definition"], type=Campaign), r["version"]) for r in rows)
+        await self.engine.use(await directory.load(self.db, VAULT), book)
 
     async def take(self, gateway: WireGateway, *bodies: Batch | Status) -> None:
         """What arrives, and everything that follows from it."""

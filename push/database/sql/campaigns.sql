@@ -1,3 +1,11 @@
+-- name: campaigns.put
+INSERT INTO campaigns (id, version, definition, updated_ms) VALUES (:id, 1, :definition, :updated_ms)
+ON CONFLICT (id) DO UPDATE SET
+    version = campaigns.version + 1, definition = excluded.definition, updated_ms = excluded.updated_ms
+
+-- name: campaigns.all
+SELECT id, version, definition FROM campaigns ORDER BY id
+
 -- name: campaigns.decide
 INSERT INTO decisions (id, moment, shopper, store, campaign, receipt, sealed, decided_ms)
 VALUES (:id, :moment, :shopper, :store, :campaign, '', :sealed, :decided_ms)
