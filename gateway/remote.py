@@ -40,28 +40,29 @@ class RemoteConfig:
             log.info("installation_mode", why="no remote configuration yet: nothing is forwarded")
             return
         try:
-            applied = self._apply(msgspec.msgpack.decode(kept, type=GatewayConfig))
+            config = msgspec.msgpack.decode(kept, type=GatewayConfig)
         except msgspec.MsgspecError as error:
             log.warning("config_forgotten", error=str(error))
             return
-        if applied:
-            self._kept = kept
+        if self._apply(config):
+            self._kept, self.version = kept, config.version
             since = await self._spool.state(SINCE_KEPT_AS)
             self._since_ms = int(since) if since else None
 
     async def receive(self, config: GatewayConfig) -> None:
         """Apply and keep a configuration; one whose filter makes no sense is counted, and the present one stays.
 
-        A retained one comes with every connection: what is in force already costs no write.
+        A retained one comes with every connection: what is in force already costs no write. It is told of (`version`)
+        once it is kept: whoever is stopped then goes on with it.
         """
         encoded = msgspec.msgpack.encode(config)
         if encoded == self._kept or not self._apply(config):
             return
-        self._kept = encoded
         self._since_boot_ms = self._clock.boot_ms()
         self._since_ms = self._clock.wall_ms() if await asyncio.to_thread(synchronised) else None
         await self._spool.put_state(KEPT_AS, encoded)
         await self._spool.put_state(SINCE_KEPT_AS, b"" if self._since_ms is None else b"%d" % self._since_ms)
+        self._kept, self.version = encoded, config.version
         log.info("config_applied", version=config.version)
 
     def since_ms(self, offset_ms: int | None) -> int | None:
@@ -78,5 +79,4 @@ class RemoteConfig:
             log.warning("config_refused", version=config.version, error=str(error))
             return False
         self._counters["configs_applied"] += 1
-        self.version = config.version
         return True
