@@ -1,7 +1,7 @@
 // The live floor: one picture a second by event stream, taken over without a jump. The server says every word.
 
 import { Heard } from "./stale.js";
-import { part, take } from "./take.js";
+import { follow } from "./take.js";
 
 const FIGURES_MS = 15_000;
 
@@ -146,10 +146,4 @@ const listen = () => {
 listen();
 
 // The day's figures are worked out with the page, and not each second.
-const look = async () => {
-  if (document.hidden) return;
-  const fresh = await part(location.href, "figures");
-  if (fresh) take(document.getElementById("figures"), fresh);
-};
-setInterval(() => look().catch(() => {}), FIGURES_MS);
-document.addEventListener("visibilitychange", () => look().catch(() => {}));
+follow("figures", FIGURES_MS);

@@ -27,3 +27,17 @@ export const part = async (address, id, signal) => {
   const found = page.getElementById(id);
   return found && document.adoptNode(found);
 };
+
+/** Keep a part of the page as it is now, by its id: every so often while somebody looks, and when she looks again. */
+export const follow = (id, everyMs, { wanted = () => true, then = () => {} } = {}) => {
+  const look = async () => {
+    if (document.hidden || !wanted()) return;
+    const fresh = await part(location.href, id);
+    if (!fresh) return;
+    take(document.getElementById(id), fresh);
+    then();
+  };
+  const tried = () => look().catch(() => {}); // once more in a while; what is old is said by `Heard`
+  setInterval(tried, everyMs);
+  document.addEventListener("visibilitychange", tried);
+};
