@@ -111,7 +111,8 @@ class Cost(NamedTuple):
 
     `summary_us` is of a sighting to its summary, `sighting_us` of all that follows from it, too, but the filter.
     `come_us` is what each cost who came in, with the sightings that told of it, where nobody was in before. `lost` are
-    sightings, dropped, refused or applied twice; `outside` are people who are not held to be inside.
+    sightings, dropped, refused or applied twice; `outside` are people who are not held to be inside, or
+    who are and are none of the crowd.
     """
 
     case: Case
@@ -239,7 +240,7 @@ def cost(case: Case, there: House, empty: Mark) -> Cost:
         (after.resident - empty.resident + there.registered) / crowd.people,
         sent / seconds,
         after.lost + abs(apart),
-        crowd.people - after.present,
+        abs(crowd.people - after.present),
     )
 
 
@@ -311,7 +312,7 @@ def lines_of(found: Sequence[Cost]) -> list[Line]:
         lines.append(Line("  with journal, commit and acknowledgement", one.sighting_us, "µs"))
         lines.append(Line("  its filter, for each person and second", one.filter_us, "µs", FILTER_US))
         lines.append(Line("  lost, or applied twice", one.lost, "", 0))
-        lines.append(Line("  people not held to be inside", one.outside, ""))
+        lines.append(Line("  people not held to be inside", one.outside, "", 0))
         lines.append(Line("  memory for each person", one.resident, "B"))
         if one.come_us is not None:
             lines.append(Line("  coming in, for each person", one.come_us, "µs"))

@@ -55,7 +55,7 @@ def routes() -> list[Route]:
     ours = {(e.method, e.path) for e in ENDPOINTS}
     apps = [one for one in gc.get_objects() if isinstance(one, web.Application) and one.frozen]
     served = [{(r.method, r.resource.canonical) for r in a.router.routes() if r.resource is not None} for a in apps]
-    return sorted(Route(*one) for one in next(found for found in served if found >= ours))
+    return sorted(Route(*one) for one in [found for found in served if found >= ours][-1])
 
 
 class Told(NamedTuple):
